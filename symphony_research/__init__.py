@@ -1,0 +1,91 @@
+"""A workbench for people who study how a population uses health and social care.
+
+    import symphony_research as sr
+
+Names are loaded when first used, so that the import is as quick as that of a
+single module; `dir(sr)` lists them all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
+    from symphony_research import multimorbidity, networks, survival
+    from symphony_research.cohort import Cohort, define_cohort
+    from symphony_research.collapse import Patterns
+    from symphony_research.disclosure import suppress
+    from symphony_research.errors import (
+        ArgumentError,
+        DisclosureError,
+        ReportError,
+        SchemaError,
+        SymphonyError,
+    )
+    from symphony_research.example import example_study
+    from symphony_research.policy import Policy
+    from symphony_research.result import Result
+    from symphony_research.show import (
+        plot,
+        plot_condition_count,
+        plot_network,
+        plot_prevalence,
+        plot_survival,
+        plot_upset,
+        show,
+        write_figure,
+        write_table,
+    )
+    from symphony_research.study import Study, check_study, read_study
+    from symphony_research.survey import import_survey
+    from symphony_research.synthetic import synthesise
+
+_HOMES = {
+    "multimorbidity": (),
+    "networks": (),
+    "survival": (),
+    "cohort": ("Cohort", "define_cohort"),
+    "collapse": ("Patterns",),
+    "disclosure": ("suppress",),
+    "errors": ("ArgumentError", "DisclosureError", "ReportError", "SchemaError", "SymphonyError"),
+    "example": ("example_study",),
+    "policy": ("Policy",),
+    "result": ("Result",),
+    "show": (
+        "plot",
+        "plot_condition_count",
+        "plot_network",
+        "plot_prevalence",
+        "plot_survival",
+        "plot_upset",
+        "show",
+        "write_figure",
+        "write_table",
+    ),
+    "study": ("Study", "check_study", "read_study"),
+    "survey": ("import_survey",),
+    "synthetic": ("synthesise",),
+}
+_FIELDS = ("multimorbidity", "networks", "survival")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_FIELDS, *_HOME_OF])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FIELDS:
+        return import_module(f"symphony_research.{name}")
+    if name in _HOME_OF:
+        value = getattr(import_module(f"symphony_research.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    if name == "__version__":
+        from symphony_research.result import library_version
+
+        return library_version()
+    raise AttributeError(f"symphony_research has no name '{name}'. It has: {', '.join(__all__)}.")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

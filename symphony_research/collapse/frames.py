@@ -1,0 +1,64 @@
+"""The door for frame arguments: anything narwhals can read becomes a Polars frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from symphony_research.errors import ArgumentError
+
+__all__ = ["as_frame", "as_lazy", "names_of"]
+
+
+def as_lazy(frame: Any, *, columns: Iterable[str] | None = None) -> pl.LazyFrame:
+    """Return any frame that narwhals can read as a Polars LazyFrame.
+
+    Parameters
+    ----------
+    frame : frame
+        Polars (eager or lazy), pandas, Arrow, DuckDB, PySpark, ...
+    columns : iterable of str, optional
+        Take these alone; only they are brought out of another engine.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not a frame.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return frame
+    if isinstance(frame, pl.DataFrame):
+        return frame.lazy()
+    # narwhals takes 70 ms to import, so only those who need it pay
+    import narwhals as nw
+
+    try:
+        native = nw.from_native(frame)
+    except TypeError:
+        raise ArgumentError(
+            f"A frame is needed (Polars, pandas, Arrow, DuckDB or PySpark), not {type(frame).__name__}."
+        ) from None
+    if columns is not None:
+        present = set(native.collect_schema().names())
+        native = native.select([name for name in columns if name in present])
+    eager = native.collect(backend="polars") if isinstance(native, nw.LazyFrame) else native
+    try:
+        return eager.to_polars().lazy()
+    except ModuleNotFoundError:
+        # pandas text columns reach Polars through pyarrow where it is there, and by hand where it is not
+        series = {name: eager[name] for name in eager.columns}
+        return pl.LazyFrame({name: s.to_numpy() if s.dtype.is_numeric() else s.to_list() for name, s in series.items()})
+
+
+def as_frame(frame: Any) -> pl.DataFrame:
+    """Return any frame that narwhals can read as an eager Polars DataFrame."""
+    return frame if isinstance(frame, pl.DataFrame) else as_lazy(frame).collect()
+
+
+def names_of(names: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return a name or a sequence of names as a tuple."""
+    if names is None:
+        return ()
+    return (names,) if isinstance(names, str) else tuple(names)

@@ -1,0 +1,97 @@
+"""Counts of one and two conditions by stratum, and the small steps every pattern family shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from symphony_research.collapse.bits import Integers, pair_sums, unpack
+from symphony_research.collapse.patterns import Patterns
+from symphony_research.inference import Array
+
+__all__ = [
+    "as_float",
+    "nan_to_null",
+    "pair_frame",
+    "pattern_settings",
+    "possible_table",
+    "same_stratum",
+    "strata_margins",
+    "stratum_names",
+    "stratum_schema",
+]
+
+
+def strata_margins(patterns: Patterns) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return people with each condition, and people, by stratum; every condition listed in every stratum."""
+    rows = []
+    for names, words, people in patterns.parts():
+        bits = unpack(words, len(patterns.conditions))
+        for condition, n in zip(patterns.conditions, people @ bits, strict=True):
+            rows.append((*names.values(), condition, int(n)))
+    schema = {**stratum_schema(patterns), "condition": pl.String, "n_persons": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row"), patterns.strata
+
+
+def stratum_schema(patterns: Patterns) -> dict[str, Any]:
+    return {name: patterns.frame.schema[name] for name in patterns.by}
+
+
+def same_stratum(frame: pl.DataFrame, names: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the rows of one stratum; a missing value is a stratum of its own."""
+    for column, value in names.items():
+        frame = frame.filter(pl.col(column).eq_missing(pl.lit(value, dtype=frame.schema[column])))
+    return frame
+
+
+def stratum_names(frame: pl.DataFrame, by: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the strata of a frame, one mapping each, in order of appearance."""
+    return frame.select(by).unique(maintain_order=True).to_dicts() if by else [{}]
+
+
+def nan_to_null(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with "does not exist" as null, the only gap readers meet."""
+    floats = [c for c, t in frame.schema.items() if t.is_float()]
+    return frame.with_columns([pl.col(c).fill_nan(None) for c in floats])
+
+
+def as_float(column: pl.Series) -> Array:
+    """Return counts as floats, a hidden one as NaN."""
+    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def pattern_settings(patterns: Patterns, method: str, reference: str, **arguments: Any) -> dict[str, Any]:
+    return {
+        "method": method,
+        "reference": reference,
+        "conditions": list(patterns.conditions),
+        "values": list(patterns.values),
+        **arguments,
+        **patterns.source.as_settings(),
+    }
+
+
+def pair_frame(patterns: Patterns, names: Mapping[str, Any], words: Any, people: Integers) -> pl.DataFrame:
+    """Return the people with both of every pair of conditions in one stratum."""
+    conditions = patterns.conditions
+    both = pair_sums(words, people, len(conditions))
+    i, j = np.triu_indices(len(conditions), k=1)
+    listed = pl.Series("c", conditions, dtype=pl.String)
+    return pl.DataFrame(
+        {"source": listed.gather(i), "target": listed.gather(j), "n_both": both[i, j]},
+        schema={"source": pl.String, "target": pl.String, "n_both": pl.Int64},
+    ).select([pl.lit(v, dtype=patterns.frame.schema[k]).alias(k) for k, v in names.items()] + [pl.all()])
+
+
+def possible_table(both: Array, first: Array, second: Array, n: float) -> tuple[Array, Array, Array, Array]:
+    """Return rounded counts as a table that can exist: nobody has both without having each."""
+    first, second = np.minimum(first, n), np.minimum(second, n)
+    return (
+        np.clip(both, np.maximum(0, first + second - n), np.minimum(first, second)),
+        first,
+        second,
+        np.full_like(both, n),
+    )

@@ -1,0 +1,146 @@
+"""The other collapses: tidy frames with `n_persons` that carry their source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from symphony_research.collapse.frames import as_lazy
+from symphony_research.errors import ArgumentError, require_columns
+from symphony_research.result import Source
+
+__all__ = ["Collapsed", "event_table", "source_of"]
+
+
+class Collapsed(pl.DataFrame):
+    """A collapsed table that remembers which study and which people it is about.
+
+    It is an ordinary Polars frame; a frame made from it by Polars no longer
+    carries the source, and is then treated as a population unknown.
+    """
+
+    source: Source
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, source: Source) -> Collapsed:
+        """Return the frame with its source."""
+        collapsed = cls(frame)
+        collapsed.source = source
+        return collapsed
+
+
+def source_of(frame: Any) -> Source:
+    """Return the source a frame carries, or an unknown one."""
+    return getattr(frame, "source", None) or Source()
+
+
+def event_table(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    entry: str | None,
+    by: tuple[str, ...],
+    weights: str | None,
+) -> pl.DataFrame:
+    """Collapse follow-up to counts of what happened when.
+
+    Parameters
+    ----------
+    frame : frame
+        One row per person, or per group of equal people with `weights`.
+    time, event : str
+        Time at which follow-up ended, and how: 0 (or False) = censored,
+        otherwise the cause, 1, 2, ...
+    entry : str or None
+        Time from which the person was followed; they are at risk after it.
+    by : tuple of str
+        Strata.
+    weights : str or None
+        Whole numbers of people.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns `by`, `kind` (-1 = entered late, 0 = censored, 1, 2, ... = cause),
+        `time`, `n_persons`; sorted.
+
+    Raises
+    ------
+    ArgumentError
+        On missing columns, gaps, unknown codes, times that are not numbers or
+        not after entry, weights that are not whole; with counts of rows.
+    """
+    wanted = tuple(name for name in (time, event, entry, weights, *by) if name is not None)
+    people = as_lazy(frame, columns=wanted)
+    schema = people.collect_schema()
+    require_columns(schema.names(), wanted, what="frame")
+    for name in (time, entry, weights):
+        if name is not None and not schema[name].is_numeric():
+            raise ArgumentError(f"Column '{name}' is {schema[name]}; a number is needed.")
+    if not (schema[event] == pl.Boolean or schema[event].is_numeric()):
+        raise ArgumentError(f"Event column '{event}' is {schema[event]}; it must be Boolean, or 0, 1, 2, ...")
+    clash = {"kind", "time", "n_persons"} & set(by)
+    if clash:
+        raise ArgumentError(f"A stratum may not be called {', '.join(sorted(clash))}: rename the column.")
+    people = people.select(
+        *[pl.col(name) for name in by],
+        pl.col(time).alias("__time"),
+        pl.col(event).cast(pl.Float64).alias("__event"),
+        (pl.col(entry) if entry else pl.lit(None, dtype=pl.Float64)).alias("__entry"),
+        (pl.col(weights) if weights else pl.lit(1, dtype=pl.Int64)).alias("__weight"),
+    )
+    _refuse_faults(people, time, event, entry, weights)
+    counted = pl.col("__weight").cast(pl.Int64).sum().alias("n_persons")
+    left = people.group_by([*by, "__event", "__time"]).agg(counted)
+    tables = [
+        left.select(
+            [
+                *by,
+                pl.col("__event").cast(pl.Int32).alias("kind"),
+                pl.col("__time").alias("time"),
+                "n_persons",
+            ]
+        )
+    ]
+    if entry:
+        came = people.group_by([*by, "__entry"]).agg(counted)
+        kind = schema[time] if schema[time] == schema[entry] else pl.Float64
+        tables = [tables[0].with_columns(pl.col("time").cast(kind))]
+        tables.append(
+            came.select(
+                [
+                    *by,
+                    pl.lit(-1, dtype=pl.Int32).alias("kind"),
+                    pl.col("__entry").cast(kind).alias("time"),
+                    "n_persons",
+                ]
+            )
+        )
+    table = pl.concat(tables).filter(pl.col("n_persons") > 0).collect(engine="streaming")
+    return table.sort([*by, "kind", "time"], nulls_last=True)
+
+
+def _refuse_faults(people: pl.LazyFrame, time: str, event: str, entry: str | None, weights: str | None) -> None:
+    t, e, w = pl.col("__time"), pl.col("__event"), pl.col("__weight").cast(pl.Float64)
+    finite = t.is_null() | t.cast(pl.Float64).is_nan() | t.cast(pl.Float64).is_infinite()
+    faults = {
+        f"no finite number in time column '{time}'": finite,
+        f"a time below zero in column '{time}'": (t < 0) if entry is None else pl.lit(False),
+        f"no code in event column '{event}'": e.is_null() | e.is_nan(),
+        f"a code in event column '{event}' that is not 0, 1, 2, ...": (e < 0) | (e != e.floor()),
+        f"a weight in column '{weights}' that is not a whole number of people": (
+            (w.is_null() | (w < 0) | (w != w.floor())) if weights else pl.lit(False)
+        ),
+        f"no number in entry column '{entry}'": (
+            (pl.col("__entry").is_null() | pl.col("__entry").cast(pl.Float64).is_nan()) if entry else pl.lit(False)
+        ),
+        "a time that is not after entry": (t <= pl.col("__entry")) if entry else pl.lit(False),
+    }
+    counts = people.select(
+        [condition.fill_null(False).sum().alias(str(i)) for i, condition in enumerate(faults.values())]
+    ).collect(engine="streaming")
+    found = [f"{counts[str(i)][0]:,} rows have {what}" for i, what in enumerate(faults) if counts[str(i)][0]]
+    if found:
+        raise ArgumentError("; ".join(found) + ".")

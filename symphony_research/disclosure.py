@@ -1,0 +1,119 @@
+"""The gate every number passes before it may be shown: `suppress`.
+
+Counts are hidden or rounded by the policy, then the family's own `derive`
+makes every other figure again from what is left. Nothing else is carried
+over, so a rate, a ratio or a total can give back no more than the counts do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import polars as pl
+
+from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.policy import Policy
+from symphony_research.result import CountTable, Disclosure, Result
+
+__all__ = ["suppress"]
+
+SomeResult = TypeVar("SomeResult", bound=Result)
+
+SIGNIFICANT_FIGURES = 3  # of a mean beside a rounded count: too few to find the exact total
+
+
+def suppress(result: SomeResult, policy: Policy) -> SomeResult:
+    """Return the result as it may be released under a policy.
+
+    Every count of people is hidden or rounded, and every estimate is derived
+    again from the counts that are left. Suppressing twice under one policy
+    changes nothing; a disclosed result is never disclosed anew under another.
+
+    Parameters
+    ----------
+    result : Result
+        What an estimator returned.
+    policy : Policy
+        The rule, such as `Policy.nhs_england()`.
+
+    Returns
+    -------
+    Result
+        Of the same family, with `disclosure` set.
+
+    Raises
+    ------
+    DisclosureError
+        If the policy is `Policy.synthetic()` and the data are not the
+        generator's own, or the result was disclosed under another policy.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> count = sr.suppress(sr.multimorbidity.condition_count(patterns), sr.Policy.nhs_england())
+    >>> count.disclosure.policy.name
+    'nhs_england'
+    """
+    if not isinstance(result, Result):
+        raise ArgumentError(f"suppress takes a Result, not {type(result).__name__}.")
+    if not isinstance(policy, Policy):
+        raise ArgumentError("suppress takes a Policy, such as sr.Policy.nhs_england().")
+    if result.disclosure is not None:
+        if result.disclosure.policy == policy:
+            return result
+        raise DisclosureError(
+            f"This result was already made safe under {result.disclosure.policy.title}. Two policies on one "
+            "result can be set against each other; suppress the original result once, under the policy you need."
+        )
+    if policy.changes_nothing and not result.settings.get("generated"):
+        raise DisclosureError(
+            "Policy.synthetic() hides nothing and is for generated data alone; this result does not carry the "
+            "generator's own fingerprint. Use Policy.nhs_england(), .opensafely() or .sacro()."
+        )
+    undeclared = [name for name in result.count_tables if name not in result.counts]
+    if undeclared:
+        raise DisclosureError(f"{type(result).__name__} declares no rule for its table {', '.join(undeclared)}.")
+    tables = {
+        name: _release(table, result.counts[name], policy, result.by) for name, table in result.count_tables.items()
+    }
+    if not policy.changes_nothing:
+        tables = dict(result.trim(tables, policy.threshold, result.by))
+    hidden, rounded = _changes(result.count_tables, tables, result.counts)
+    return result.disclosed(tables, Disclosure(policy, hidden, rounded))  # type: ignore[return-value]
+
+
+def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
+    if policy.changes_nothing:
+        return table
+    if rule.cumulative is None:
+        released = table.with_columns([policy.rounded(column) for column in rule.columns])
+        visible = pl.all_horizontal([pl.col(column).is_not_null() for column in rule.columns])
+        return released.with_columns(
+            [pl.when(visible).then(pl.col(m).round_sig_figs(SIGNIFICANT_FIGURES)).alias(m) for m in rule.measures]
+        )
+    groups = [*by, *rule.within]
+    over = groups or [pl.lit(0)]
+    ordered = table.sort([*groups, rule.cumulative])
+    running = ordered.with_columns([pl.col(c).cum_sum().over(over) for c in rule.columns])
+    rounded = running.with_columns([policy.rounded_cumulative(c) for c in rule.columns])
+    steps = rounded.with_columns([(pl.col(c) - pl.col(c).shift(1, fill_value=0).over(over)) for c in rule.columns])
+    return steps.filter(pl.any_horizontal([pl.col(c) != 0 for c in rule.columns]))
+
+
+def _changes(
+    before: Mapping[str, pl.DataFrame],
+    after: Mapping[str, pl.DataFrame],
+    rules: Mapping[str, CountTable],
+) -> tuple[int, int]:
+    hidden = rounded = 0
+    for name, rule in rules.items():
+        if rule.cumulative is not None:
+            rounded += abs(before[name].height - after[name].height)
+            continue
+        for column in rule.columns:
+            gone = after[name][column].is_null() & before[name][column].is_not_null()
+            hidden += int(gone.sum())
+            rounded += int((before[name][column] != after[name][column]).sum())
+    return hidden, rounded

@@ -1,0 +1,155 @@
+"""Small pure pieces of statistics that several estimators share. Arrays in, arrays out.
+
+References
+----------
+Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
+inference. Journal of the American Statistical Association 22, 209-212.
+Lancaster, H. O. (1961). Significance tests in discrete distributions. Journal
+of the American Statistical Association 56, 223-234 (mid-p).
+Loader, C. (2000). Fast and accurate computation of binomial probabilities.
+Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate.
+Journal of the Royal Statistical Society B 57, 289-300.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from symphony_research.errors import ArgumentError
+
+__all__ = [
+    "benjamini_hochberg",
+    "hypergeometric_mid_p",
+    "normal_quantile",
+    "poisson_binomial",
+    "two_sided_normal_p",
+    "wilson_interval",
+]
+
+Array = NDArray[np.float64]
+
+
+def normal_quantile(confidence: float) -> float:
+    """Return z of a two-sided normal interval, refusing a confidence outside (0, 1)."""
+    from scipy.special import ndtri
+
+    if not 0 < confidence < 1:
+        raise ArgumentError(f"confidence={confidence!r} must lie between 0 and 1, such as 0.95.")
+    return float(ndtri(0.5 + confidence / 2))
+
+
+def two_sided_normal_p(z: ArrayLike) -> Array:
+    """Return the two-sided p value of a standard normal statistic."""
+    from scipy.special import ndtr
+
+    return 2 * ndtr(-np.abs(np.asarray(z, dtype=float)))
+
+
+def wilson_interval(count: ArrayLike, total: ArrayLike, confidence: float) -> tuple[Array, Array]:
+    """Return Wilson's score interval of a proportion; NaN where nobody was counted."""
+    z = normal_quantile(confidence)
+    k, n = np.asarray(count, dtype=float), np.asarray(total, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = k / n
+        centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    # rounding error must not push the ends past 0 and 1, where Wilson's interval touches exactly
+    return np.where(k == 0, 0.0, centre - half) + 0 * p, np.where(k == n, 1.0, centre + half) + 0 * p
+
+
+def poisson_binomial(probabilities: ArrayLike) -> Array:
+    """Return the chance of 0, 1, ..., K successes of independent trials, by convolution."""
+    distribution = np.ones(1)
+    for p in np.asarray(probabilities, dtype=float):
+        distribution = np.convolve(distribution, [1 - p, p])
+    return distribution
+
+
+def hypergeometric_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, total: ArrayLike) -> Array:
+    """Return the two-sided mid-p value of a 2 x 2 table with all margins fixed.
+
+    Twice the smaller tail, the observed table counted half, at most 1. Sums run
+    outwards from the observed table by the ratio of neighbouring chances until
+    nothing more is added, so 57 million people cost no more accuracy than 57.
+
+    Parameters
+    ----------
+    both, first, second, total : array_like
+        People with both, with each, and in all; whole numbers, same shape.
+    """
+    c, r, s, n = (np.atleast_1d(np.asarray(a, dtype=float)) for a in (both, first, second, total))
+    c, r, s, n = np.broadcast_arrays(c, r, s, n)
+    at = np.exp(_log_hypergeometric(c, r, s, n))
+    upper = at / 2 + _tail(c, r, s, n, at, up=True)
+    lower = at / 2 + _tail(c, r, s, n, at, up=False)
+    return np.minimum(1.0, 2 * np.minimum(lower, upper))
+
+
+def _tail(c: Array, r: Array, s: Array, n: Array, at: Array, *, up: bool) -> Array:
+    term, x, total = at.copy(), c.copy(), np.zeros_like(at)
+    live = np.flatnonzero(at > 0)
+    while len(live):
+        k = x[live]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if up:
+                ratio = (r[live] - k) * (s[live] - k) / ((k + 1) * (n[live] - r[live] - s[live] + k + 1))
+            else:
+                ratio = k * (n[live] - r[live] - s[live] + k) / ((r[live] - k + 1) * (s[live] - k + 1))
+        term[live] *= np.where(np.isfinite(ratio), ratio, 0.0)
+        x[live] += 1 if up else -1
+        total[live] += term[live]
+        # terms rise before the mode and fall after it: stop only when falling and negligible
+        going = (term[live] > 0) & ((ratio >= 1) | (term[live] > 1e-18 * (total[live] + at[live])))
+        live = live[going]
+    return total
+
+
+def _log_hypergeometric(c: Array, r: Array, s: Array, n: Array) -> Array:
+    """Log chance of c, through three binomials so that large factorials never meet (Loader 2000)."""
+    p = s / n
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = _log_binomial(c, r, p) + _log_binomial(s - c, n - r, p) - _log_binomial(s, n, p)
+    return np.where((s == 0) | (s == n), 0.0, value)
+
+
+def _log_binomial(x: Array, n: Array, p: Array) -> Array:
+    from scipy.special import kl_div, xlog1py, xlogy
+
+    q = 1 - p
+    y = n - x
+    inner = (
+        _stirling_error(n)
+        - _stirling_error(x)
+        - _stirling_error(y)
+        - kl_div(x, n * p)
+        - kl_div(y, n * q)
+        + 0.5 * (np.log(n) - np.log(2 * np.pi) - np.log(x) - np.log(y))
+    )
+    edge = np.where(x == 0, xlog1py(n, -p), xlogy(n, p))
+    return np.where((x == 0) | (y == 0), edge, inner)
+
+
+def _stirling_error(n: Array) -> Array:
+    """Log n! less Stirling's formula."""
+    from scipy.special import gammaln
+
+    safe = np.maximum(n, 1.0)
+    direct = gammaln(safe + 1) - (safe + 0.5) * np.log(safe) + safe - 0.5 * np.log(2 * np.pi)
+    square = safe * safe
+    series = (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - 1 / 1188 / square) / square) / square) / square) / safe
+    return np.where(n > 15, series, direct)
+
+
+def benjamini_hochberg(p: ArrayLike) -> Array:
+    """Return p values adjusted for the false discovery rate; NaN stays NaN and is not counted as a test."""
+    p = np.asarray(p, dtype=float)
+    adjusted = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    if not len(known):
+        return adjusted
+    order = known[np.argsort(p[known], kind="stable")]
+    m = len(order)
+    stepped = p[order] * m / np.arange(1, m + 1)
+    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(stepped[::-1])[::-1])
+    return adjusted

@@ -1,0 +1,138 @@
+"""Disclosure policies: which counts are hidden, how the others are rounded.
+
+Rules differ between the field's authorities, so a rule is a setting. The
+arithmetic on whole tables is in `disclosure`; this module only knows one number.
+
+References
+----------
+NHS England, HES and ECDS analysis guide: sub-national counts of 1 to 7 are
+replaced and the others rounded to the nearest 5.
+OpenSAFELY documentation, output checking: counts up to 7 redacted, the rest to
+the nearest 5; survival curves by midpoint-6 rounding of cumulative counts.
+SACRO, Guide for output checkers: threshold 10; ACRO's defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from symphony_research.errors import ArgumentError, require_one_of
+
+__all__ = ["POLICIES", "Policy", "policy_named"]
+
+POLICIES = ("nhs_england", "opensafely", "sacro", "synthetic")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A disclosure rule for counts of people and for curves.
+
+    Make one with `Policy.nhs_england()`, `Policy.opensafely()`,
+    `Policy.sacro()` or, for generated data alone, `Policy.synthetic()`.
+
+    Attributes
+    ----------
+    name : str
+        One of `POLICIES`.
+    title : str
+        The name in words, for a report.
+    threshold : int
+        Counts from 1 to this many people are hidden (from 0 where `hide_zeros`).
+    rounding : int
+        Other counts are rounded to the nearest multiple of this; 1 rounds nothing.
+    hide_zeros : bool
+        Whether a count of nobody is hidden too.
+    curve : str
+        How cumulative counts of a curve are rounded: "nearest" or "midpoint".
+    curve_width : int
+        Width, in people, of that rounding.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> sr.Policy.nhs_england().threshold
+    7
+    """
+
+    name: str
+    title: str
+    threshold: int
+    rounding: int
+    hide_zeros: bool = False
+    curve: str = "nearest"
+    curve_width: int = 5
+
+    def __post_init__(self) -> None:
+        require_one_of(self.name, POLICIES, argument="name")
+        require_one_of(self.curve, ("nearest", "midpoint"), argument="curve")
+        for field in ("threshold", "rounding", "curve_width"):
+            value = getattr(self, field)
+            if not isinstance(value, int) or isinstance(value, bool) or value < (field != "threshold"):
+                raise ArgumentError(f"{field} of a policy is a whole number of people, not {value!r}.")
+        if self.threshold == 0 and self.name != "synthetic":
+            raise ArgumentError("A policy that hides nothing is Policy.synthetic(), for generated data alone.")
+
+    @classmethod
+    def nhs_england(cls, *, threshold: int = 7, rounding: int = 5) -> Policy:
+        """NHS England's rule for HES and ECDS below national level: 1-7 hidden, others to the nearest 5."""
+        title = f"NHS England (1-{threshold} hidden, others to nearest {rounding})"
+        return cls("nhs_england", title, threshold, rounding, curve_width=rounding)
+
+    @classmethod
+    def opensafely(cls, *, threshold: int = 7, rounding: int = 5) -> Policy:
+        """OpenSAFELY's rule: up to 7 redacted, others to the nearest 5, curves by midpoint-6."""
+        title = f"OpenSAFELY (up to {threshold} redacted, others to nearest {rounding}, curves midpoint-6)"
+        return cls("opensafely", title, threshold, rounding, curve="midpoint", curve_width=6)
+
+    @classmethod
+    def sacro(cls, *, threshold: int = 9, rounding: int = 5) -> Policy:
+        """SACRO's rule, with ACRO's defaults: under 10 hidden, zeros too, others to the nearest 5."""
+        title = f"SACRO (under {threshold + 1} hidden, zeros too, others to nearest {rounding})"
+        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding)
+
+    @classmethod
+    def synthetic(cls) -> Policy:
+        """Change nothing; refused unless the data carry the generator's own fingerprint."""
+        return cls("synthetic", "synthetic data (nothing hidden)", 0, 1, curve_width=1)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether numbers pass as they are."""
+        return self.name == "synthetic"
+
+    def hides(self, column: str) -> pl.Expr:
+        """Where a count may not be shown."""
+        count = pl.col(column)
+        return count.is_between(0 if self.hide_zeros else 1, self.threshold)
+
+    def rounded(self, column: str) -> pl.Expr:
+        """The count as it may be shown: null where hidden, otherwise rounded half up."""
+        if self.changes_nothing:
+            return pl.col(column)
+        nearest = (pl.col(column) + self.rounding // 2) // self.rounding * self.rounding
+        return pl.when(~self.hides(column)).then(nearest).alias(column)
+
+    def rounded_cumulative(self, column: str) -> pl.Expr:
+        """A cumulative count of a curve as it may be shown.
+
+        Midpoint: 1-6 becomes 3, 7-12 becomes 9. Nearest: 0 until more people
+        than the threshold have been counted, so no step stands for a few.
+        """
+        count = pl.col(column)
+        if self.changes_nothing:
+            return count
+        if self.curve == "midpoint":
+            width = self.curve_width
+            steps = (count + width - 1) // width
+            return pl.when(count > 0).then(steps * width - width // 2).otherwise(0).alias(column)
+        nearest = (count + self.curve_width // 2) // self.curve_width * self.curve_width
+        return pl.when(count > self.threshold).then(nearest).otherwise(0).alias(column)
+
+
+def policy_named(name: str) -> Policy:
+    """Return the policy of that name, with its standard settings."""
+    require_one_of(name, POLICIES, argument="policy")
+    policy: Policy = getattr(Policy, name)()
+    return policy

@@ -1,0 +1,205 @@
+"""What every analysis returns: one frozen value of tidy estimates that knows how it was made.
+
+A family of results makes two declarations: `counts`, which columns of its
+count tables count people, and `derive`, the pure function from those tables to
+the estimates. The estimator and disclosure control both use `derive`, so a
+disclosed result is made from rounded counts and can hold no other number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import polars as pl
+
+from symphony_research.errors import DisclosureError
+from symphony_research.policy import Policy
+from symphony_research.wording import html_table, number
+
+__all__ = [
+    "INSIDE_REPORT",
+    "CountTable",
+    "Disclosure",
+    "Result",
+    "Source",
+    "inside_report",
+    "library_version",
+]
+
+INSIDE_REPORT = "SYMPHONY_INSIDE_REPORT"
+
+
+def inside_report() -> bool:
+    """Whether this process is making a report, where nothing undisclosed may be shown."""
+    return os.environ.get(INSIDE_REPORT) == "1"
+
+
+def library_version() -> str:
+    """Version of this library."""
+    try:
+        return version("symphony_research")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """How one count table may be released.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Columns that count people.
+    cumulative : str or None
+        The time column, where the counts add up along it and it is the
+        cumulative counts that are rounded.
+    within : tuple of str
+        Columns that separate one running count from another.
+    measures : tuple of str
+        Columns that describe the counted people (a mean cost): hidden with the count.
+    """
+
+    columns: tuple[str, ...]
+    cumulative: str | None = None
+    within: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where numbers came from: the study, and the population as predicates and dates."""
+
+    study: str | None = None
+    fingerprint: str | None = None
+    generated: bool = False
+    population: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_settings(self) -> dict[str, Any]:
+        """The source as entries of `Result.settings`."""
+        return {
+            "study": self.study,
+            "fingerprint": self.fingerprint,
+            "generated": self.generated,
+            "population": dict(self.population),
+        }
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What disclosure control did to a result."""
+
+    policy: Policy
+    hidden: int
+    rounded: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    """A frozen table of estimates, with the counts and settings it came from.
+
+    Attributes
+    ----------
+    estimates : polars.DataFrame
+        One row per stratum and point; the strata are real columns.
+    by : tuple of str
+        The stratum columns.
+    settings : mapping
+        Every argument, the method and its citation, the library's version, the
+        study's fingerprint and the population as predicates and dates.
+    disclosure : Disclosure or None
+        None until the result has passed `suppress`.
+    """
+
+    count_tables: Mapping[str, pl.DataFrame]
+    settings: Mapping[str, Any]
+    by: tuple[str, ...] = ()
+    disclosure: Disclosure | None = None
+
+    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({})
+    shown: ClassVar[tuple[str, ...]] = ()
+    percentages: ClassVar[tuple[str, ...]] = ()
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def __post_init__(self) -> None:
+        settings = {
+            "library_version": library_version(),
+            **self.settings,
+            "by": list(self.by),
+        }
+        object.__setattr__(self, "settings", MappingProxyType(settings))
+        object.__setattr__(self, "count_tables", MappingProxyType(dict(self.count_tables)))
+        object.__setattr__(self, "_derived", self.derive(self.count_tables, self.settings, self.by))
+
+    @staticmethod
+    def derive(
+        tables: Mapping[str, pl.DataFrame],
+        settings: Mapping[str, Any],
+        by: tuple[str, ...],
+    ) -> pl.DataFrame:
+        """Return the estimates that follow from the count tables alone."""
+        raise NotImplementedError
+
+    @staticmethod
+    def trim(tables: Mapping[str, pl.DataFrame], threshold: int, by: tuple[str, ...]) -> Mapping[str, pl.DataFrame]:
+        """Return released tables without the parts that stand for too few people, such as a curve's end."""
+        return tables
+
+    _derived: ClassVar[pl.DataFrame]
+
+    @property
+    def estimates(self) -> pl.DataFrame:
+        """The tidy table of estimates; inside a report only once disclosed."""
+        self._refuse_undisclosed("The estimates of")
+        return self._derived
+
+    def disclosed(self, tables: Mapping[str, pl.DataFrame], record: Disclosure) -> Result:
+        """Return this result made anew from released counts. Only `suppress` calls it."""
+        return replace(self, count_tables=tables, disclosure=record)
+
+    def sentence(self) -> str:
+        """Return the finding in one plain sentence made from the numbers."""
+        raise NotImplementedError
+
+    def small_counts(self, threshold: int = 7) -> int:
+        """Number of counts of 1 to `threshold` people in the result."""
+        total = 0
+        for name, rule in self.counts.items():
+            table = self.count_tables[name]
+            for column in rule.columns:
+                total += int(table[column].is_between(1, threshold).sum())
+        return total
+
+    def _refuse_undisclosed(self, what: str) -> None:
+        if inside_report() and self.disclosure is None:
+            raise DisclosureError(
+                f"{what} {type(self).__name__} would show numbers that have not passed disclosure control. "
+                "Show sr.suppress(result, policy) instead."
+            )
+
+    def _band(self) -> str:
+        if self.disclosure is None:
+            return f"not for release: {number(self.small_counts())} small counts"
+        done = self.disclosure
+        return f"{done.policy.title}; {number(done.hidden)} counts hidden"
+
+    def __repr__(self) -> str:
+        self._refuse_undisclosed("Printing")
+        return f"{type(self).__name__} ({self._band()})\n{self._derived}"
+
+    def _repr_html_(self) -> str:
+        self._refuse_undisclosed("Showing")
+        disclosed = self.disclosure is not None
+        table = html_table(
+            self._derived,
+            columns=(*self.by, *self.shown) if self.shown else None,
+            words=self.column_words,
+            disclosed=disclosed,
+            percentages=self.percentages,
+        )
+        style = "disclosed" if disclosed else "undisclosed"
+        return f'<div class="symphony-result"><p class="{style}">{self._band()}</p>{table}</div>'

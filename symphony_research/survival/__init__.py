@@ -1,0 +1,20 @@
+"""Time until something happens: curves and tests from counts of who was at risk and what happened when."""
+
+from symphony_research.survival.curves import (
+    CumulativeIncidence,
+    SurvivalCurve,
+    at,
+    cumulative_incidence,
+    kaplan_meier,
+)
+from symphony_research.survival.logrank import LogRankTest, logrank_test
+
+__all__ = [
+    "CumulativeIncidence",
+    "LogRankTest",
+    "SurvivalCurve",
+    "at",
+    "cumulative_incidence",
+    "kaplan_meier",
+    "logrank_test",
+]

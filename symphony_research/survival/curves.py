@@ -1,0 +1,421 @@
+"""Kaplan-Meier and cumulative incidence, with the intervals R's survival package gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from symphony_research.collapse import event_table, names_of, source_of
+from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.inference import Array, normal_quantile
+from symphony_research.result import CountTable, Result
+from symphony_research.survival.risk import (
+    EVENT_COUNTS,
+    causes_of,
+    risk_table,
+    trim_events,
+)
+from symphony_research.wording import in_words, number, percentage
+
+__all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "at", "cumulative_incidence", "kaplan_meier"]
+
+INTERVALS = ("log", "log_log", "plain")
+Tables = Mapping[str, pl.DataFrame]
+
+
+class _Curve(Result):
+    """What curves share: counts are rounded cumulatively, and a curve ends before few are at risk."""
+
+    counts: ClassVar[Mapping[str, CountTable]] = EVENT_COUNTS
+
+    @staticmethod
+    def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
+        """End each curve before the number at risk falls to the threshold."""
+        return {"events": trim_events(tables["events"], threshold, by)}
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of time, in words."""
+        return str(self.settings.get("time_unit") or "")
+
+
+class SurvivalCurve(_Curve):
+    """Share of people to whom the event has not yet happened."""
+
+    shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
+    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Event-free"})
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Product-limit estimate with Greenwood's variance."""
+        table = risk_table(tables["events"], by, [])
+        n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
+        over = list(by) or [pl.lit(0)]
+        steps = table.with_columns(
+            (1 - d / n).cum_prod().over(over).alias("estimate"),
+            pl.when(d > 0).then(d / (n * (n - d))).otherwise(0.0).cum_sum().over(over).alias("__greenwood"),
+        )
+        estimate = steps["estimate"].to_numpy()
+        with np.errstate(invalid="ignore"):
+            error = np.where(estimate > 0, estimate * np.sqrt(steps["__greenwood"].to_numpy()), np.nan)
+        lower, upper = _interval(estimate, error, settings["confidence"], settings["interval"])
+        return _tidied(steps, by, estimate, error, lower, upper)
+
+    def sentence(self) -> str:
+        """Return the share event-free at the end of each curve."""
+        return _curve_sentence(self, "had not had", first_word="")
+
+
+class CumulativeIncidence(_Curve):
+    """Share of people to whom each cause has happened, the other causes competing."""
+
+    shown: ClassVar[tuple[str, ...]] = ("cause", *SurvivalCurve.shown)
+    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Happened to"})
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Aalen-Johansen estimate with its multinomial (Greenwood-type) variance."""
+        causes = list(settings["causes"])
+        table = risk_table(tables["events"], by, causes)
+        over = list(by) or [pl.lit(0)]
+        n = pl.col("n_at_risk").cast(pl.Float64)
+        step = 1 - pl.col("n_events").cast(pl.Float64) / n
+        table = table.with_columns(step.cum_prod().over(over).alias("__after"))
+        table = table.with_columns(pl.col("__after").shift(1, fill_value=1.0).over(over).alias("__before"))
+        parts = []
+        for cause in causes:
+            h = pl.col(f"n_{cause}").cast(pl.Float64) / n
+            any_h = pl.col("n_events").cast(pl.Float64) / n
+            curve = table.with_columns((pl.col("__before") * h).cum_sum().over(over).alias("estimate"))
+            after, reached = pl.col("__after"), pl.col("estimate")
+            # F(t) is moved by an event at s through S(s-)[1 of this cause - (F(t) - F(s)) / S(s)]; the sum of
+            # squares over s <= t is a quadratic in F(t), so running sums give it at every t at once
+            weight = pl.col("__before") ** 2 / n
+            inverse = pl.when(after > 1e-15).then(1 / after).otherwise(0.0)
+            own, cross, squared = weight * h * (1 - h), -2 * weight * h * (1 - any_h), weight * any_h * (1 - any_h)
+            curve = curve.with_columns(
+                (own - cross * inverse * reached + squared * (inverse * reached) ** 2)
+                .cum_sum()
+                .over(over)
+                .alias("__0"),
+                (cross * inverse - 2 * squared * inverse**2 * reached).cum_sum().over(over).alias("__1"),
+                (squared * inverse**2).cum_sum().over(over).alias("__2"),
+            )
+            f = curve["estimate"].to_numpy()
+            variance = curve["__0"].to_numpy() + f * curve["__1"].to_numpy() + f**2 * curve["__2"].to_numpy()
+            error = np.sqrt(np.maximum(variance, 0.0))
+            lower, upper = _interval(f, error, settings["confidence"], settings["interval"])
+            curve = curve.with_columns(
+                pl.col(f"n_{cause}").alias("n_events"), pl.lit(cause, dtype=pl.Int64).alias("cause")
+            )
+            parts.append(_tidied(curve, (*by, "cause"), f, error, lower, upper))
+        return pl.concat(parts).sort([*by, "cause", "time"], nulls_last=True)
+
+    def cause_words(self, cause: int) -> str:
+        """Name of a cause in words."""
+        names = self.settings.get("cause_names") or {}
+        return in_words(names.get(cause, names.get(str(cause), f"cause {cause}")))
+
+    def sentence(self) -> str:
+        """Return the share to whom the first cause had happened at the end of each curve."""
+        return _curve_sentence(self, "had had", first_word=self.cause_words(self.settings["causes"][0]))
+
+
+def _tidied(
+    frame: pl.DataFrame, by: tuple[str, ...], estimate: Array, error: Array, lower: Array, upper: Array
+) -> pl.DataFrame:
+    columns = {"estimate": estimate, "standard_error": error, "lower": lower, "upper": upper}
+    return frame.with_columns([pl.Series(k, v).fill_nan(None) for k, v in columns.items()]).select(
+        [*by, "time", "n_at_risk", "n_events", "n_censored", *columns]
+    )
+
+
+def _interval(estimate: Array, error: Array, confidence: float, kind: str) -> tuple[Array, Array]:
+    z = normal_quantile(confidence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if kind == "plain":
+            lower, upper = estimate - z * error, estimate + z * error
+        elif kind == "log":
+            lower, upper = estimate * np.exp(-z * error / estimate), estimate * np.exp(z * error / estimate)
+        else:
+            turned = np.log(-np.log(estimate))
+            width = z * error / (estimate * np.log(estimate))
+            lower, upper = np.exp(-np.exp(turned - width)), np.exp(-np.exp(turned + width))
+            sure = (estimate == 1) & (error == 0)
+            lower, upper = np.where(sure, 1.0, lower), np.where(sure, 1.0, upper)
+    return np.maximum(lower, 0), np.minimum(upper, 1)
+
+
+def _curve_sentence(result: _Curve, had: str, first_word: str) -> str:
+    frame = result.estimates
+    event = first_word or in_words(result.settings.get("event_name") or "the event")
+    if "cause" in frame.columns:
+        frame = frame.filter(pl.col("cause") == result.settings["causes"][0])
+    if not frame.height:
+        return "No group is large enough to show a curve."
+    strata = frame.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
+    horizon = result.settings.get("horizon")
+    parts = []
+    for names in strata:
+        part = frame
+        for column, value in names.items():
+            part = part.filter(pl.col(column).eq_missing(pl.lit(value)))
+        if horizon is not None:
+            part = part.filter(pl.col("time") <= horizon)
+        if not part.height:
+            continue
+        last = part.row(-1, named=True)
+        group = ", ".join(in_words(v) for v in names.values()) or "people followed"
+        parts.append(f"{percentage(last['estimate'])} of {group}")
+        end = last["time"]
+    if not parts:
+        return "Nobody was followed long enough to show a curve."
+    when = f"within {number(horizon if horizon is not None else end)} {result.time_unit}".strip()
+    return f"{'; '.join(parts)} {had} {event} {when}."
+
+
+def kaplan_meier(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    entry: str | None = None,
+    by: str | Sequence[str] = (),
+    weights: str | None = None,
+    confidence: float = 0.95,
+    interval: str = "log",
+    time_unit: str | None = None,
+    event_name: str | None = None,
+) -> SurvivalCurve:
+    """Estimate the share of people to whom an event has not yet happened.
+
+    Parameters
+    ----------
+    frame : frame
+        One row per person, or per group of equal people with `weights`.
+    time, event : str
+        Column with the time at which follow-up ended, and whether the event
+        ended it (1 or True) or not (0 or False).
+    entry : str, optional
+        Column with the time from which each person was followed. They are at
+        risk after it, up to and including `time`.
+    by : str or sequence of str, optional
+        Strata: one curve each.
+    weights : str, optional
+        Whole numbers of people a row stands for.
+    confidence : float, default 0.95
+        Of the pointwise intervals.
+    interval : {"log", "log_log", "plain"}
+        Scale on which the interval is symmetric.
+    time_unit, event_name : str, optional
+        Words for figures and sentences, such as "days".
+
+    Returns
+    -------
+    SurvivalCurve
+        `time`, `n_at_risk`, `n_events`, `n_censored`, `estimate` (proportion
+        event-free), `standard_error` (Greenwood), `lower`, `upper`; a row for
+        every time at which somebody left. At zero the interval does not exist.
+
+    Raises
+    ------
+    ArgumentError
+        On missing columns, gaps, or causes other than 0 and 1; with counts of rows.
+
+    References
+    ----------
+    Kaplan, E. L. and Meier, P. (1958). Nonparametric estimation from incomplete
+    observations. Journal of the American Statistical Association 53, 457-481.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> people = pl.DataFrame({"time": [1, 2, 2, 3], "event": [1, 1, 0, 0]})
+    >>> sr.survival.kaplan_meier(people, time="time", event="event").estimates["estimate"].to_list()
+    [0.75, 0.5, 0.5]
+    """
+    require_one_of(interval, INTERVALS, argument="interval")
+    normal_quantile(confidence)
+    by = names_of(by)
+    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
+    others = events.filter(pl.col("kind") > 1)["n_persons"].sum()
+    if others:
+        raise ArgumentError(
+            f"Event column '{event}' holds causes above 1 for {others:,} people. Use cumulative_incidence, where "
+            "causes compete, or say which is the event with a column of 0 and 1."
+        )
+    settings = {
+        "method": f"Kaplan-Meier, Greenwood variance, {interval.replace('_', '-')} interval",
+        "reference": "Kaplan and Meier 1958",
+        "time": time,
+        "event": event,
+        "entry": entry,
+        "weights": weights,
+        "confidence": confidence,
+        "interval": interval,
+        "time_unit": time_unit,
+        "event_name": event_name,
+        **source_of(frame).as_settings(),
+    }
+    return SurvivalCurve({"events": events}, settings, by)
+
+
+def cumulative_incidence(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    entry: str | None = None,
+    by: str | Sequence[str] = (),
+    weights: str | None = None,
+    confidence: float = 0.95,
+    interval: str = "log",
+    time_unit: str | None = None,
+    cause_names: Mapping[int, str] | None = None,
+) -> CumulativeIncidence:
+    """Estimate the share of people to whom each cause has happened, the others competing.
+
+    Parameters
+    ----------
+    frame : frame
+        One row per person, or per group of equal people with `weights`.
+    time, event : str
+        Column with the time at which follow-up ended, and how: 0 = censored, 1, 2, ... = cause.
+    entry : str, optional
+        Column with the time from which each person was followed.
+    by : str or sequence of str, optional
+        Strata.
+    weights : str, optional
+        Whole numbers of people a row stands for.
+    confidence : float, default 0.95
+        Of the pointwise intervals.
+    interval : {"log", "log_log", "plain"}
+        Scale on which the interval is symmetric.
+    time_unit : str, optional
+        Unit of time in words.
+    cause_names : mapping, optional
+        Words for the causes, such as `{1: "emergency admission", 2: "death"}`.
+
+    Returns
+    -------
+    CumulativeIncidence
+        `cause`, `time`, `n_at_risk`, `n_events` (of that cause), `n_censored`,
+        `estimate`, `standard_error`, `lower`, `upper`.
+
+    Raises
+    ------
+    ArgumentError
+        On missing columns, gaps, or nobody with an event; with counts of rows.
+
+    Notes
+    -----
+    One minus Kaplan-Meier would count people who died of something else as
+    still able to have the event, and overstates it.
+
+    References
+    ----------
+    Aalen, O. O. and Johansen, S. (1978). An empirical transition matrix for
+    non-homogeneous Markov chains. Scandinavian Journal of Statistics 5, 141-150.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> people = pl.DataFrame({"time": [1, 2, 3, 4], "event": [1, 2, 1, 0]})
+    >>> curve = sr.survival.cumulative_incidence(people, time="time", event="event").estimates
+    >>> curve.filter(pl.col("cause") == 1)["estimate"].to_list()
+    [0.25, 0.25, 0.5, 0.5]
+    """
+    require_one_of(interval, INTERVALS, argument="interval")
+    normal_quantile(confidence)
+    by = names_of(by)
+    if "cause" in by:
+        raise ArgumentError("A stratum may not be called cause: rename the column.")
+    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
+    causes = sorted({*causes_of(events), *(int(c) for c in cause_names or ())}) or [1]
+    settings = {
+        "method": f"Aalen-Johansen, multinomial variance, {interval.replace('_', '-')} interval",
+        "reference": "Aalen and Johansen 1978",
+        "time": time,
+        "event": event,
+        "entry": entry,
+        "weights": weights,
+        "confidence": confidence,
+        "interval": interval,
+        "time_unit": time_unit,
+        "causes": causes,
+        "cause_names": dict(cause_names or {}),
+        **source_of(frame).as_settings(),
+    }
+    return CumulativeIncidence({"events": events}, settings, by)
+
+
+def at(result: Result, times: Sequence[float]) -> pl.DataFrame:
+    """Read a curve at given times.
+
+    Parameters
+    ----------
+    result : SurvivalCurve or CumulativeIncidence
+        The curve, as it is: read a disclosed one for anything to be shown.
+    times : sequence of float
+        In the curve's own unit.
+
+    Returns
+    -------
+    polars.DataFrame
+        The strata, `time`, `n_at_risk` (people followed beyond everything
+        before that time), `estimate`, `lower`, `upper`. Past the end of a curve
+        they are null.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> people = pl.DataFrame({"time": [1, 2, 2, 3], "event": [1, 1, 0, 0]})
+    >>> curve = sr.survival.kaplan_meier(people, time="time", event="event")
+    >>> sr.survival.at(curve, [0, 2, 2.5])["n_at_risk"].to_list()
+    [4, 3, 1]
+    """
+    if not isinstance(result, _Curve):
+        raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
+    frame = result.estimates
+    strata = [*result.by, *(["cause"] if "cause" in frame.columns else [])]
+    start = 1.0 if isinstance(result, SurvivalCurve) else 0.0
+    parts = []
+    for names in frame.select(strata).unique(maintain_order=True).to_dicts() if strata else [{}]:
+        part = frame
+        for column, value in names.items():
+            part = part.filter(pl.col(column).eq_missing(pl.lit(value, dtype=frame.schema[column])))
+        if not part.height:
+            continue
+        moments = part["time"].to_numpy()
+        wanted = np.asarray(times, dtype=float)
+        done = np.searchsorted(moments, wanted, side="right") - 1
+        coming = np.searchsorted(moments, wanted, side="left")
+        past = wanted > moments[-1]
+        row: dict[str, Any] = {"time": wanted}
+        risk = part["n_at_risk"].to_numpy()
+        row["n_at_risk"] = [None if past[k] else int(risk[coming[k]]) for k in range(len(wanted))]
+        for column in ("estimate", "lower", "upper"):
+            values = part[column].to_list()
+            row[column] = [None if past[k] else start if done[k] < 0 else values[done[k]] for k in range(len(wanted))]
+        schema = {
+            "time": pl.Float64,
+            "n_at_risk": pl.Int64,
+            "estimate": pl.Float64,
+            "lower": pl.Float64,
+            "upper": pl.Float64,
+        }
+        parts.append(
+            pl.DataFrame(row, schema=schema).select(
+                [pl.lit(v, dtype=frame.schema[c]).alias(c) for c, v in names.items()] + [pl.all()]
+            )
+        )
+    return pl.concat(parts) if parts else frame.select([*strata, "time", "n_at_risk", "estimate", "lower", "upper"])

@@ -1,0 +1,214 @@
+"""Tests of whether curves differ: the log-rank family."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from symphony_research.collapse import event_table, names_of, source_of
+from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.result import CountTable, Result
+from symphony_research.survival.risk import EVENT_COUNTS, risk_table, trim_events
+from symphony_research.wording import joined, number
+
+__all__ = ["WEIGHTINGS", "LogRankTest", "logrank_test"]
+
+WEIGHTINGS = (None, "gehan_breslow", "tarone_ware", "peto_peto")
+
+
+class LogRankTest(Result):
+    """One test of the hypothesis that the event comes at the same rate in every group."""
+
+    counts: ClassVar[Mapping[str, CountTable]] = EVENT_COUNTS
+    shown: ClassVar[tuple[str, ...]] = ("statistic", "degrees_of_freedom", "p_value")
+
+    @staticmethod
+    def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Weighted observed less expected events, with the hypergeometric covariance."""
+        at_risk, happened, times = _by_time(tables["events"], by)
+        statistic, freedom, p_value = _logrank(at_risk, happened, settings["weighting"])
+        row = {"statistic": [statistic], "degrees_of_freedom": [freedom], "p_value": [p_value]}
+        schema = {"statistic": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64}
+        return pl.DataFrame(row, schema=schema)
+
+    @staticmethod
+    def trim(tables: Mapping[str, pl.DataFrame], threshold: int, by: tuple[str, ...]) -> Mapping[str, pl.DataFrame]:
+        """Leave out what stands for too few people."""
+        return {"events": trim_events(tables["events"], threshold, by)}
+
+    @property
+    def groups(self) -> pl.DataFrame:
+        """People, observed and expected events of each group."""
+        self._refuse_undisclosed("The groups of")
+        return _groups(self.count_tables["events"], self.by)
+
+    def sentence(self) -> str:
+        """Return whether the groups differ more than chance."""
+        row = self.estimates.row(0, named=True)
+        if row["p_value"] is None:
+            return f"Groups by {joined(self.by)} are too small to compare."
+        differ = "differ" if row["p_value"] < 0.05 else "do not clearly differ"
+        return (
+            f"Groups by {joined(self.by)} {differ} (log-rank statistic {number(row['statistic'])} on "
+            f"{row['degrees_of_freedom']} degrees of freedom, p {_p_words(row['p_value'])})."
+        )
+
+
+def _p_words(p: float) -> str:
+    return "under 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _by_time(events: pl.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, pl.Series]:
+    """Return people at risk and events as (times, groups) arrays at every time of an event."""
+    table = risk_table(events, by, [])
+    groups = events.select(by).unique(maintain_order=True)
+    times = table.filter(pl.col("n_events") > 0)["time"].unique().sort()
+    at_risk = np.zeros((len(times), groups.height))
+    happened = np.zeros_like(at_risk)
+    moments = times.to_numpy()
+    for g, names in enumerate(groups.to_dicts()):
+        part, own = table, events
+        for column, value in names.items():
+            same = pl.col(column).eq_missing(pl.lit(value, dtype=events.schema[column]))
+            part, own = part.filter(same), own.filter(same)
+        left = own.filter(pl.col("kind") >= 0).sort("time")
+        came = own.filter(pl.col("kind") < 0).sort("time")
+        at_risk[:, g] = _from(left, moments) - _from(came, moments)
+        where = np.searchsorted(moments, part.filter(pl.col("n_events") > 0)["time"].to_numpy())
+        happened[where, g] = part.filter(pl.col("n_events") > 0)["n_events"].to_numpy()
+    return np.maximum(at_risk, happened), happened, times
+
+
+def _from(table: pl.DataFrame, moments: np.ndarray) -> np.ndarray:
+    """People whose time is at or after each moment."""
+    tail = np.concatenate([np.cumsum(table["n_persons"].to_numpy()[::-1])[::-1], [0]])
+    return np.asarray(tail[np.searchsorted(table["time"].to_numpy(), moments, side="left")], dtype=float)
+
+
+def _scores(at_risk: np.ndarray, happened: np.ndarray, weighting: str | None) -> np.ndarray:
+    n, d = at_risk.sum(axis=1), happened.sum(axis=1)
+    if weighting == "gehan_breslow":
+        return np.asarray(n)
+    if weighting == "tarone_ware":
+        return np.asarray(np.sqrt(n))
+    if weighting == "peto_peto":
+        # the pooled curve just before each time, as R's survdiff(rho = 1)
+        return np.concatenate([[1.0], np.cumprod(1 - d / n)[:-1]]) if len(n) else np.ones(0)
+    return np.ones(len(n))
+
+
+def _logrank(
+    at_risk: np.ndarray, happened: np.ndarray, weighting: str | None
+) -> tuple[float | None, int, float | None]:
+    from scipy.special import chdtrc
+
+    n, d = at_risk.sum(axis=1), happened.sum(axis=1)
+    w = _scores(at_risk, happened, weighting)
+    share = at_risk / np.maximum(n, 1)[:, None]
+    difference = (w[:, None] * (happened - d[:, None] * share)).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.where(n > 1, w**2 * d * (n - d) / (n - 1), 0.0)
+    covariance = np.diag((spread[:, None] * share).sum(axis=0)) - np.einsum("t,tg,th->gh", spread, share, share)
+    # a group that was never at risk while anything happened says nothing
+    informative = np.flatnonzero(np.diag(covariance) > 1e-12)
+    freedom = len(informative) - 1
+    if freedom < 1:
+        return None, 0, None
+    use = informative[:-1]
+    statistic = float(difference[use] @ np.linalg.solve(covariance[np.ix_(use, use)], difference[use]))
+    return statistic, freedom, float(chdtrc(freedom, statistic))
+
+
+def _groups(events: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    at_risk, happened, _ = _by_time(events, by)
+    share = at_risk / np.maximum(at_risk.sum(axis=1), 1)[:, None]
+    people = events.filter(pl.col("kind") >= 0).group_by(by, maintain_order=True).agg(pl.col("n_persons").sum())
+    return people.with_columns(
+        pl.Series("observed", happened.sum(axis=0)),
+        pl.Series("expected", (happened.sum(axis=1)[:, None] * share).sum(axis=0)),
+    )
+
+
+def logrank_test(
+    frame: Any,
+    *,
+    time: str,
+    event: str,
+    by: str | Sequence[str],
+    entry: str | None = None,
+    weights: str | None = None,
+    weighting: str | None = None,
+) -> LogRankTest:
+    """Test whether an event comes at the same rate in every group.
+
+    Parameters
+    ----------
+    frame : frame
+        One row per person, or per group of equal people with `weights`.
+    time, event : str
+        Column with the time at which follow-up ended, and whether the event
+        ended it (1 or True) or not (0 or False).
+    by : str or sequence of str
+        Columns that form the groups, two or more.
+    entry : str, optional
+        Column with the time from which each person was followed.
+    weights : str, optional
+        Whole numbers of people a row stands for.
+    weighting : {None, "gehan_breslow", "tarone_ware", "peto_peto"}
+        Weight of each time: 1, the number at risk, its square root, or the
+        pooled Kaplan-Meier estimate just before.
+
+    Returns
+    -------
+    LogRankTest
+        One row: `statistic` (chi-squared), `degrees_of_freedom`, `p_value`.
+        `.groups` holds people, observed and expected events of each group.
+
+    Raises
+    ------
+    ArgumentError
+        On missing columns, gaps, or fewer than two groups; with counts of rows.
+
+    References
+    ----------
+    Mantel, N. (1966). Evaluation of survival data and two new rank order
+    statistics arising in its consideration. Cancer Chemotherapy Reports 50, 163-170.
+    Tarone, R. E. and Ware, J. (1977). Biometrika 64, 156-160.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> people = pl.DataFrame({"time": [1, 2, 3, 4], "event": [1, 1, 1, 1], "arm": ["a", "a", "b", "b"]})
+    >>> test = sr.survival.logrank_test(people, time="time", event="event", by="arm")
+    >>> test.estimates["degrees_of_freedom"].item()
+    1
+    """
+    require_one_of(weighting, WEIGHTINGS, argument="weighting") if weighting else None
+    by = names_of(by)
+    if not by:
+        raise ArgumentError("by names the columns that form the groups; at least one is needed.")
+    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
+    others = events.filter(pl.col("kind") > 1)["n_persons"].sum()
+    if others:
+        raise ArgumentError(
+            f"Event column '{event}' holds causes above 1 for {others:,} people. Count the other causes as censored "
+            "(0) to compare cause-specific rates."
+        )
+    groups = events.select(by).unique().height
+    if groups < 2:
+        raise ArgumentError(f"There is {groups} group by {', '.join(by)}; a test needs two or more.")
+    settings = {
+        "method": "log-rank" if weighting is None else f"log-rank, {weighting.replace('_', '-')} weights",
+        "reference": "Mantel 1966",
+        "time": time,
+        "event": event,
+        "entry": entry,
+        "weights": weights,
+        "weighting": weighting,
+        **source_of(frame).as_settings(),
+    }
+    return LogRankTest({"events": events}, settings, by)

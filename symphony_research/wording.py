@@ -1,0 +1,191 @@
+"""Plain words and rounded numbers: how names and figures are written for a reader.
+
+Kept in one place, so that a table, a figure, a sentence and an alt text say the
+same thing in the same way.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+
+import polars as pl
+
+__all__ = [
+    "COLUMN_WORDS",
+    "COUNT_COLUMNS",
+    "about",
+    "html_table",
+    "in_words",
+    "joined",
+    "number",
+    "percentage",
+    "pounds",
+]
+
+HIDDEN = "*"
+UNDEFINED = "–"
+
+COUNT_COLUMNS = (
+    "n_persons",
+    "n_both",
+    "n_source",
+    "n_target",
+    "n_at_risk",
+    "n_events",
+    "n_censored",
+    "n_excluded",
+)
+
+COLUMN_WORDS = {
+    "n_persons": "People",
+    "n_conditions": "Number of conditions",
+    "n_both": "People with both",
+    "n_source": "People with the first",
+    "n_target": "People with the second",
+    "n_at_risk": "People still followed",
+    "n_events": "Events",
+    "n_censored": "Follow-up ended",
+    "n_excluded": "People left out",
+    "estimate": "Estimate",
+    "lower": "95 % from",
+    "upper": "95 % to",
+    "expected": "Expected by chance",
+    "observed_expected": "Times expected",
+    "oe_lower": "Times expected, from",
+    "oe_upper": "Times expected, to",
+    "p_value": "p value",
+    "q_value": "p value, adjusted for all tested",
+    "condition": "Condition",
+    "combination": "Combination",
+    "size": "Conditions in it",
+    "source": "First condition",
+    "target": "Second condition",
+    "sex": "Sex",
+    "age_band": "Age",
+    "step": "Step",
+    "time": "Time",
+    "cause": "Cause",
+    "phi": "Correlation (phi)",
+    "odds_ratio": "Odds ratio",
+    "jaccard": "Jaccard",
+    "cosine": "Cosine",
+    "overlap": "Overlap",
+    "information_component": "Information component",
+    "ic_lower": "Information component, from",
+    "statistic": "Statistic",
+    "degrees_of_freedom": "Degrees of freedom",
+    "hub": "Hub",
+    "n_conditions_band": "Long-term conditions",
+}
+
+_PROPER = {
+    "copd": "COPD",
+    "chd": "CHD",
+    "ckd": "CKD",
+    "hiv": "HIV",
+    "parkinsons": "Parkinson's",
+    "parkinsons_disease": "Parkinson's disease",
+    "crohns_disease": "Crohn's disease",
+    "coeliac_disease": "coeliac disease",
+    "accident_and_emergency": "A&E",
+    "f": "women",
+    "m": "men",
+}
+
+
+def in_words(name: object) -> str:
+    """Return a raw name as words: "heart_failure" becomes "heart failure"."""
+    text = str(name)
+    if text.lower() in _PROPER:
+        return _PROPER[text.lower()]
+    return " ".join(
+        _PROPER.get(part, part) if part in ("copd", "ckd", "chd", "hiv") else part for part in text.split("_")
+    )
+
+
+def joined(names: Iterable[object], *, last: str = "and") -> str:
+    """Return names as a phrase: "asthma, stroke and heart failure"."""
+    words = [in_words(name) for name in names]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else "nothing"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number for reading: whole ones with commas, others to `digits` significant figures."""
+    if value is None or value != value:
+        return UNDEFINED
+    if isinstance(value, int) or (abs(value) >= 10**digits and abs(value) < 1e15):
+        return f"{value:,.0f}"
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-3:
+        return "under 0.001" if value > 0 else "over -0.001"
+    decimals = max(0, digits - len(str(int(abs(value)))) + (abs(value) < 1))
+    return f"{value:,.{decimals}f}"
+
+
+def about(value: float) -> str:
+    """Return a large count for prose, to three significant figures."""
+    scale = 10 ** max(0, len(str(int(abs(value)))) - 3)
+    return f"{int(value / scale + 0.5) * scale:,}"
+
+
+def percentage(share: float | None) -> str:
+    """Return a proportion as a percentage of sensible precision."""
+    if share is None or share != share:
+        return UNDEFINED
+    value = 100 * share
+    if 0 < value < 0.01:
+        return "under 0.01 %"
+    return f"{value:.0f} %" if value >= 99.5 else f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
+
+
+def pounds(value: float | None) -> str:
+    """Return money to three significant figures."""
+    return UNDEFINED if value is None else f"£{about(value)}" if value >= 100 else f"£{value:.0f}"
+
+
+def _cell(value: object, column: str, hidden: bool) -> str:
+    if value is None:
+        return HIDDEN if hidden else UNDEFINED
+    if isinstance(value, (list, pl.Series)):
+        return joined(value) if len(value) else "no conditions"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return pounds(value) if column.startswith(("mean_cost", "total_cost")) else number(value)
+    if isinstance(value, int):
+        return number(value)
+    return in_words(value)
+
+
+def html_table(
+    frame: pl.DataFrame,
+    *,
+    columns: Sequence[str] | None = None,
+    words: Mapping[str, str] | None = None,
+    rows: int = 20,
+    disclosed: bool = False,
+    percentages: Sequence[str] = (),
+) -> str:
+    """Return a frame as a small HTML table with words for names and rounded numbers.
+
+    A gap reads "*" where the row holds a hidden count, and a dash where the
+    figure does not exist. At most `rows` rows are given; the rest are counted.
+    """
+    words = {**COLUMN_WORDS, **(words or {})}
+    columns = [c for c in (columns or frame.columns) if c in frame.columns]
+    counts = [c for c in COUNT_COLUMNS if c in frame.columns]
+    head = "".join(f'<th scope="col">{html.escape(words.get(c, in_words(c).capitalize()))}</th>' for c in columns)
+    body = []
+    for record in frame.head(rows).iter_rows(named=True):
+        hidden = disclosed and any(record[c] is None for c in counts)
+        cells = []
+        for c in columns:
+            text = percentage(record[c]) if c in percentages and record[c] is not None else _cell(record[c], c, hidden)
+            numeric = ' class="number"' if frame.schema[c].is_numeric() else ""
+            cells.append(f"<td{numeric}>{html.escape(text)}</td>")
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    more = frame.height - rows
+    foot = f'<p class="more">and {more:,} more rows</p>' if more > 0 else ""
+    return f'<table class="symphony"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>{foot}'
