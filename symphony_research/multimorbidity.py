@@ -356,6 +356,7 @@ def _against_chance(
         variance = (n / observed - 1 - spread + cross) / n
         ratio = observed / expected
         width = normal_quantile(settings["confidence"]) * np.sqrt(np.maximum(variance, 0))
+        oe_lower, oe_upper = ratio * np.exp(-width), ratio * np.exp(width)
         # score test under mutual independence, margins estimated; for a pair its square is Pearson's chi-squared
         null_variance = n * (chance * (1 - chance) - chance**2 * spread)
         z = (observed - expected) / np.sqrt(null_variance)
@@ -377,8 +378,8 @@ def _against_chance(
         pl.Series("upper", share_upper),
         pl.Series("expected", np.where(blank, expected, np.nan)),
         pl.Series("observed_expected", np.where(blank & (expected > 0), ratio, np.nan)),
-        pl.Series("oe_lower", np.where(usable, ratio * np.exp(-width), np.nan)),
-        pl.Series("oe_upper", np.where(usable, ratio * np.exp(width), np.nan)),
+        pl.Series("oe_lower", np.where(usable, oe_lower, np.nan)),
+        pl.Series("oe_upper", np.where(usable, oe_upper, np.nan)),
         pl.Series("p_value", np.where(blank, p_value, np.nan)),
     )
 

@@ -139,6 +139,7 @@ def _associations(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
         ratio = c / expected
         spread = np.sqrt(np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0))
         width = normal_quantile(confidence) * spread
+        lower, upper = ratio * np.exp(-width), ratio * np.exp(width)
         phi = (c * n - a * b) / np.sqrt(a * b * (n - a) * (n - b))
         odds_ratio = c * (n - a - b + c) / ((a - c) * (b - c))
         jaccard = c / (a + b - c)
@@ -154,8 +155,8 @@ def _associations(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
     estimates = {
         "expected": expected,
         "observed_expected": ratio,
-        "lower": np.where(c > 0, ratio * np.exp(-width), np.nan),
-        "upper": np.where(c > 0, ratio * np.exp(width), np.nan),
+        "lower": np.where(c > 0, lower, np.nan),
+        "upper": np.where(c > 0, upper, np.nan),
         "phi": phi,
         "odds_ratio": odds_ratio,
         "jaccard": jaccard,

@@ -15,6 +15,8 @@ __all__ = [
     "COLUMN_WORDS",
     "COUNT_COLUMNS",
     "about",
+    "duration",
+    "happened",
     "html_table",
     "in_words",
     "joined",
@@ -108,6 +110,37 @@ def joined(names: Iterable[object], *, last: str = "and") -> str:
     """Return names as a phrase: "asthma, stroke and heart failure"."""
     words = [in_words(name) for name in names]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else "nothing"
+
+
+_HAPPENED = {
+    "death": ("had died", "were alive"),
+    "emergency_admission": ("had had an emergency admission", "had had no emergency admission"),
+    "admission": ("had been admitted to hospital", "had not been admitted to hospital"),
+    "accident_and_emergency": ("had been to A&E", "had not been to A&E"),
+    "outpatient": ("had had an outpatient appointment", "had had no outpatient appointment"),
+    "readmission": ("had been readmitted as an emergency", "had not been readmitted as an emergency"),
+}
+
+
+def happened(event: str | None, *, yet: bool = True) -> str:
+    """Return "had had the event" in words, or with `yet=False` "had not had the event"."""
+    known = _HAPPENED.get(event or "")
+    if known:
+        return known[0] if yet else known[1]
+    name = in_words(event) if event else "the event"
+    return f"had had {name}" if yet else f"had not had {name}"
+
+
+def duration(time: float, unit: str | None) -> str:
+    """Return a time in words: 730 days becomes "2 years", 90 days "3 months"."""
+    if unit == "days" and time >= 28:
+        months = round(time / 30.4375)
+        if months % 12 == 0:
+            return f"{months // 12} year{'s' if months > 12 else ''}"
+        return f"{months} month{'s' if months > 1 else ''}"
+    if unit == "days" and time == 1:
+        return "1 day"
+    return f"{number(time)} {unit}" if unit else f"time {number(time)}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

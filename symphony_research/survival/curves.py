@@ -19,7 +19,7 @@ from symphony_research.survival.risk import (
     risk_table,
     trim_events,
 )
-from symphony_research.wording import in_words, number, percentage
+from symphony_research.wording import duration, happened, in_words, percentage
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "at", "cumulative_incidence", "kaplan_meier"]
 
@@ -68,7 +68,7 @@ class SurvivalCurve(_Curve):
 
     def sentence(self) -> str:
         """Return the share event-free at the end of each curve."""
-        return _curve_sentence(self, "had not had", first_word="")
+        return _curve_sentence(self, [(None, happened(self.settings["event_name"], yet=False))])
 
 
 class CumulativeIncidence(_Curve):
@@ -124,7 +124,11 @@ class CumulativeIncidence(_Curve):
 
     def sentence(self) -> str:
         """Return the share to whom the first cause had happened at the end of each curve."""
-        return _curve_sentence(self, "had had", first_word=self.cause_words(self.settings["causes"][0]))
+        causes = self.settings["causes"]
+        names = self.settings["cause_names"]
+        clauses: list[tuple[int | None, str]] = [(causes[0], happened(names.get(causes[0], f"cause {causes[0]}")))]
+        clauses += [(cause, f"{happened(names.get(cause, f'cause {cause}'))} without it") for cause in causes[1:]]
+        return _curve_sentence(self, clauses)
 
 
 def _tidied(
@@ -152,32 +156,31 @@ def _interval(estimate: Array, error: Array, confidence: float, kind: str) -> tu
     return np.maximum(lower, 0), np.minimum(upper, 1)
 
 
-def _curve_sentence(result: _Curve, had: str, first_word: str) -> str:
-    frame = result.estimates
-    event = first_word or in_words(result.settings.get("event_name") or "the event")
-    if "cause" in frame.columns:
-        frame = frame.filter(pl.col("cause") == result.settings["causes"][0])
-    if not frame.height:
+def _ends(result: _Curve, cause: int | None) -> list[tuple[str, float, float]]:
+    """Return group in words, end of the curve and its estimate there, for each stratum."""
+    frame = result.estimates if cause is None else result.estimates.filter(pl.col("cause") == cause)
+    last = (
+        frame.group_by(result.by, maintain_order=True).agg(pl.col("time", "estimate").last())
+        if result.by
+        else frame.select(pl.col("time", "estimate").last()).filter(pl.col("time").is_not_null())
+    )
+    rows = last.iter_rows(named=True)
+    return [(", ".join(in_words(row[c]) for c in result.by), row["time"], row["estimate"]) for row in rows]
+
+
+def _curve_sentence(result: _Curve, clauses: Sequence[tuple[int | None, str]]) -> str:
+    """Return what share had what happen by the end, one clause a cause; groups side by side."""
+    ends = [(words, _ends(result, cause)) for cause, words in clauses]
+    if not ends or not ends[0][1]:
         return "No group is large enough to show a curve."
-    strata = frame.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
-    horizon = result.settings.get("horizon")
-    parts = []
-    for names in strata:
-        part = frame
-        for column, value in names.items():
-            part = part.filter(pl.col(column).eq_missing(pl.lit(value)))
-        if horizon is not None:
-            part = part.filter(pl.col("time") <= horizon)
-        if not part.height:
-            continue
-        last = part.row(-1, named=True)
-        group = ", ".join(in_words(v) for v in names.values()) or "people followed"
-        parts.append(f"{percentage(last['estimate'])} of {group}")
-        end = last["time"]
-    if not parts:
-        return "Nobody was followed long enough to show a curve."
-    when = f"within {number(horizon if horizon is not None else end)} {result.time_unit}".strip()
-    return f"{'; '.join(parts)} {had} {event} {when}."
+    groups = ends[0][1]
+    when = duration(max(time for _, time, _ in groups), result.time_unit)
+    if len(groups) == 1 and not groups[0][0]:
+        said = [f"{percentage(end[0][2])} {words}" for k, (words, end) in enumerate(ends) if end and (k == 0 or end[0][2])]
+        return f"By {when} {' and '.join(said)}."
+    words, end = ends[0]
+    said = [f"{percentage(estimate)} of {group}" for group, _, estimate in end]
+    return f"By {when} {', '.join(said[:-1])}{' and ' if len(said) > 1 else ''}{said[-1]} {words}."
 
 
 def kaplan_meier(
@@ -260,8 +263,8 @@ def kaplan_meier(
         "weights": weights,
         "confidence": confidence,
         "interval": interval,
-        "time_unit": time_unit,
-        "event_name": event_name,
+        "time_unit": time_unit or source_of(frame).population.get("time_unit"),
+        "event_name": event_name or source_of(frame).population.get("event"),
         **source_of(frame).as_settings(),
     }
     return SurvivalCurve({"events": events}, settings, by)
@@ -339,7 +342,10 @@ def cumulative_incidence(
     if "cause" in by:
         raise ArgumentError("A stratum may not be called cause: rename the column.")
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
-    causes = sorted({*causes_of(events), *(int(c) for c in cause_names or ())}) or [1]
+    followed = source_of(frame).population.get("event")
+    told = {1: followed} if followed == "death" else {1: followed, 2: "death"} if followed else {}
+    names = dict(cause_names or told)
+    causes = sorted({*causes_of(events), *(int(c) for c in names)}) or [1]
     settings = {
         "method": f"Aalen-Johansen, multinomial variance, {interval.replace('_', '-')} interval",
         "reference": "Aalen and Johansen 1978",
@@ -349,9 +355,9 @@ def cumulative_incidence(
         "weights": weights,
         "confidence": confidence,
         "interval": interval,
-        "time_unit": time_unit,
+        "time_unit": time_unit or source_of(frame).population.get("time_unit"),
         "causes": causes,
-        "cause_names": dict(cause_names or {}),
+        "cause_names": names,
         **source_of(frame).as_settings(),
     }
     return CumulativeIncidence({"events": events}, settings, by)

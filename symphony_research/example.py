@@ -1,0 +1,45 @@
+"""A study of 200 invented people, in memory, for examples and first steps."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from symphony_research.checks import conform
+from symphony_research.schema import STUDY_TABLES
+from symphony_research.study import Study, empty
+
+__all__ = ["example_study"]
+
+
+@cache
+def example_study() -> Study:
+    """Return a study of 200 invented people, held in memory.
+
+    It is made by the generator of the public study, always the same, so it may
+    be shown as it is: `Policy.synthetic()` is accepted.
+
+    Returns
+    -------
+    Study
+        With every table of the schema.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> sr.example_study().persons.collect().height
+    200
+    """
+    from symphony_research.synthetic import generate_tables
+    from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END, PERIOD_START
+
+    made = generate_tables(200, seed=2013)
+    tables = {name: conform(STUDY_TABLES[name], frame.lazy(), {})[0].collect() for name, frame in made.items()}
+    return Study(
+        "Example of 200 invented people",
+        (PERIOD_START, PERIOD_END),
+        {name: tables[name].lazy() if name in tables else empty(table) for name, table in STUDY_TABLES.items()},
+        conditions_listed=CONDITION_NAMES,
+        fingerprint="example-2013-200",
+        generated=True,
+        given=frozenset(tables),
+    )

@@ -1,0 +1,89 @@
+"""Hubs, practices and programmes: where, from when, for whom, and what complex care does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+__all__ = [
+    "ELIGIBLE_PRIORITY_CONDITIONS",
+    "ENROLMENT_AFTER_ADMISSION",
+    "ENROLMENT_AFTER_ATTENDANCE",
+    "ENROLMENT_BACKGROUND_PER_YEAR",
+    "ENROLMENT_DELAY_DAYS",
+    "ENROLMENT_STEP",
+    "HUBS",
+    "HUB_EFFECT_ON_EMERGENCY_ADMISSIONS",
+    "PRACTICES",
+    "Hub",
+    "Practice",
+]
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A complex care hub: the day it opens."""
+
+    name: str
+    opens: date
+
+
+@dataclass(frozen=True)
+class Practice:
+    """A practice: its share of the people, its hub, the mean tenth of deprivation of its areas.
+
+    `coaching_from`, `whole_time_staff` and `enhanced_from` say when health coaching and enhanced primary care
+    reached it, if they did.
+    """
+
+    practice_id: str
+    name: str
+    hub: str
+    share: float
+    decile: int
+    coaching_from: date | None = None
+    whole_time_staff: float = 0.0
+    enhanced_from: date | None = None
+
+
+HUBS = (
+    Hub("Yeovil", date(2015, 4, 13)),
+    Hub("South Petherton", date(2015, 11, 2)),
+    Hub("Wincanton", date(2016, 4, 4)),
+    Hub("Chard", date(2016, 6, 6)),
+)
+
+PRACTICES = (
+    Practice("GP01", "Abbotswell Surgery", "Yeovil", 0.094, 4, date(2015, 10, 1), 5.0, date(2015, 10, 1)),
+    Practice("GP02", "Brook Lane Surgery", "Yeovil", 0.082, 3, date(2015, 10, 1), 4.0, date(2015, 10, 1)),
+    Practice("GP03", "Cedar House", "Yeovil", 0.071, 5, date(2016, 1, 4), 4.0, date(2016, 4, 1)),
+    Practice("GP04", "Downfield Medical Centre", "Yeovil", 0.066, 2, date(2016, 1, 4), 4.0, date(2016, 4, 1)),
+    Practice("GP05", "Eastmead Surgery", "Yeovil", 0.058, 6, date(2016, 4, 1), 3.0, date(2016, 4, 1)),
+    Practice("GP06", "Ferndale Practice", "Yeovil", 0.047, 7, date(2016, 10, 3), 2.0, date(2016, 10, 3)),
+    Practice("GP07", "Greenbank Surgery", "Yeovil", 0.035, 5),
+    Practice("GP08", "Hamstone Surgery", "South Petherton", 0.064, 7, date(2016, 1, 4), 4.0, date(2016, 1, 4)),
+    Practice("GP09", "Ivy Cottage Surgery", "South Petherton", 0.049, 8, date(2016, 4, 1), 3.0, date(2016, 4, 1)),
+    Practice("GP10", "Jubilee Practice", "South Petherton", 0.043, 6, date(2016, 4, 1), 3.0, date(2016, 10, 3)),
+    Practice("GP11", "Kingfisher Surgery", "South Petherton", 0.032, 7, date(2016, 10, 3), 2.0, date(2016, 10, 3)),
+    Practice("GP12", "Larkhill Medical Centre", "Wincanton", 0.061, 7, date(2016, 4, 1), 3.0, date(2016, 4, 1)),
+    Practice("GP13", "Millstream Surgery", "Wincanton", 0.052, 8, date(2016, 7, 1), 3.0, date(2016, 10, 3)),
+    Practice("GP14", "Northfield Practice", "Wincanton", 0.044, 6, date(2016, 10, 3), 2.0, date(2017, 4, 3)),
+    Practice("GP15", "Orchard House", "Wincanton", 0.030, 9),
+    Practice("GP16", "Parkway Surgery", "Chard", 0.059, 4, date(2017, 1, 3), 4.0, date(2017, 4, 3)),
+    Practice("GP17", "Quarry Road Surgery", "Chard", 0.048, 5, date(2017, 1, 3), 3.0, date(2017, 4, 3)),
+    Practice("GP18", "Riverside Practice", "Chard", 0.040, 6, date(2017, 1, 3), 3.0, date(2017, 4, 3)),
+    Practice("GP19", "Springfield Surgery", "Chard", 0.025, 7),
+)
+
+ELIGIBLE_PRIORITY_CONDITIONS = 3
+# Chance that an emergency admission, or an attendance at accident and emergency, of an eligible person leads to
+# enrolment, and enrolments a year without either: before, and after, the hubs were staffed for everyone.
+ENROLMENT_STEP = date(2016, 8, 1)
+ENROLMENT_AFTER_ADMISSION = (0.17, 0.9)
+ENROLMENT_AFTER_ATTENDANCE = (0.04, 0.5)
+ENROLMENT_BACKGROUND_PER_YEAR = (0.03, 0.32)
+ENROLMENT_DELAY_DAYS = (5, 60)
+
+# What complex care does to emergency admissions, by year since enrolment; the last holds from then on. Assumed,
+# after the small early rise and late fall found in the published evaluations.
+HUB_EFFECT_ON_EMERGENCY_ADMISSIONS = (1.05, 1.02, 1.00)

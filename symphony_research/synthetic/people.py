@@ -1,0 +1,130 @@
+"""Who lives in the study: age, sex, place, practice, and two traits that no table shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symphony_research.synthetic import parameters
+from symphony_research.synthetic.calendar import DAYS_IN_YEAR, END, START, month_start
+from symphony_research.synthetic.population import OPEN_AGE, population_2011
+
+__all__ = ["People", "draw_people"]
+
+Days = NDArray[np.int32]
+Small = NDArray[np.int8]
+Numbers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class People:
+    """The people of one block, one entry a person; days count from 1970.
+
+    `frailty` is shared by all conditions and, a little, by use and death; `habit` moves use alone.
+    `entered` is the first day observed: the later of registration and the start of the period.
+    """
+
+    first_id: int
+    male: Small
+    born: Days
+    registered: Days
+    entered: Days
+    practice: Small
+    second_practice: Small
+    changes_practice: Days
+    area: Small
+    decile: Small
+    decile_known: NDArray[np.bool_]
+    frailty: Numbers
+    habit: Numbers
+    need: Numbers
+
+    def __len__(self) -> int:
+        return len(self.born)
+
+    def practice_on(self, who: NDArray[np.int64], day: Days) -> Small:
+        """Return the practice of each person named, on each day."""
+        before = day < self.changes_practice[who]
+        return np.where(before, self.practice[who], self.second_practice[who])
+
+
+@lru_cache(maxsize=1)
+def _age_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cumulative shares of (sex, age) among people present, and among those who move in."""
+    present = population_2011()
+    ages = np.arange(present.shape[1])
+    moving = present * np.interp(ages, parameters.MOVING_AGES, parameters.MOVING_IN_RELATIVE)
+    return np.cumsum(present.ravel()) / present.sum(), np.cumsum(moving.ravel()) / moving.sum()
+
+
+@lru_cache(maxsize=1)
+def area_deciles() -> Small:
+    """Tenth of deprivation of each area: those of a practice lie around its mean."""
+    spread = np.linspace(-2, 2, parameters.AREAS_PER_PRACTICE).round().astype(int)
+    means = np.array([practice.decile for practice in parameters.PRACTICES])
+    deciles: Small = np.clip(means[:, None] + spread, 1, 10).ravel().astype(np.int8)
+    return deciles
+
+
+def draw_people(random: np.random.Generator, people: int, first_id: int) -> People:
+    """Draw the people of one block."""
+    groups = len(population_2011()[0])
+    shares = parameters.ENTRY_SHARES
+    entry = random.random(people)
+    born_here = entry < shares["born"]
+    moved_in = ~born_here & (entry < shares["born"] + shares["moved_in"])
+
+    present_weights, moving_weights = _age_weights()
+    draw = random.random(people)
+    cell = np.searchsorted(present_weights, draw, side="right")
+    cell[moved_in] = np.searchsorted(moving_weights, draw[moved_in], side="right")
+    male = (cell >= groups).astype(np.int8)
+    whole_age = cell % groups
+    age = whole_age + random.random(people)
+    oldest = whole_age == OPEN_AGE
+    age[oldest] = np.minimum(
+        OPEN_AGE + random.standard_exponential(int(oldest.sum())) * parameters.OPEN_AGE_MEAN_YEARS, 104
+    )
+
+    arrived = START + (random.random(people) * (END - START)).astype(np.int32)
+    observed_from = np.where(moved_in | born_here, arrived, START).astype(np.int32)
+    born = month_start((observed_from - np.where(born_here, 0.0, age * DAYS_IN_YEAR)).astype(np.int32))
+    before = (random.standard_exponential(people) * parameters.REGISTERED_BEFORE_MEAN_YEARS * DAYS_IN_YEAR).astype(
+        np.int32
+    )
+    registered = np.where(moved_in, arrived, np.where(born_here, born, np.maximum(START - before, born)))
+    registered = registered.astype(np.int32)
+
+    practice_weights = np.cumsum([practice.share for practice in parameters.PRACTICES])
+    draw = random.random(people)
+    practice = np.searchsorted(practice_weights / practice_weights[-1], draw, side="right").astype(np.int8)
+    area = practice * np.int8(parameters.AREAS_PER_PRACTICE) + random.integers(
+        0, parameters.AREAS_PER_PRACTICE, people, dtype=np.int8
+    )
+    moves = random.random(people)
+    changing = moves < parameters.CHANGE_OF_PRACTICE_SHARE
+    # The next practice of the list, which is near, except from the last.
+    second = np.where(changing, (practice + 1) % len(parameters.PRACTICES), practice).astype(np.int8)
+    change = START + (moves / parameters.CHANGE_OF_PRACTICE_SHARE * (END - START)).astype(np.int32)
+    changing &= change > registered + 30
+    change = np.where(changing, change, np.iinfo(np.int32).max).astype(np.int32)
+
+    return People(
+        first_id=first_id,
+        male=male,
+        born=born,
+        registered=registered,
+        entered=np.maximum(registered, START).astype(np.int32),
+        practice=practice,
+        second_practice=second,
+        changes_practice=change,
+        area=area,
+        decile=area_deciles()[area],
+        decile_known=random.random(people) >= parameters.DECILE_MISSING_SHARE,
+        frailty=random.standard_normal(people, dtype=np.float32),
+        habit=random.standard_normal(people, dtype=np.float32),
+        need=random.random(people, dtype=np.float32),
+    )

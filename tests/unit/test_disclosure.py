@@ -1,0 +1,269 @@
+"""The gate: what `suppress` hides, rounds and derives again; and that each defence is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+import symphony_research as sr
+from symphony_research import disclosure
+from symphony_research.policy import Policy
+from symphony_research.result import INSIDE_REPORT, CountTable
+
+POLICIES = [Policy.nhs_england(), Policy.opensafely(), Policy.sacro()]
+CONDITIONS = ["asthma", "cancer", "copd", "diabetes", "stroke"]
+
+
+def patterns(seed: int = 1, people: int = 700, by: tuple[str, ...] = ("sex",)) -> sr.Patterns:
+    rng = np.random.default_rng(seed)
+    frail = rng.gamma(1.0, 1.0, people)
+    held = {c: rng.random(people) < 1 - np.exp(-(0.05 + 0.07 * k) * frail) for k, c in enumerate(CONDITIONS)}
+    frame = pl.DataFrame(
+        {**held, "sex": rng.choice(["F", "M"], people), "cost": np.round(rng.gamma(0.5, 2000, people), 2)}
+    )
+    return sr.Patterns.from_wide(frame, conditions=CONDITIONS, by=by, values=("cost",))
+
+
+def follow_up(seed: int = 1, people: int = 400) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "time": rng.integers(1, 120, people),
+            "event": rng.integers(0, 3, people),
+            "sex": rng.choice(["F", "M"], people),
+        }
+    )
+
+
+def every_family(seed: int = 1) -> dict[str, sr.Result]:
+    table, curves = patterns(seed), follow_up(seed)
+    died = curves.with_columns((pl.col("event") == 1).alias("event"))
+    return {
+        "condition_count": sr.multimorbidity.condition_count(table),
+        "prevalence": sr.multimorbidity.prevalence(table),
+        "exact": sr.multimorbidity.combinations(table, kind="exact", min_size=0),
+        "at_least": sr.multimorbidity.combinations(table, kind="at_least", min_size=1),
+        "cooccurrence": sr.networks.cooccurrence(table),
+        "kaplan_meier": sr.survival.kaplan_meier(died, time="time", event="event", by="sex"),
+        "incidence": sr.survival.cumulative_incidence(curves, time="time", event="event", by="sex"),
+        "logrank": sr.survival.logrank_test(died, time="time", event="event", by="sex"),
+        "attrition": sr.define_cohort(sr.example_study(), age=(3, 90), sex="F").attrition,
+    }
+
+
+# OpenSAFELY's worked values, and the rules of the other two read from their guides
+@pytest.mark.parametrize(
+    ("policy", "exact", "shown"),
+    [
+        (Policy.opensafely(), [0, 3, 7, 8, 16, 23, 18, 31, 44], [0, None, None, 10, 15, 25, 20, 30, 45]),
+        (Policy.nhs_england(), [0, 1, 7, 8, 12, 13, 32], [0, None, None, 10, 10, 15, 30]),
+        (Policy.sacro(), [0, 1, 9, 10, 12, 13, 180], [None, None, None, 10, 10, 15, 180]),
+        (Policy.synthetic(), [0, 1, 7, 8], [0, 1, 7, 8]),
+    ],
+)
+def test_counts_as_each_authority_shows_them(policy: Policy, exact: list[int], shown: list[int | None]) -> None:
+    frame = pl.DataFrame({"n": exact}, schema={"n": pl.Int64})
+    assert frame.select(policy.rounded("n"))["n"].to_list() == shown
+
+
+@pytest.mark.parametrize(
+    ("policy", "exact", "shown"),
+    [
+        # midpoint-6: 1-6 becomes 3, 7-12 becomes 9
+        (Policy.opensafely(), [0, 1, 6, 7, 12, 13], [0, 3, 3, 9, 9, 15]),
+        # no step before more than seven people have been counted
+        (Policy.nhs_england(), [0, 1, 7, 8, 13], [0, 0, 0, 10, 15]),
+        (Policy.sacro(), [0, 9, 10, 13], [0, 0, 10, 15]),
+    ],
+)
+def test_cumulative_counts_of_a_curve(policy: Policy, exact: list[int], shown: list[int]) -> None:
+    frame = pl.DataFrame({"n": exact}, schema={"n": pl.Int64})
+    assert frame.select(policy.rounded_cumulative("n"))["n"].to_list() == shown
+
+
+def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
+    """Search a released result for anything the policy hides; say what was found."""
+    for name, rule in result.counts.items():
+        table = released.count_tables[name]
+        for column in rule.columns:
+            values = table[column]
+            if rule.cumulative is None:
+                if values.is_between(0 if policy.hide_zeros else 1, policy.threshold).any():
+                    return f"{name}.{column} shows a small count"
+                if (values.drop_nulls() % policy.rounding != 0).any():
+                    return f"{name}.{column} shows an exact count"
+                for measure in rule.measures:
+                    if (table[measure].is_not_null() & values.is_null()).any():
+                        return f"{measure} stands beside a hidden count"
+                    if (table[measure].drop_nulls() != table[measure].drop_nulls().round_sig_figs(3)).any():
+                        return f"{measure} is exact"
+            else:
+                groups = [*released.by, *rule.within]
+                running = table.sort([*groups, rule.cumulative]).select(pl.col(column).cum_sum().over(groups))[column]
+                width = policy.curve_width
+                offset = width // 2 if policy.curve == "midpoint" else 0
+                # whoever is left when few remain is put down as leaving at the end: that last step is no count of its own
+                last = table.sort([*groups, rule.cumulative])["kind"] == 0
+                if ((running % width != offset % width) & (running != 0) & ~last).any():
+                    return f"{name}.{column} shows an exact running count"
+    frame = released.estimates
+    again = released.derive(released.count_tables, released.settings, released.by)
+    if not frame.equals(again):
+        return "an estimate does not follow from the released counts"
+    if "n_at_risk" in frame.columns and (frame["n_at_risk"] <= policy.threshold).any():
+        return "a curve goes on where few are at risk"
+    return None
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.name)
+@pytest.mark.parametrize("family", sorted(every_family()))
+def test_nothing_the_policy_hides_is_released(policy: Policy, family: str) -> None:
+    for seed in (1, 2, 3):
+        result = every_family(seed)[family]
+        assert leak(result, sr.suppress(result, policy), policy) is None
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.name)
+@pytest.mark.parametrize("family", sorted(every_family()))
+def test_suppressing_twice_changes_nothing(policy: Policy, family: str) -> None:
+    once = sr.suppress(every_family()[family], policy)
+    assert sr.suppress(once, policy) is once
+    # nor would doing the arithmetic a second time
+    fresh = dataclasses.replace(once, disclosure=None)
+    again = sr.suppress(fresh, policy)
+    assert again.estimates.equals(once.estimates)
+
+
+def test_a_disclosed_result_is_never_loosened() -> None:
+    once = sr.suppress(every_family()["prevalence"], Policy.nhs_england())
+    for other in (Policy.opensafely(), Policy.sacro(), Policy.nhs_england(threshold=5), Policy.synthetic()):
+        with pytest.raises(sr.DisclosureError):
+            sr.suppress(once, other)
+
+
+def test_synthetic_is_refused_unless_the_data_are_the_generators_own() -> None:
+    with pytest.raises(sr.DisclosureError, match="generated data alone"):
+        sr.suppress(every_family()["prevalence"], Policy.synthetic())
+    own = sr.multimorbidity.prevalence(sr.define_cohort(sr.example_study()).patterns())
+    assert sr.suppress(own, Policy.synthetic()).estimates.equals(own.estimates)
+
+
+def test_a_policy_that_hides_nothing_cannot_be_made_by_settings() -> None:
+    with pytest.raises(sr.ArgumentError):
+        Policy.nhs_england(threshold=0)
+    with pytest.raises(sr.ArgumentError):
+        Policy.opensafely(rounding=0)
+
+
+def test_ratios_follow_from_rounded_counts() -> None:
+    # 8 of 40 people have asthma, 20 stroke, 8 both: shown as 10, 20, 10 of 40, so expected 10 x 20 / 40 = 5 and
+    # observed/expected 2; the exact figures, 8 x 20 / 40 = 4 and 2, are not what is shown
+    frame = pl.DataFrame({"asthma": [1] * 8 + [0] * 32, "stroke": [1] * 20 + [0] * 20})
+    network = sr.networks.cooccurrence(sr.Patterns.from_wide(frame, conditions=["asthma", "stroke"]))
+    row = sr.suppress(network, Policy.nhs_england()).estimates.row(0, named=True)
+    assert (row["n_both"], row["n_source"], row["n_target"], row["n_persons"]) == (10, 10, 20, 40)
+    assert (row["expected"], row["observed_expected"]) == (5.0, 2.0)
+
+
+def test_a_total_is_the_sum_of_what_is_shown() -> None:
+    # 180 people beside a hidden 3: 177 exactly would give it away; the table adds up to what it shows
+    frame = pl.DataFrame({"asthma": [0] * 177 + [1] * 3})
+    count = sr.suppress(
+        sr.multimorbidity.condition_count(sr.Patterns.from_wide(frame, conditions=["asthma"])), Policy.opensafely()
+    )
+    assert count.estimates["n_persons"].to_list() == [175, None]
+    assert count.estimates["estimate"].to_list() == [1.0, None]
+
+
+def test_a_group_of_few_has_no_curve() -> None:
+    frame = pl.DataFrame({"time": list(range(1, 41)), "event": [1, 0] * 20, "arm": ["a"] * 34 + ["b"] * 6})
+    curve = sr.suppress(sr.survival.kaplan_meier(frame, time="time", event="event", by="arm"), Policy.nhs_england())
+    assert curve.estimates["arm"].unique().to_list() == ["a"]
+
+
+def exact_rounding(self: Policy, column: str) -> pl.Expr:
+    return pl.when(~self.hides(column)).then(pl.col(column)).alias(column)
+
+
+def no_hiding(self: Policy, column: str) -> pl.Expr:
+    return pl.lit(False)
+
+
+def exact_running(self: Policy, column: str) -> pl.Expr:
+    return pl.col(column)
+
+
+def hide_running_without_rounding(self: Policy, column: str) -> pl.Expr:
+    return pl.when(pl.col(column) > self.threshold).then(pl.col(column)).otherwise(0).alias(column)
+
+
+def no_trim(tables: dict, threshold: int, by: tuple[str, ...]) -> dict:
+    return tables
+
+
+def keep_estimates(self: sr.Result, tables: dict, record: object) -> sr.Result:
+    """A mutant that releases the exact estimates beside rounded counts."""
+    made = dataclasses.replace(self, count_tables=tables, disclosure=record)
+    object.__setattr__(made, "_derived", self._derived)
+    return made
+
+
+def release_measures(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
+    return ORIGINAL_RELEASE(table, dataclasses.replace(rule, measures=()), policy, by)
+
+
+ORIGINAL_RELEASE = disclosure._release
+MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "counts are not rounded": lambda m: m.setattr(Policy, "rounded", exact_rounding),
+    "small counts are not hidden": lambda m: m.setattr(Policy, "hides", no_hiding),
+    "running counts are exact": lambda m: m.setattr(Policy, "rounded_cumulative", exact_running),
+    "running counts are hidden but not rounded": lambda m: m.setattr(Policy, "rounded_cumulative", hide_running_without_rounding),
+    "curves are not cut short": lambda m: m.setattr("symphony_research.survival.curves.trim_events", lambda e, t, b: e),
+    "estimates are not derived again": lambda m: m.setattr(sr.Result, "disclosed", keep_estimates),
+    "measures pass as they are": lambda m: m.setattr(disclosure, "_release", release_measures),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_every_defence_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With any one defence removed, the search above finds a leak in some family."""
+    MUTANTS[name](monkeypatch)
+    found = [
+        leak(result, sr.suppress(result, policy), policy)
+        for policy in POLICIES
+        for seed in (1, 2)
+        for result in every_family(seed).values()
+    ]
+    assert any(found), f"removing the defence went unnoticed: {name}"
+
+
+def test_every_count_table_needs_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = every_family()["prevalence"]
+    monkeypatch.setattr(type(result), "counts", {"cells": CountTable(("n_persons",))})
+    with pytest.raises(sr.DisclosureError, match="no rule for its table population"):
+        sr.suppress(result, Policy.nhs_england())
+
+
+@pytest.mark.parametrize("family", sorted(every_family()))
+def test_inside_a_report_nothing_undisclosed_shows_itself(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = every_family()[family]
+    assert "not for release" in repr(result)
+    assert "not for release" in result._repr_html_()
+    released = sr.suppress(result, Policy.nhs_england())
+    monkeypatch.setenv(INSIDE_REPORT, "1")
+    for look in (repr, str, lambda r: f"{r}", lambda r: r._repr_html_(), lambda r: r.estimates, lambda r: r.sentence()):
+        with pytest.raises(sr.DisclosureError):
+            look(result)
+        assert look(released) is not None
+
+
+def test_small_counts_are_counted() -> None:
+    frame = pl.DataFrame({"asthma": [0] * 10 + [1] * 3})
+    count = sr.multimorbidity.condition_count(sr.Patterns.from_wide(frame, conditions=["asthma"]))
+    # the cell of three people, and the margin of three people with asthma
+    assert count.small_counts() == 2
+    assert "not for release: 2 small counts" in repr(count)

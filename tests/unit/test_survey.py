@@ -1,0 +1,119 @@
+"""A wide survey table becomes a study; the shipped mapping reads the 2020 survey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import symphony_research as sr
+
+BRFSS = Path(__file__).parents[3] / "shared" / "data" / "brfss2020" / "heart_2020_cleaned.csv.zip"
+MAP = """
+name = "Ten adults"
+date = 2020-07-01
+[conditions]
+asthma = { column = "Asthma", yes = ["Yes"] }
+diabetes = { column = "Diabetic", yes = ["Yes", "Yes (during pregnancy)"] }
+[sex]
+column = "Sex"
+values = { Female = "F", Male = "M" }
+[age]
+column = "Age"
+bands = { "18-24" = [18, 24], "25-64" = [25, 64], "65 or older" = [65, 99] }
+"""
+
+
+def write(folder: Path, table: pl.DataFrame, mapping: str = MAP) -> tuple[Path, Path]:
+    table.write_csv(folder / "people.csv")
+    (folder / "map.toml").write_text(mapping)
+    return folder / "people.csv", folder / "map.toml"
+
+
+# equal rows are different people: the first two adults gave the same answers
+TABLE = pl.DataFrame(
+    {
+        "Asthma": ["Yes", "Yes", "No", "No"],
+        "Diabetic": ["No", "No", "Yes (during pregnancy)", "No, borderline diabetes"],
+        "Sex": ["Female", "Female", "Female", "Male"],
+        "Age": ["18-24", "18-24", "25-64", "65 or older"],
+    }
+)
+
+
+def test_every_row_is_a_person_in_the_band_they_gave(tmp_path: Path) -> None:
+    file, mapping = write(tmp_path, TABLE)
+    study = sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping))
+    patterns = sr.define_cohort(study).patterns(by=("age_band", "sex"))
+    assert patterns.strata.rows() == [("18-24", "F", 2), ("25-64", "F", 1), ("65+", "M", 1)]
+    held = sr.multimorbidity.prevalence(sr.define_cohort(study).patterns()).estimates
+    assert dict(held.select("condition", "n_persons").rows()) == {"asthma": 2, "diabetes": 1}
+
+
+def test_answers_the_mapping_does_not_know_are_counted_not_shown(tmp_path: Path) -> None:
+    file, mapping = write(tmp_path, TABLE.with_columns(pl.Series("Sex", ["Female", "Femme", "Femme", "Male"])))
+    with pytest.raises(sr.ArgumentError, match="2 rows have no sex") as error:
+        sr.import_survey(file, tmp_path / "study", config=mapping)
+    assert "Femme" not in str(error.value)
+    assert not (tmp_path / "study").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["map.toml", "people.csv"]
+
+
+def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
+    file, mapping = write(tmp_path, TABLE.rename({"Asthma": "asthma_ever"}))
+    with pytest.raises(sr.ArgumentError, match="no column 'Asthma'. Columns: asthma_ever, Diabetic, Sex, Age"):
+        sr.import_survey(file, tmp_path / "study", config=mapping)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("[sex]", "[sexes]"), "'sexes' is not a setting.*Did you mean 'sex'"),
+        (('date = 2020-07-01', 'date = "July"'), "date must be a day"),
+        (('yes = ["Yes"] }', 'yes = [] }'), "condition 'asthma' needs column"),
+        (('Male = "M"', 'Male = "man"'), "Choose one of: F, M, other, unknown"),
+        (("[18, 24]", "[24, 18]"), "1 age bands are not"),
+        (("name =", "name ="), None),
+    ],
+)  # fmt: skip
+def test_a_faulty_mapping_says_what_to_mend(tmp_path: Path, change: tuple[str, str], message: str | None) -> None:
+    file, mapping = write(tmp_path, TABLE, MAP.replace(*change))
+    if message is None:
+        assert sr.import_survey(file, tmp_path / "study", config=mapping).is_dir()
+    else:
+        with pytest.raises(sr.ArgumentError, match=message):
+            sr.import_survey(file, tmp_path / "study", config=mapping)
+
+
+def test_a_foreign_folder_is_not_overwritten_and_an_own_one_is(tmp_path: Path) -> None:
+    file, mapping = write(tmp_path, TABLE)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("keep")
+    with pytest.raises(sr.ArgumentError, match="already there"):
+        sr.import_survey(file, tmp_path / "other", config=mapping)
+    assert (tmp_path / "other" / "letter.txt").read_text() == "keep"
+    for _ in range(2):
+        sr.import_survey(file, tmp_path / "study", config=mapping)
+
+
+@pytest.mark.skipif(not BRFSS.exists(), reason="the survey file is not on this machine")
+def test_the_2020_survey(tmp_path: Path) -> None:
+    study = sr.read_study(sr.import_survey(BRFSS, tmp_path / "study", config="brfss2020"))
+    cohort = sr.define_cohort(study)
+    patterns = cohort.patterns()
+    # counted from the public file by a spreadsheet: people with 0 to 6 of the six conditions
+    counts = sr.multimorbidity.condition_count(patterns).estimates["n_persons"].to_list()
+    assert counts == [199_751, 85_027, 25_412, 7_372, 1_891, 310, 32]
+    assert sr.multimorbidity.combinations(patterns, min_size=0).estimates.height == 64
+    pair = sr.networks.cooccurrence(patterns).estimates.filter(
+        (pl.col("source") == "heart_disease") & (pl.col("target") == "stroke")
+    )
+    assert pair["n_both"].item() == 4_389
+    # by hand: 4389 x 319795 / (27373 x 12069); phi from the same four counts
+    assert round(pair["observed_expected"].item(), 4) == 4.2486
+    assert round(pair["phi"].item(), 4) == 0.1968
+    by = cohort.patterns(by=("age_band", "sex"))
+    exact = sr.multimorbidity.combinations(by, min_size=0)
+    shown = sr.suppress(exact, sr.Policy.nhs_england()).estimates["n_persons"]
+    assert (len(shown), shown.null_count()) == (1_283, 497)
