@@ -1,0 +1,90 @@
+# demo and test need only Python 3.11 or later, make and git; check installs nothing of the system (see .ci/run).
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SMALL := synthetic/small
+WORKERS ?= 2
+
+.PHONY: help demo test check lint types notebooks outputs wheel windows browser proof bench lab lock clean
+
+help:
+	@echo "make demo   set up, make the public study and every report from it"
+	@echo "make test   set up and run the tests"
+	@echo "make check  everything that must hold: lint, types, tests, browser, R, notebooks, wheel"
+	@echo "make lab    open the notebooks in JupyterLab"
+	@echo "make bench  time us beside the peers; make proof: the simulation tables"
+
+demo: $(VENV)/.run
+	$(BIN)/symphony demo
+
+test: $(VENV)/.test $(SMALL)/study.toml
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" tests
+	$(BIN)/python -m pytest -n $(WORKERS) --doctest-modules symphony_research
+	$(MAKE) notebooks
+
+# the committed notebooks give the outputs they are committed with
+notebooks: $(VENV)/.test $(SMALL)/study.toml
+	$(BIN)/python -m pytest -n $(WORKERS) --nbval --nbval-sanitize-with tests/nbval_sanitise.cfg --nbval-cell-timeout 300 notebooks
+
+check: $(VENV)/.test
+	$(MAKE) lint
+	$(MAKE) types
+	SYMPHONY_NO_SKIP=1 $(MAKE) test
+	SYMPHONY_NO_SKIP=1 $(BIN)/python -m pytest -m slow tests
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+# run the notebooks again and keep what they give: after a change that is meant to change them
+outputs: $(VENV)/.test $(SMALL)/study.toml
+	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace notebooks/[0-9]*.ipynb
+	$(BIN)/python tests/tidy_notebooks.py
+
+proof: $(VENV)/.test
+	$(BIN)/python tests/proof/coverage.py docs/proof.md
+
+bench: $(VENV)/.test
+	$(PIP) install pyfim efficient-apriori
+	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
+
+lab: $(VENV)/.run
+	$(BIN)/jupyter lab notebooks
+
+$(SMALL)/study.toml: $(VENV)/.test $(wildcard symphony_research/synthetic/*.py symphony_research/synthetic/*/*.py)
+	$(BIN)/symphony synthesise $(SMALL) --people 20000
+	@touch $@
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older. Try: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv. Or name another: make PYTHON=/path/to/python3 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# the libraries of the lock file, then this project beside them; pip does not mix hashes and -e in one call
+$(VENV)/.run: $(VENV)/pyvenv.cfg requirements/run.txt pyproject.toml
+	@echo "Installing the libraries (about two minutes the first time)"
+	$(PIP) install --require-hashes -r requirements/run.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/pyvenv.cfg requirements/test.txt pyproject.toml
+	@echo "Installing the libraries and the test tools (about two minutes the first time)"
+	$(PIP) install --require-hashes -r requirements/test.txt
+	$(PIP) install --no-deps -e .
+	@touch $@ $(VENV)/.run
+
+# new versions: needs uv
+lock:
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 --upgrade --extra lab --extra test pyproject.toml -o requirements/test.txt
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 --upgrade --extra lab -c requirements/test.txt pyproject.toml -o requirements/run.txt
+
+clean:
+	rm -rf $(VENV) build dist $(SMALL) .pytest_cache .mypy_cache .ruff_cache .hypothesis

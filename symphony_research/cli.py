@@ -1,0 +1,282 @@
+"""The command line: ``symphony ...``.
+
+Heavy modules are imported by the command that needs them, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from symphony_research.errors import ArgumentError, SymphonyError
+
+__all__ = ["main"]
+
+DONE, FOUND, WRONG_ARGUMENTS = 0, 1, 2
+PUBLIC_STUDY = ("synthetic", "south_somerset")
+POLICY_NAMES = "nhs_england, opensafely, sacro or synthetic"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``symphony``; those of the command line by default.
+
+    Returns
+    -------
+    int
+        0 done, 1 a finding or a failed report, 2 wrong arguments.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a Windows console may not know every character
+            stream.reconfigure(errors="replace")
+    parser = _parser()
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else WRONG_ARGUMENTS
+    if arguments.run is None:
+        arguments.parser.print_help()
+        return DONE
+    before = _end_gently()
+    try:
+        return int(arguments.run(arguments))
+    except ArgumentError as fault:
+        _complain(str(fault))
+        return WRONG_ARGUMENTS
+    except SymphonyError as fault:
+        _complain(str(fault))
+        return FOUND
+    except KeyboardInterrupt:
+        _complain("Stopped. Reports already finished are kept; nothing is half written.")
+        return FOUND
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FOUND
+    except Exception as fault:
+        if getattr(arguments, "debug", False):
+            raise
+        _complain(
+            f"This is a fault of symphony_research itself ({type(fault).__name__}). Please report it, with the "
+            "command you gave. Add --debug for the details, which may hold values from your data."
+        )
+        return FOUND
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _end_gently() -> Any:
+    """Treat a request to end like Ctrl-C, so that workers are stopped too."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        return signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread
+        return None
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    # Suppressed by default, so that the command's own default does not undo "symphony --debug COMMAND".
+    common.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show the details of an unexpected fault"
+    )
+    parser = argparse.ArgumentParser(
+        prog="symphony",
+        description="A workbench for population health: study folders in, reports out.",
+        epilog="Start with: symphony demo. Help on one command: symphony COMMAND --help.",
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"symphony_research {_version()}")
+    parser.set_defaults(run=None, parser=parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(
+        name: str, words: str, run: Callable[[argparse.Namespace], int], into: Any = commands
+    ) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = into.add_parser(
+            name, help=words, description=f"{words[0].upper()}{words[1:]}.", parents=[common]
+        )
+        made.set_defaults(run=run)
+        return made
+
+    demo = command("demo", "make the public synthetic study, and every report from it", _demo)
+    demo.add_argument("--out", metavar="DIR", default="reports", help="folder for the reports (default: reports)")
+    demo.add_argument(
+        "--study", metavar="DIR", help="folder for the study (default: synthetic/south_somerset beside the reports)"
+    )
+    _add_size(demo)
+
+    synthesise = command("synthesise", "make a study of generated people, in a new folder", _synthesise)
+    synthesise.add_argument("out", metavar="OUT", help="folder for the study")
+    _add_size(synthesise)
+
+    check = command("check", "check a study folder, and list everything found in it", _check)
+    check.add_argument("study", metavar="STUDY", help="the study folder")
+
+    importing = command("import", "turn other people's data into a study folder", _import_help)
+    importing.set_defaults(run=None, parser=importing)
+    kinds = importing.add_subparsers(title="kinds of data", metavar="KIND")
+    survey = command("survey", "turn a survey file into a study folder", _import_survey, kinds)
+    survey.add_argument("file", metavar="FILE", help="the survey, CSV or Parquet")
+    survey.add_argument("out", metavar="OUT", help="folder for the study")
+    survey.add_argument(
+        "--config",
+        metavar="MAP.TOML",
+        required=True,
+        help="which column means what: a file, or a mapping that ships, such as brfss2020",
+    )
+
+    command("notebooks", "list the notebooks: what each asks, and its parameters", _notebooks)
+
+    report = command("report", "run notebooks on a study, and make a report from each", _report)
+    report.add_argument("study", metavar="STUDY", help="the study folder")
+    report.add_argument(
+        "notebooks", metavar="NOTEBOOK", nargs="*",
+        help="by name, number or beginning of the name, such as 02 or multimorbidity (default: all)",
+    )  # fmt: skip
+    report.add_argument(
+        "--hub", metavar="NAME", action="append", default=[], help="a report for this hub; may be repeated"
+    )
+    report.add_argument("--all-hubs", action="store_true", help="a report for every hub")
+    report.add_argument(
+        "-p", "--parameter", metavar="NAME=VALUE", action="append", default=[],
+        help="set a parameter; may be repeated; see: symphony notebooks",
+    )  # fmt: skip
+    report.add_argument(
+        "--policy", metavar="NAME", help=f"how small numbers are hidden: {POLICY_NAMES} (default: the study's own)"
+    )
+    report.add_argument("--out", metavar="DIR", default="reports", help="folder for the reports (default: reports)")
+    report.add_argument("--jobs", metavar="N", type=_positive, help="notebooks run at once (default: one a processor)")
+    return parser
+
+
+def _add_size(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--people", metavar="N", type=_positive, help="how many people (default: the public study's)")
+    command.add_argument("--seed", metavar="S", type=int, help="another number gives other people")
+    command.add_argument("--jobs", metavar="N", type=_positive, help="processes at once (default: one a processor)")
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return value
+
+
+def _version() -> str:
+    try:
+        return version("symphony_research")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    out = Path(arguments.out)
+    study = Path(arguments.study) if arguments.study else out.absolute().parent.joinpath(*PUBLIC_STUDY)
+    _complain(f"Making the study {_shown(study)}")
+    _make_study(study, arguments)
+    return _make_reports(study, None, all_hubs=True, out=out, jobs=arguments.jobs)
+
+
+def _synthesise(arguments: argparse.Namespace) -> int:
+    _make_study(Path(arguments.out), arguments)
+    print(f"A study of generated people is in {_shown(Path(arguments.out))}")
+    return DONE
+
+
+def _make_study(out: Path, arguments: argparse.Namespace) -> None:
+    from symphony_research.synthetic import synthesise
+
+    asked = {name: getattr(arguments, name) for name in ("people", "seed", "jobs")}
+    synthesise(out, **{name: value for name, value in asked.items() if value is not None}, progress=True)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    folder = Path(arguments.study)
+    if not folder.is_dir():
+        raise ArgumentError(f"There is no study folder '{folder}'.")
+    from symphony_research.study import check_study
+
+    findings = check_study(folder)
+    print(findings.text())
+    return DONE if findings.ok else FOUND
+
+
+def _import_help(arguments: argparse.Namespace) -> int:  # pragma: no cover - the parser prints help instead
+    return DONE
+
+
+def _import_survey(arguments: argparse.Namespace) -> int:
+    from symphony_research.survey import import_survey
+
+    import_survey(Path(arguments.file), Path(arguments.out), config=arguments.config)
+    print(f"The study is in {_shown(Path(arguments.out))}. Look it over with: symphony check {arguments.out}")
+    return DONE
+
+
+def _notebooks(arguments: argparse.Namespace) -> int:
+    from symphony_research.report.notebooks import list_notebooks
+
+    for notebook in list_notebooks():
+        print(f"{notebook.name}\n    {notebook.question or notebook.title}")
+        if notebook.takes_hub:
+            print("    may be asked for one hub: --hub NAME, or --all-hubs")
+        for p in notebook.own_parameters:
+            default = "none" if p.default is None else p.default
+            print(f"    -p {p.name}={default}  ({p.kind_in_words}){f'  {p.help}' if p.help else ''}")
+            if p.choices:
+                print(f"        one of: {', '.join(p.choices)}")
+        print()
+    return DONE
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from symphony_research.report.parameters import read_pairs
+
+    return _make_reports(
+        Path(arguments.study),
+        arguments.notebooks or None,
+        hubs=arguments.hub,
+        all_hubs=arguments.all_hubs,
+        parameters=read_pairs(arguments.parameter),
+        policy=arguments.policy,
+        out=Path(arguments.out),
+        jobs=arguments.jobs,
+    )
+
+
+def _make_reports(study: Path, notebooks: Sequence[str] | None, **asked: Any) -> int:
+    from symphony_research.report.run import run_reports
+
+    made = run_reports(study, notebooks, **asked)
+    n_made, n_failed = len(made.runs) - len(made.failed), len(made.failed)
+    print(f"{n_made} report{'s' if n_made != 1 else ''} made{f', {n_failed} failed:' if n_failed else '.'}")
+    for run in made.failed:
+        print(f"  {run.label}: {run.error}")
+    print(made.index.absolute().as_uri())
+    return DONE if made.ok else FOUND
+
+
+def _shown(path: Path) -> str:
+    """A path as the user would write it: from the current folder where it lies below that."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)

@@ -1,0 +1,266 @@
+"""Find notebooks, and read what each one asks and which parameters it takes.
+
+Nothing is executed: the parameters are read from the cell tagged `parameters`
+as text, so listing notebooks is fast and safe.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import re
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symphony_research.errors import ArgumentError, ReportError, suggestion
+
+__all__ = ["FILLED_BY_RUNNER", "Notebook", "Parameter", "find_notebook", "list_notebooks", "notebook_folder"]
+
+FILLED_BY_RUNNER = ("study", "policy")
+
+_KIND_WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "None": "nothing"}
+_CHOICES = re.compile(r"[,;.]?\s*\bone of:\s*(?P<choices>[^;.]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a notebook.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the notebook.
+    kinds : tuple of str
+        The types it may have: "str", "int", "float", "bool", "None", or a list such as "list[int]".
+        Empty where the notebook does not say.
+    default : object
+        Its value unless another is asked for.
+    help : str
+        What it is, in words.
+    choices : tuple of str
+        The values it may have; empty where any value of its type will do.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    default: Any
+    help: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def kind_in_words(self) -> str:
+        """Its types, for a reader."""
+        words = []
+        for kind in self.kinds:
+            inner = re.fullmatch(r"list\[(\w+)\]", kind)
+            words.append(f"list of {_KIND_WORDS[inner[1]]}s, with commas" if inner else _KIND_WORDS[kind])
+        return " or ".join(words) or "any value"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook: its name, what it asks, and its parameters.
+
+    Attributes
+    ----------
+    name : str
+        File name without its ending, such as "02_multimorbidity_combinations".
+    title, question : str
+        First heading, and the first paragraph under it.
+    parameters : tuple of Parameter
+        In the notebook's order.
+    path : pathlib.Path
+        The file.
+    """
+
+    name: str
+    title: str
+    question: str
+    parameters: tuple[Parameter, ...]
+    path: Path
+
+    @property
+    def takes_hub(self) -> bool:
+        """Whether it can be run for one hub at a time."""
+        return any(parameter.name == "hub" for parameter in self.parameters)
+
+    @property
+    def own_parameters(self) -> tuple[Parameter, ...]:
+        """The parameters a user may set: all but the study, the policy and the hub."""
+        return tuple(p for p in self.parameters if p.name not in (*FILLED_BY_RUNNER, "hub"))
+
+    def parameter(self, name: str) -> Parameter | None:
+        """Return the parameter of that name, or None."""
+        return next((p for p in self.parameters if p.name == name), None)
+
+
+def notebook_folder() -> Path:
+    """Return the folder of notebooks: the checkout's own, else the copy inside the installed package.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ReportError
+        If neither is there.
+    """
+    package = Path(__file__).resolve().parents[1]
+    # Beside the package first: an editable install may hold a stale packaged copy, or none.
+    for folder in (package.parent / "notebooks", package / "_notebooks"):
+        if any(folder.glob("*.ipynb")):
+            return folder
+    raise ReportError("No notebooks were found with this installation. Install symphony_research again.")
+
+
+def list_notebooks(folder: str | Path | None = None) -> list[Notebook]:
+    """Return every notebook of a folder, in the order of their names.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        Where to look; the library's own notebooks by default.
+
+    Returns
+    -------
+    list of Notebook
+    """
+    folder = notebook_folder() if folder is None else Path(folder)
+    return [read_notebook(path) for path in sorted(folder.glob("*.ipynb"))]
+
+
+def find_notebook(name: str, available: list[Notebook]) -> Notebook:
+    """Return the notebook meant by its name, its number, or the beginning of either.
+
+    A path to a notebook of one's own is accepted too.
+
+    Raises
+    ------
+    ArgumentError
+        If no notebook, or more than one, is meant.
+    """
+    if name.endswith(".ipynb") and Path(name).is_file():
+        return read_notebook(Path(name))
+    wanted = name.removesuffix(".ipynb").lower()
+    by_name = {notebook.name.lower(): notebook for notebook in available}
+    if wanted in by_name:
+        return by_name[wanted]
+    if wanted.isdigit():
+        meant = [nb for nb in available if re.match(rf"0*{int(wanted)}(_|$)", nb.name)]
+    else:
+        meant = [nb for nb in available if wanted and _without_number(nb.name.lower()).startswith(wanted)]
+        meant = meant or [nb for nb in available if wanted and nb.name.lower().startswith(wanted)]
+    if len(meant) == 1:
+        return meant[0]
+    names = ", ".join(nb.name for nb in (meant or available)) or "none"
+    if meant:
+        raise ArgumentError(f"'{name}' could be any of these notebooks: {names}. Give more of the name.")
+    words = [nb.name for nb in available] + [_without_number(nb.name) for nb in available]
+    raise ArgumentError(f"There is no notebook '{name}'. Notebooks: {names}.{suggestion(name, words)}")
+
+
+def read_notebook(path: Path) -> Notebook:
+    """Read one notebook's title, question and parameters."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        prose = [_source(cell) for cell in cells if cell["cell_type"] == "markdown"]
+        tagged = [_source(c) for c in cells if "parameters" in c.get("metadata", {}).get("tags", [])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ReportError(f"{path.name} is not a notebook that can be read (format 4).") from None
+    title, question = _title_and_question("\n\n".join(prose))
+    try:
+        parameters = read_parameters(tagged[0]) if tagged else ()
+    except SyntaxError:
+        raise ReportError(f"The cell tagged 'parameters' in {path.name} is not valid Python.") from None
+    return Notebook(path.stem, title or path.stem, question, parameters, path)
+
+
+def read_parameters(source: str) -> tuple[Parameter, ...]:
+    """Read the parameters that a cell of assignments declares.
+
+    Each is an assignment of a literal, with its type as an annotation where the
+    default does not show it. A comment on the line says what it is, and may end
+    with "one of: a, b" to give the valid choices.
+    """
+    comments = {
+        token.start[0]: token.string.lstrip("#").strip()
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    found = []
+    for node in ast.parse(source).body:
+        target: ast.expr
+        annotation: ast.expr | None
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            target, annotation = node.target, node.annotation
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, annotation = node.targets[0], None
+        else:
+            continue
+        if not isinstance(target, ast.Name):
+            continue
+        try:
+            default = ast.literal_eval(node.value)  # type: ignore[arg-type]
+        except ValueError:
+            continue
+        comment = comments.get(node.end_lineno or node.lineno, "")
+        choices = _CHOICES.search(comment)
+        words = tuple(re.split(r"\s*,\s*(?:or\s+)?|\s+or\s+", choices["choices"].strip())) if choices else ()
+        found.append(
+            Parameter(
+                target.id,
+                _kinds_of_annotation(annotation) if annotation is not None else _kinds_of_value(default),
+                default,
+                _CHOICES.sub("", comment).strip(" ;,"),
+                tuple(word.strip("'\"` ") for word in words if word.strip("'\"` ")),
+            )
+        )
+    return tuple(found)
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _without_number(name: str) -> str:
+    return re.sub(r"^\d+_", "", name)
+
+
+def _title_and_question(text: str) -> tuple[str, str]:
+    heading = re.search(r"^#{1,2}\s+(.+?)\s*#*\s*$", text, re.MULTILINE)
+    if heading is None:
+        return "", ""
+    under = text[heading.end() :].strip()
+    paragraph = re.split(r"\n\s*\n", under, maxsplit=1)[0] if under and not under.startswith("#") else ""
+    return _plain(heading[1]), _plain(paragraph)
+
+
+def _plain(markdown: str) -> str:
+    """Markdown as plain words on one line: marks of emphasis and links' addresses are dropped."""
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", markdown)
+    return re.sub(r"\s+", " ", re.sub(r"(\*\*|__|`|(?<!\w)[*_]|[*_](?!\w))", "", text)).strip()
+
+
+def _kinds_of_annotation(node: ast.expr) -> tuple[str, ...]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return (*_kinds_of_annotation(node.left), *_kinds_of_annotation(node.right))
+    if isinstance(node, ast.Constant):
+        return ("None",) if node.value is None else _kinds_of_annotation(ast.parse(str(node.value), mode="eval").body)
+    text = ast.unparse(node).replace("tuple[", "list[").replace(", ...]", "]")
+    text = "list[str]" if text in ("list", "tuple") else text
+    return (text,) if text in _KIND_WORDS or re.fullmatch(r"list\[(str|int|float)\]", text) else ()
+
+
+def _kinds_of_value(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, (list, tuple)):
+        kinds = {type(item).__name__ for item in value} or {"str"}
+        kind = "float" if kinds == {"int", "float"} else kinds.pop() if len(kinds) == 1 else "str"
+        return (f"list[{kind if kind in ('str', 'int', 'float') else 'str'}]",)
+    return (type(value).__name__,) if type(value).__name__ in _KIND_WORDS else ()

@@ -1,0 +1,94 @@
+"""A report as one HTML page that opens anywhere, with no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from symphony_research.report.cells import page_parts
+from symphony_research.report.provenance import policy_in_words
+
+__all__ = ["about_whom", "report_page", "template", "when"]
+
+
+def report_page(notebook: Any, record: Mapping[str, Any]) -> str:
+    """Return the page of an executed notebook.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Executed and tidied.
+    record : mapping
+        Its provenance.
+
+    Returns
+    -------
+    str
+        HTML; it names no address that a browser would fetch.
+    """
+    whom = about_whom(record)
+    return str(
+        template("report.html.j2").render(
+            title=record["notebook"]["title"],
+            question=record["notebook"]["question"],
+            whom=whom,
+            page_title=" – ".join(filter(None, (record["notebook"]["title"], whom, record["study"]["name"]))),
+            record=record,
+            made=when(record["finished"]),
+            policy=policy_in_words(record["policy"]),
+            parameters=_parameters(record),
+            parts=page_parts(notebook.cells),
+            n_warnings=sum(record.get("warnings", {}).values()),
+        )
+    )
+
+
+def about_whom(record: Mapping[str, Any]) -> str:
+    """The hub a report is about, in words; nothing where the notebook takes no hub."""
+    if record.get("hub"):
+        return str(record["hub"])
+    return "the whole programme" if record.get("takes_hub") else ""
+
+
+def when(moment: str) -> str:
+    """A record's moment for a reader: "5 May 2026, 14:02 UTC"."""
+    then = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")
+    return f"{then.day} {then:%B %Y, %H:%M} UTC"
+
+
+@cache
+def template(name: str) -> Any:
+    """Return a template of this package."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "template", encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The parameters in words; what the head of the page says already is left out."""
+    helps = record.get("parameter_help", {})
+    return [
+        {"name": name.replace("_", " ").capitalize(), "value": _in_words(value), "help": helps.get(name, "")}
+        for name, value in record["parameters"].items()
+        if name not in ("study", "policy", "hub")
+    ]
+
+
+def _in_words(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_in_words(item) for item in value) or "none"
+    return str(value).replace("_", " ")

@@ -1,0 +1,206 @@
+"""Turn what was asked for into a list of runs, or say everything that is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symphony_research.errors import ArgumentError, suggestion
+from symphony_research.policy import Policy, policy_named
+from symphony_research.report.notebooks import FILLED_BY_RUNNER, Notebook, Parameter, find_notebook, list_notebooks
+from symphony_research.report.parameters import check_names, convert, with_defaults
+
+__all__ = ["Run", "open_study", "plan_runs"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook to be run once.
+
+    Attributes
+    ----------
+    notebook : Notebook
+        Which notebook.
+    hub : str or None
+        Which hub; None for the whole programme, or where the notebook takes no hub.
+    given : mapping
+        The values put into the notebook.
+    folder : str
+        Name of the report's folder.
+    policy : Policy
+        How small counts are hidden.
+    """
+
+    notebook: Notebook
+    hub: str | None
+    given: Mapping[str, Any]
+    folder: str
+    policy: Policy
+
+    @property
+    def label(self) -> str:
+        """Notebook and hub, for a line of progress."""
+        return f"{self.notebook.name}, {self.hub}" if self.hub else self.notebook.name
+
+    @property
+    def all_parameters(self) -> dict[str, Any]:
+        """Every parameter's value, defaults included."""
+        return with_defaults(self.notebook, self.given)
+
+
+def open_study(study: Any) -> Any:
+    """Return the Study meant by a folder, or the Study given.
+
+    Raises
+    ------
+    ArgumentError
+        If the folder is not there, or the study was never written to one.
+    """
+    if hasattr(study, "fingerprint"):
+        if getattr(study, "folder", None) is None:
+            raise ArgumentError("Reports are made from a study folder; this study is only in memory.")
+        return study
+    folder = Path(study)
+    if not folder.is_dir():
+        beside = folder.parent if folder.parent.is_dir() else Path()
+        studies = sorted(p.parent.name for p in beside.glob("*/study.toml"))
+        there = f" Study folders beside it: {', '.join(studies)}." if studies else ""
+        raise ArgumentError(
+            f"There is no study folder '{study}'.{there}{suggestion(folder.name, studies)} "
+            "Make one with: symphony synthesise OUT"
+        )
+    from symphony_research.study import read_study
+
+    return read_study(folder)
+
+
+def plan_runs(
+    study: Any,
+    notebooks: Sequence[str] | None,
+    *,
+    hubs: Iterable[str] = (),
+    all_hubs: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    policy: str | Policy | None = None,
+) -> list[Run]:
+    """Return the runs asked for, in the order of the notebooks and hubs.
+
+    Raises
+    ------
+    ArgumentError
+        With every fault found, one a line.
+    """
+    available = list_notebooks()
+    faults: list[str] = []
+    chosen: list[Notebook] = []
+    for name in notebooks or ():
+        try:
+            notebook = find_notebook(name, available)
+        except ArgumentError as fault:
+            faults.append(str(fault))
+        else:
+            chosen += [notebook] if notebook not in chosen else []
+    if not notebooks:
+        chosen = available
+
+    try:
+        chosen_policy = _policy(policy, study)
+    except ArgumentError as fault:
+        faults.append(str(fault))
+        chosen_policy = study.policy
+
+    hubs = list(dict.fromkeys([hubs] if isinstance(hubs, str) else hubs))
+    if all_hubs and hubs:
+        faults.append("Ask for hubs by name, or for all of them, but not both.")
+    by_default = [hub for hub in map(_default_hub, chosen) if hub is not None]
+    known = [str(hub) for hub in study.hubs()] if hubs or all_hubs or by_default else []
+    faults += _wrong_hubs(hubs or ([] if all_hubs else by_default), known, study.name, all_hubs)
+    if (hubs or all_hubs) and chosen and not any(nb.takes_hub for nb in chosen):
+        faults.append(f"No notebook chosen takes a hub: {', '.join(nb.name for nb in chosen)}.")
+    given = dict(parameters or {})
+    faults += check_names(given, chosen) if chosen else []
+
+    runs: list[Run] = []
+    for notebook in chosen:
+        values, wrong = _values(notebook, given)
+        faults += wrong
+        # The folder is made absolute because a notebook runs in a folder of its own.
+        values["study"] = str(Path(study.folder).absolute())
+        if chosen_policy == policy_named(chosen_policy.name):
+            values["policy"] = chosen_policy.name
+        wanted = known if all_hubs else hubs
+        for hub in wanted if notebook.takes_hub and wanted else [_default_hub(notebook)]:
+            with_hub = {**values, "hub": hub} if notebook.takes_hub else values
+            folder = notebook.name if hub is None else f"{notebook.name}--{slug(hub, wanted)}"
+            runs.append(Run(notebook, hub, with_hub, folder, chosen_policy))
+        faults += _missing(notebook)
+    if faults:
+        raise ArgumentError("\n".join(dict.fromkeys(faults)))
+    return runs
+
+
+def slug(hub: str, hubs: Sequence[str] = ()) -> str:
+    """Return a hub's name as part of a folder's name, different for different hubs."""
+    plain = _plain(hub)
+    clash = sum(_plain(other) == plain for other in hubs) > 1
+    if plain and not clash:
+        return plain
+    return "-".join(filter(None, (plain, hashlib.sha256(hub.encode()).hexdigest()[:6])))
+
+
+def _plain(name: str) -> str:
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60]
+
+
+def _policy(policy: str | Policy | None, study: Any) -> Policy:
+    chosen: Policy = (
+        study.policy if policy is None else policy if isinstance(policy, Policy) else policy_named(str(policy))
+    )
+    if isinstance(policy, Policy) and policy != policy_named(policy.name):
+        raise ArgumentError("A report takes a policy by its name; write its settings in study.toml instead.")
+    if chosen.changes_nothing and not study.generated:
+        raise ArgumentError(
+            "The policy 'synthetic' hides nothing, and is for generated data alone. "
+            f"'{study.name}' does not carry the generator's fingerprint: choose another policy."
+        )
+    return chosen
+
+
+def _wrong_hubs(hubs: Sequence[str], known: Sequence[str], study: str, all_hubs: bool) -> list[str]:
+    if (all_hubs or hubs) and not known:
+        return [f"The study '{study}' names no hub."]
+    return [
+        f"The study '{study}' has no hub '{hub}'. Hubs: {', '.join(known)}.{suggestion(hub, known)}"
+        for hub in hubs
+        if hub not in known
+    ]
+
+
+def _values(notebook: Notebook, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    values, faults = {}, []
+    for parameter in notebook.own_parameters:
+        if parameter.name in given:
+            try:
+                values[parameter.name] = convert(parameter, given[parameter.name], notebook=notebook.name)
+            except ArgumentError as fault:
+                faults.append(str(fault))
+    return values, faults
+
+
+def _default_hub(notebook: Notebook) -> str | None:
+    hub: Parameter | None = notebook.parameter("hub")
+    return None if hub is None else hub.default
+
+
+def _missing(notebook: Notebook) -> list[str]:
+    return [
+        f"{notebook.name} cannot be run as a report: its cell tagged 'parameters' has no '{name}'."
+        for name in FILLED_BY_RUNNER
+        if notebook.parameter(name) is None
+    ]

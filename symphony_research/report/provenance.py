@@ -1,0 +1,140 @@
+"""The record beside each report: what was run, on what, with which settings and versions.
+
+A record never carries a path, a user's or a machine's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+__all__ = ["RECORD", "path_remover", "policy_in_words", "read_record", "replace_file", "start_record", "utc_text"]
+
+RECORD = "provenance.json"
+FORMAT = 1
+_PACKAGES = ("polars", "numpy", "scipy", "matplotlib", "seaborn", "networkx", "narwhals", "papermill")
+
+
+def start_record(run: Any, study: Any) -> dict[str, Any]:
+    """Return what is known of a run before it starts."""
+    parameters = run.all_parameters
+    parameters["study"] = Path(study.folder).name
+    if "policy" in parameters:
+        parameters["policy"] = run.policy.name
+    return {
+        "format": FORMAT,
+        "notebook": {
+            "name": run.notebook.name,
+            "title": run.notebook.title,
+            "question": run.notebook.question,
+            "sha256": hashlib.sha256(run.notebook.path.read_bytes()).hexdigest(),
+        },
+        "hub": run.hub,
+        "takes_hub": run.notebook.takes_hub,
+        "study": {"name": study.name, "fingerprint": study.fingerprint, "generated": bool(study.generated)},
+        "parameters": parameters,
+        "parameter_help": {p.name: p.help for p in run.notebook.parameters if p.help},
+        "policy": asdict(run.policy),
+        "versions": versions(),
+        "system": platform.system(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of the library, of Python and of what it stands on."""
+    found = {"symphony_research": "not installed", "python": platform.python_version()}
+    for package in ("symphony_research", *_PACKAGES):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def policy_in_words(policy: Mapping[str, Any]) -> str:
+    """Say what a policy does, for someone who has never heard its name."""
+    if policy["name"] == "synthetic":
+        return "None needed: these data are generated, and describe no real person."
+    title = str(policy["title"]).split(" (")[0]
+    first = 0 if policy["hide_zeros"] else 1
+    hidden = f"counts of {first} to {policy['threshold']} people are hidden"
+    rounding = f", other counts are rounded to the nearest {policy['rounding']}" if policy["rounding"] > 1 else ""
+    curves = "; curves move in steps of six people" if policy["curve"] == "midpoint" else ""
+    return f"{title}: {hidden}{rounding}{curves}."
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment in UTC, to the second, as a record writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def path_remover(shown_as: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that takes this machine's paths out of a text.
+
+    Parameters
+    ----------
+    shown_as : mapping of str to str
+        Each path that may occur, and what to show in its place.
+
+    Returns
+    -------
+    callable
+    """
+    places = {
+        **{str(Path(p)): word for p, word in shown_as.items()},
+        **{os.path.realpath(p): word for p, word in shown_as.items()},
+    }
+    for path, word in ((sys.prefix, "python"), (sys.base_prefix, "python"), (str(Path.home()), "~")):
+        places.setdefault(path, word)
+    spelt: dict[str, str] = {}
+    for path, word in places.items():
+        if len(Path(path).parts) > 1:  # the root of a disk is in every path
+            for spelling in (path, path.replace("\\", "\\\\"), path.replace("\\", "/")):
+                spelt[spelling] = word
+    longest_first = sorted(spelt, key=len, reverse=True)
+    pattern = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")
+    return lambda text: pattern.sub(lambda match: spelt[match[0]], text)
+
+
+def sha256_of(path: Path) -> str:
+    """Fingerprint of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def as_text(record: Mapping[str, Any]) -> str:
+    """A record as it is written."""
+    return json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Read a record, or return None where it is not one."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        complete = {"notebook", "study", "status", "policy", "finished"} <= set(record)
+        return record if complete and record["format"] == FORMAT else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def replace_file(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place, then move it there: it is never seen half written."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,267 @@
+"""Run notebooks in worker processes, and put each finished report in its place."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from symphony_research.errors import ArgumentError
+from symphony_research.policy import Policy
+from symphony_research.report.index import write_index
+from symphony_research.report.plan import Run, open_study, plan_runs
+from symphony_research.report.progress import Progress
+from symphony_research.report.provenance import RECORD, as_text, replace_file, start_record, utc_text
+from symphony_research.report.worker import Job, Outcome, make_report, prepare_process
+
+__all__ = ["ReportRun", "ReportSet", "run_reports"]
+
+_LOST = "The process that made this report was ended from outside; often the machine had run out of memory."
+
+
+@dataclass(frozen=True)
+class ReportRun:
+    """What became of one run.
+
+    Attributes
+    ----------
+    notebook : str
+        Name of the notebook.
+    hub : str or None
+        The hub it is about.
+    status : str
+        "done" or "failed".
+    seconds : float
+        How long it took.
+    error : str or None
+        Why it failed, in one line.
+    paths : mapping of str to pathlib.Path
+        The files it left, by their names.
+    """
+
+    notebook: str
+    hub: str | None
+    status: str
+    seconds: float
+    error: str | None
+    paths: Mapping[str, Path] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        """Notebook and hub."""
+        return f"{self.notebook}, {self.hub}" if self.hub else self.notebook
+
+
+@dataclass(frozen=True)
+class ReportSet:
+    """Every run of one call, in the order asked for, and the index of the folder."""
+
+    runs: tuple[ReportRun, ...]
+    index: Path
+
+    @property
+    def failed(self) -> tuple[ReportRun, ...]:
+        """The runs that failed."""
+        return tuple(run for run in self.runs if run.status != "done")
+
+    @property
+    def ok(self) -> bool:
+        """Whether every report was made."""
+        return not self.failed
+
+
+def run_reports(
+    study: Any,
+    notebooks: Sequence[str] | None = None,
+    *,
+    hubs: Iterable[str] = (),
+    all_hubs: bool = False,
+    parameters: Mapping[str, Any] | None = None,
+    policy: str | Policy | None = None,
+    out: str | Path = "reports",
+    jobs: int | None = None,
+    progress: bool = True,
+) -> ReportSet:
+    """Make a report from each notebook, for each hub asked for.
+
+    Everything asked for is checked before anything runs. A run that fails does
+    not stop the others. In a script, call it under ``if __name__ == "__main__":``,
+    because the work is done in processes.
+
+    Parameters
+    ----------
+    study : str, path or Study
+        The study folder.
+    notebooks : sequence of str, optional
+        Names, numbers or beginnings of names; every notebook by default.
+    hubs : sequence of str, optional
+        A report for each of these, from the notebooks that take a hub.
+    all_hubs : bool
+        A report for every hub of the study.
+    parameters : mapping, optional
+        Values for the notebooks' own parameters; text is converted to the type declared.
+    policy : str, optional
+        Disclosure policy by name; the study's own by default.
+    out : str or path
+        Folder for the reports; made if it is not there.
+    jobs : int, optional
+        How many notebooks run at once; the number of processors by default.
+    progress : bool
+        Whether to show progress on standard error.
+
+    Returns
+    -------
+    ReportSet
+
+    Raises
+    ------
+    ArgumentError
+        If anything asked for does not exist or does not fit; nothing has run then.
+
+    Examples
+    --------
+    >>> from symphony_research.report import run_reports
+    >>> run_reports("no_such_study")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    symphony_research.errors.ArgumentError: There is no study folder 'no_such_study'...
+    """
+    if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+        raise ArgumentError(f"jobs is a whole number of notebooks to run at once, not {jobs!r}.")
+    opened = open_study(study)
+    runs = plan_runs(opened, notebooks, hubs=hubs, all_hubs=all_hubs, parameters=parameters, policy=policy)
+    folder = _writable(Path(out))
+    processors = os.cpu_count() or 1
+    workers = max(1, min(jobs or processors, len(runs)))
+    finished: dict[int, ReportRun] = {}
+    with tempfile.TemporaryDirectory(prefix="symphony-", ignore_cleanup_errors=True) as scratch:
+        work = [_job(run, opened, folder, Path(scratch, f"run-{i}")) for i, run in enumerate(runs)]
+        try:
+            outcomes = _outcomes(work, workers, max(2, processors // workers), scratch)
+            with closing(outcomes), Progress(len(runs), shown=progress) as steps:
+                for i, outcome in outcomes:
+                    finished[i] = _publish(runs[i], outcome, folder)
+                    steps.done(finished[i])
+        finally:
+            index = write_index(folder)
+    return ReportSet(tuple(finished[i] for i in sorted(finished)), index)
+
+
+def _writable(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as fault:
+        reason = fault.strerror or type(fault).__name__
+        raise ArgumentError(f"Reports cannot be written to '{out}': {reason}. Choose another --out.") from None
+    return out
+
+
+def _job(run: Run, study: Any, out: Path, scratch: Path) -> Job:
+    folder = Path(study.folder).absolute()
+    shown_as = {
+        str(folder): folder.name,
+        str(out.absolute()): out.name,
+        str(Path(__file__).resolve().parents[2]): "symphony_research",
+    }
+    return Job(str(run.notebook.path.absolute()), dict(run.given), start_record(run, study), str(scratch), shown_as)
+
+
+def _outcomes(
+    work: Sequence[Job], workers: int, threads: int, scratch: str
+) -> Generator[tuple[int, Outcome], None, None]:
+    """Yield each run's outcome as it ends.
+
+    A worker that dies takes the whole pool with it. The runs it cut short are
+    then tried again, each alone, so that only the culprit is counted as failed.
+    """
+    everything = range(len(work))
+    cut_short = []
+    for i, outcome in _in_one_pool(work, everything, workers, threads, scratch):
+        if outcome is None:
+            cut_short.append(i)
+        else:
+            yield i, outcome
+    for i in sorted(cut_short):
+        for _, outcome in _in_one_pool(work, [i], 1, threads, scratch):
+            yield i, outcome or _lost(work[i])
+
+
+def _in_one_pool(
+    work: Sequence[Job], chosen: Sequence[int], workers: int, threads: int, scratch: str
+) -> Iterator[tuple[int, Outcome | None]]:
+    with _pool(workers, threads, scratch) as pool:
+        waiting: dict[Future[Outcome], int] = {pool.submit(make_report, work[i]): i for i in chosen}
+        while waiting:
+            # Waiting in short turns: Ctrl-C is not seen during an endless wait, on Windows for one.
+            ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in sorted(ended, key=waiting.__getitem__):
+                i = waiting.pop(future)
+                fault = future.exception()
+                if isinstance(fault, BrokenProcessPool):
+                    shutil.rmtree(work[i].scratch, ignore_errors=True)
+                    yield i, None
+                elif fault is not None:
+                    reason = f"The report could not be written: {type(fault).__name__}."
+                    yield i, _lost(work[i], reason)
+                else:
+                    yield i, future.result()
+
+
+@contextmanager
+def _pool(workers: int, threads: int, scratch: str) -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=prepare_process,
+        initargs=(scratch, threads),
+    )
+    processes: Mapping[int, Any] = {}
+    try:
+        yield pool
+        processes = dict(getattr(pool, "_processes", None) or {})
+        pool.shutdown(wait=True)
+    except BaseException:
+        # Stopped by the user: end the workers at once; each kernel ends with its worker.
+        processes = dict(getattr(pool, "_processes", None) or processes)
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes.values():
+            process.terminate()
+        for process in processes.values():
+            process.join(5)
+        raise
+
+
+def _lost(job: Job, reason: str = _LOST) -> Outcome:
+    now = utc_text(datetime.now(UTC))
+    record = {**job.record, "started": now, "finished": now, "seconds": 0.0, "status": "failed", "error": reason}
+    return Outcome("failed", 0.0, reason, {RECORD: as_text(record)})
+
+
+def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
+    """Put a run's files in place, each whole. An earlier good report is kept, under a name that says so."""
+    folder = out / run.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier = {name: folder / f"earlier-{name}" for name in ("report.html", "report.ipynb", RECORD)}
+    if outcome.status != "done" and (folder / "report.html").exists():
+        for name, kept in earlier.items():
+            if (folder / name).exists():
+                os.replace(folder / name, kept)
+    # The record comes last: while it is absent or old, the index knows that the report is not complete.
+    for name in sorted(outcome.files, key=lambda name: name == RECORD):
+        replace_file(folder / name, outcome.files[name])
+    superseded = [folder / "partial.ipynb", *earlier.values()] if outcome.status == "done" else []
+    for path in superseded:
+        path.unlink(missing_ok=True)
+    paths = {name: folder / name for name in outcome.files}
+    return ReportRun(run.notebook.name, run.hub, outcome.status, outcome.seconds, outcome.error, paths)

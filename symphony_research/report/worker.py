@@ -1,0 +1,259 @@
+"""What happens inside a worker process: one notebook run, cleaned, and made into a page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from symphony_research.errors import ReportError
+from symphony_research.report.failure import plain_reason
+from symphony_research.report.provenance import RECORD, as_text, path_remover, utc_text
+from symphony_research.result import INSIDE_REPORT
+
+__all__ = ["Job", "Outcome", "make_report", "prepare_process"]
+
+KERNEL = "symphony"
+_ATTEMPTS = 3
+_CONFIGURATION = """\
+c = get_config()
+c.HistoryManager.enabled = False
+c.HistoryManager.hist_file = ":memory:"
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run as plain values, so that it can be sent to a process."""
+
+    notebook: str
+    given: dict[str, Any]
+    record: dict[str, Any]
+    scratch: str
+    shown_as: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run: `files` maps each file's name to its content."""
+
+    status: str
+    seconds: float
+    error: str | None
+    files: dict[str, str] = field(repr=False)
+
+
+def prepare_process(scratch: str, threads: int) -> None:
+    """Make this process and its kernels independent of the user's Jupyter and home.
+
+    The kernel is this very interpreter, whatever kernels are installed; it reads
+    no start-up file, writes no history, and needs no writable home.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    home = Path(scratch, f"process-{os.getpid()}")
+    kernel = home / "kernels" / KERNEL
+    profile = home / "ipython" / "profile_default"
+    for folder in (kernel, profile, home / "runtime", home / "config", home / "data"):
+        folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    specification = {
+        "argv": command,
+        "display_name": "Python 3",
+        "language": "python",
+        "metadata": {"supported_encryption": ["curve"]},  # others on this machine may not listen in
+    }
+    (kernel / "kernel.json").write_text(json.dumps(specification), encoding="utf-8")
+    (profile / "ipython_kernel_config.py").write_text(_CONFIGURATION, encoding="utf-8")
+    package_parent = Path(__file__).resolve().parents[2]
+    os.environ.update(
+        {
+            INSIDE_REPORT: "1",
+            "JUPYTER_PATH": str(home),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "JUPYTER_NO_CONFIG": "1",
+            "JUPYTER_PLATFORM_DIRS": "1",
+            "IPYTHONDIR": str(home / "ipython"),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "PYTHONIOENCODING": "utf-8",
+        }
+    )
+    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
+    if not os.access(Path.home(), os.W_OK):  # else each kernel would list the fonts anew
+        os.environ.setdefault("MPLCONFIGDIR", str(Path(scratch, "matplotlib")))
+    for unwanted in ("PYTHONSTARTUP", "PYTHONINSPECT", "JPY_PARENT_PID"):
+        os.environ.pop(unwanted, None)
+    if not (package_parent / "polars").exists():  # run from a checkout: the kernel must find the same library
+        paths = [str(package_parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    for noisy in ("papermill", "traitlets"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # a kernel writes its own affairs here; what a notebook says comes another way
+        os.dup2(nowhere, stream)
+
+
+def _end_with_parent() -> None:
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def make_report(job: Job) -> Outcome:
+    """Run one notebook and return the files of its report, or of its failure."""
+    scratch = Path(job.scratch)
+    work = scratch / "work"
+    work.mkdir(parents=True)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    clean = path_remover({**job.shown_as, str(work): ".", str(scratch): "."})
+    try:
+        notebook, error = _execute(job, scratch, work)
+        seconds = time.perf_counter() - clock
+        failed = tidy(notebook, clean, error)
+        raw = {
+            **job.record,
+            "started": utc_text(started),
+            "finished": utc_text(datetime.now(UTC)),
+            "seconds": round(seconds, 1),
+            "status": "failed" if failed else "done",
+            "error": failed,
+            "warnings": notebook.metadata.pop("symphony_warnings", {}),
+        }
+        record = json.loads(clean(as_text(raw)))
+        import nbformat
+
+        text = nbformat.writes(notebook) + "\n"
+        if failed:
+            files = {"partial.ipynb": text}
+        else:
+            from symphony_research.report.page import report_page
+
+            files = {"report.ipynb": text, "report.html": report_page(notebook, record)}
+        return Outcome(record["status"], seconds, failed, {**files, RECORD: as_text(record)})
+    finally:
+        os.chdir(scratch.parent)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _execute(job: Job, scratch: Path, work: Path) -> tuple[Any, tuple[str, str] | None]:
+    """Execute the notebook; return it, with the name and message of an error outside any cell."""
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    shutil.copyfile(job.notebook, scratch / "notebook.ipynb")
+    os.chdir(scratch)  # relative names: papermill would read braces in a path as a pattern
+    error = None
+    for attempt in range(_ATTEMPTS):
+        try:
+            papermill.execute_notebook(
+                "notebook.ipynb",
+                "executed.ipynb",
+                parameters=job.given,
+                kernel_name=KERNEL,
+                language="python",
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+                cwd=str(work),  # an empty folder: no stray module there can be imported
+                config=_kernel_settings(),
+                shutdown_kernel="immediate",  # a polite end may take three seconds, and nothing is left to save
+            )
+        except PapermillExecutionError:
+            pass
+        except Exception as fault:
+            # Two kernels that start at once may choose the same port: then nothing has run, and it is tried again.
+            if type(fault) is RuntimeError and "Kernel" in str(fault) and attempt + 1 < _ATTEMPTS:
+                continue
+            error = (type(fault).__name__, str(fault))
+        break
+    executed = scratch / "executed.ipynb"
+    source = executed if executed.exists() else scratch / "notebook.ipynb"
+    if source is not executed and error is None:
+        error = (ReportError.__name__, "The notebook left no result.")
+    return nbformat.read(source, as_version=4), error
+
+
+def _kernel_settings() -> Any:
+    """Encrypt what passes between this process and its kernel, where the libraries can."""
+    import zmq
+    from traitlets.config import Config
+
+    settings = Config()
+    if zmq.has("curve"):
+        settings.KernelManager.transport_encryption = "auto"
+    return settings
+
+
+def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None) -> str | None:
+    """Make an executed notebook fit to travel, in place; return why it failed, or None.
+
+    Paths, timings, widget state and messages on standard error are taken out.
+    After the first error nothing is kept, and of the error only its plain reason.
+    """
+    notebook.cells = [c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
+    notebook.metadata = type(notebook.metadata)(
+        {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+        }
+    )
+    failed = None
+    warnings: Counter[str] = Counter()
+    step = 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = type(cell.metadata)({"tags": tags} if tags else {})
+        cell.source = clean(cell.source)
+        if "injected-parameters" in tags:
+            cell.id = "injected-parameters"
+        if cell.cell_type != "code":
+            continue
+        step += "injected-parameters" not in tags  # counted as in the notebook that the author knows
+        cell.execution_count = step if cell.execution_count and not failed else None
+        kept = []
+        for output in cell.outputs if not failed else ():
+            if output.output_type == "stream" and output.name == "stderr":
+                warnings.update(re.findall(r"\b([A-Z]\w*Warning)\b: ", output.text))
+                continue
+            if output.output_type == "error":
+                if output.ename == "SystemExit" and output.evalue in ("", "0"):
+                    continue
+                failed = plain_reason(output.ename, output.evalue, step=step, clean=clean)
+                output.evalue, output.traceback = failed, [failed]
+                kept.append(output)
+                break
+            kept.append(_clean_output(output, clean, step))
+        cell.outputs = kept
+    if failed is None and error is not None:
+        failed = plain_reason(*error, step=None, clean=clean)
+    notebook.metadata["symphony_warnings"] = dict(warnings)
+    return failed
+
+
+def _clean_output(output: Any, clean: Any, step: int) -> Any:
+    if output.output_type == "stream":
+        output.text = clean(output.text)
+        return output
+    if "execution_count" in output:
+        output.execution_count = step
+    for kind, content in output.data.items():
+        if isinstance(content, str) and (kind.startswith("text/") or kind == "image/svg+xml"):
+            output.data[kind] = clean(content)
+    return output

@@ -1,0 +1,27 @@
+"""Shared by all tests: where real data lie, and no silent skip in the full check."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# the same examples on every machine, and no clock: a slow runner is not a fault of the code
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In the full check a skipped test is a failed one: something that had to be there is missing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("SYMPHONY_NO_SKIP") != "1" or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    skipped = len(reporter.stats.get("skipped", []))
+    if skipped and session.exitstatus == 0:
+        reporter.write_line(f"{skipped} tests were skipped, and the full check allows none", red=True)
+        session.exitstatus = 1

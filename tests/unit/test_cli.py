@@ -1,0 +1,194 @@
+"""The command line: what it prints, and how it ends."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from symphony_research import cli
+from symphony_research.errors import ArgumentError, SchemaError
+from symphony_research.report.notebooks import Notebook, Parameter
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Put a stand-in where a command imports its room from."""
+
+    def put(module, **names):
+        stand_in = types.ModuleType(module)
+        for name, value in names.items():
+            setattr(stand_in, name, value)
+        monkeypatch.setitem(sys.modules, module, stand_in)
+
+    return put
+
+
+def reports(tmp_path, *errors):
+    runs = tuple(types.SimpleNamespace(label=f"0{i}_nb", error=error) for i, error in enumerate(errors))
+    failed = tuple(run for run in runs if run.error)
+    return types.SimpleNamespace(runs=runs, failed=failed, ok=not failed, index=tmp_path / "index.html")
+
+
+def test_without_words_it_helps(capsys):
+    assert cli.main([]) == 0
+    out = capsys.readouterr().out
+    for command in ("demo", "synthesise", "check", "import", "notebooks", "report"):
+        assert command in out
+    assert cli.main(["import"]) == 0
+    assert "survey" in capsys.readouterr().out
+
+
+def test_version_and_wrong_words(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("symphony_research ")
+    assert cli.main(["nonsense"]) == 2
+    assert cli.main(["synthesise", "x", "--people", "-3"]) == 2
+    assert "not a whole number above 0" in capsys.readouterr().err
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    code = (
+        "import sys; from symphony_research.cli import main; main(['report', '--help']); "
+        "heavy = {'polars', 'numpy', 'papermill', 'matplotlib', 'nbformat', 'jinja2'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--all-hubs" in done.stdout
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "symphony_research", "report", "no_such_study"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("There is no study folder 'no_such_study'.")
+    assert "Traceback" not in done.stderr
+
+
+def test_report_passes_on_what_was_asked_and_ends_with_the_address(tmp_path, fake, capsys):
+    asked = {}
+
+    def run_reports(study, notebooks, **more):
+        asked.update(study=study, notebooks=notebooks, **more)
+        return reports(tmp_path, None)
+
+    fake("symphony_research.report.run", run_reports=run_reports)
+    words = ["report", "st", "02", "net", "--hub", "A", "--hub", "B", "-p", "x=1", "--policy", "sacro", "--jobs", "2"]
+    assert cli.main([*words, "--out", str(tmp_path)]) == 0
+    assert asked == {
+        "study": Path("st"), "notebooks": ["02", "net"], "hubs": ["A", "B"], "all_hubs": False,
+        "parameters": {"x": "1"}, "policy": "sacro", "out": tmp_path, "jobs": 2,
+    }  # fmt: skip
+    assert capsys.readouterr().out.splitlines() == ["1 report made.", (tmp_path / "index.html").as_uri()]
+
+
+def test_a_failed_report_is_exit_1_with_its_reason(tmp_path, fake, capsys):
+    fake("symphony_research.report.run", run_reports=lambda *_, **__: reports(tmp_path, None, "no rows"))
+    assert cli.main(["report", "st"]) == 1
+    assert capsys.readouterr().out.splitlines()[:2] == ["1 report made, 1 failed:", "  01_nb: no rows"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        (ArgumentError("no hub 'x'"), 2, "no hub 'x'\n"),
+        (SchemaError("persons: no column"), 1, "persons: no column\n"),
+        (KeyboardInterrupt(), 1, "Stopped. Reports already finished are kept; nothing is half written.\n"),
+    ],
+)
+def test_faults_are_one_message_without_a_traceback(fault, code, said, fake, capsys):
+    def fail(*_, **__):
+        raise fault
+
+    fake("symphony_research.report.run", run_reports=fail)
+    assert cli.main(["report", "st"]) == code
+    assert capsys.readouterr().err == said
+
+
+def test_an_unexpected_fault_names_its_type_and_no_value(fake, capsys):
+    def fail(*_, **__):
+        raise ValueError("person 943476")
+
+    fake("symphony_research.report.run", run_reports=fail)
+    assert cli.main(["report", "st"]) == 1
+    err = capsys.readouterr().err
+    assert "(ValueError)" in err
+    assert "943476" not in err
+    assert err.count("\n") == 1
+    for words in (["report", "st", "--debug"], ["--debug", "report", "st"]):
+        with pytest.raises(ValueError, match="943476"):
+            cli.main(words)
+
+
+def test_check_prints_every_finding(tmp_path, fake, capsys):
+    findings = types.SimpleNamespace(ok=False, text=lambda: "persons.sex: 3 rows")
+    fake("symphony_research.study", check_study=lambda path: findings)
+    assert cli.main(["check", str(tmp_path)]) == 1
+    assert capsys.readouterr().out == "persons.sex: 3 rows\n"
+    findings.ok = True
+    assert cli.main(["check", str(tmp_path)]) == 0
+    assert cli.main(["check", str(tmp_path / "none")]) == 2
+
+
+def test_synthesise_passes_on_only_what_was_asked(tmp_path, fake, capsys):
+    asked = []
+    fake("symphony_research.synthetic", synthesise=lambda out, **more: asked.append((out, more)))
+    assert cli.main(["synthesise", str(tmp_path / "s"), "--people", "2,000", "--seed", "7"]) == 0
+    assert asked == [(tmp_path / "s", {"people": 2000, "seed": 7, "progress": True})]
+
+
+def test_demo_makes_the_study_beside_the_reports_and_every_report(tmp_path, fake, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    fake("symphony_research.synthetic", synthesise=lambda out, **more: asked.append((out, more)))
+    fake(
+        "symphony_research.report.run",
+        run_reports=lambda study, notebooks, **more: asked.append((study, notebooks, more)) or reports(tmp_path, None),
+    )
+    assert cli.main(["demo", "--people", "500"]) == 0
+    study = tmp_path / "synthetic" / "south_somerset"
+    assert asked[0] == (study, {"people": 500, "progress": True})
+    assert asked[1] == (study, None, {"all_hubs": True, "out": Path("reports"), "jobs": None})
+    assert capsys.readouterr().out.splitlines()[-1] == (tmp_path / "index.html").as_uri()
+
+
+def test_import_survey(tmp_path, fake, capsys):
+    asked = []
+    fake("symphony_research.survey", import_survey=lambda file, out, config: asked.append((file, out, config)))
+    assert cli.main(["import", "survey", "a.csv", "out", "--config", "brfss2020"]) == 0
+    assert asked == [(Path("a.csv"), Path("out"), "brfss2020")]
+    assert cli.main(["import", "survey", "a.csv", "out"]) == 2
+
+
+def test_notebooks_are_listed_with_their_questions_and_parameters(fake, capsys):
+    parameters = (
+        Parameter("study", ("str",), "s"),
+        Parameter("hub", ("str", "None"), None),
+        Parameter("event", ("str",), "death", "what is followed", ("death", "admission")),
+        Parameter("by", ("str", "None"), None),
+    )
+    listed = [Notebook("04_survival", "Survival", "How long?", parameters, Path("x"))]
+    fake("symphony_research.report.notebooks", list_notebooks=lambda: listed)
+    assert cli.main(["notebooks"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "04_survival",
+        "    How long?",
+        "    may be asked for one hub: --hub NAME, or --all-hubs",
+        "    -p event=death  (text)  what is followed",
+        "        one of: death, admission",
+        "    -p by=none  (text or nothing)",
+        "",
+    ]
+
+
+def test_a_console_that_lacks_a_character_does_not_end_the_command():
+    code = "from symphony_research import cli; cli._parser = lambda: print('北') or cli.argparse.ArgumentParser(); cli.main(['x'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, env={"PYTHONIOENCODING": "cp1252", "PATH": ""}
+    )
+    assert b"UnicodeEncodeError" not in done.stderr
+    assert done.stdout.startswith(b"?")

@@ -1,0 +1,230 @@
+"""Pages say what they are about, and hold nothing that a browser would fetch or run."""
+
+import json
+import re
+
+import pytest
+
+from symphony_research.policy import Policy
+from symphony_research.report.cells import markdown_html, page_parts
+from symphony_research.report.failure import plain_reason
+from symphony_research.report.index import write_index
+from symphony_research.report.page import report_page, when
+from symphony_research.report.provenance import path_remover, policy_in_words, replace_file
+from symphony_research.report.sanitise import safe_html
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+def md(source, **more):
+    return {"cell_type": "markdown", "source": source, **more}
+
+
+def code(source, *outputs):
+    return {"cell_type": "code", "source": source, "outputs": list(outputs)}
+
+
+def shown(**data):
+    data = {name.replace("_", "/", 1): value for name, value in data.items()}
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def record(**changes):
+    base = {
+        "format": 1,
+        "notebook": {"name": "04_survival", "title": "How long?", "question": "Until what?", "sha256": "a" * 64},
+        "hub": "Yeovil",
+        "takes_hub": True,
+        "study": {"name": "South Somerset", "fingerprint": "b" * 64, "generated": True},
+        "parameters": {"study": "s", "policy": "sacro", "hub": "Yeovil", "horizon": 365, "by": None, "strict": True},
+        "parameter_help": {"horizon": "days followed"},
+        "policy": {
+            "name": "sacro", "title": "SACRO (under 10 hidden)", "threshold": 9, "rounding": 5, "hide_zeros": True,
+            "curve": "nearest", "curve_width": 5,
+        },
+        "versions": {"symphony_research": "0.1.0", "python": "3.11.7"},
+        "started": "2026-05-05T14:02:00Z",
+        "finished": "2026-05-05T14:02:09Z",
+        "seconds": 9.0,
+        "status": "done",
+        "error": None,
+        "warnings": {"FutureWarning": 2},
+    }  # fmt: skip
+    return {**base, **changes}
+
+
+class Notebook:
+    def __init__(self, *cells):
+        self.cells = list(cells)
+
+
+FULL = Notebook(
+    md("# How long?\n\nUntil what?\n\nMore about [this](https://example.org/guide)."),
+    code("study = 'x'"),
+    code("figure", shown(image_png=PIXEL, text_plain="Half are admitted within 90 days.")),
+    md(
+        "## Table\n\n![far](https://example.org/x.png) ![near](attachment:p.png)",
+        attachments={"p.png": {"image/png": PIXEL}},
+    ),
+    code(
+        "table",
+        shown(
+            text_html='<table><thead><tr><th>People</th></tr></thead><tr><td class="number">12</td></tr></table>'
+            '<script src="https://cdn/x.js">alert(1)</script><link href="http://x/y.css"><img src="//z/q.png">'
+        ),
+    ),
+)
+
+
+def test_a_page_names_no_address_that_would_be_fetched():
+    page = report_page(FULL, record())
+    assert not re.search(r"""(src|href|action|srcset)\s*=\s*["']?\s*(https?:|//)""", page, re.IGNORECASE)
+    assert not re.search(r"url\s*\(|@import|<script|<link|<iframe|alert\(1\)", page, re.IGNORECASE)
+    assert "default-src 'none'" in page
+    assert "https://example.org/guide" in page  # a citation is still there to read
+
+
+def test_the_head_of_a_page_says_what_it_is_about_in_words():
+    page = report_page(FULL, record())
+    assert page.count("<h1>") == 1
+    assert '<html lang="en-GB">' in page
+    assert "<title>How long? – Yeovil – South Somerset</title>" in page
+    for words in ("Until what?", "5 May 2026, 14:02 UTC", "counts of 0 to 9 people are hidden", "days followed"):
+        assert words in page
+    assert "describe no real person" in page
+    assert "2 warnings" in page
+    assert "describe no real person" not in report_page(
+        FULL, record(study={"name": "S", "fingerprint": "", "generated": False})
+    )
+
+
+def test_the_title_is_not_repeated_and_code_is_one_click_away():
+    parts = page_parts(FULL.cells)
+    assert [part["kind"] for part in parts] == ["prose", "result", "code", "prose", "result", "code"]
+    assert "How long" not in parts[0]["html"]
+    # the silent cell before the figure is kept with the figure's code
+    assert "study" in parts[2]["html"]
+    assert "figure" in parts[2]["html"]
+
+
+def test_a_figure_is_described_by_its_sentence_once():
+    html = page_parts(FULL.cells)[1]["html"]
+    assert 'alt="Figure 1. Half are admitted within 90 days."' in html
+    assert '<figcaption aria-hidden="true"><strong>Figure 1.</strong> Half are admitted within 90 days.' in html
+
+
+@pytest.mark.parametrize("plain", ["<Figure size 640x480 with 1 Axes>", "<Axes: >", "[<a.B object at 0x7f>]"])
+def test_what_python_calls_an_object_is_no_description(plain):
+    assert plain not in "".join(p["html"] for p in page_parts([code("", shown(image_png=PIXEL, text_plain=plain))]))
+    assert page_parts([code("", shown(text_plain=plain))]) == []
+
+
+def test_the_richest_form_is_shown_and_plain_text_only_where_there_is_no_other():
+    both = page_parts([code("", shown(text_html="<p>rich</p>", text_plain="poor"))])[0]["html"]
+    assert "rich" in both
+    assert "poor" not in both
+    assert "<strong>b</strong>" in page_parts([code("", shown(text_markdown="**b**", text_plain="x"))])[0]["html"]
+    assert "a &lt; b" in page_parts([code("", shown(text_plain="a < b"))])[0]["html"]
+    assert page_parts([code("", {"output_type": "stream", "name": "stderr", "text": "/home/x: Warning"})]) == []
+
+
+def test_markdown_keeps_to_itself():
+    html = markdown_html("# Big\n\n<script>x</script> [a](javascript:x) ![r](http://x/y.png) <https://doi.org/1>")
+    assert "<h1" not in html
+    assert "<script" not in html
+    assert "<a" not in html
+    assert "<img" not in html
+    assert html.count("https://doi.org/1") == 1
+
+
+def test_html_of_outputs_loses_what_can_fetch_or_run_and_keeps_its_shape():
+    cleaned = safe_html(
+        '<div onclick="x()" style="background:url(http://x)" class="c"><b>bold</div>'
+        '<a href="https://x">link</a><a href="#here">near</a><iframe src="x">in</iframe><style>*{}</style>'
+        '<svg viewBox="0 0 1 1"><g fill="url(#g)"><path d="M0 0"/></g></svg>&lt;ok&gt;<form>f</form>'
+    )
+    assert cleaned == (
+        '<div class="c"><b>bold</b></div><a>link</a><a href="#here">near</a>'
+        '<svg viewbox="0 0 1 1"><g fill="url(#g)"><path d="M0 0"></path></g></svg>&lt;ok&gt;f'
+    )
+
+
+def test_tables_scroll_and_their_headings_say_what_they_head():
+    cleaned = safe_html("<table><thead><tr><th>A<tbody><tr><th>x<td>1</table>")
+    assert cleaned.startswith('<div class="scroll" tabindex="0"')
+    assert '<th scope="col">A' in cleaned
+    assert cleaned.endswith("</table></div>")
+
+
+@pytest.mark.parametrize("policy", [Policy.nhs_england(), Policy.opensafely(), Policy.sacro(), Policy.synthetic()])
+def test_policies_are_said_in_words(policy):
+    words = policy_in_words(vars(policy))
+    assert words.endswith(".")
+    assert "_" not in words
+
+
+def test_paths_of_this_machine_are_taken_out(tmp_path):
+    clean = path_remover({str(tmp_path): "study"})
+    assert clean(f"in {tmp_path}/persons.parquet") == "in study/persons.parquet"
+    assert clean(json.dumps(str(tmp_path))) == '"study"'
+    assert "study" not in clean(f"{tmp_path}2/x")  # another folder whose name begins alike
+    assert clean("a/b and 1/2") == "a/b and 1/2"
+
+
+def test_why_a_run_failed_is_one_line_without_values():
+    def why(name, message, step=3):
+        return plain_reason(name, message, step=step, clean=lambda text: text.replace("/secret", ""))
+
+    assert why("ArgumentError", "persons has no\ncolumn 'sex'") == "persons has no column 'sex'"
+    assert why("NameError", "name 'x' is not defined") == "NameError in code cell 3: name 'x' is not defined"
+    assert "9434765919" not in why("ValueError", "cannot read 9434765919")
+    assert "used up the memory" in why("DeadKernelError", "Kernel died", None)
+    assert len(why("SchemaError", "x" * 5000)) <= 400
+
+
+def test_a_moment_reads_like_a_date():
+    assert when("2026-05-05T04:02:09Z") == "5 May 2026, 04:02 UTC"
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "a.html"
+    replace_file(path, "old")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        replace_file(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.html"]
+
+
+def put(out, folder, rec, *names):
+    (out / folder).mkdir(parents=True)
+    for name in names:
+        (out / folder / name).write_text("x")
+    (out / folder / "provenance.json").write_text(json.dumps(rec))
+
+
+def test_the_index_lists_everything_with_a_record_and_failures_first(tmp_path):
+    put(tmp_path, "04_survival--yeovil", record(), "report.html", "report.ipynb")
+    put(
+        tmp_path,
+        "04_survival--chard",
+        record(hub="Chard", status="failed", error="No <hub> rows."),
+        "partial.ipynb",
+        "earlier-report.html",
+    )
+    put(tmp_path, "05_gone", record(hub=None, notebook={**record()["notebook"], "name": "05_gone", "title": "Gone"}))
+    (tmp_path / "06_broken").mkdir()
+    (tmp_path / "06_broken" / "provenance.json").write_text("{")
+    page = write_index(tmp_path).read_text(encoding="utf-8")
+    assert page.index("No &lt;hub&gt; rows.") < page.index('href="04_survival--yeovil/report.html"')
+    assert "04_survival--chard/report.html" not in page  # a stale report is not shown as current
+    assert 'href="04_survival--chard/earlier-report.html"' in page
+    assert "The report is not complete" in page
+    assert "Its record cannot be read" in page
+    assert "1 report, by question; 3 could not be made." in page
+    assert not re.search(r"https?://|<script|<link", page)
+    assert {p.name for p in tmp_path.iterdir() if p.is_file()} == {"index.html"}
+
+
+def test_an_index_of_nothing_says_so(tmp_path):
+    assert "0 reports" in write_index(tmp_path).read_text(encoding="utf-8")

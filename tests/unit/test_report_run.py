@@ -1,0 +1,285 @@
+"""Notebooks are really run, in processes of their own; what they leave is whole and carries no path."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from symphony_research.errors import ArgumentError
+from symphony_research.policy import Policy
+from symphony_research.report import list_notebooks, run_reports
+from symphony_research.report import plan as planning
+from symphony_research.report.worker import tidy
+
+PARAMETERS = 'study = "somewhere"\npolicy: str | None = None\n'
+GOOD = """
+import os, sys, warnings
+import matplotlib.pyplot as plt
+print("hub", hub, "inside", os.environ["SYMPHONY_INSIDE_REPORT"], "files", os.listdir("."))
+print("same python", sys.executable == PYTHON)
+print("study at", study)
+warnings.warn("about row 943476", UserWarning)
+plt.plot([1, 2])
+"""
+UNDISCLOSED = """
+import polars as pl
+from symphony_research.result import Result
+
+R = type("R", (Result,), {"derive": staticmethod(lambda tables, settings, by: tables["t"])})
+R({"t": pl.DataFrame({"n_persons": [987654]})}, {})
+"""
+
+
+def write(folder, name, *sources, parameters=PARAMETERS):
+    cells = [nbformat.v4.new_markdown_cell(f"# Title of {name}\n\nWhat?")]
+    cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+    cells += [nbformat.v4.new_code_cell(textwrap.dedent(source)) for source in sources]
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+
+
+class Study:
+    name, fingerprint, generated = "South Somerset", "f" * 64, False
+    policy = Policy.nhs_england()
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def hubs(self):
+        return ["Chard & Ilminster", "Yeovil"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Three notebooks run once for all tests: one good, one that breaks, one that shows too much."""
+    root = tmp_path_factory.mktemp("made")
+    shelf = root / "note{books}"  # braces must not be taken for a pattern
+    hub = f"{PARAMETERS}hub: str | None = None\nPYTHON = {sys.executable!r}"
+    write(shelf, "01_good", GOOD, parameters=hub)
+    write(shelf, "02_breaks", "print('kept')", "{}['person 943476']", "print('never')")
+    write(shelf, "03_undisclosed", UNDISCLOSED, "print('after')")
+    before = planning.list_notebooks
+    planning.list_notebooks = lambda: list_notebooks(shelf)
+    stale = root / "out" / "02_breaks"
+    stale.mkdir(parents=True)
+    for name in ("report.html", "report.ipynb", "provenance.json"):
+        (stale / name).write_text("{}")
+    try:
+        study = Study(root / "a study")
+        yield run_reports(study, hubs=["Yeovil"], out=root / "out", jobs=2, progress=False), root / "out"
+    finally:
+        planning.list_notebooks = before
+
+
+def text_of(path):
+    return Path(path).read_text(encoding="utf-8")
+
+
+def test_each_run_says_what_became_of_it(made):
+    reports, out = made
+    assert [(run.notebook, run.hub, run.status) for run in reports.runs] == [
+        ("01_good", "Yeovil", "done"),
+        ("02_breaks", None, "failed"),
+        ("03_undisclosed", None, "failed"),
+    ]
+    assert not reports.ok
+    assert reports.index == out / "index.html"
+
+
+def test_a_good_run_leaves_its_three_files_and_nothing_half_written(made):
+    _, out = made
+    assert sorted(p.name for p in (out / "01_good--yeovil").iterdir()) == [
+        "provenance.json",
+        "report.html",
+        "report.ipynb",
+    ]
+    assert not [p for p in out.rglob(".*")]
+
+
+def test_the_kernel_is_this_interpreter_in_an_empty_folder_and_knows_it_makes_a_report(made):
+    _, out = made
+    page = text_of(out / "01_good--yeovil" / "report.html")
+    assert "hub Yeovil inside 1 files []" in page
+    assert "same python True" in page
+    assert "data:image/png;base64," in page
+
+
+def test_nothing_left_carries_a_path_of_this_machine(made):
+    _, out = made
+    for path in out.rglob("*"):
+        if path.is_file():
+            for place in (str(out.parent), sys.prefix, str(Path.home()), sys.executable):
+                assert place not in text_of(path), (path.name, place)
+    assert "study at a study" in text_of(out / "01_good--yeovil" / "report.html")
+
+
+def test_messages_on_standard_error_are_counted_but_not_kept(made):
+    _, out = made
+    folder = out / "01_good--yeovil"
+    assert json.loads(text_of(folder / "provenance.json"))["warnings"] == {"UserWarning": 1}
+    assert "943476" not in text_of(folder / "report.html").replace("about row 943476&quot;", "").split("<details>")[0]
+    outputs = [o for c in nbformat.read(folder / "report.ipynb", 4).cells for o in c.get("outputs", [])]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+
+
+def test_the_record_tells_where_a_report_came_from(made):
+    _, out = made
+    record = json.loads(text_of(out / "01_good--yeovil" / "provenance.json"))
+    assert record["study"] == {"name": "South Somerset", "fingerprint": "f" * 64, "generated": False}
+    assert record["parameters"]["study"] == "a study"
+    assert record["parameters"]["policy"] == "nhs_england"
+    assert record["policy"]["threshold"] == 7
+    assert len(record["notebook"]["sha256"]) == 64
+    assert {"symphony_research", "python", "polars"} <= set(record["versions"])
+    assert record["status"] == "done"
+    assert record["finished"].endswith("Z")
+
+
+def test_a_run_that_breaks_keeps_what_came_before_and_not_the_message(made):
+    reports, out = made
+    folder = out / "02_breaks"
+    notebook = nbformat.read(folder / "partial.ipynb", 4)
+    assert notebook.cells[3].outputs[0].text == "kept\n"
+    error = notebook.cells[4].outputs[-1]
+    assert error.output_type == "error"
+    assert error.traceback == [reports.runs[1].error]
+    assert "KeyError in code cell 3" in reports.runs[1].error
+    assert notebook.cells[5].outputs == []
+    assert "943476" not in text_of(folder / "provenance.json") + text_of(out / "index.html")
+    # the report made before is kept, under a name that does not pass for the current one
+    assert {p.name for p in folder.iterdir()} >= {"earlier-report.html", "earlier-provenance.json"}
+    assert not (folder / "report.html").exists()
+
+
+def test_showing_an_undisclosed_result_makes_the_run_fail(made):
+    reports, out = made
+    assert "have not passed disclosure control" in reports.runs[2].error
+    notebook = nbformat.read(out / "03_undisclosed" / "partial.ipynb", 4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert [output.output_type for output in outputs] == ["error"]  # no number, and nothing after it
+    assert "987654" not in str(outputs)
+    page = text_of(reports.index)
+    assert page.index("have not passed disclosure control") < page.index("01_good--yeovil/report.html")
+
+
+def test_a_good_run_takes_the_place_of_a_failed_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(tmp_path / "shelf"))
+    study, out = Study(tmp_path / "study"), tmp_path / "out"
+    write(tmp_path / "shelf", "01_one", "import os; os._exit(3)")
+    first = run_reports(study, out=out, progress=False)
+    assert "ended without a word" in first.runs[0].error
+    (out / "01_one" / "earlier-report.html").write_text("old")
+    write(tmp_path / "shelf", "01_one", "print('fine')")
+    assert run_reports(study, out=out, progress=False).ok
+    assert sorted(p.name for p in (out / "01_one").iterdir()) == ["provenance.json", "report.html", "report.ipynb"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+def test_a_worker_that_is_killed_fails_alone(tmp_path, monkeypatch):
+    shelf = tmp_path / "shelf"
+    write(shelf, "01_kills", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
+    write(shelf, "02_fine", "print('fine')")
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(shelf))
+    reports = run_reports(Study(tmp_path / "study"), out=tmp_path / "out", jobs=1, progress=False)
+    assert [run.status for run in reports.runs] == ["failed", "done"]
+    assert "ended from outside" in reports.runs[0].error
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_report_run import Study, planning, list_notebooks, run_reports
+if __name__ == "__main__":
+    root = Path({root!r})
+    planning.list_notebooks = lambda: list_notebooks(root / "shelf")
+    try:
+        run_reports(Study(root / "study"), out=root / "out", jobs=2)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+def test_ctrl_c_ends_the_workers_and_their_kernels_and_leaves_nothing_half_written(tmp_path):
+    write(tmp_path / "shelf", "01_fine", "print('fine')")
+    write(tmp_path / "shelf", "02_waits", f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))",
+          "time.sleep(600)")  # fmt: skip
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), root=str(tmp_path)))
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        finished = tmp_path / "out" / "01_fine" / "provenance.json"
+        wait_for(lambda: finished.exists() and (tmp_path / "pid").exists())
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert out == "stopped\n"
+    assert "1/2 01_fine: done in" in err
+    assert "Traceback" not in err
+    wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["01_fine", "index.html"]
+    assert "1 report" in text_of(tmp_path / "out" / "index.html")
+
+
+def wait_for(condition, seconds=40):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.05)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def test_wrong_arguments_are_found_before_anything_runs(tmp_path):
+    with pytest.raises(ArgumentError, match="There is no study folder"):
+        run_reports(tmp_path / "none", out=tmp_path / "out")
+    with pytest.raises(ArgumentError, match="jobs is a whole number"):
+        run_reports(Study(tmp_path / "s"), out=tmp_path / "out", jobs=0)
+    memory = Study(tmp_path / "s")
+    memory.folder = None
+    with pytest.raises(ArgumentError, match="only in memory"):
+        run_reports(memory, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_runs(tmp_path, monkeypatch):
+    write(tmp_path / "shelf", "01_one", "1")
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(tmp_path / "shelf"))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ArgumentError, match="Reports cannot be written to"):
+        run_reports(Study(tmp_path / "s"), out=tmp_path / "file", progress=False)
+
+
+def test_a_notebook_is_made_fit_to_travel():
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell(
+                "1",
+                metadata={"papermill": {"x": "/secret"}, "execution": {}, "tags": ["kept"]},
+                outputs=[nbformat.v4.new_output("execute_result", {"text/plain": "/secret/a", "image/png": "/secret"})],
+            )
+        ],
+        metadata={"papermill": {"environment_variables": {"A": "B"}, "input_path": "/secret"}, "widgets": {"s": 1}},
+    )
+    assert tidy(notebook, lambda text: text.replace("/secret", "study")) is None
+    assert notebook.cells[0].metadata == {"tags": ["kept"]}
+    assert notebook.cells[0].outputs[0].data["text/plain"] == "study/a"
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "symphony_warnings"}
