@@ -29,7 +29,7 @@ test: $(VENV)/.test $(SMALL)/study.toml
 
 # the committed notebooks give the outputs they are committed with
 notebooks: $(VENV)/.test $(SMALL)/study.toml
-	$(BIN)/python -m pytest -n $(WORKERS) --nbval --nbval-sanitize-with tests/nbval_sanitise.cfg --nbval-cell-timeout 300 notebooks
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitise.cfg --nbval-cell-timeout 300 notebooks
 
 check: $(VENV)/.test
 	$(MAKE) lint

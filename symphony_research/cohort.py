@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -249,15 +250,12 @@ class Cohort:
                 within.group_by("person_id").agg(pl.col("date").min().alias("event_date")).collect(engine="streaming")
             )
             return people.join(first, on="person_id", how="left")
-        first = within.group_by("person_id", maintain_order=True).agg(
+        spells = within.group_by("person_id", maintain_order=True).agg(
             pl.col("end_date").first().alias("discharged"), pl.col("date").slice(1).alias("later")
         )
         # time starts at the first discharge: whoever was never admitted cannot be readmitted
         found = (
-            first.with_columns(
-                pl.col("later").list.eval(pl.element()).alias("later"),
-            )
-            .explode("later", keep_nulls=True, empty_as_null=True)
+            spells.explode("later", keep_nulls=True, empty_as_null=True)
             .with_columns(pl.when(pl.col("later") >= pl.col("discharged")).then(pl.col("later")).alias("later"))
             .group_by("person_id")
             .agg(pl.col("discharged").first(), pl.col("later").min().alias("event_date"))
@@ -584,7 +582,7 @@ def _age(birth: pl.Expr, day: pl.Expr) -> pl.Expr:
 
 def _band(age: pl.Expr, lowest: Sequence[int]) -> pl.Expr:
     """Name of the age band: "65-69", the last "85+", below the first "under 18"."""
-    names = [f"{a:02d}-{b - 1:02d}" for a, b in zip(lowest, lowest[1:], strict=False)] + [f"{lowest[-1]}+"]
+    names = [f"{a:02d}-{b - 1:02d}" for a, b in pairwise(lowest)] + [f"{lowest[-1]}+"]
     under = [] if lowest[0] == 0 else [pl.when(age < lowest[0]).then(pl.lit(f"under {lowest[0]}"))]
     band: pl.Expr = pl.lit(names[-1])
     for name, upper in reversed(list(zip(names, lowest[1:], strict=False))):

@@ -8,7 +8,7 @@ over, so a rate, a ratio or a total can give back no more than the counts do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -94,7 +94,7 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
             [pl.when(visible).then(pl.col(m).round_sig_figs(SIGNIFICANT_FIGURES)).alias(m) for m in rule.measures]
         )
     groups = [*by, *rule.within]
-    over = groups or [pl.lit(0)]
+    over: list[Any] = groups or [pl.lit(0)]
     ordered = table.sort([*groups, rule.cumulative])
     running = ordered.with_columns([pl.col(c).cum_sum().over(over) for c in rule.columns])
     rounded = running.with_columns([policy.rounded_cumulative(c) for c in rule.columns])

@@ -16,13 +16,13 @@ from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, frequent_sets, unpack
 from symphony_research.collapse.margins import (
     as_float,
+    by_stratum,
     nan_to_null,
     pair_frame,
     pattern_settings,
     possible_table,
-    same_stratum,
+    split,
     strata_margins,
-    stratum_names,
     stratum_schema,
 )
 from symphony_research.collapse.patterns import HUNDRED, combination_names
@@ -57,9 +57,7 @@ class ConditionCount(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Share, interval and expected people of each number of conditions."""
         parts = []
-        for names in stratum_names(tables["cells"], by):
-            cells = same_stratum(tables["cells"], names)
-            margins = same_stratum(tables["margins"], names)
+        for cells, margins in split(by, tables["cells"], tables["margins"]):
             n = as_float(cells["n_persons"])
             # the total is the sum of the cells shown, so it gives no hidden cell away
             total = np.nansum(n)
@@ -88,22 +86,39 @@ class ConditionCount(Result):
 
     def sentence(self) -> str:
         """Return how many people have two or more conditions, against chance."""
-        frame = self.estimates
         if self.by:
-            return f"Number of long-term conditions by {joined(self.by)}."
-        known = frame.filter(pl.col("n_persons").is_not_null())
-        total = known["n_persons"].sum()
-        several = known.filter(pl.col("n_conditions") >= 2)
-        if not total or not several["n_persons"].sum():
+            return self._sentence_by_stratum()
+        known = self.estimates.filter(pl.col("n_persons").is_not_null())
+        total, several, three = (
+            int(known.filter(pl.col("n_conditions") >= least)["n_persons"].sum()) for least in (0, 2, 3)
+        )
+        if not several:
             return "No group with two or more conditions is large enough to show."
-        share = several["n_persons"].sum() / total
-        three = known.filter(pl.col("n_conditions") >= 3)
-        text = f"{percentage(share)} of about {about(total)} people live with two or more of these conditions"
-        expected = three["expected"].sum()
-        if three["n_persons"].sum() and expected:
-            ratio = three["n_persons"].sum() / expected
-            text += f"; three or more are {number(ratio, 2)} times as common as if conditions fell independently"
+        text = f"{percentage(several / total)} of about {about(total)} people live with two or more of these conditions"
+        expected = float(known.filter(pl.col("n_conditions") >= 3)["expected"].sum())
+        if three and expected:
+            text += (
+                f"; three or more are {number(three / expected, 2)} times as common as if conditions fell independently"
+            )
         return text + "."
+
+    def _sentence_by_stratum(self) -> str:
+        """Set the group with the largest share of people with two or more conditions against the smallest."""
+        several = pl.col("n_persons").filter(pl.col("n_conditions") >= 2).sum()
+        shares = (
+            self.estimates.filter(pl.col("n_persons").is_not_null())
+            .group_by(self.by, maintain_order=True)
+            .agg((several / pl.col("n_persons").sum()).alias("__share"))
+            .sort("__share", maintain_order=True)
+        )
+        if shares.height < 2:
+            return "No two groups are large enough to compare."
+        low, high = shares.row(0, named=True), shares.row(-1, named=True)
+        least, most = (", ".join(in_words(row[c]) for c in self.by) for row in (low, high))
+        return (
+            f"Two or more of these conditions: {percentage(high['__share'])} of people in the group {most}, "
+            f"{percentage(low['__share'])} in the group {least}."
+        )
 
 
 def condition_count(patterns: Patterns, *, top: int | None = None, confidence: float = 0.95) -> ConditionCount:
@@ -282,14 +297,10 @@ class Combinations(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Expected people, observed/expected with interval, and test, of every set."""
         parts = [
-            _against_chance(
-                same_stratum(tables["cells"], names),
-                same_stratum(tables["margins"], names),
-                same_stratum(tables["pairs"], names),
-                same_stratum(tables["population"], names)["n_persons"][0],
-                settings,
+            _against_chance(cells, margins, pairs, population["n_persons"], settings)
+            for population, cells, margins, pairs in split(
+                by, tables["population"], tables["cells"], tables["margins"], tables["pairs"]
             )
-            for names in stratum_names(tables["population"], by)
         ]
         frame = pl.concat(parts)
         frame = frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))))
@@ -320,16 +331,16 @@ class Combinations(Result):
 
 
 def _against_chance(
-    cells: pl.DataFrame, margins: pl.DataFrame, pairs: pl.DataFrame, total: int | None, settings: Mapping[str, Any]
+    cells: pl.DataFrame, margins: pl.DataFrame, pairs: pl.DataFrame, people: pl.Series, settings: Mapping[str, Any]
 ) -> pl.DataFrame:
     conditions = settings["conditions"]
     position = {c: k for k, c in enumerate(conditions)}
     n_conditions, n_sets = len(conditions), cells.height
     observed = as_float(cells["n_persons"])
-    n = float(total) if total is not None else np.nan
+    n = float(as_float(people)[0]) if len(people) else np.nan
     # a hidden margin is of a handful of people: as part of a set it hides the set, outside it it is taken as none
     held = as_float(margins["n_persons"])
-    p = held / n
+    p = held / n if n > 0 else np.full(n_conditions, np.nan)
     p_out = np.nan_to_num(p)
     inside = np.zeros((n_sets, n_conditions), dtype=bool)
     flat = cells.select(pl.col("combination").list.explode(keep_nulls=False, empty_as_null=False))["combination"]
@@ -343,7 +354,7 @@ def _against_chance(
         j = np.array([position[c] for c in pairs["target"]])
         both = as_float(pairs["n_both"])
         # a hidden pair is taken as independent: only the interval feels it
-        c = np.nan_to_num(both / n - p[i] * p[j])
+        c = np.nan_to_num(both / n - p[i] * p[j] if n > 0 else both)
         covariance[i, j] = covariance[j, i] = c
     with np.errstate(divide="ignore", invalid="ignore"):
         chance = np.prod(matched, axis=1)
@@ -450,16 +461,18 @@ def combinations(
     normal_quantile(confidence)
     if min_size < 0 or min_persons < 1 or (max_size is not None and max_size < min_size):
         raise ArgumentError("min_size and max_size must be a range of sizes, and min_persons at least 1.")
-    cells, pairs = [], []
-    for names, words, people in patterns.parts():
-        cells.append(_sets(patterns, names, words, people, kind, min_size, max_size, min_persons))
-        pairs.append(pair_frame(patterns, names, words, people))
+
+    def sets(names: Mapping[str, Any], words: Any, people: Integers, rows: pl.DataFrame) -> pl.DataFrame:
+        return _sets(patterns, names, words, people, rows, kind, min_size, max_size, min_persons)
+
+    cells = by_stratum(patterns, sets)
+    pairs = by_stratum(patterns, lambda names, words, people, _: pair_frame(patterns, names, words, people))
     margins, population = strata_margins(patterns)
     method = (
         "exact sets" if kind == "exact" else "at-least sets"
     ) + " against independence; delta-method interval; score test, mid-p for at-least pairs; Benjamini-Hochberg"
     return Combinations(
-        {"cells": pl.concat(cells), "margins": margins, "pairs": pl.concat(pairs), "population": population},
+        {"cells": cells, "margins": margins, "pairs": pairs, "population": population},
         pattern_settings(
             patterns,
             method,
@@ -479,14 +492,14 @@ def _sets(
     names: Mapping[str, Any],
     words: Any,
     people: Integers,
+    rows: pl.DataFrame,
     kind: str,
     min_size: int,
     max_size: int | None,
     min_persons: int,
 ) -> pl.DataFrame:
     n_conditions = len(patterns.conditions)
-    part = same_stratum(patterns.frame, names) if names else patterns.frame
-    sums = [part[f"{v}__sum"].cast(pl.Int64).to_numpy() for v in patterns.values]
+    sums = [_summed(rows, v) for v in patterns.values]
     weights = np.column_stack([people, *sums]) if sums else people[:, None]
     if kind == "exact":
         size = unpack(words, n_conditions).sum(axis=1, dtype=np.int64)
@@ -510,3 +523,11 @@ def _sets(
     return frame.select(
         [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in names.items()] + [pl.all()]
     )
+
+
+def _summed(part: pl.DataFrame, value: str) -> Integers:
+    """Return the sums of a value in hundredths, refusing what could not be added up exactly in double precision."""
+    hundredths = part[f"{value}__sum"]
+    if (hundredths.sum() or 0) > 2**53:
+        raise ArgumentError(f"The sum of '{value}' over all people exceeds {2**53 // HUNDRED:,}: use a larger unit.")
+    return hundredths.cast(pl.Int64).to_numpy()

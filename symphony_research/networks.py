@@ -12,13 +12,13 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import (
     as_float,
+    by_stratum,
     nan_to_null,
     pair_frame,
     pattern_settings,
     possible_table,
     same_stratum,
     strata_margins,
-    stratum_names,
 )
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import (
@@ -61,28 +61,17 @@ class Cooccurrence(Result):
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Every measure of association that follows from the four counts of a pair."""
-        parts = []
-        for names in stratum_names(tables["population"], by):
-            pairs = same_stratum(tables["pairs"], names)
-            held = same_stratum(tables["margins"], names).select("condition", "n_persons")
-            total = same_stratum(tables["population"], names)["n_persons"][0]
-            table = (
-                pairs.join(
-                    held.rename({"condition": "source", "n_persons": "n_source"}),
-                    on="source",
-                    how="left",
-                    maintain_order="left",
-                )
-                .join(
-                    held.rename({"condition": "target", "n_persons": "n_target"}),
-                    on="target",
-                    how="left",
-                    maintain_order="left",
-                )
-                .with_columns(pl.lit(total, dtype=pl.Int64).alias("n_persons"))
-            )
-            parts.append(_associations(table, settings["confidence"]))
-        frame = pl.concat(parts)
+        held = tables["margins"].select([*by, "condition", "n_persons"])
+        table = tables["pairs"]
+        for end in ("source", "target"):
+            own = held.rename({"condition": end, "n_persons": f"n_{end}"})
+            table = table.join(own, on=[*by, end], how="left", nulls_equal=True, maintain_order="left")
+        people = tables["population"].select([*by, "n_persons"])
+        if by:
+            table = table.join(people, on=by, how="left", nulls_equal=True, maintain_order="left")
+        else:
+            table = table.join(people, how="cross")
+        frame = _associations(table, settings["confidence"])
         return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
 
     def to_networkx(self, *, stratum: Mapping[str, Any] | None = None) -> networkx.Graph:
@@ -133,7 +122,7 @@ def _associations(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
 
     c, a, b, n = (as_float(table[name]) for name in ("n_both", "n_source", "n_target", "n_persons"))
     # rounding a count must not make a table that cannot exist
-    c, a, b, n = (*possible_table(c, a, b, n[0] if len(n) else np.nan)[:3], n)
+    c, a, b, n = possible_table(c, a, b, n)
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = a * b / n
         ratio = c / expected
@@ -217,7 +206,7 @@ def cooccurrence(patterns: Patterns, *, confidence: float = 0.95) -> Cooccurrenc
     True
     """
     normal_quantile(confidence)
-    pairs = pl.concat([pair_frame(patterns, names, words, people) for names, words, people in patterns.parts()])
+    pairs = by_stratum(patterns, lambda names, words, people, _: pair_frame(patterns, names, words, people))
     margins, population = strata_margins(patterns)
     return Cooccurrence(
         {"pairs": pairs, "margins": margins, "population": population},

@@ -68,8 +68,8 @@ class Table:
         return next(column for column in self.columns if column.name == name)
 
 
-def _required(name: str, type: str, meaning: str, *, nullable: bool = False, **rules: object) -> Column:
-    return Column(name, type, meaning, required=True, nullable=nullable, **rules)  # type: ignore[arg-type]
+def _required(name: str, kind: str, meaning: str, *, nullable: bool = False, **rules: object) -> Column:
+    return Column(name, kind, meaning, required=True, nullable=nullable, **rules)  # type: ignore[arg-type]
 
 
 _TABLES = (

@@ -282,9 +282,9 @@ def _settings(folder: Path, faults: list[Finding]) -> dict[str, Any]:
         return {}
     for key in settings:
         if key not in _KEYS:
-            known = ", ".join(sorted(_KEYS))
+            listed = ", ".join(sorted(_KEYS))
             faults.append(
-                Finding("study.toml", key, 0, f"is not a setting. Settings: {known}.{suggestion(key, _KEYS)}")
+                Finding("study.toml", key, 0, f"is not a setting. Settings: {listed}.{suggestion(key, _KEYS)}")
             )
     for table, names in settings.get("columns", {}).items():
         if table not in STUDY_TABLES:

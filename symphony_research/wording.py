@@ -99,6 +99,8 @@ _PROPER = {
 def in_words(name: object) -> str:
     """Return a raw name as words: "heart_failure" becomes "heart failure"."""
     text = str(name)
+    if len(text) == 5 and text[2] == "-" and text[0] == "0" and text[1].isdigit():
+        return "-".join(str(int(part)) for part in text.split("-"))  # an age band: "05-09" is said "5-9"
     if text.lower() in _PROPER:
         return _PROPER[text.lower()]
     return " ".join(

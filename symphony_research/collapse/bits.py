@@ -7,19 +7,23 @@ k // 64. Arrays here are (n, W) words with (n, V) integer weights beside them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.errors import ArgumentError
 
-__all__ = ["FrequentSets", "frequent_sets", "n_words", "pack", "pair_sums", "unpack"]
+__all__ = ["FrequentSets", "frequent_sets", "n_words", "pack", "pair_sums", "single_sums", "unpack"]
 
 Words = NDArray[np.uint64]
 Integers = NDArray[np.int64]
 
 CHUNK = 131_072
+MANY = 65_536  # rows from which tallying pairs of bytes is quicker than a matrix product
 MOST_SETS = 5_000_000
+FEW = 256  # rows under which unpacking every bit is quicker than tallying bytes
+PEEL = 6  # conditions peeled off between two merges of equal remainders
 
 
 def n_words(n_conditions: int) -> int:
@@ -29,8 +33,7 @@ def n_words(n_conditions: int) -> int:
 
 def unpack(words: Words, n_conditions: int) -> NDArray[np.uint8]:
     """Return sets as a matrix of 0 and 1, one column a condition."""
-    little = np.ascontiguousarray(words, dtype="<u8")
-    bits = np.unpackbits(little.view(np.uint8), axis=1, bitorder="little")
+    bits = np.unpackbits(_as_bytes(words), axis=1, bitorder="little")
     return bits[:, :n_conditions]
 
 
@@ -42,16 +45,49 @@ def pack(bits: NDArray[np.uint8]) -> Words:
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
 
 
+def _as_bytes(words: Words) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
+
+
+# every byte and its eight bits: what turns a tally of bytes into a tally of conditions
+_BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(np.float64)
+
+
+def single_sums(words: Words, weights: Integers, n_conditions: int) -> Integers:
+    """Return the people with each condition.
+
+    Sums run in double precision, exact below 2**53 people (or pence).
+    """
+    if len(words) < FEW:
+        return np.rint(weights.astype(float) @ unpack(words, n_conditions).astype(float)).astype(np.int64)
+    found = np.zeros(64 * words.shape[1])
+    columns = _as_bytes(words)
+    for b in range(-(-n_conditions // 8)):
+        found[8 * b : 8 * b + 8] = np.bincount(columns[:, b], weights=weights, minlength=256) @ _BITS_OF_BYTE
+    return np.rint(found[:n_conditions]).astype(np.int64)
+
+
 def pair_sums(words: Words, weights: Integers, n_conditions: int) -> Integers:
     """Return the K x K matrix of people with both conditions; its diagonal holds the people with each.
 
-    The products run in double precision, exact below 2**53 people.
+    Eight conditions at a time are tallied against eight others through the
+    65,536 values of two bytes, so a set is read K/8 squared times and not K
+    squared. Sums run in double precision, exact below 2**53 people.
     """
-    total = np.zeros((n_conditions, n_conditions))
-    for start in range(0, len(words), CHUNK):
-        bits = unpack(words[start : start + CHUNK], n_conditions).astype(np.float64)
-        total += bits.T @ (bits * weights[start : start + CHUNK, None])
-    return np.rint(total).astype(np.int64)
+    if len(words) < MANY:
+        bits = unpack(words, n_conditions).astype(np.float64)
+        return np.rint(bits.T @ (bits * weights[:, None])).astype(np.int64)
+    n_bytes = -(-n_conditions // 8)
+    columns = [np.ascontiguousarray(column).astype(np.intp) for column in _as_bytes(words)[:, :n_bytes].T]
+    total = np.zeros((8 * n_bytes, 8 * n_bytes))
+    for a in range(n_bytes):
+        shifted = columns[a] << 8
+        for b in range(a, n_bytes):
+            tally = np.bincount(shifted | columns[b], weights=weights, minlength=65_536).reshape(256, 256)
+            block = _BITS_OF_BYTE.T @ tally @ _BITS_OF_BYTE
+            total[8 * a : 8 * a + 8, 8 * b : 8 * b + 8] = block
+            total[8 * b : 8 * b + 8, 8 * a : 8 * a + 8] = block.T
+    return np.rint(total[:n_conditions, :n_conditions]).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -94,81 +130,94 @@ def frequent_sets(
     ArgumentError
         If more than five million sets are frequent: raise `min_persons` or set `max_size`.
     """
+    least = max(min_persons, 1)
     largest = n_conditions if max_size is None else min(max_size, n_conditions)
-    singles = np.zeros(n_conditions)
-    for start in range(0, len(words), CHUNK):
-        singles += weights[start : start + CHUNK, 0] @ unpack(words[start : start + CHUNK], n_conditions)
-    kept = np.flatnonzero(singles >= max(min_persons, 1))
+    singles = single_sums(words, weights[:, 0], n_conditions)
+    kept = np.flatnonzero(singles >= least)
     order = kept[np.argsort(singles[kept], kind="stable")]
     width = len(order)
+    if not width or largest < 1:
+        return FrequentSets(
+            pack(np.zeros((0, n_conditions), dtype=np.uint8)), np.zeros((0, weights.shape[1]), np.int64)
+        )
+    above = _masks_above(width)
     found: list[tuple[tuple[int, ...], Integers, Integers]] = []
     count = 0
 
-    def grow(
-        bits: NDArray[np.uint8],
-        sums: Integers,
-        prefix: tuple[int, ...],
-        items: Integers,
-    ) -> None:
+    def record(prefix: tuple[int, ...], items: Integers, totals: list[Integers]) -> None:
         nonlocal count
-        # bits has one column for each of `items`, which are ordered from rare to common
-        totals = np.rint(bits.T.astype(np.float64) @ sums[:, :1].astype(np.float64)).astype(np.int64)[:, 0]
-        frequent = np.flatnonzero(totals >= max(min_persons, 1))
-        if not len(frequent):
+        if len(prefix) + 1 < min_size or not len(items):
             return
-        size = len(prefix) + 1
-        if size >= min_size:
-            exact = bits[:, frequent].T.astype(np.int64) @ sums if sums.shape[1] > 1 else totals[frequent, None]
-            found.append((prefix, items[frequent], exact))
-            count += len(frequent)
-            if count > MOST_SETS:
-                raise ArgumentError(
-                    f"More than {MOST_SETS:,} sets are held by at least {min_persons} people. "
-                    "Raise min_persons, or set max_size."
-                )
-        if size >= largest:
-            return
-        bits, items = bits[:, frequent], items[frequent]
-        for position in range(len(items) - 1):
-            chosen = bits[:, position] == 1
-            rest = bits[chosen, position + 1 :]
-            some = rest.any(axis=1)
-            if some.any():
-                merged, merged_sums = _merge(rest[some], sums[chosen][some])
-                grow(
-                    merged,
-                    merged_sums,
-                    (*prefix, int(items[position])),
-                    items[position + 1 :],
-                )
+        found.append((prefix, items, np.rint(np.column_stack(totals)).astype(np.int64)))
+        count += len(items)
+        if count > MOST_SETS:
+            raise ArgumentError(
+                f"More than {MOST_SETS:,} sets are held by at least {min_persons} people. "
+                "Raise min_persons, or set max_size."
+            )
 
-    if width:
-        bits = np.concatenate(
-            [unpack(words[s : s + CHUNK], n_conditions)[:, order] for s in range(0, len(words), CHUNK)]
-        )
-        grow(*_merge(bits, weights), (), np.arange(width))
+    def grow(keys: Words, sums: Integers, prefix: tuple[int, ...], start: int) -> None:
+        # one matrix of pairs gives every set that is one or two conditions larger than the prefix
+        if len(keys) < MANY:
+            bits = unpack(keys, width)[:, start:].astype(np.float64)
+            pairs: list[NDArray[Any]] = [bits.T @ (bits * sums[:, v, None]) for v in range(sums.shape[1])]
+        else:
+            pairs = [pair_sums(keys, sums[:, v], width)[start:, start:] for v in range(sums.shape[1])]
+        enough = pairs[0] >= least - 0.5
+        items = np.flatnonzero(enough.diagonal())
+        record(prefix, items + start, [p.diagonal()[items] for p in pairs])
+        if len(prefix) + 2 > largest or len(items) < 2:
+            return
+        for step, item in enumerate(items[:-1]):
+            name = int(item) + start
+            partners = item + 1 + np.flatnonzero(enough[item, item + 1 :])
+            record((*prefix, name), partners + start, [p[item, partners] for p in pairs])
+            if len(prefix) + 3 > largest or len(partners) < 2:
+                continue
+            with_item = _with(keys, name)
+            smaller, people = _merge(keys[with_item] & above[name], sums[with_item])
+            for position, partner in enumerate(partners[:-1]):
+                # a third condition must be frequent with either of the two
+                if not enough[partner, partners[position + 1 :]].any():
+                    continue
+                other = int(partner) + start
+                both = _with(smaller, other)
+                grow(smaller[both] & above[other], people[both], (*prefix, name, other), other + 1)
+            if step % PEEL == PEEL - 1 and len(keys) >= FEW:
+                keys, sums = _merge(keys & above[name], sums)
+
+    bits = np.concatenate([unpack(words[s : s + CHUNK], n_conditions)[:, order] for s in range(0, len(words), CHUNK)])
+    grow(*_merge(pack(bits), weights), (), 0)
     return _assemble(found, order, n_conditions, weights.shape[1])
 
 
-def _merge(bits: NDArray[np.uint8], sums: Integers) -> tuple[NDArray[np.uint8], Integers]:
-    """Add up the sums of equal rows."""
-    if len(bits) < 64:
-        return bits, sums
-    words = pack(bits)
-    order = np.lexsort(words.T)
-    ordered = words[order]
+def _with(keys: Words, item: int) -> NDArray[np.intp]:
+    """Return the rows that hold a condition."""
+    return np.flatnonzero(keys[:, item // 64] & np.uint64(1 << int(item % 64)))
+
+
+def _masks_above(width: int) -> Words:
+    """Row k holds every bit from k + 1 to width - 1."""
+    return pack(np.triu(np.ones((width, width), dtype=np.uint8), k=1))
+
+
+def _merge(keys: Words, sums: Integers) -> tuple[Words, Integers]:
+    """Add up the sums of equal sets."""
+    if len(keys) < 2:
+        return keys, sums
+    order = np.argsort(keys[:, 0]) if keys.shape[1] == 1 else np.lexsort(keys.T)
+    ordered = keys[order]
     first = np.empty(len(ordered), dtype=bool)
     first[0] = True
     np.any(ordered[1:] != ordered[:-1], axis=1, out=first[1:])
     starts = np.flatnonzero(first)
-    return bits[order[starts]], np.add.reduceat(sums[order], starts, axis=0)
+    if len(starts) == len(keys):
+        return keys, sums
+    return ordered[starts], np.add.reduceat(sums[order], starts, axis=0)
 
 
 def _assemble(
-    found: list[tuple[tuple[int, ...], Integers, Integers]],
-    order: Integers,
-    n_conditions: int,
-    n_sums: int,
+    found: list[tuple[tuple[int, ...], Integers, Integers]], order: Integers, n_conditions: int, n_sums: int
 ) -> FrequentSets:
     n_sets = sum(len(items) for _, items, _ in found)
     bits = np.zeros((n_sets, n_conditions), dtype=np.uint8)

@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 
-__all__ = ["as_frame", "as_lazy", "names_of"]
+__all__ = ["as_frame", "as_lazy", "names_of", "refuse_names"]
 
 
 def as_lazy(frame: Any, *, columns: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -46,10 +46,17 @@ def as_lazy(frame: Any, *, columns: Iterable[str] | None = None) -> pl.LazyFrame
     eager = native.collect(backend="polars") if isinstance(native, nw.LazyFrame) else native
     try:
         return eager.to_polars().lazy()
-    except ModuleNotFoundError:
+    except ImportError:
         # pandas text columns reach Polars through pyarrow where it is there, and by hand where it is not
-        series = {name: eager[name] for name in eager.columns}
-        return pl.LazyFrame({name: s.to_numpy() if s.dtype.is_numeric() else s.to_list() for name, s in series.items()})
+        return pl.LazyFrame({name: _by_hand(eager[name]) for name in eager.columns})
+
+
+def _by_hand(series: Any) -> Any:
+    """Return a column as an array, or as a list with None in its gaps."""
+    gaps = series.is_null()
+    if series.dtype.is_numeric() and not gaps.any():
+        return series.to_numpy()
+    return [None if gap else value for gap, value in zip(gaps.to_list(), series.to_list(), strict=True)]
 
 
 def as_frame(frame: Any) -> pl.DataFrame:
@@ -62,3 +69,16 @@ def names_of(names: str | Iterable[str] | None) -> tuple[str, ...]:
     if names is None:
         return ()
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def refuse_names(names: Iterable[str], reserved: Iterable[str], *, what: str) -> None:
+    """Raise ArgumentError for a column named twice, or named as a column of ours (or with two underscores)."""
+    names = list(names)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ArgumentError(f"{what} names {', '.join(twice)} twice.")
+    taken = [name for name in names if name in set(reserved) or name.startswith("__")]
+    if taken:
+        raise ArgumentError(
+            f"{what} may not hold a column called {', '.join(taken)}, which results use themselves: rename the column."
+        )

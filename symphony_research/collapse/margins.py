@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,14 @@ from symphony_research.inference import Array
 
 __all__ = [
     "as_float",
+    "by_stratum",
     "nan_to_null",
     "pair_frame",
     "pattern_settings",
     "possible_table",
     "same_stratum",
+    "split",
     "strata_margins",
-    "stratum_names",
     "stratum_schema",
 ]
 
@@ -36,7 +37,22 @@ def strata_margins(patterns: Patterns) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.DataFrame(rows, schema=schema, orient="row"), patterns.strata
 
 
+def by_stratum(
+    patterns: Patterns, build: Callable[[Mapping[str, Any], Any, Integers, pl.DataFrame], pl.DataFrame]
+) -> pl.DataFrame:
+    """Stack what `build(names, sets, people, rows)` makes of each stratum; no row where there is no stratum."""
+    made, start = [], 0
+    for names, words, people in patterns.parts():
+        made.append(build(names, words, people, patterns.frame.slice(start, len(people))))
+        start += len(people)
+    if made:
+        return pl.concat(made)
+    return build(dict.fromkeys(patterns.by), patterns.words, np.zeros(0, dtype=np.int64), patterns.frame).clear()
+
+
 def stratum_schema(patterns: Patterns) -> dict[str, Any]:
+    """Return the strata's columns with their types."""
+    """Return the types of the stratum columns."""
     return {name: patterns.frame.schema[name] for name in patterns.by}
 
 
@@ -47,9 +63,17 @@ def same_stratum(frame: pl.DataFrame, names: Mapping[str, Any]) -> pl.DataFrame:
     return frame
 
 
-def stratum_names(frame: pl.DataFrame, by: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the strata of a frame, one mapping each, in order of appearance."""
-    return frame.select(by).unique(maintain_order=True).to_dicts() if by else [{}]
+def split(by: tuple[str, ...], first: pl.DataFrame, *others: pl.DataFrame) -> Iterator[list[pl.DataFrame]]:
+    """Go through the strata of the first frame with the rows of each frame; once, even where there is no stratum."""
+    if not by or not first.height:
+        yield [first, *others]
+        return
+    parts = [
+        {tuple(map(repr, key)): part for key, part in frame.partition_by(by, as_dict=True).items()}
+        for frame in (first, *others)
+    ]
+    for key in parts[0]:
+        yield [own[key] if key in own else frame.clear() for own, frame in zip(parts, (first, *others), strict=True)]
 
 
 def nan_to_null(frame: pl.DataFrame) -> pl.DataFrame:
@@ -64,6 +88,8 @@ def as_float(column: pl.Series) -> Array:
 
 
 def pattern_settings(patterns: Patterns, method: str, reference: str, **arguments: Any) -> dict[str, Any]:
+    """Return the settings of a result made from patterns."""
+    """Return the settings of a result made from patterns: method, arguments and source."""
     return {
         "method": method,
         "reference": reference,
@@ -86,7 +112,7 @@ def pair_frame(patterns: Patterns, names: Mapping[str, Any], words: Any, people:
     ).select([pl.lit(v, dtype=patterns.frame.schema[k]).alias(k) for k, v in names.items()] + [pl.all()])
 
 
-def possible_table(both: Array, first: Array, second: Array, n: float) -> tuple[Array, Array, Array, Array]:
+def possible_table(both: Array, first: Array, second: Array, n: float | Array) -> tuple[Array, Array, Array, Array]:
     """Return rounded counts as a table that can exist: nobody has both without having each."""
     first, second = np.minimum(first, n), np.minimum(second, n)
     return (

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse.bits import Integers, Words, n_words, unpack
-from symphony_research.collapse.frames import as_lazy, names_of
+from symphony_research.collapse.frames import as_lazy, names_of, refuse_names
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Source
 
@@ -30,7 +30,12 @@ STATISTICS = {
     "sum_log": LOG_UNIT,
     "sum_squared_log": LOG_UNIT,
 }
-_RESERVED = ("n_persons", "combination")
+LARGEST = 2**53 // HUNDRED  # above it a double no longer tells hundredths apart
+_RESERVED = (
+    "combination", "condition", "cosine", "estimate", "expected", "ic_lower", "information_component", "jaccard",
+    "lower", "n_both", "n_conditions", "n_persons", "n_source", "n_target", "observed_expected", "odds_ratio",
+    "oe_lower", "oe_upper", "overlap", "p_value", "person", "phi", "q_value", "size", "source", "target", "upper",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +113,7 @@ class Patterns:
             who are not in `persons`, or a negative value; with counts of rows.
         """
         by, values = names_of(by), names_of(values)
-        _refuse_names((*by, *values))
+        _refuse_names(by, values)
         long = as_lazy(records, columns=(person, condition))
         require_columns(long.collect_schema().names(), (person, condition), what="records")
         long = long.select(
@@ -120,9 +125,9 @@ class Patterns:
         if persons is None:
             if by or values:
                 raise ArgumentError("by and values are columns of persons: pass persons=, one row per person.")
-            people = masks
+            people = masks.lazy()
         else:
-            people = _joined(masks, persons, person, by, values, len(listed))
+            people = _joined(masks, persons, person, by, values, len(listed)).lazy()
         return cls._collapsed(people, listed, by, values, source)
 
     @classmethod
@@ -155,10 +160,13 @@ class Patterns:
             a negative value; with counts of rows.
         """
         by, values = names_of(by), names_of(values)
-        _refuse_names((*by, *values))
+        _refuse_names(by, values)
+        conditions = names_of(conditions)
         listed = sorted(set(conditions))
         if len(listed) < len(conditions):
             raise ArgumentError("conditions names a column twice.")
+        if not listed:
+            raise ArgumentError("conditions names no column; at least one is needed.")
         people = as_lazy(frame, columns=(*listed, *by, *values))
         schema = people.collect_schema()
         require_columns(schema.names(), (*listed, *by, *values), what="frame")
@@ -188,14 +196,13 @@ class Patterns:
         words = [
             pl.sum_horizontal(
                 [pl.col(c).cast(pl.UInt64) * pl.lit(2 ** (k % 64), dtype=pl.UInt64) for k, c in _of_word(listed, w)]
-                or [pl.lit(0, dtype=pl.UInt64)]
             )
             .cast(pl.UInt64)
             .alias(f"mask_{w}")
             for w in range(n_words(len(listed)))
         ]
         _check_values(people, values)
-        chosen = people.select([*words, *[pl.col(c) for c in (*by, *values)]])
+        chosen = people.select([*words, *[pl.col(c) for c in dict.fromkeys((*by, *values))]])
         return cls._collapsed(chosen, listed, by, values, source)
 
     @classmethod
@@ -313,9 +320,9 @@ class Patterns:
         if not self.by:
             yield {}, self.words, people
             return
-        runs = self.frame.group_by(self.by, maintain_order=True).len()
+        runs = self.frame.group_by(self.by, maintain_order=True).len(name="__len")
         for record in runs.iter_rows(named=True):
-            stop = start + record.pop("len")
+            stop = start + record.pop("__len")
             yield record, self.words[start:stop], people[start:stop]
             start = stop
 
@@ -359,10 +366,12 @@ def combination_names(bits: np.ndarray, conditions: Sequence[str]) -> pl.Series:
     return every["combination"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
 
 
-def _refuse_names(names: tuple[str, ...]) -> None:
-    taken = [n for n in names if n in _RESERVED or n.startswith("mask_")]
-    if taken:
-        raise ArgumentError(f"A stratum or value may not be called {', '.join(taken)}: rename the column.")
+def _refuse_names(by: tuple[str, ...], values: tuple[str, ...]) -> None:
+    made = [f"{value}_{name}" for value in values for name in (*STATISTICS, *(f"_{name}" for name in STATISTICS))]
+    made += [f"{word}_{value}" for value in values for word in ("mean", "total")]
+    masks = [name for name in (*by, *values) if name.startswith("mask_")]
+    refuse_names(by, (*_RESERVED, *masks, *made), what="by")
+    refuse_names(values, (*_RESERVED, *masks), what="values")
 
 
 def _of_word(conditions: Sequence[str], word: int) -> list[tuple[int, str]]:
@@ -370,16 +379,11 @@ def _of_word(conditions: Sequence[str], word: int) -> list[tuple[int, str]]:
 
 
 def _condition_list(long: pl.LazyFrame, conditions: Sequence[str] | None) -> list[str]:
-    gaps = long.select(
-        pl.col("person").is_null().sum().alias("p"),
-        pl.col("condition").is_null().sum().alias("c"),
-    )
-    found = long.select("condition").unique()
-    counted, recorded = pl.collect_all([gaps, found], engine="streaming")
-    for column, what in (("p", "person"), ("c", "condition")):
-        if counted[column][0]:
-            raise ArgumentError(f"records has {counted[column][0]:,} rows without a {what}.")
-    names = sorted(recorded["condition"].to_list())
+    found = long.select(pl.col("condition").unique()).collect(engine="streaming")["condition"]
+    if found.null_count():
+        rows = long.select(pl.col("condition").null_count()).collect().item()
+        raise ArgumentError(f"records has {rows:,} rows without a condition.")
+    names = sorted(found.to_list())
     if conditions is None:
         return names
     listed = sorted(set(conditions))
@@ -393,20 +397,24 @@ def _condition_list(long: pl.LazyFrame, conditions: Sequence[str] | None) -> lis
     return listed
 
 
-def _masks(long: pl.LazyFrame, listed: Sequence[str]) -> pl.LazyFrame:
-    width = n_words(len(listed))
-    expressions = []
-    for w in range(width):
-        here = _of_word(listed, w)
-        bits = pl.Series([2 ** (k % 64) for k, _ in here], dtype=pl.UInt64)
-        names = pl.Series([c for _, c in here], dtype=pl.String)
-        expressions.append(
-            pl.col("condition").replace_strict(names, bits, default=0, return_dtype=pl.UInt64).alias(f"mask_{w}")
-            if here
-            else pl.lit(0, dtype=pl.UInt64).alias(f"mask_{w}")
-        )
-    masks = [f"mask_{w}" for w in range(width)]
-    return long.with_columns(expressions).group_by("person").agg([pl.col(m).bitwise_or() for m in masks])
+def _masks(long: pl.LazyFrame, listed: Sequence[str]) -> pl.DataFrame:
+    """Return one row per person with a condition: the set as words."""
+    words = [f"mask_{w}" for w in range(n_words(len(listed)))]
+    bits = {word: [2 ** (k % 64) if k // 64 == w else 0 for k in range(len(listed))] for w, word in enumerate(words)}
+    # a join on the short list of conditions is the quickest way from a name to its bit
+    table = pl.LazyFrame(
+        {"condition": list(listed), **bits}, schema={"condition": pl.String, **dict.fromkeys(words, pl.UInt64)}
+    )
+    masks = (
+        long.join(table, on="condition", how="left")
+        .group_by("person")
+        .agg([pl.col(word).bitwise_or() for word in words])
+        .collect(engine="streaming")
+    )
+    if masks["person"].null_count():
+        rows = long.select(pl.col("person").null_count()).collect().item()
+        raise ArgumentError(f"records has {rows:,} rows without a person.")
+    return masks
 
 
 def _check_values(people: pl.LazyFrame, values: tuple[str, ...]) -> None:
@@ -418,58 +426,40 @@ def _check_values(people: pl.LazyFrame, values: tuple[str, ...]) -> None:
         return
     bad = people.select(
         [
-            (~(pl.col(v).cast(pl.Float64) >= 0) | pl.col(v).cast(pl.Float64).is_infinite())
-            .fill_null(True)
-            .sum()
-            .alias(v)
+            # not-a-number compares as the largest of all, so it is above the limit
+            (~pl.col(v).cast(pl.Float64).is_between(0, LARGEST)).fill_null(True).sum().alias(v)
             for v in values
         ]
     ).collect(engine="streaming")
     for value in values:
         if bad[value][0]:
             raise ArgumentError(
-                f"Value column '{value}' is missing, negative or not a number in {bad[value][0]:,} rows. "
-                "A sum of logarithms needs every value at zero or above."
+                f"Value column '{value}' is missing, negative, not a number or above {LARGEST:,} in "
+                f"{bad[value][0]:,} rows. A sum of logarithms needs every value at zero or above."
             )
 
 
 def _joined(
-    masks: pl.LazyFrame,
-    persons: Any,
-    person: str,
-    by: tuple[str, ...],
-    values: tuple[str, ...],
-    n_conditions: int,
-) -> pl.LazyFrame:
-    people = as_lazy(persons, columns=(person, *by, *values))
-    require_columns(people.collect_schema().names(), (person, *by, *values), what="persons")
-    people = people.select(
-        [
-            pl.col(person).alias("person"),
-            *[pl.col(c) for c in dict.fromkeys((*by, *values))],
-        ]
-    )
+    masks: pl.DataFrame, persons: Any, person: str, by: tuple[str, ...], values: tuple[str, ...], n_conditions: int
+) -> pl.DataFrame:
+    wanted = as_lazy(persons, columns=(person, *by, *values))
+    require_columns(wanted.collect_schema().names(), (person, *by, *values), what="persons")
+    chosen = [pl.col(person).alias("person"), *[pl.col(c) for c in dict.fromkeys((*by, *values))]]
+    people = wanted.select(chosen).collect(engine="streaming")
     words = [f"mask_{w}" for w in range(n_words(n_conditions))]
-    kind, other = people.collect_schema()["person"], masks.collect_schema()["person"]
-    if kind != other and not (kind.is_integer() and other.is_integer()):
-        if n_conditions:
+    kind, other = people.schema["person"], masks.schema["person"]
+    if kind != other:
+        if masks.height and not (kind.is_integer() and other.is_integer()):
             raise ArgumentError(f"Person ids are {other} in records and {kind} in persons: make them the same type.")
         masks = masks.with_columns(pl.col("person").cast(kind))
-    elif kind != other:
-        masks = masks.with_columns(pl.col("person").cast(kind))
-    _check_values(people, values)
-    counted = people.select(
-        pl.len().alias("rows"),
-        pl.col("person").n_unique().alias("people"),
-        pl.col("person").null_count().alias("gaps"),
-    )
-    orphans = masks.join(people.select("person"), on="person", how="anti").select(pl.len().alias("rows"))
-    tallied, strangers = pl.collect_all([counted, orphans], engine="streaming")
-    if tallied["gaps"][0]:
-        raise ArgumentError(f"persons has {tallied['gaps'][0]:,} rows without a person.")
-    if tallied["rows"][0] != tallied["people"][0]:
-        extra = tallied["rows"][0] - tallied["people"][0]
+    _check_values(people.lazy(), values)
+    if people["person"].null_count():
+        raise ArgumentError(f"persons has {people['person'].null_count():,} rows without a person.")
+    extra = people.height - people["person"].n_unique()
+    if extra:
         raise ArgumentError(f"persons counts {extra:,} rows twice: one row per person is needed.")
-    if strangers["rows"][0]:
-        raise ArgumentError(f"records holds {strangers['rows'][0]:,} people who are not in persons.")
-    return people.join(masks, on="person", how="left").with_columns([pl.col(w).fill_null(0) for w in words])
+    joined = people.join(masks, on="person", how="left")
+    strangers = masks.height - (joined.height - joined[words[0]].null_count())
+    if strangers:
+        raise ArgumentError(f"records holds {strangers:,} people who are not in persons.")
+    return joined.with_columns([pl.col(word).fill_null(0) for word in words])

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from symphony_research.collapse.frames import as_lazy
+from symphony_research.collapse.frames import as_lazy, refuse_names
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Source
 
 __all__ = ["Collapsed", "event_table", "source_of"]
+
+MOST_PEOPLE = 10**10  # a row standing for more is not a count of people, and sums of counts must fit 64 bits
+MOST_CAUSES = 2**31 - 1
+TIE = float(np.sqrt(np.finfo(float).eps))  # R's survival calls times this near equal (its timefix)
+_RESERVED = (
+    "kind", "time", "n_persons", "n_at_risk", "n_events", "n_censored", "estimate", "standard_error", "lower", "upper",
+    "observed", "expected",
+)  # fmt: skip
 
 
 class Collapsed(pl.DataFrame):
@@ -63,6 +72,7 @@ def event_table(
     Returns
     -------
     polars.DataFrame
+        Times that differ by rounding alone (0.1 + 0.2 and 0.3) are one time.
         Columns `by`, `kind` (-1 = entered late, 0 = censored, 1, 2, ... = cause),
         `time`, `n_persons`; sorted.
 
@@ -81,9 +91,8 @@ def event_table(
             raise ArgumentError(f"Column '{name}' is {schema[name]}; a number is needed.")
     if not (schema[event] == pl.Boolean or schema[event].is_numeric()):
         raise ArgumentError(f"Event column '{event}' is {schema[event]}; it must be Boolean, or 0, 1, 2, ...")
-    clash = {"kind", "time", "n_persons"} & set(by)
-    if clash:
-        raise ArgumentError(f"A stratum may not be called {', '.join(sorted(clash))}: rename the column.")
+    counts_by_cause = [name for name in by if name.startswith("n_") and name[2:].isdigit()]
+    refuse_names(by, (*_RESERVED, *counts_by_cause), what="by")
     people = people.select(
         *[pl.col(name) for name in by],
         pl.col(time).alias("__time"),
@@ -92,6 +101,7 @@ def event_table(
         (pl.col(weights) if weights else pl.lit(1, dtype=pl.Int64)).alias("__weight"),
     )
     _refuse_faults(people, time, event, entry, weights)
+    people = _with_ties(people, entry)
     counted = pl.col("__weight").cast(pl.Int64).sum().alias("n_persons")
     left = people.group_by([*by, "__event", "__time"]).agg(counted)
     tables = [
@@ -124,19 +134,22 @@ def event_table(
 
 def _refuse_faults(people: pl.LazyFrame, time: str, event: str, entry: str | None, weights: str | None) -> None:
     t, e, w = pl.col("__time"), pl.col("__event"), pl.col("__weight").cast(pl.Float64)
-    finite = t.is_null() | t.cast(pl.Float64).is_nan() | t.cast(pl.Float64).is_infinite()
+    came = pl.col("__entry")
+    # not-a-number counts as the largest of all where Polars compares, so every limit is asked of finite numbers
     faults = {
-        f"no finite number in time column '{time}'": finite,
-        f"a time below zero in column '{time}'": (t < 0) if entry is None else pl.lit(False),
+        f"no finite number in time column '{time}'": _no_number(t),
+        f"a time below zero in column '{time}'": ~_no_number(t) & (t < 0) if entry is None else pl.lit(False),
         f"no code in event column '{event}'": e.is_null() | e.is_nan(),
-        f"a code in event column '{event}' that is not 0, 1, 2, ...": (e < 0) | (e != e.floor()),
+        f"a code in event column '{event}' that is not 0, 1, 2, ...": (
+            e.is_not_nan() & ((e < 0) | (e > MOST_CAUSES) | (e != e.floor()))
+        ),
         f"a weight in column '{weights}' that is not a whole number of people": (
-            (w.is_null() | (w < 0) | (w != w.floor())) if weights else pl.lit(False)
+            (_no_number(w) | (w < 0) | (w > MOST_PEOPLE) | (w != w.floor())) if weights else pl.lit(False)
         ),
-        f"no number in entry column '{entry}'": (
-            (pl.col("__entry").is_null() | pl.col("__entry").cast(pl.Float64).is_nan()) if entry else pl.lit(False)
+        f"no finite number in entry column '{entry}'": _no_number(came) if entry else pl.lit(False),
+        "a time that is not after entry": (
+            ~_no_number(t) & ~_no_number(came) & (t <= came) if entry else pl.lit(False)
         ),
-        "a time that is not after entry": (t <= pl.col("__entry")) if entry else pl.lit(False),
     }
     counts = people.select(
         [condition.fill_null(False).sum().alias(str(i)) for i, condition in enumerate(faults.values())]
@@ -144,3 +157,32 @@ def _refuse_faults(people: pl.LazyFrame, time: str, event: str, entry: str | Non
     found = [f"{counts[str(i)][0]:,} rows have {what}" for i, what in enumerate(faults) if counts[str(i)][0]]
     if found:
         raise ArgumentError("; ".join(found) + ".")
+
+
+def _no_number(column: pl.Expr) -> pl.Expr:
+    value = column.cast(pl.Float64)
+    return value.is_null() | value.is_nan() | value.is_infinite()
+
+
+def _with_ties(people: pl.LazyFrame, entry: str | None) -> pl.LazyFrame:
+    """Make times equal that differ by rounding alone, such as 0.1 + 0.2 and 0.3, as R's survival does."""
+    schema = people.collect_schema()
+    columns = ["__time", "__entry"] if entry else ["__time"]
+    if not any(schema[column].is_float() for column in columns):
+        return people
+    every = pl.concat([people.select(pl.col(c).cast(pl.Float64).alias("t")) for c in columns]).unique()
+    times = np.sort(every.collect(engine="streaming")["t"].to_numpy())
+    gaps = np.diff(times)
+    tied = (gaps <= TIE) | (gaps <= TIE * np.abs(times).mean()) if len(times) else np.zeros(0, dtype=bool)
+    if not tied.any():
+        return people
+    starts = times[np.concatenate([[True], ~tied])]
+    same = starts[np.searchsorted(starts, times, side="right") - 1]
+    moved = times != same
+    equal = [pl.col(c).cast(pl.Float64).replace(times[moved], same[moved]).alias(c) for c in columns]
+    people = people.with_columns(equal)
+    if entry:
+        none = people.filter(pl.col("__time") <= pl.col("__entry")).select(pl.len()).collect().item()
+        if none:
+            raise ArgumentError(f"{none:,} rows have a time that is after entry by a rounding error alone.")
+    return people

@@ -3,14 +3,15 @@
 from symphony_research.survival.curves import (
     CumulativeIncidence,
     SurvivalCurve,
-    at,
     cumulative_incidence,
     kaplan_meier,
 )
 from symphony_research.survival.logrank import LogRankTest, logrank_test
+from symphony_research.survival.points import CurvePoints, at
 
 __all__ = [
     "CumulativeIncidence",
+    "CurvePoints",
     "LogRankTest",
     "SurvivalCurve",
     "at",

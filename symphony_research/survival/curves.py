@@ -21,7 +21,7 @@ from symphony_research.survival.risk import (
 )
 from symphony_research.wording import duration, happened, in_words, percentage
 
-__all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "at", "cumulative_incidence", "kaplan_meier"]
+__all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
 
 INTERVALS = ("log", "log_log", "plain")
 Tables = Mapping[str, pl.DataFrame]
@@ -38,6 +38,14 @@ class _Curve(Result):
         return {"events": trim_events(tables["events"], threshold, by)}
 
     @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings, the unit of time among them."""
+        unit = self.time_unit.capitalize()
+        return {**type(self).own_words, "time": f"{unit} from the start" if unit else "Time"}
+
+    own_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    @property
     def time_unit(self) -> str:
         """Unit of time, in words."""
         return str(self.settings.get("time_unit") or "")
@@ -48,14 +56,14 @@ class SurvivalCurve(_Curve):
 
     shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Event-free"})
+    own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Event-free"})
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Product-limit estimate with Greenwood's variance."""
         table = risk_table(tables["events"], by, [])
         n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
-        over = list(by) or [pl.lit(0)]
+        over: list[Any] = list(by) or [pl.lit(0)]
         steps = table.with_columns(
             (1 - d / n).cum_prod().over(over).alias("estimate"),
             pl.when(d > 0).then(d / (n * (n - d))).otherwise(0.0).cum_sum().over(over).alias("__greenwood"),
@@ -76,40 +84,40 @@ class CumulativeIncidence(_Curve):
 
     shown: ClassVar[tuple[str, ...]] = ("cause", *SurvivalCurve.shown)
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Happened to"})
+    own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Happened to"})
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Aalen-Johansen estimate with its multinomial (Greenwood-type) variance."""
         causes = list(settings["causes"])
         table = risk_table(tables["events"], by, causes)
-        over = list(by) or [pl.lit(0)]
-        n = pl.col("n_at_risk").cast(pl.Float64)
-        step = 1 - pl.col("n_events").cast(pl.Float64) / n
-        table = table.with_columns(step.cum_prod().over(over).alias("__after"))
-        table = table.with_columns(pl.col("__after").shift(1, fill_value=1.0).over(over).alias("__before"))
+        over: list[Any] = list(by) or [pl.lit(0)]
+        n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
+        table = table.with_columns(
+            (1 - d / n).cum_prod().over(over).alias("__after"),
+            # Greenwood's sum; after everybody at risk has had an event nothing moves any more
+            pl.when(d < n).then(d / (n * (n - d))).otherwise(0.0).cum_sum().over(over).alias("__greenwood"),
+        )
+        table = table.with_columns(
+            pl.col("__after").shift(1, fill_value=1.0).over(over).alias("__before"),
+            pl.col("__greenwood").shift(1, fill_value=0.0).over(over).alias("__greenwood"),
+        )
+        before, greenwood = pl.col("__before"), pl.col("__greenwood")
         parts = []
         for cause in causes:
+            # At each time F gains S h, where h is the hazard of this cause. So the variance of F and its covariance
+            # with S (here divided by S) grow by running sums in which nothing is ever divided by S.
             h = pl.col(f"n_{cause}").cast(pl.Float64) / n
-            any_h = pl.col("n_events").cast(pl.Float64) / n
-            curve = table.with_columns((pl.col("__before") * h).cum_sum().over(over).alias("estimate"))
-            after, reached = pl.col("__after"), pl.col("estimate")
-            # F(t) is moved by an event at s through S(s-)[1 of this cause - (F(t) - F(s)) / S(s)]; the sum of
-            # squares over s <= t is a quadratic in F(t), so running sums give it at every t at once
-            weight = pl.col("__before") ** 2 / n
-            inverse = pl.when(after > 1e-15).then(1 / after).otherwise(0.0)
-            own, cross, squared = weight * h * (1 - h), -2 * weight * h * (1 - any_h), weight * any_h * (1 - any_h)
-            curve = curve.with_columns(
-                (own - cross * inverse * reached + squared * (inverse * reached) ** 2)
-                .cum_sum()
-                .over(over)
-                .alias("__0"),
-                (cross * inverse - 2 * squared * inverse**2 * reached).cum_sum().over(over).alias("__1"),
-                (squared * inverse**2).cum_sum().over(over).alias("__2"),
+            gained = before * h
+            curve = table.with_columns(
+                gained.cum_sum().over(over).alias("estimate"),
+                (gained * (greenwood - 1 / n)).cum_sum().over(over).alias("__joint"),
             )
+            joint = pl.col("__joint").shift(1, fill_value=0.0).over(over)
+            variance = (2 * gained * joint + gained**2 * greenwood + before * gained * (1 - h) / n).cum_sum().over(over)
+            curve = curve.with_columns(variance.alias("__variance"))
             f = curve["estimate"].to_numpy()
-            variance = curve["__0"].to_numpy() + f * curve["__1"].to_numpy() + f**2 * curve["__2"].to_numpy()
-            error = np.sqrt(np.maximum(variance, 0.0))
+            error = np.sqrt(np.maximum(curve["__variance"].to_numpy(), 0.0))
             lower, upper = _interval(f, error, settings["confidence"], settings["interval"])
             curve = curve.with_columns(
                 pl.col(f"n_{cause}").alias("n_events"), pl.lit(cause, dtype=pl.Int64).alias("cause")
@@ -176,7 +184,9 @@ def _curve_sentence(result: _Curve, clauses: Sequence[tuple[int | None, str]]) -
     groups = ends[0][1]
     when = duration(max(time for _, time, _ in groups), result.time_unit)
     if len(groups) == 1 and not groups[0][0]:
-        said = [f"{percentage(end[0][2])} {words}" for k, (words, end) in enumerate(ends) if end and (k == 0 or end[0][2])]
+        said = [
+            f"{percentage(end[0][2])} {words}" for k, (words, end) in enumerate(ends) if end and (k == 0 or end[0][2])
+        ]
         return f"By {when} {' and '.join(said)}."
     words, end = ends[0]
     said = [f"{percentage(estimate)} of {group}" for group, _, estimate in end]
@@ -361,67 +371,3 @@ def cumulative_incidence(
         **source_of(frame).as_settings(),
     }
     return CumulativeIncidence({"events": events}, settings, by)
-
-
-def at(result: Result, times: Sequence[float]) -> pl.DataFrame:
-    """Read a curve at given times.
-
-    Parameters
-    ----------
-    result : SurvivalCurve or CumulativeIncidence
-        The curve, as it is: read a disclosed one for anything to be shown.
-    times : sequence of float
-        In the curve's own unit.
-
-    Returns
-    -------
-    polars.DataFrame
-        The strata, `time`, `n_at_risk` (people followed beyond everything
-        before that time), `estimate`, `lower`, `upper`. Past the end of a curve
-        they are null.
-
-    Examples
-    --------
-    >>> import polars as pl
-    >>> import symphony_research as sr
-    >>> people = pl.DataFrame({"time": [1, 2, 2, 3], "event": [1, 1, 0, 0]})
-    >>> curve = sr.survival.kaplan_meier(people, time="time", event="event")
-    >>> sr.survival.at(curve, [0, 2, 2.5])["n_at_risk"].to_list()
-    [4, 3, 1]
-    """
-    if not isinstance(result, _Curve):
-        raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
-    frame = result.estimates
-    strata = [*result.by, *(["cause"] if "cause" in frame.columns else [])]
-    start = 1.0 if isinstance(result, SurvivalCurve) else 0.0
-    parts = []
-    for names in frame.select(strata).unique(maintain_order=True).to_dicts() if strata else [{}]:
-        part = frame
-        for column, value in names.items():
-            part = part.filter(pl.col(column).eq_missing(pl.lit(value, dtype=frame.schema[column])))
-        if not part.height:
-            continue
-        moments = part["time"].to_numpy()
-        wanted = np.asarray(times, dtype=float)
-        done = np.searchsorted(moments, wanted, side="right") - 1
-        coming = np.searchsorted(moments, wanted, side="left")
-        past = wanted > moments[-1]
-        row: dict[str, Any] = {"time": wanted}
-        risk = part["n_at_risk"].to_numpy()
-        row["n_at_risk"] = [None if past[k] else int(risk[coming[k]]) for k in range(len(wanted))]
-        for column in ("estimate", "lower", "upper"):
-            values = part[column].to_list()
-            row[column] = [None if past[k] else start if done[k] < 0 else values[done[k]] for k in range(len(wanted))]
-        schema = {
-            "time": pl.Float64,
-            "n_at_risk": pl.Int64,
-            "estimate": pl.Float64,
-            "lower": pl.Float64,
-            "upper": pl.Float64,
-        }
-        parts.append(
-            pl.DataFrame(row, schema=schema).select(
-                [pl.lit(v, dtype=frame.schema[c]).alias(c) for c, v in names.items()] + [pl.all()]
-            )
-        )
-    return pl.concat(parts) if parts else frame.select([*strata, "time", "n_at_risk", "estimate", "lower", "upper"])

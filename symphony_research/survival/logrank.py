@@ -16,7 +16,7 @@ from symphony_research.wording import joined, number
 
 __all__ = ["WEIGHTINGS", "LogRankTest", "logrank_test"]
 
-WEIGHTINGS = (None, "gehan_breslow", "tarone_ware", "peto_peto")
+WEIGHTINGS = ("gehan_breslow", "tarone_ware", "peto_peto")
 
 
 class LogRankTest(Result):
@@ -28,7 +28,7 @@ class LogRankTest(Result):
     @staticmethod
     def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Weighted observed less expected events, with the hypergeometric covariance."""
-        at_risk, happened, times = _by_time(tables["events"], by)
+        at_risk, happened = _by_time(tables["events"], by)
         statistic, freedom, p_value = _logrank(at_risk, happened, settings["weighting"])
         row = {"statistic": [statistic], "degrees_of_freedom": [freedom], "p_value": [p_value]}
         schema = {"statistic": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64}
@@ -61,7 +61,7 @@ def _p_words(p: float) -> str:
     return "under 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-def _by_time(events: pl.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, pl.Series]:
+def _by_time(events: pl.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return people at risk and events as (times, groups) arrays at every time of an event."""
     table = risk_table(events, by, [])
     groups = events.select(by).unique(maintain_order=True)
@@ -79,7 +79,7 @@ def _by_time(events: pl.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray, np.
         at_risk[:, g] = _from(left, moments) - _from(came, moments)
         where = np.searchsorted(moments, part.filter(pl.col("n_events") > 0)["time"].to_numpy())
         happened[where, g] = part.filter(pl.col("n_events") > 0)["n_events"].to_numpy()
-    return np.maximum(at_risk, happened), happened, times
+    return np.maximum(at_risk, happened), happened
 
 
 def _from(table: pl.DataFrame, moments: np.ndarray) -> np.ndarray:
@@ -112,18 +112,30 @@ def _logrank(
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.where(n > 1, w**2 * d * (n - d) / (n - 1), 0.0)
     covariance = np.diag((spread[:, None] * share).sum(axis=0)) - np.einsum("t,tg,th->gh", spread, share, share)
-    # a group that was never at risk while anything happened says nothing
-    informative = np.flatnonzero(np.diag(covariance) > 1e-12)
-    freedom = len(informative) - 1
+    use = _compared(spread[:, None] * share)
+    freedom = len(use)
     if freedom < 1:
         return None, 0, None
-    use = informative[:-1]
     statistic = float(difference[use] @ np.linalg.solve(covariance[np.ix_(use, use)], difference[use]))
     return statistic, freedom, float(chdtrc(freedom, statistic))
 
 
+def _compared(weight: np.ndarray) -> list[int]:
+    """Return all groups but one of each set of groups that are compared with each other.
+
+    Two groups are compared if both are at risk at a time that can tell them
+    apart; late entry may leave groups that never meet, each set with a degree
+    of freedom of its own less one. A group that meets no other says nothing.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    present = (weight > 0).astype(float)
+    _, sets = connected_components(present.T @ present, directed=False)
+    return [g for g in range(len(sets)) if (sets[g + 1 :] == sets[g]).any()]
+
+
 def _groups(events: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    at_risk, happened, _ = _by_time(events, by)
+    at_risk, happened = _by_time(events, by)
     share = at_risk / np.maximum(at_risk.sum(axis=1), 1)[:, None]
     people = events.filter(pl.col("kind") >= 0).group_by(by, maintain_order=True).agg(pl.col("n_persons").sum())
     return people.with_columns(
@@ -187,7 +199,8 @@ def logrank_test(
     >>> test.estimates["degrees_of_freedom"].item()
     1
     """
-    require_one_of(weighting, WEIGHTINGS, argument="weighting") if weighting else None
+    if weighting is not None:
+        require_one_of(weighting, WEIGHTINGS, argument="weighting")
     by = names_of(by)
     if not by:
         raise ArgumentError("by names the columns that form the groups; at least one is needed.")

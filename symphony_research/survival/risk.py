@@ -9,6 +9,7 @@ censored person as at risk.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
@@ -44,7 +45,7 @@ def risk_table(events: pl.DataFrame, by: tuple[str, ...], causes: list[int]) -> 
         .sort([*by, "time"], nulls_last=True)
     )
     change = pl.col("n_events") + pl.col("n_censored") - pl.col("__entered")
-    over = list(by) or [pl.lit(0)]
+    over: list[Any] = list(by) or [pl.lit(0)]
     at_risk = change.cum_sum(reverse=True).over(over)
     return (
         # rounding entries and exits apart may leave fewer at risk than had an event; never so with exact counts
@@ -101,7 +102,7 @@ def trim_events(events: pl.DataFrame, threshold: int, by: tuple[str, ...]) -> pl
         ]
     )
     return (
-        pl.concat([kept, moved.cast(dict(kept.schema))])
+        pl.concat([kept, moved.cast(kept.schema)])
         .group_by([*by, "kind", "time"])
         .agg(pl.col("n_persons").sum())
         .filter(pl.col("n_persons") > 0)

@@ -103,7 +103,9 @@ def efficient_apriori(path: Path, people: int) -> tuple[int, int]:
     return sum(len(sets) for sets in found.values()), 0
 
 
-def timed(work: Callable[[Path, int], tuple[int, int]], path: Path, people: int, repeats: int) -> tuple[float, tuple[int, int]]:
+def timed(
+    work: Callable[[Path, int], tuple[int, int]], path: Path, people: int, repeats: int
+) -> tuple[float, tuple[int, int]]:
     best, answer = float("inf"), (0, 0)
     for _ in range(repeats):
         start = time.perf_counter()

@@ -34,7 +34,7 @@ def true_ratio(chances: np.ndarray, held: tuple[int, ...], *, exact: bool) -> fl
     single = chances @ SETS
     inside = np.isin(np.arange(4), held)
     if exact:
-        together = chances[(SETS == inside).all(axis=1)].sum()
+        together = chances[(inside == SETS).all(axis=1)].sum()
         return float(together / np.prod(np.where(inside, single, 1 - single)))
     return float(chances[(SETS[:, inside] == 1).all(axis=1)].sum() / np.prod(single[inside]))
 

@@ -62,7 +62,7 @@ def test_answers_the_mapping_does_not_know_are_counted_not_shown(tmp_path: Path)
 
 def test_a_missing_column_is_named_with_those_there_are(tmp_path: Path) -> None:
     file, mapping = write(tmp_path, TABLE.rename({"Asthma": "asthma_ever"}))
-    with pytest.raises(sr.ArgumentError, match="no column 'Asthma'. Columns: asthma_ever, Diabetic, Sex, Age"):
+    with pytest.raises(sr.ArgumentError, match=r"no column 'Asthma'\. Columns: asthma_ever, Diabetic, Sex, Age"):
         sr.import_survey(file, tmp_path / "study", config=mapping)
 
 

@@ -1,0 +1,38 @@
+"""From a Result to what a reader sees: figures, tables and sentences.
+
+Each plot is `(result, ax=None, ...) -> Axes` and draws only what the result
+holds. `picture`, `table` and `sentence` return what a notebook displays;
+`write_figure` and `write_table` write files of disclosed results alone.
+"""
+
+from symphony_research.show.bars import plot_condition_count, plot_prevalence
+from symphony_research.show.cross import cross_table
+from symphony_research.show.curves import plot_survival
+from symphony_research.show.families import plot
+from symphony_research.show.flow import plot_attrition
+from symphony_research.show.heatmap import plot_cooccurrence_matrix
+from symphony_research.show.network import plot_network
+from symphony_research.show.pictures import Picture, picture, write_figure
+from symphony_research.show.tables import Sentence, Table, sentence, table, write_table
+from symphony_research.show.upset import EXACT_SET_CAUTION, plot_upset
+
+__all__ = [
+    "EXACT_SET_CAUTION",
+    "Picture",
+    "Sentence",
+    "Table",
+    "cross_table",
+    "picture",
+    "plot",
+    "plot_attrition",
+    "plot_condition_count",
+    "plot_cooccurrence_matrix",
+    "plot_network",
+    "plot_prevalence",
+    "plot_survival",
+    "plot_upset",
+    "sentence",
+    "table",
+    "write_figure",
+    "write_table",
+]

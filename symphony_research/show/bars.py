@@ -1,0 +1,284 @@
+"""Shares of people as bars: by condition, and by number of conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from symphony_research.errors import ArgumentError
+from symphony_research.result import Result
+from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
+from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.style import (
+    INK,
+    LABEL,
+    MAIN,
+    PALETTE,
+    QUIET,
+    SMALL,
+    drawing,
+    plain_axes,
+    text_width,
+    wrapped,
+)
+from symphony_research.wording import HIDDEN, in_words, number, percentage
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_condition_count", "plot_prevalence"]
+
+
+def plot_prevalence(
+    result: Result,
+    ax: Axes | None = None,
+    *,
+    top: int = 20,
+    stratum: Mapping[str, Any] | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw the share of people with each condition, commonest first.
+
+    Parameters
+    ----------
+    result : Prevalence
+        What `multimorbidity.prevalence` returns.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+    top : int, default 20
+        The most conditions drawn.
+    stratum : mapping, optional
+        Which stratum, such as `{"sex": "F"}`; needed where there are several.
+    title : str, optional
+        By default the finding, `result.sentence()`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ArgumentError
+        On another family, or strata of which none is picked.
+    DisclosureError
+        Inside a report, if the result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> len(sr.plot_prevalence(found, top=10).patches)
+    10
+    """
+    require_family(result, ("Prevalence",), "plot_prevalence", "multimorbidity.prevalence")
+    if top < 1:
+        raise ArgumentError(f"top={top} must be at least 1.")
+    every = one_stratum(result, result.estimates, stratum)
+    seen = every.filter(pl.col("n_persons") > 0, pl.col("estimate").is_not_null())
+    drawn = seen.sort(["estimate", "condition"], descending=[True, False]).head(top)
+    if title is None and stratum and drawn.height:
+        title = f"{strata_words(stratum).capitalize()}: the commonest condition is " \
+            f"{in_words(drawn['condition'][0])}, in {percentage(drawn['estimate'][0])} of people."  # fmt: skip
+    notes = [f"The {drawn.height} commonest of {seen.height} conditions."] if seen.height > drawn.height else []
+    gone = every["n_persons"].null_count()
+    if gone and result.disclosure is not None:
+        are = "condition is" if gone == 1 else "conditions are"
+        notes.append(f"{gone} {are} held by {hidden_words(result.disclosure.policy)} and not drawn.")
+    if drawn.height:
+        notes.append(f"Line: {100 * result.settings['confidence']:g} % interval.")
+    with drawing():
+        ax, own = begin(ax, 8.0, 1.7 + 0.27 * max(drawn.height, 1))
+        if not drawn.height:
+            return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
+        rows = list(range(drawn.height))
+        shares, lower, upper = (100 * drawn[c] for c in ("estimate", "lower", "upper"))
+        size = min(LABEL, _step(ax, own, drawn.height) * 0.62)
+        ax.barh(rows, shares, height=0.66, color=MAIN)
+        ax.hlines(rows, lower, upper, color=INK, linewidth=1.4)
+        ax.set_yticks(rows, [in_words(c) for c in drawn["condition"].to_list()])
+        ax.set_ylim(drawn.height - 0.4, -0.6)
+        ax.set_xlim(0, max([*upper.to_list(), 0.001]))
+        _percent_axis(ax, "x")
+        plain_axes(ax, grid="x", hide=("top", "right", "left"))
+        ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
+        ax.set_xlabel("Share of people", fontsize=LABEL, color=INK)
+        for row, edge, share in zip(rows, upper, drawn["estimate"], strict=True):
+            ax.annotate(percentage(share), (edge, row), (5, 0), textcoords="offset points", va="center", ha="left",
+                        fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
+        return finish(ax, result, own=own, title=title, notes=notes)
+
+
+def plot_condition_count(result: Result, ax: Axes | None = None, *, title: str | None = None) -> Axes:
+    """Draw the share of people by their number of conditions, beside what chance would give.
+
+    With strata, one bar a stratum is divided by the number of conditions.
+
+    Parameters
+    ----------
+    result : ConditionCount
+        What `multimorbidity.condition_count` returns.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+    title : str, optional
+        By default the finding, `result.sentence()`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ArgumentError
+        On another family.
+    DisclosureError
+        Inside a report, if the result has not passed `suppress`.
+
+    Notes
+    -----
+    A hidden count has a star in place of its bar.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> count = sr.multimorbidity.condition_count(patterns, top=4)
+    >>> ax = sr.plot_condition_count(sr.suppress(count, sr.Policy.synthetic()))
+    >>> [tick.get_text() for tick in ax.get_xticklabels()][-1]
+    '4 or more'
+    """
+    require_family(result, ("ConditionCount",), "plot_condition_count", "multimorbidity.condition_count")
+    frame = result.estimates
+    notes = []
+    if result.disclosure is not None and frame["n_persons"].null_count():
+        hidden = frame["n_persons"].null_count()
+        few = hidden_words(result.disclosure.policy)
+        are = "group is" if hidden == 1 else "groups are"
+        notes.append(f"{number(hidden)} {are} of {few} and not drawn." if result.by else f"{HIDDEN} {few}.")
+    with drawing():
+        if result.by:
+            strata = frame.select(result.by).unique(maintain_order=True).to_dicts()
+            ax, own = begin(ax, 8.5, 2.1 + 0.3 * len(strata))
+            if frame["estimate"].null_count() == frame.height:
+                return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
+            _divided(ax, result, strata, _step(ax, own, len(strata)))
+        else:
+            ax, own = begin(ax, 8.0, 5.4)
+            if frame["estimate"].null_count() == frame.height:
+                return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
+            _counted(ax, result, own)
+        return finish(ax, result, own=own, title=title, notes=notes)
+
+
+_TALL = 200.0  # of the axes of a figure made here, in points, near enough to set a label clear of a diamond
+
+
+def _step(ax: Axes, own: bool, rows: int) -> float:
+    """Height of a row of bars, in points."""
+    return 0.27 * 72 if own else axes_points(ax)[1] / max(rows, 1)
+
+
+def _percent_axis(ax: Axes, which: str) -> None:
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_formatter(lambda value, _: f"{value:g} %")
+
+
+def _number_words(result: Result, n: int, last: int) -> str:
+    return f"{n} or more" if result.settings["top"] is not None and n == last else str(n)
+
+
+def _counted(ax: Axes, result: Result, own: bool) -> None:
+    frame = result.estimates
+    numbers = frame["n_conditions"].to_list()
+    total = frame["n_persons"].sum()
+    expected = [None if e is None else 100 * e / total for e in frame["expected"].to_list()]
+    shares = [None if s is None else 100 * s for s in frame["estimate"].to_list()]
+    shown = [(n, s) for n, s in zip(numbers, shares, strict=True) if s is not None]
+    ax.bar([n for n, _ in shown], [s for _, s in shown], width=0.68, color=MAIN, label="People in this population")
+    chance = [(n, e) for n, e in zip(numbers, expected, strict=True) if e is not None]
+    ax.scatter(
+        [n for n, _ in chance], [e for _, e in chance], marker="D", s=46, color=PALETTE[4], edgecolor=INK,
+        linewidth=0.9,
+        zorder=5,
+        clip_on=False, label="Expected if conditions fell independently",
+    )  # fmt: skip
+    highest = 1.12 * max(v for v in [*shares, *expected] if v is not None)
+    point = highest / (_TALL if own else axes_points(ax)[1])
+    for n, share, by_chance in zip(numbers, shares, expected, strict=True):
+        bar = share or 0.0
+        # over the bar it tells of, but over the diamond too where that stands in the way
+        meets = by_chance is not None and -5 * point < by_chance - bar < 19 * point
+        text = HIDDEN if share is None else percentage(share / 100)
+        ax.annotate(text, (n, max(bar, by_chance or 0.0) if meets else bar), (0, 7 if meets else 3), va="bottom",
+                    ha="center", textcoords="offset points", fontsize=SMALL, annotation_clip=False,
+                    gid="value")  # fmt: skip
+    ax.set_xticks(numbers, [_number_words(result, n, numbers[-1]) for n in numbers])
+    ax.set_xlim(numbers[0] - 0.6, numbers[-1] + 0.6)
+    ax.set_ylim(0, highest)
+    _percent_axis(ax, "y")
+    plain_axes(ax, grid="y")
+    ax.set_xlabel("Number of long-term conditions", fontsize=LABEL, color=INK)
+    ax.set_ylabel("Share of people", fontsize=LABEL, color=INK)
+    handles, words = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], words[::-1], loc="upper right", fontsize=SMALL)
+    _times_expected(ax, frame)
+
+
+def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
+    """Write observed against expected under the bars, where small ones still can be read."""
+    down = 18 + LABEL * 1.4 + 14
+    common: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
+    left = ax.get_xlim()[0]
+    ax.annotate("Times as many as expected", (left, 0), (0, -down), fontsize=SMALL, fontweight="bold", ha="left",
+                annotation_clip=False, gid="times title", **common)  # fmt: skip
+    for n, times in frame.select("n_conditions", "observed_expected").iter_rows():
+        ax.annotate(HIDDEN if times is None else number(times, 2), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",
+                    annotation_clip=False, gid="times", **common)  # fmt: skip
+
+
+def _divided(ax: Axes, result: Result, strata: Sequence[dict[str, Any]], step: float) -> None:
+    """Draw one bar a stratum, from few conditions in pale to many in dark."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_hex, to_rgb
+
+    frame = result.estimates
+    numbers = frame["n_conditions"].unique().sort().to_list()
+    scale = mpl.colormaps["Blues"]
+    shades = [to_hex(scale(0.12 + 0.85 * k / max(len(numbers) - 1, 1))) for k in range(len(numbers))]
+    size = min(LABEL, step * 0.62)
+    wide = axes_points(ax)[0]
+    position = {tuple(names.values()): row for row, names in enumerate(strata)}
+    reached = [0.0] * len(strata)
+    for n, shade in zip(numbers, shades, strict=True):
+        rows, starts, lengths = [], [], []
+        for record in frame.filter(pl.col("n_conditions") == n).iter_rows(named=True):
+            row = position[tuple(record[c] for c in result.by)]
+            if record["estimate"] is None:
+                continue
+            rows.append(row)
+            starts.append(reached[row])
+            lengths.append(100 * record["estimate"])
+            reached[row] += lengths[-1]
+        words = _number_words(result, n, numbers[-1])
+        ax.barh(rows, lengths, left=starts, height=0.74, color=shade, edgecolor="white", linewidth=0.6, label=words)
+        light = sum(c * w for c, w in zip(to_rgb(shade), (0.2126, 0.7152, 0.0722), strict=True))
+        for row, start, length in zip(rows, starts, lengths, strict=True):
+            text = percentage(length / 100)
+            if text_width(text, SMALL) + 6 < length / 100 * wide * 0.9:
+                ax.text(start + length / 2, row, text, ha="center", va="center", fontsize=min(size, SMALL),
+                        color="white" if light < 0.55 else INK, gid="value")  # fmt: skip
+    ax.set_yticks(range(len(strata)), [wrapped(strata_words(names), 170, size) for names in strata])
+    ax.set_ylim(len(strata) - 0.45, -0.55)
+    ax.set_xlim(0, 100)
+    _percent_axis(ax, "x")
+    plain_axes(ax, hide=("top", "right", "left", "bottom"))
+    ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
+    ax.set_xlabel("Share of people", fontsize=LABEL, color=INK)
+    legend = ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(numbers), max(3, int(wide / 46))), borderaxespad=0.2,
+        fontsize=SMALL, handlelength=1.1, handletextpad=0.4, columnspacing=1.0, title="Number of long-term conditions",
+        title_fontsize=SMALL, alignment="left",
+    )  # fmt: skip
+    legend.get_title().set_color(QUIET)

@@ -1,0 +1,117 @@
+"""A count laid out over two strata: rows by columns, one panel for each value of a third."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from symphony_research.errors import require_columns
+from symphony_research.result import Result
+from symphony_research.show.gate import hidden_words, provenance, require_showable
+from symphony_research.show.tables import Table
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, in_words, joined, number
+
+__all__ = ["cross_table"]
+
+
+def cross_table(
+    result: Result,
+    *,
+    rows: str,
+    columns: str,
+    panels: str | None = None,
+    value: str = "n_persons",
+    most: int = 100,
+) -> Table:
+    """Lay one column of a result out over its strata.
+
+    Parameters
+    ----------
+    result : Result
+        Any result whose estimates have the columns named.
+    rows, columns : str
+        Columns of the estimates whose values become rows and columns.
+    panels : str, optional
+        Column whose values become tables of their own, each folded away under
+        its name.
+    value : str, default "n_persons"
+        What fills the cells.
+    most : int, default 100
+        The most rows, those with the largest sums first; the others are counted.
+
+    Returns
+    -------
+    Table
+        A hidden cell reads "*"; one that nobody is in reads 0.
+
+    Raises
+    ------
+    ArgumentError
+        On a column the result does not have.
+    DisclosureError
+        Inside a report, at once, if the result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns(by=("age_band", "sex"))
+    >>> held = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> print(sr.cross_table(held, rows="condition", columns="age_band", panels="sex").caption)
+    People, by condition and age
+    """
+    require_showable(result, "cross_table")
+    frame = result.estimates
+    require_columns(frame.columns, [c for c in (rows, columns, panels, value) if c], what="The result")
+    heading = COLUMN_WORDS.get(value, in_words(value).capitalize())
+    names = [COLUMN_WORDS.get(c, in_words(c)).lower() for c in (rows, columns)]
+    caption = f"{heading}, by {' and '.join(names)}"
+    parts = []
+    for panel in frame[panels].unique(maintain_order=True).sort() if panels else [None]:
+        part = frame if panels is None else frame.filter(pl.col(panels).eq_missing(pl.lit(panel)))
+        body = _grid(part, rows, columns, value, most, caption)
+        name = "" if panel is None else in_words(panel).capitalize()
+        parts.append(
+            f'<details class="panel"><summary>{escape(name)}: {escape(caption.lower())}</summary>{body}</details>'
+            if name
+            else body
+        )
+    notes = provenance(result)
+    if result.disclosure is not None:
+        notes = [f"{HIDDEN} {hidden_words(result.disclosure.policy)}.", *notes]
+    note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
+    return Table(f'<div class="symphony-result">{"".join(parts)}{note}</div>', caption)
+
+
+def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, caption: str) -> str:
+    across = frame[columns].unique().sort().to_list()
+    key = pl.col(rows).list.join(" + ") if frame.schema[rows] == pl.List(pl.String) else pl.col(rows).cast(pl.String)
+    keyed = frame.with_columns(key.alias("__key"))
+    # the order of rows is made from what may be shown alone
+    order = keyed.group_by("__key", maintain_order=True).agg(pl.col(rows).first(), pl.col(value).sum().alias("__all"))
+    order = order.sort(["__all", "__key"], descending=[True, False])
+    cells: dict[tuple[Any, Any], Any] = {(k, c): v for k, c, v in keyed.select("__key", columns, value).iter_rows()}
+    head = "".join(f'<th scope="col">{escape(in_words(c))}</th>' for c in across)
+    lines = []
+    for name, held, _ in order.head(most).iter_rows():
+        said = (
+            joined(held).capitalize()
+            if isinstance(held, list) and held
+            else "No conditions"
+            if isinstance(held, list)
+            else in_words(held).capitalize()
+        )
+        texts = [
+            HIDDEN if (name, c) in cells and cells[name, c] is None else number(cells.get((name, c), 0)) for c in across
+        ]
+        lines.append(
+            f'<tr><th scope="row">{escape(said)}</th>'
+            + "".join(f'<td class="number">{t}</td>' for t in texts)
+            + "</tr>"
+        )
+    more = f'<p class="more">and {order.height - most:,} more rows</p>' if order.height > most else ""
+    return (
+        f'<div class="wide"><table class="symphony"><caption>{escape(caption)}</caption><thead><tr><th scope="col"></th>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>{more}"
+    )

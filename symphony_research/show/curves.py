@@ -1,0 +1,380 @@
+"""Curves of time until something happens, over the numbers of people still followed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from symphony_research.errors import ArgumentError
+from symphony_research.result import Result
+from symphony_research.show.frame import (
+    axes_points,
+    begin,
+    finish,
+    foot_height,
+    head_height,
+    measured_by,
+    nothing_to_draw,
+)
+from symphony_research.show.gate import require_family, strata_words
+from symphony_research.show.style import (
+    INK,
+    LABEL,
+    MARGIN,
+    SMALL,
+    colours,
+    darker,
+    drawing,
+    plain_axes,
+    text_height,
+    text_width,
+    wrapped,
+)
+from symphony_research.show.time_axis import time_ticks
+from symphony_research.wording import UNDEFINED, happened, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_survival"]
+
+_ROW = 13.0  # height of a row of the table under the axes
+_STEPS: dict[float, float] = {
+    5: 1,
+    10: 2,
+    20: 5,
+    40: 10,
+    60: 20,
+    100: 20,
+}  # top of the axis of percentages: between its lines
+_STYLES = ("-", (0, (5, 2)))
+_TABLE = 40.0  # from the axes to the table, over ticks and label of the axis
+_WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One line: what it is called, how it looks, and its steps in percent."""
+
+    words: str
+    colour: str
+    style: Any
+    cause: int | None
+    steps: pl.DataFrame
+
+
+def plot_survival(
+    result: Result,
+    ax: Axes | None = None,
+    *,
+    times: Sequence[float] | None = None,
+    horizon: float | None = None,
+    highest: float | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw curves of time until an event, with the number of people still followed below.
+
+    Parameters
+    ----------
+    result : SurvivalCurve or CumulativeIncidence
+        The curves: one a stratum and, for cumulative incidence, one each for
+        the first two causes (a full and a dashed line).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; the table hangs below. By default a new figure.
+    times : sequence of float, optional
+        Ticks, and columns of the table, in the curve's unit of time.
+    horizon : float, optional
+        Where the axis ends, in the curve's unit; by default with the longest curve.
+    highest : float, optional
+        Top of the axis, in percent; it begins at 0. By default 100, or less
+        where a cumulative incidence stays low.
+    title : str, optional
+        By default the finding, `result.sentence()`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ArgumentError
+        If the result is not a curve, or the horizon or a time is not positive.
+    DisclosureError
+        Inside a report, if the result has not passed `suppress`.
+
+    Notes
+    -----
+    The table counts everybody still followed, whatever may yet happen to them.
+    People whose follow-up ended are not marked: a mark may stand for one person.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> people = sr.define_cohort(sr.example_study()).follow_up(event="death")
+    >>> curve = sr.survival.kaplan_meier(people, time="time", event="event", weights="n_persons")
+    >>> ax = sr.plot_survival(sr.suppress(curve, sr.Policy.synthetic()), horizon=365)
+    >>> ax.get_xlabel()
+    'Months since the start of follow-up'
+    """
+    require_family(result, ("SurvivalCurve", "CumulativeIncidence"), "plot_survival",
+                   "kaplan_meier or cumulative_incidence")  # fmt: skip
+    if (horizon is not None and not horizon > 0) or any(not t >= 0 for t in times or ()):
+        raise ArgumentError("horizon must be above 0, and times 0 or more, in the curve's own unit.")
+    estimates = result.estimates
+    title = result.sentence() if title is None else title
+    with drawing():
+        if not estimates.height:
+            ax, own = begin(ax, _WIDTH, 2.0)
+            return nothing_to_draw(ax, result, own=own, title=title)
+        strata = estimates.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
+        limit = float(horizon or max([*estimates["time"].to_list(), *(times or ())]))
+        curves = _curves(result, strata)
+        wide = _WIDTH * 72 * 0.75 if ax is None else axes_points(ax)[0]
+        table = _Table(result, strata, colours(len(strata)))
+        counted_in = str(result.time_unit)  # type: ignore[attr-defined]
+        ticks, labels, unit = time_ticks(counted_in, limit, times, table.columns_in(wide))
+        read = table.read(ticks)
+        notes = _notes(result, curves, read)
+        across = _WIDTH * 72 - 2 * MARGIN
+        legend = (
+            text_height("x", SMALL) * 1.3 * -(-len(curves) // _legend_columns(curves, wide)) if len(curves) > 1 else 0
+        )
+        around = head_height(result, title, across) + foot_height(result, notes, across) + legend + 2 * MARGIN
+        ax, own = begin(ax, _WIDTH, (_TALL + around + _TABLE + _ROW * (len(strata) + 1)) / 72)
+        for curve in curves:
+            _draw(ax, curve, limit)
+        ax.set_xlim(0, limit)
+        top = _top(result, limit) if highest is None else highest
+        ax.set_ylim(0, top)
+        if top in _STEPS:
+            ax.set_yticks([k * _STEPS[top] for k in range(int(top / _STEPS[top]) + 1)])
+        ax.set_xticks(ticks, labels)
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+        plain_axes(ax, grid="y")
+        ax.set_xlabel(f"{unit} since the start of follow-up", fontsize=LABEL, color=INK)
+        tall = _TALL if own else axes_points(ax)[1]
+        whom = wrapped(_share_of_whom(result, curves), tall, LABEL, even=True)
+        ax.set_ylabel(whom, fontsize=LABEL, color=INK)
+        table.draw(ax, read)
+        return finish(
+            ax, result, own=own, title=title, notes=notes, settle=lambda: _name_curves(ax, curves, limit, own)
+        )
+
+
+def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame) -> list[str]:
+    notes = []
+    if any(curve.steps["lower"].is_not_null().any() for curve in curves):
+        notes.append(f"Shaded: {100 * result.settings['confidence']:g} % interval.")
+    left_out = len(result.settings.get("causes", ())) - len({c.cause for c in curves})
+    if left_out > 0:
+        notes.append(
+            f"{left_out} more way{'s' if left_out > 1 else ''} for follow-up to end compete and are not drawn."
+        )
+    if read["n_at_risk"].null_count():
+        notes.append(f"{UNDEFINED} the curve has ended.")
+    return notes
+
+
+def _top(result: Result, limit: float) -> float:
+    """Return where the axis ends: a curve of something rare would lie flat under a whole hundred."""
+    if "cause" not in result.estimates.columns:
+        return 100.0
+    seen = result.estimates.filter((pl.col("time") <= limit) & pl.col("cause").is_in(result.settings["causes"][:2]))
+    reached = 100 * max(v for c in ("estimate", "upper") for v in [*seen[c].drop_nulls().to_list(), 0.0])
+    return float(next((t for t in _STEPS if reached <= 0.95 * t), 100))
+
+
+def _curves(result: Result, strata: Sequence[dict[str, Any]]) -> list[_Curve]:
+    frame = result.estimates
+    causes: list[int | None] = list(result.settings["causes"])[:2] if "cause" in frame.columns else [None]
+    found = []
+    for names, colour in zip(strata, colours(len(strata)), strict=True):
+        for cause, style in zip(causes, _STYLES, strict=False):
+            part = frame
+            for column, value in names.items():
+                part = part.filter(pl.col(column).eq_missing(pl.lit(value, dtype=frame.schema[column])))
+            if cause is not None:
+                part = part.filter(pl.col("cause") == cause)
+            named = [strata_words(names)] if names else []
+            if len(causes) > 1:
+                named.append(result.cause_words(cause))  # type: ignore[attr-defined]
+            # causes of one population are told apart by colour as well
+            own = colour if names else colours(2)[0 if cause is None else causes.index(cause)]
+            found.append(_Curve(": ".join(named), own, style, cause, part))
+    return found
+
+
+def _stairs(curve: _Curve, limit: float) -> dict[str, Any]:
+    """Return the corners of a curve up to the limit, in percent; it begins where nothing has happened yet."""
+    steps = curve.steps.filter(pl.col("time") <= limit)
+    start = 100.0 if curve.cause is None else 0.0
+    time = [0.0, *steps["time"].to_list()]
+    values = {c: [start, *(100 * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
+    if curve.steps.height > steps.height:  # it goes on beyond the picture
+        time.append(limit)
+        for value in values.values():
+            value.append(value[-1])
+    as_array = {c: np.array([np.nan if v is None else v for v in value], dtype=float) for c, value in values.items()}
+    return {"time": np.array(time, dtype=float), **as_array}
+
+
+def _draw(ax: Axes, curve: _Curve, limit: float) -> None:
+    at = _stairs(curve, limit)
+    ax.fill_between(
+        at["time"], at["lower"], at["upper"], step="post", color=curve.colour, alpha=0.16, linewidth=0, zorder=1
+    )
+    ax.plot(
+        at["time"], at["estimate"], drawstyle="steps-post", color=curve.colour, linestyle=curve.style, linewidth=1.8,
+        label=curve.words or None, solid_joinstyle="miter", zorder=3,
+    )  # fmt: skip
+
+
+def _share_of_whom(result: Result, curves: Sequence[_Curve]) -> str:
+    causes = {c.cause for c in curves}
+    if causes == {None}:
+        return f"Share of people who {happened(result.settings.get('event_name'), yet=False)}"
+    if len(causes) == 1:
+        cause = causes.pop()
+        names = result.settings.get("cause_names") or {}
+        return f"Share of people who {happened(names.get(cause, f'cause {cause}'))}"
+    return "Share of people to whom it had happened"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The numbers of people still followed, one row a stratum."""
+
+    result: Result
+    strata: Sequence[dict[str, Any]]
+    colours: Sequence[str]
+
+    def columns_in(self, width: float) -> int:
+        """How many columns of numbers stand side by side in so many points."""
+        most = self.result.estimates["n_at_risk"].max()
+        return max(2, int(width / (text_width(number(most), SMALL) + 8)))  # type: ignore[arg-type]
+
+    def read(self, times: Sequence[float]) -> pl.DataFrame:
+        """Return the people still followed at each time; null where a curve has ended."""
+        from symphony_research.survival import at
+
+        read = at(self.result, times).estimates
+        if "cause" in read.columns:  # everybody still followed counts, whatever the cause: any one cause's rows say it
+            read = read.filter(pl.col("cause") == self.result.settings["causes"][0])
+        return read
+
+    def draw(self, ax: Axes, read: pl.DataFrame) -> None:
+        """Write the rows under the axes."""
+        top = _TABLE
+        beside = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
+        first = number(self.result.estimates["n_at_risk"].max())  # type: ignore[arg-type]
+        edge = text_width(first, SMALL) / 2
+        ax.annotate("People still followed", (0, 0), (-edge, -top), ha="left", fontsize=SMALL, fontweight="bold",
+                    annotation_clip=False, gid="at risk title", **beside)  # type: ignore[arg-type]  # fmt: skip
+        for k, (names, colour) in enumerate(zip(self.strata, self.colours, strict=True)):
+            down = -top - (k + 1) * _ROW
+            part = read
+            for column, value in names.items():
+                part = part.filter(pl.col(column).eq_missing(pl.lit(value, dtype=read.schema[column])))
+            if names:
+                ax.annotate(strata_words(names), (0, 0), (-edge - 8, down), ha="right", fontsize=SMALL,
+                            color=darker(colour), fontweight="bold", annotation_clip=False, gid="at risk row",
+                            **beside)  # type: ignore[arg-type]  # fmt: skip
+            for time, people in zip(part["time"].to_list(), part["n_at_risk"].to_list(), strict=True):
+                ax.annotate(number(people), (time, 0), (0, down), ha="center", fontsize=SMALL, annotation_clip=False,
+                            gid="at risk", **beside)  # type: ignore[arg-type]  # fmt: skip
+
+
+def _name_curves(ax: Axes, curves: Sequence[_Curve], limit: float, own: bool) -> None:
+    """Name each curve at its end; in a legend above where the names would meet anything."""
+    if len(curves) < 2:
+        return
+    labels, unit = [], ax.figure.dpi / 72
+    places = []
+    for curve in curves:
+        at = _stairs(curve, limit)
+        places.append((at["time"][-1], at["estimate"][-1]))
+    up = [float(ax.transData.transform((0, y))[1]) / unit for _, y in places]
+    words = [wrapped(c.words, 110, SMALL) for c in curves]
+    shifts = _spread(up, [text_height(w, SMALL) + 1 for w in words])
+    if shifts is not None:
+        for curve, text, place, shift in zip(curves, words, places, shifts, strict=True):
+            labels.append(
+                ax.annotate(
+                    text,
+                    place,
+                    (5, shift),
+                    textcoords="offset points",
+                    ha="left",
+                    va="center",
+                    fontsize=SMALL,
+                    fontweight="bold",
+                    color=darker(curve.colour),
+                    annotation_clip=False,
+                    gid="curve name",
+                )
+            )
+        if not _meet_something(ax, labels, len(curves), own):
+            return
+        for label in labels:
+            label.remove()
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=_legend_columns(curves, axes_points(ax)[0]),
+        borderaxespad=0.2,
+        handlelength=2.6,
+        fontsize=SMALL,
+        labelcolor=INK,
+        columnspacing=1.4,
+    )
+
+
+def _legend_columns(curves: Sequence[_Curve], width: float) -> int:
+    longest = max(text_width(c.words, SMALL) for c in curves) + 44
+    return max(1, min(len(curves), int(width / longest)))
+
+
+def _spread(heights: Sequence[float], sizes: Sequence[float], most: float = 9.0) -> list[float] | None:
+    """Return small shifts, in points, that keep labels apart; None where small ones do not."""
+    order = sorted(range(len(heights)), key=lambda k: heights[k])
+    shifted = list(heights)
+    for _ in range(60):
+        for low, high in pairwise(order):
+            short = (sizes[low] + sizes[high]) / 2 - (shifted[high] - shifted[low])
+            if short > 0:
+                shifted[low] -= short / 2
+                shifted[high] += short / 2
+    shifts = [s - h for s, h in zip(shifted, heights, strict=True)]
+    return shifts if max(map(abs, shifts)) <= most else None
+
+
+def _meet_something(ax: Axes, labels: Sequence[Any], n_curves: int, own: bool) -> bool:
+    figure = ax.figure
+    measure = measured_by(figure)
+    boxes = [label.get_window_extent(measure) for label in labels]
+    # axes that a caller placed leave perhaps no room at their right; those made here are fitted again
+    others = [a.get_window_extent(measure) for a in figure.axes if a is not ax]
+    lines = [line.get_path().transformed(line.get_transform()) for line in ax.get_lines()[-n_curves:]]
+    drawn = [_corners(line) for line in lines]
+    for k, box in enumerate(boxes):
+        if any(box.overlaps(b) for b in [*boxes[:k], *others]):
+            return True
+        if any(path.intersects_bbox(box, filled=False) for j, path in enumerate(drawn) if j != k):
+            return True
+        if not own and box.x1 > figure.bbox.x1:
+            return True
+    return False
+
+
+def _corners(path: Any) -> Any:
+    """Return the stairs of a stepped line; its own path cuts the corners."""
+    from matplotlib.path import Path
+
+    points = path.vertices
+    x, y = np.repeat(points[:, 0], 2)[1:], np.repeat(points[:, 1], 2)[:-1]
+    return Path(np.column_stack([x, y]))

@@ -1,0 +1,196 @@
+"""The frame round a picture: its title, its warning band, its footnote, and room for all of them.
+
+Everything outside the axes hangs on them by a distance in points, so nothing
+meets at any size of figure. A figure made here is filled to its edges; axes a
+caller passes in keep their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from symphony_research.result import Result
+from symphony_research.show.gate import band, provenance
+from symphony_research.show.style import (
+    DPI,
+    INK,
+    LABEL,
+    LINE_SPACING,
+    MARGIN,
+    QUIET,
+    SMALL,
+    TITLE,
+    WARNING,
+    text_height,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["axes_points", "bare_figures", "begin", "bounds", "finish", "foot_height", "head_height", "nothing_to_draw"]
+
+_GAP = 10.0
+_BARE: ContextVar[bool] = ContextVar("bare", default=False)
+
+
+@contextmanager
+def bare_figures() -> Iterator[None]:
+    """Make figures that no notebook displays by itself, for a picture that is displayed once."""
+    token = _BARE.set(True)
+    try:
+        yield
+    finally:
+        _BARE.reset(token)
+
+
+def begin(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
+    """Return the axes to draw in, and whether their figure, of so many inches, was made here."""
+    if ax is not None:
+        return ax, False
+    if _BARE.get():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure: Figure = Figure(figsize=(width, height), dpi=DPI)
+        FigureCanvasAgg(figure)
+    else:
+        from matplotlib import pyplot
+
+        figure = pyplot.figure(figsize=(width, height))
+    return figure.add_axes((0.12, 0.15, 0.8, 0.7)), True
+
+
+def measured_by(figure: Any) -> Any:
+    """Return a renderer of the figure's own resolution, whatever it will be saved as."""
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(8, 8, figure.dpi)
+
+
+def axes_points(ax: Axes) -> tuple[float, float]:
+    """Width and height of axes in points."""
+    box, scale = ax.get_window_extent(measured_by(ax.figure)), 72 / ax.figure.dpi
+    return float(box.width * scale), float(box.height * scale)
+
+
+def bounds(axes: Sequence[Axes]) -> Any:
+    """Return what the axes and all their labels take up, in pixels."""
+    from matplotlib.transforms import Bbox
+
+    boxes = [a.get_tightbbox(measured_by(a.figure)) for a in axes]
+    return Bbox.union([b for b in boxes if b is not None])
+
+
+def _notes(result: Result, notes: Sequence[str]) -> str:
+    return " ".join([*notes, *provenance(result)])
+
+
+def head_height(result: Result, title: str, width: float) -> float:
+    """Points that the title and the band take above the axes, in a picture so many points wide."""
+    above = (LABEL * LINE_SPACING + _GAP + 6) if band(result) else 0.0
+    return above + text_height(*_heading(title, width)) + (_GAP if title else 0)
+
+
+def _heading(title: str, width: float) -> tuple[str, float]:
+    """Return a title in lines and its size, which is smaller over narrow axes."""
+    size = TITLE if width >= 420 else TITLE - 2
+    return wrapped(title, width, size, "bold", even=True), size
+
+
+def foot_height(result: Result, notes: Sequence[str], width: float) -> float:
+    """Points that the footnote takes below the axes."""
+    text = wrapped(_notes(result, notes), width, SMALL)
+    return text_height(text, SMALL) + (_GAP if text else 0)
+
+
+def finish(
+    ax: Axes,
+    result: Result,
+    *,
+    own: bool,
+    title: str | None,
+    notes: Sequence[str] = (),
+    others: Sequence[Axes] = (),
+    settle: Callable[[], None] | None = None,
+    area: tuple[float, float] | None = None,
+) -> Axes:
+    """Add title, band and footnote; fit axes made here into their figure.
+
+    `settle` is called once the axes have their place, and may add what depends
+    on it. `area` is the left edge (fraction of the figure) and width (points)
+    of a picture whose parts were placed already.
+    """
+    title = result.sentence() if title is None else title
+    figure = ax.figure
+    scale = 72 / figure.dpi
+    across = figure.bbox.width * scale
+    width = area[1] if area else across - 2 * MARGIN if own else axes_points(ax)[0]
+    if own and area is None:
+        head, foot = head_height(result, title, width), foot_height(result, notes, width)
+        for step in range(3):
+            _fit(ax, head, foot)
+            if step == 1 and settle:
+                settle()
+    elif settle:
+        settle()
+    left = area[0] if area else MARGIN / across if own else None
+    taken = bounds([ax, *others])
+    box = ax.get_window_extent(measured_by(figure))
+    # a label hangs on the fraction of the figure where the picture begins, or on the axes' own edge
+    where = "axes fraction" if left is None else "subfigure fraction"
+    x = 0.0 if left is None else left
+    high = max(0.0, (taken.y1 - box.y1) * scale) + _GAP
+    words, size = _heading(title, width)
+    start = 0.0 if left is None else (left * figure.bbox.width + figure.bbox.x0 - box.x0) / box.width
+    heading = ax.set_title(
+        words,
+        loc="left",
+        x=start,
+        y=1.0,
+        pad=high,
+        fontsize=size,
+        fontweight="bold",
+        color=INK,
+        linespacing=LINE_SPACING,
+    )
+    heading.set_in_layout(True)
+    warning = band(result)
+    if warning:
+        ax.annotate(
+            warning, (x, 1), (3, high + text_height(words, size) + _GAP), xycoords=(where, "axes fraction"),
+            textcoords="offset points", ha="left", va="bottom", color="white", fontsize=LABEL, fontweight="bold",
+            bbox={"boxstyle": "square,pad=0.3", "facecolor": WARNING, "edgecolor": WARNING}, gid="band",
+            annotation_clip=False,
+        )  # fmt: skip
+    text = wrapped(_notes(result, notes), width, SMALL)
+    if text:
+        ax.annotate(
+            text, (x, 0), (0, -max(0.0, (box.y0 - taken.y0) * scale) - _GAP), xycoords=(where, "axes fraction"),
+            textcoords="offset points", ha="left", va="top", color=QUIET, fontsize=SMALL, linespacing=LINE_SPACING,
+            gid="footnote", annotation_clip=False,
+        )  # fmt: skip
+    return ax
+
+
+def _fit(ax: Axes, head: float, foot: float) -> None:
+    """Place axes so that they and their labels fill the figure between head and foot."""
+    figure = ax.figure
+    unit = figure.dpi / 72
+    taken, box = bounds([ax]), ax.get_window_extent(measured_by(figure))
+    across, up = figure.bbox.width, figure.bbox.height
+    x0 = MARGIN * unit + (box.x0 - taken.x0)
+    x1 = across - MARGIN * unit - (taken.x1 - box.x1)
+    y0 = (MARGIN + foot) * unit + (box.y0 - taken.y0)
+    y1 = up - (MARGIN + head) * unit - (taken.y1 - box.y1)
+    ax.set_position((x0 / across, y0 / up, max(x1 - x0, 40) / across, max(y1 - y0, 40) / up))
+
+
+def nothing_to_draw(ax: Axes, result: Result, *, own: bool, title: str | None, notes: Sequence[str] = ()) -> Axes:
+    """Say so where every group is too small to show."""
+    ax.set_axis_off()
+    return finish(ax, result, own=own, title=title, notes=notes)

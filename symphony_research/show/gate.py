@@ -1,0 +1,137 @@
+"""What may be drawn: the right family, disclosed where it must be, one stratum where there is room for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.policy import Policy
+from symphony_research.result import Result, inside_report
+from symphony_research.wording import COLUMN_WORDS, in_words, number
+
+__all__ = [
+    "band",
+    "hidden_words",
+    "is_family",
+    "one_stratum",
+    "provenance",
+    "require_disclosed",
+    "require_family",
+    "require_showable",
+    "strata_words",
+]
+
+# their figures say which groups are hidden; a number of counts beside it would seem to differ
+_SAY_WHAT_IS_HIDDEN = ("Combinations", "Prevalence")
+
+
+def is_family(result: object, names: Sequence[str]) -> bool:
+    """Whether a result belongs to a family; by name, so that no estimator is loaded to draw another's."""
+    return isinstance(result, Result) and any(c.__name__ in names for c in type(result).__mro__)
+
+
+def require_family(result: object, names: Sequence[str], function: str, makers: str) -> None:
+    """Raise ArgumentError unless the result is of one of the families."""
+    if not is_family(result, names):
+        raise ArgumentError(f"{function} draws the result of {makers}, not {type(result).__name__}.")
+
+
+def require_showable(result: object, what: str) -> None:
+    """Raise DisclosureError for an undisclosed result inside a report, ArgumentError for no result."""
+    if not isinstance(result, Result):
+        raise ArgumentError(f"{what} takes a Result, such as sr.multimorbidity.prevalence(...) returns, "
+                            f"not {type(result).__name__}.")  # fmt: skip
+    if inside_report() and result.disclosure is None:
+        raise DisclosureError(
+            f"{what} would show numbers of a {type(result).__name__} that have not passed disclosure control. "
+            "Use sr.suppress(result, policy) first."
+        )
+
+
+def require_disclosed(result: object, what: str) -> None:
+    """Raise DisclosureError for an undisclosed result, wherever it is."""
+    require_showable(result, what)
+    if isinstance(result, Result) and result.disclosure is None:
+        raise DisclosureError(
+            f"{what} writes a file that others may open, and this {type(result).__name__} has not passed disclosure "
+            f"control ({number(result.small_counts())} small counts). Use sr.suppress(result, policy) first."
+        )
+
+
+def band(result: Result) -> str | None:
+    """Return the warning over an undisclosed result."""
+    if result.disclosure is not None:
+        return None
+    few = result.small_counts()
+    return f"not for release: {number(few)} small count{'' if few == 1 else 's'}"
+
+
+def hidden_words(policy: Policy) -> str:
+    """Return what a star stands for: "1 to 7 people"."""
+    return f"{'0' if policy.hide_zeros else '1'} to {policy.threshold} people"
+
+
+def provenance(result: Result) -> list[str]:
+    """Return the rule a disclosed result was made under, and where its numbers come from."""
+    notes = []
+    if result.disclosure is not None:
+        done = result.disclosure
+        hidden = f"; {number(done.hidden)} count{'' if done.hidden == 1 else 's'} hidden" if done.hidden else ""
+        if is_family(result, _SAY_WHAT_IS_HIDDEN):
+            hidden = ""
+        notes.append(f"Disclosure rule: {done.policy.title}{hidden}.")
+    study = result.settings.get("study")
+    if study:
+        invented = " (invented people)" if result.settings.get("generated") and "invented" not in str(study) else ""
+        notes.append(f"Source: {study}{invented}.")
+    return notes
+
+
+def one_stratum(result: Result, frame: pl.DataFrame, stratum: Mapping[str, Any] | None) -> pl.DataFrame:
+    """Return the rows of one stratum of a table of a result.
+
+    Raises
+    ------
+    ArgumentError
+        If the result has strata and none is named, or there is no such stratum.
+    """
+    given = dict(stratum or {})
+    if set(given) != set(result.by):
+        if not result.by:
+            raise ArgumentError("The result has no strata, so stratum= names none.")
+        raise ArgumentError(
+            f"The result has strata and this figure has room for one: pick it with stratum=, a value for each of "
+            f"{', '.join(result.by)}."
+        )
+    # a stratum may hold people and yet none of what is drawn
+    for table in (result.count_tables.get("population", frame), frame):
+        rows = table
+        for column, value in given.items():
+            text = pl.col(column).cast(pl.String)
+            rows = rows.filter(text.is_null() if value is None else text.eq_missing(pl.lit(str(_plain(value)))))
+        if given and not rows.height and table is not frame:
+            raise ArgumentError(f"The result has no such stratum of {', '.join(result.by)}; see result.estimates.")
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def strata_words(names: Mapping[str, Any]) -> str:
+    """Return a stratum in words: "women, 65-69"; numbers and gaps carry their column's name."""
+    parts = []
+    for column, value in names.items():
+        name = COLUMN_WORDS.get(column, in_words(column).capitalize()).lower()
+        if value is None:
+            parts.append(f"{name} not recorded")
+        elif isinstance(value, bool):
+            parts.append(f"{name}: {'yes' if value else 'no'}")
+        elif column != "age_band" and str(value).rstrip("+").replace(".", "").isdigit():
+            parts.append(f"{value} {name}" if name.endswith("s") else f"{name} {value}")
+        else:
+            parts.append(in_words(value))
+    return ", ".join(parts)

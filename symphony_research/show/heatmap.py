@@ -1,0 +1,201 @@
+"""Every pair of conditions against chance, as a coloured triangle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from symphony_research.errors import require_one_of
+from symphony_research.result import Result
+from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
+from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.network import MEASURES
+from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, in_words, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_cooccurrence_matrix"]
+
+_RATIOS = ("observed_expected", "odds_ratio")
+_WORDS = {"observed_expected": "Times as many people with both as chance would give"}
+_NUMBERED = 15  # conditions up to which cells hold numbers
+
+
+def plot_cooccurrence_matrix(
+    result: Result,
+    ax: Axes | None = None,
+    *,
+    measure: str = "observed_expected",
+    stratum: Mapping[str, Any] | None = None,
+    title: str | None = None,
+) -> Axes:
+    """Draw every pair of conditions as a cell: orange above chance, blue below it.
+
+    Parameters
+    ----------
+    result : Cooccurrence
+        What `networks.cooccurrence` returns.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+    measure : str, default "observed_expected"
+        What the colour tells. Ratios are coloured by their logarithm.
+    stratum : mapping, optional
+        Which stratum, such as `{"sex": "F"}`; needed where there are several.
+    title : str, optional
+        By default the finding, `result.sentence()`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ArgumentError
+        On another family or measure, or strata of which none is picked.
+    DisclosureError
+        Inside a report, if the result has not passed `suppress`.
+
+    Notes
+    -----
+    Conditions alike in what they go with stand together (average linkage).
+    Hidden cells are hatched, and a pair that nobody has is blank: with few
+    expected, none says little.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> from symphony_research.show import plot_cooccurrence_matrix
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns(conditions=["diabetes", "stroke", "asthma"])
+    >>> network = sr.suppress(sr.networks.cooccurrence(patterns), sr.Policy.synthetic())
+    >>> ax = plot_cooccurrence_matrix(network)
+    """
+    require_family(result, ("Cooccurrence",), "plot_cooccurrence_matrix", "networks.cooccurrence")
+    require_one_of(measure, MEASURES, argument="measure")
+    frame = one_stratum(result, result.estimates, stratum)
+    conditions = sorted({*frame["source"], *frame["target"]})
+    values = _square(frame, conditions, measure)
+    notes = []
+    disclosed = result.disclosure is not None
+    if result.disclosure is not None and frame["n_both"].null_count():
+        notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}, or too few with either condition.")
+    if (frame["n_both"] == 0).any():
+        notes.append("Blank: nobody has both.")
+    if title is None and stratum:
+        title = f"{strata_words(stratum).capitalize()}: pairs of conditions against chance."
+    with drawing():
+        side = min(max(0.42 * len(conditions), 3.6), 8.6) if len(conditions) <= _NUMBERED else 8.6
+        # the figure grows by its names, so that they take nothing from the cells
+        names = max(text_width(in_words(c), min(SMALL, 0.62 * side * 72 / len(conditions))) for c in conditions) + 8
+        wide = max(side * 72 + names + 2 * MARGIN, 7.0 * 72)
+        around = head_height(result, title or result.sentence(), wide - 2 * MARGIN)
+        around += foot_height(result, notes, wide - 2 * MARGIN) + 2 * MARGIN
+        ax, own = begin(ax, wide / 72, (side * 72 + names + around) / 72)
+        if np.isnan(values).all():
+            return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
+        values = np.where(_square(frame, conditions, "n_both") == 0, np.nan, values)
+        order = _clustered(_scaled(values, measure))
+        conditions = [conditions[k] for k in order]
+        values = values[np.ix_(order, order)]
+        gone = pl.any_horizontal(pl.col("n_both", "n_source", "n_target").is_null()).cast(pl.Float64)
+        hidden = _square(frame.with_columns(gone.alias("gone")), conditions, "gone") == 1
+        _cells(ax, values, hidden & disclosed, conditions, measure, own, side)
+        return finish(ax, result, own=own, title=title, notes=notes)
+
+
+def _square(frame: pl.DataFrame, conditions: Sequence[str], measure: str) -> np.ndarray:
+    position = {c: k for k, c in enumerate(conditions)}
+    square = np.full((len(conditions), len(conditions)), np.nan)
+    for source, target, value in frame.select("source", "target", measure).iter_rows():
+        if value is not None:
+            i, j = position[source], position[target]
+            square[i, j] = square[j, i] = value
+    return square
+
+
+def _scaled(values: np.ndarray, measure: str) -> np.ndarray:
+    """Return values as colours see them: a ratio by its logarithm."""
+    return np.asarray(np.log2(values)) if measure in _RATIOS else values
+
+
+def _clustered(values: np.ndarray) -> list[int]:
+    """Return an order of conditions in which those alike stand together."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+
+    if len(values) < 3:
+        return list(range(len(values)))
+    near = np.nan_to_num(values)
+    apart = (near.max() - near)[np.triu_indices(len(near), 1)]
+    return [int(k) for k in leaves_list(linkage(apart, "average", optimal_ordering=True))]
+
+
+def _cells(
+    ax: Axes, values: np.ndarray, hidden: np.ndarray, conditions: Sequence[str], measure: str, own: bool, side: float
+) -> None:
+    import seaborn as sns
+    from matplotlib.patches import Rectangle
+
+    n = len(conditions)
+    # the first row and the last column of a lower triangle are empty
+    shown = _scaled(values, measure)[1:, :-1]
+    blank = np.triu(np.ones((n - 1, n - 1), dtype=bool), 1) | np.isnan(shown)
+    colour, low, high = _colouring(shown[~blank], measure)
+    step = (side * 72 if own else min(axes_points(ax))) / max(n - 1, 1)
+    size = min(SMALL, 0.62 * step)
+    texts: Any = False
+    if n <= _NUMBERED:
+        texts = np.array([[number(v, 2) if v == v else "" for v in row] for row in values[1:, :-1]])
+    sns.heatmap(
+        shown, mask=blank, ax=ax, cmap=colour, vmin=low, vmax=high, cbar=False, square=True, annot=texts, fmt="",
+        linewidths=0.5 if n <= 30 else 0.2, linecolor="white", annot_kws={"fontsize": min(size, 0.34 * step)},
+        xticklabels=False, yticklabels=False,
+    )  # fmt: skip
+    for i, j in zip(*np.nonzero(np.tril(hidden[1:, :-1])), strict=True):
+        ax.add_patch(
+            Rectangle(
+                (j, i), 1, 1, facecolor=SOFT, edgecolor=LINE, hatch="////" if n <= _NUMBERED else None, linewidth=0
+            )
+        )
+        ax.text(j + 0.5, i + 0.5, HIDDEN, ha="center", va="center", fontsize=size, color=QUIET, gid="hidden")
+    places = np.arange(n - 1) + 0.5
+    names = [in_words(c) for c in conditions]
+    ax.set_xticks(places, names[:-1], rotation=90)
+    ax.set_yticks(places, names[1:], rotation=0)
+    ax.tick_params(length=0, labelsize=size, labelcolor=INK)
+    if n >= 5:
+        _scale(ax, colour, low, high, measure)
+
+
+def _colouring(shown: np.ndarray, measure: str) -> tuple[Any, float, float]:
+    """Return colours and their ends; white is chance where there is one, and both sides are as deep."""
+    import matplotlib as mpl
+    from matplotlib.colors import LinearSegmentedColormap
+
+    if measure in (*_RATIOS, "phi", "information_component"):
+        most = max(float(np.abs(shown).max()), 0.05 if measure == "phi" else 0.5)
+        colours = LinearSegmentedColormap.from_list("chance", ["#00457a", "#0072B2", "#ffffff", "#E57A1F", "#8a3b00"])
+        return colours, -most, most
+    return mpl.colormaps["Blues"], 0.0, float(shown.max()) or 1.0
+
+
+def _scale(ax: Axes, colour: Any, low: float, high: float, measure: str) -> None:
+    """Draw the scale of colours in the empty half."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    inset = ax.inset_axes((0.55, 0.84, 0.4, 0.03))
+    bar = ax.figure.colorbar(ScalarMappable(Normalize(low, high), colour), cax=inset, orientation="horizontal")
+    bar.outline.set_visible(False)
+    inset.tick_params(labelsize=SMALL, length=2, colors=QUIET)
+    if measure in _RATIOS:
+        most = int(high) if high >= 1 else 1
+        marks = [k for k in range(-most, most + 1, max(1, most // 2)) if low <= k <= high]
+        marks = sorted({*(-k for k in marks if -k >= low), 0, *marks})
+        bar.set_ticks(marks, labels=[f"{2.0**k:g}" if k >= 0 else f"1/{2**-k}" for k in marks])
+    words = _WORDS.get(measure, COLUMN_WORDS.get(measure, in_words(measure)))
+    wide = 0.45 * axes_points(ax)[0]
+    inset.set_title(wrapped(words, wide, SMALL), fontsize=SMALL, loc="left", pad=4, color=INK, fontweight="normal")

@@ -1,0 +1,162 @@
+"""A finished picture: a figure displayed once with its finding in words, or written to a file."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symphony_research.errors import ArgumentError
+from symphony_research.result import Result
+from symphony_research.show.families import plot as natural_plot
+from symphony_research.show.files import beside, suffix_of
+from symphony_research.show.frame import bare_figures
+from symphony_research.show.gate import require_disclosed, require_showable
+from symphony_research.show.style import DPI, drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Picture", "picture", "write_figure"]
+
+Plot = Callable[..., "Axes"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a PNG, and the finding in one sentence, which is its description.
+
+    Attributes
+    ----------
+    sentence : str
+    png : bytes
+    """
+
+    sentence: str
+    png: bytes = field(repr=False)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.sentence}
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+
+def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture:
+    """Return the figure of a result, to stand as the last line of a notebook's cell.
+
+    Parameters
+    ----------
+    result : Result
+        What an estimator or `suppress` returned.
+    plot : callable, optional
+        Another plot than the family's own, such as `sr.plot_cooccurrence_matrix`.
+    **options
+        Passed to the plot.
+
+    Returns
+    -------
+    Picture
+        The same input gives the same bytes on one platform.
+
+    Raises
+    ------
+    DisclosureError
+        Inside a report, at once, if the result has not passed `suppress`.
+    ArgumentError
+        If the family has no figure, or an option is unknown.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> sr.picture(found, top=5).png[1:4]
+    b'PNG'
+    """
+    require_showable(result, "picture")
+    figure = _drawn(result, plot, options)
+    store = io.BytesIO()
+    with drawing():
+        figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})
+    return Picture(result.sentence(), store.getvalue())
+
+
+def write_figure(result: Result, path: str | os.PathLike[str], *, plot: Plot | None = None, **options: Any) -> Path:
+    """Write the figure of a disclosed result as PNG, SVG or PDF.
+
+    Parameters
+    ----------
+    result : Result
+        A result that has passed `suppress`.
+    path : path
+        Its ending says the kind: .png, .svg or .pdf. An older file is replaced
+        once the new one is whole.
+    plot : callable, optional
+        Another plot than the family's own.
+    **options
+        Passed to the plot.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written.
+
+    Raises
+    ------
+    DisclosureError
+        If the result has not passed `suppress`, inside a report or not.
+    ArgumentError
+        On another ending, or a folder that does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sr.write_figure(found, folder + "/prevalence.svg").name
+    'prevalence.svg'
+    """
+    require_disclosed(result, "write_figure")
+    kind = suffix_of(path, ("png", "svg", "pdf"))
+    words = result.sentence()
+    metadata: dict[str, Any] = {
+        "png": {"Software": None, "Description": words},
+        "svg": {"Date": None, "Creator": None, "Title": words},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None, "Title": words},
+    }[kind]
+    with beside(path) as draft:
+        figure = _drawn(result, plot, options)
+        with drawing():
+            figure.savefig(draft, format=kind, dpi=DPI, metadata=metadata)
+        if kind == "svg":
+            _describe(draft, words)
+    return Path(path)
+
+
+def _drawn(result: Result, plot: Plot | None, options: dict[str, Any]) -> Figure:
+    if plot is not None and not callable(plot):
+        raise ArgumentError("plot= takes one of the plot functions, such as sr.plot_network.")
+    with bare_figures():
+        ax = (plot or natural_plot)(result, **options)
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ArgumentError("plot= should return axes that belong to a figure.")
+    return figure
+
+
+def _describe(path: Path, words: str) -> None:
+    """Give an SVG a name and a description that a screen reader finds."""
+    text = path.read_text(encoding="utf-8")
+    start = text.index("<svg ")
+    opened = text[start:].replace("<svg ", f'<svg role="img" aria-label="{escape(words)}" ', 1)
+    opened = opened.replace("</title>", f"</title>\n <desc>{escape(words)}</desc>", 1)
+    path.write_text(text[:start] + opened, encoding="utf-8")

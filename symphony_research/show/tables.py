@@ -1,0 +1,276 @@
+"""A result as a table or a sentence, on a page or in a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from symphony_research.errors import ArgumentError, require_columns
+from symphony_research.result import Result
+from symphony_research.show.files import beside, suffix_of
+from symphony_research.show.gate import band, hidden_words, is_family, provenance, require_disclosed, require_showable
+from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table
+
+__all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a result, as HTML and as plain text.
+
+    Attributes
+    ----------
+    html : str
+        With a caption, a heading to each column and row, and notes.
+    caption : str
+    """
+
+    html: str = field(repr=False)
+    caption: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return _as_text(self.html)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A finding in words."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        # what a name holds is text, not mark-up
+        return re.sub(r"([\\`*_\[\]<>$|#~])", r"\\\1", self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def sentence(result: Result) -> Sentence:
+    """Return the finding of a result in one sentence, to stand as a paragraph.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    Sentence
+
+    Raises
+    ------
+    DisclosureError
+        Inside a report, at once, if the result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> from symphony_research.show import sentence
+    >>> cohort = sr.define_cohort(sr.example_study())
+    >>> str(sentence(cohort.attrition)).endswith(".")
+    True
+    """
+    require_showable(result, "sentence")
+    return Sentence(result.sentence())
+
+
+def table(
+    result: Result,
+    *,
+    columns: Sequence[str] | None = None,
+    rows: int = 20,
+    sort: str | Sequence[str] | None = None,
+    words: Mapping[str, str] | None = None,
+    caption: str | None = None,
+) -> Table:
+    """Return the estimates of a result as a table for a page.
+
+    Parameters
+    ----------
+    result : Result
+    columns : sequence of str, optional
+        Columns of `result.estimates`; by default the strata and those the family shows.
+    rows : int, default 20
+        The most rows; the others are counted.
+    sort : str or sequence of str, optional
+        Columns to sort by: numbers largest first, words in the alphabet, gaps last.
+    words : mapping, optional
+        Headings of columns, over the family's own.
+    caption : str, optional
+        By default the finding, `result.sentence()`.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ArgumentError
+        On a column the result does not have, or rows below one.
+    DisclosureError
+        Inside a report, at once, if the result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> from symphony_research.show import table
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> table(found, columns=["condition", "estimate"], sort="estimate", rows=3).html.count("<tr>")
+    4
+    """
+    require_showable(result, "table")
+    if rows < 1:
+        raise ArgumentError(f"rows={rows} must be at least 1.")
+    frame = result.estimates
+    columns = _columns(result, columns)
+    by = [sort] if isinstance(sort, str) else list(sort or ())
+    require_columns(frame.columns, by, what="The result")
+    if by:
+        frame = frame.sort(
+            by, descending=[frame.schema[c].is_numeric() for c in by], nulls_last=True, maintain_order=True
+        )
+    caption = result.sentence() if caption is None else caption
+    return Table(_html(result, frame, columns, rows, words, caption), caption)
+
+
+def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequence[str] | None = None) -> Path:
+    """Write the estimates of a disclosed result as CSV or HTML, all rows.
+
+    Parameters
+    ----------
+    result : Result
+        A result that has passed `suppress`.
+    path : path
+        Its ending says the kind: .csv or .html. An older file is replaced once
+        the new one is whole.
+    columns : sequence of str, optional
+        By default all, in a CSV; in HTML those the family shows.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written.
+
+    Raises
+    ------
+    DisclosureError
+        If the result has not passed `suppress`, inside a report or not.
+    ArgumentError
+        On another ending, a column the result does not have, or a folder that does not exist.
+
+    Notes
+    -----
+    In the CSV a hidden figure is "*", one that does not exist is empty, and the
+    conditions of a combination are joined by " + ".
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import symphony_research as sr
+    >>> from symphony_research.show import write_table
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(found, folder + "/prevalence.csv").name
+    'prevalence.csv'
+    """
+    require_disclosed(result, "write_table")
+    kind = suffix_of(path, ("csv", "html"))
+    frame = result.estimates
+    if kind == "csv":
+        chosen = list(columns) if columns is not None else frame.columns
+        require_columns(frame.columns, chosen, what="The result")
+        with beside(path) as draft, draft.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(chosen)
+            counts = [c for c in COUNT_COLUMNS if c in frame.columns]
+            for record in frame.iter_rows(named=True):
+                hidden = _hides(result) and any(record[c] is None for c in counts)
+                writer.writerow([_csv_cell(record[c], c in result.by, hidden) for c in chosen])
+        return Path(path)
+    words = result.sentence()
+    body = _html(result, frame, _columns(result, columns), max(frame.height, 1), None, words)
+    page = (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(words)}</title></head>\n'
+        f"<body>{body}</body></html>\n"
+    )
+    with beside(path) as draft:
+        draft.write_text(page, encoding="utf-8")
+    return Path(path)
+
+
+def _columns(result: Result, columns: Sequence[str] | None) -> list[str]:
+    available = result.estimates.columns
+    if columns is None:
+        return [c for c in (*result.by, *result.shown) if c in available] if result.shown else available
+    if isinstance(columns, str):
+        columns = [columns]
+    require_columns(available, columns, what="The result")
+    return list(columns)
+
+
+def _html(
+    result: Result,
+    frame: pl.DataFrame,
+    columns: Sequence[str],
+    rows: int,
+    words: Mapping[str, str] | None,
+    caption: str,
+) -> str:
+    disclosed = _hides(result)
+    text = html_table(
+        frame, columns=columns, words={**result.column_words, **(words or {})}, rows=rows, disclosed=disclosed,
+        percentages=result.percentages,
+    )  # fmt: skip
+    text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
+    # the first cell of a row is its heading
+    text = re.sub(r"<tr><td( class=\"number\")?>(.*?)</td>", r'<tr><th scope="row"\1>\2</th>', text)
+    warning = band(result)
+    above = f'<p class="undisclosed">{escape(warning)}</p>' if warning else ""
+    notes = []
+    if result.disclosure is not None and f">{HIDDEN}<" in text:
+        ended = ", or the curve has ended" if is_family(result, ("CurvePoints",)) else ""
+        notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}, or a figure made from such a count{ended}.")
+    if f">{UNDEFINED}<" in text:
+        notes.append(f"{UNDEFINED} does not exist.")
+    notes += provenance(result)
+    below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
+    return f'<div class="symphony-result">{above}{text}{below}</div>'
+
+
+def _hides(result: Result) -> bool:
+    """Whether a gap in a count is one that the rule made."""
+    return result.disclosure is not None and not result.disclosure.policy.changes_nothing
+
+
+def _csv_cell(value: Any, stratum: bool, hidden: bool) -> Any:
+    if value is None:
+        return HIDDEN if hidden and not stratum else ""
+    if isinstance(value, (list, tuple, pl.Series)):
+        return " + ".join(str(v) for v in value)
+    return value
+
+
+def _as_text(text: str) -> str:
+    """Return the table as plain text, one line a row."""
+    text = re.sub(r"</(th|td)><(th|td)[^>]*>", "  |  ", text)
+    text = re.sub(r"</(tr|caption|p)>", "\n", text)
+    import html
+
+    lines = html.unescape(re.sub(r"<[^>]+>", "", text)).splitlines()
+    return "\n".join(line for line in lines if line.strip())

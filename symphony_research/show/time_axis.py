@@ -1,0 +1,43 @@
+"""Where the ticks of an axis of time stand, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["DAYS_A_MONTH", "time_ticks"]
+
+DAYS_A_MONTH = 365.25 / 12
+
+
+def time_ticks(
+    unit: str, limit: float, times: Sequence[float] | None, columns: int
+) -> tuple[list[float], list[str], str]:
+    """Return ticks, their labels and the unit in words: months or years for a long count of days."""
+    if times is not None:
+        chosen = sorted({float(t) for t in times if t <= limit})
+        months = [t / DAYS_A_MONTH for t in chosen]
+        if unit == "days" and limit > 122 and all(abs(m - round(m)) < 0.1 for m in months):
+            return chosen, [str(round(m)) for m in months], "Months"
+        return chosen, [f"{t:g}" for t in chosen], unit.capitalize() or "Time"
+    if unit == "days" and limit > 122:
+        months_long = limit / DAYS_A_MONTH
+        whole = int(months_long * 1.005 + 1e-9)  # 365 days are twelve months to a reader
+        step = next(
+            (
+                s
+                for s in (1, 3, 6, 12, 24, 60, 120)
+                if months_long / s <= min(columns, 9) and (s > 1 or months_long < 5)
+            ),
+            240,
+        )
+        marks = range(0, whole + 1, step)
+        places = [min(m * DAYS_A_MONTH, limit) for m in marks]
+        if step >= 24 or (step == 12 and months_long > 48):
+            return places, [str(m // 12) for m in marks], "Years"
+        return places, [str(m) for m in marks], "Months"
+    from matplotlib.ticker import MaxNLocator
+
+    steps = [1, 2, 5, 10]
+    places = [float(t) for t in MaxNLocator(max(2, min(columns, 8)), steps=steps).tick_values(0, limit)]
+    places = [t for t in places if 0 <= t <= limit * 1.0001]
+    return places, [f"{t:g}" for t in places], unit.capitalize() or "Time"

@@ -1,0 +1,125 @@
+"""A curve read at chosen times: for tables, and for the numbers under a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from symphony_research.collapse.margins import same_stratum
+from symphony_research.errors import ArgumentError
+from symphony_research.inference import Array
+from symphony_research.result import Result
+from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve, Tables, _Curve
+from symphony_research.wording import happened
+
+__all__ = ["CurvePoints", "at"]
+
+_FAMILIES: dict[str, type[_Curve]] = {"SurvivalCurve": SurvivalCurve, "CumulativeIncidence": CumulativeIncidence}
+
+
+class CurvePoints(_Curve):
+    """A curve at chosen times."""
+
+    shown: ClassVar[tuple[str, ...]] = ("what", "time", "n_at_risk", "estimate", "lower", "upper")
+    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
+    own_words: ClassVar[Mapping[str, str]] = {"what": "", "estimate": "Share of people"}
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """The curve, derived again and read at the times."""
+        curve = _FAMILIES[settings["curve"]].derive(tables, settings, by)
+        points = _read(curve, tables["events"], by, settings["times"])
+        if "cause" in points.columns:
+            names = settings["cause_names"]
+            told = [happened(names.get(c, f"cause {c}")).capitalize() for c in settings["causes"]]
+            what = pl.col("cause").replace_strict(list(settings["causes"]), told, return_dtype=pl.String)
+        else:
+            what = pl.lit(happened(settings["event_name"], yet=False).capitalize())
+        return points.with_columns(what.alias("what"))
+
+    def sentence(self) -> str:
+        """Return what the curve says at its end."""
+        return _FAMILIES[self.settings["curve"]](self.count_tables, self.settings, self.by, self.disclosure).sentence()
+
+
+def at(result: Result, times: Sequence[float]) -> CurvePoints:
+    """Read a curve at given times.
+
+    Parameters
+    ----------
+    result : SurvivalCurve or CumulativeIncidence
+        The curve; what was disclosed stays so.
+    times : sequence of float
+        In the curve's own unit.
+
+    Returns
+    -------
+    CurvePoints
+        The strata, `time`, `n_at_risk` (people followed beyond everything
+        before that time), `estimate`, `lower`, `upper`, and in words `what`
+        they are the share of. Past the end of a curve they are null.
+
+    Raises
+    ------
+    ArgumentError
+        If the result is not a curve.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> people = pl.DataFrame({"time": [1, 2, 2, 3], "event": [1, 1, 0, 0]})
+    >>> curve = sr.survival.kaplan_meier(people, time="time", event="event")
+    >>> sr.survival.at(curve, [0, 2, 2.5]).estimates["n_at_risk"].to_list()
+    [4, 3, 1]
+    """
+    if not isinstance(result, (SurvivalCurve, CumulativeIncidence)):
+        raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
+    settings = {**result.settings, "curve": type(result).__name__, "times": [float(t) for t in times]}
+    return CurvePoints(result.count_tables, settings, result.by, result.disclosure)
+
+
+def _read(frame: pl.DataFrame, events: pl.DataFrame, by: tuple[str, ...], times: Sequence[float]) -> pl.DataFrame:
+    """Return the estimates of a curve at the times, for each stratum and cause."""
+    strata = [*by, *(["cause"] if "cause" in frame.columns else [])]
+    start = 0.0 if "cause" in frame.columns else 1.0
+    wanted = np.asarray(times, dtype=float)
+    parts = []
+    for names in frame.select(strata).unique(maintain_order=True).to_dicts() if strata else [{}]:
+        part = same_stratum(frame, names)
+        if not part.height:
+            continue
+        moments = part["time"].to_numpy()
+        done = np.searchsorted(moments, wanted, side="right") - 1
+        past = wanted > moments[-1]
+        at_risk = _followed(same_stratum(events, {c: names[c] for c in by}), wanted)
+        columns = {
+            "time": wanted,
+            "n_at_risk": [None if gone else int(n) for gone, n in zip(past, at_risk, strict=True)],
+            **{
+                column: [None if past[k] else start if done[k] < 0 else values[done[k]] for k in range(len(wanted))]
+                for column, values in ((c, part[c].to_list()) for c in ("estimate", "lower", "upper"))
+            },
+        }
+        schema = {"n_at_risk": pl.Int64, **dict.fromkeys(("estimate", "lower", "upper"), pl.Float64)}
+        own = [pl.lit(value, dtype=frame.schema[c]).alias(c) for c, value in names.items()]
+        parts.append(pl.DataFrame(columns, schema_overrides=schema).select([*own, pl.all()]))
+    return pl.concat(parts) if parts else frame.select([*strata, "time", "n_at_risk", "estimate", "lower", "upper"])
+
+
+def _followed(events: pl.DataFrame, times: Array) -> Array:
+    """Return the people who have entered before each time and have not left before it."""
+
+    def after(table: pl.DataFrame, moments: Array) -> Array:
+        ordered = table.sort("time")
+        still = np.concatenate([np.cumsum(ordered["n_persons"].to_numpy()[::-1])[::-1], [0]])
+        return np.asarray(still[np.searchsorted(ordered["time"].to_numpy(), moments, side="left")], dtype=float)
+
+    left, came = events.filter(pl.col("kind") >= 0), events.filter(pl.col("kind") < 0)
+    first = came["time"].min()
+    # whoever enters at the very beginning is followed from it on
+    shifted = np.where(times == first, np.nextafter(times, np.inf), times) if first is not None else times
+    return np.maximum(after(left, times) - after(came, shifted), 0)

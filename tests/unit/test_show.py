@@ -1,0 +1,412 @@
+"""Figures show what a result holds and no more: read off the drawn artists, not the pixels."""
+
+import importlib
+import itertools
+import os
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.text import Text
+
+from symphony_research import multimorbidity, networks, survival
+from symphony_research.cohort import Attrition
+from symphony_research.collapse import Patterns
+from symphony_research.disclosure import suppress
+from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.policy import Policy
+
+room = importlib.import_module("symphony_research.show")
+NHS = Policy.nhs_england()
+
+LONG = [
+    "chronic_obstructive_pulmonary_disease",
+    "inflammatory_bowel_disease_of_unknown_cause",
+    "gastro_oesophageal_reflux",
+    "peripheral_vascular_disease",
+    "coronary_heart_disease",
+    "schizophrenia_or_bipolar_disorder",
+]
+
+
+@pytest.fixture(autouse=True)
+def _outside(monkeypatch):
+    monkeypatch.delenv("SYMPHONY_INSIDE_REPORT", raising=False)
+    yield
+    plt.close("all")
+
+
+def people(n=4000, conditions=8, seed=5, by=()):
+    """People with linked conditions, a few long names among them, a cost and a sex."""
+    random = np.random.default_rng(seed)
+    names = [*LONG, *(f"condition_{k:02d}" for k in range(conditions))][:conditions]
+    frailty = random.gamma(0.7, 1.4, n)
+    held = {
+        name: random.random(n) < 1 - np.exp(-frailty * rate)
+        for name, rate in zip(names, np.geomspace(0.25, 0.004, conditions), strict=True)
+    }
+    frame = pl.DataFrame(
+        {**held, "sex": random.choice(["F", "M"], n), "cost": np.round(random.gamma(1, 900 * (1 + frailty)), 2)}
+    )
+    return Patterns.from_wide(frame, conditions=names, by=by, values=("cost",))
+
+
+def times(n=900, seed=3, causes=2, days=730):
+    random = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "time": np.ceil(random.exponential(600, n)).clip(1, days),
+            "event": random.integers(0, causes + 1, n),
+            "hub": random.choice(["Yeovil and the villages round about it", "Chard"], n),
+        }
+    ).with_columns(pl.when(pl.col("time") == days).then(0).otherwise("event").alias("event"))
+
+
+def curve(n=900, by=(), **options):
+    return survival.cumulative_incidence(
+        times(n), time="time", event="event", by=by, time_unit="days",
+        cause_names={1: "emergency_admission", 2: "death"}, **options,
+    )  # fmt: skip
+
+
+def kept(n=900, by=()):
+    frame = times(n, causes=1)
+    return survival.kaplan_meier(frame, time="time", event="event", by=by, time_unit="days", event_name="readmission")
+
+
+def attrition():
+    table = pl.DataFrame(
+        {
+            "step": ["not registered with a practice on 1 April 2013", "of another sex", "studied"],
+            "n_persons": [1206, 4, 8131],
+        }
+    )
+    return Attrition({"steps": table}, {"start": "in the study"})
+
+
+def texts(ax):
+    """Every text a reader sees in the figure of these axes."""
+    figure = ax.get_figure(root=True)
+    figure.draw_without_rendering()
+    found = list(figure.texts)
+    for a in [*figure.axes, *(c for x in figure.axes for c in x.child_axes)]:
+        found += [*a.texts, a.title, a._left_title, a._right_title]
+        if a.get_legend():
+            found += a.get_legend().findobj(Text)
+        if not a.axison:
+            continue
+        for axis in (a.xaxis, a.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            found.append(axis.label)
+            for tick in axis.get_major_ticks():
+                if low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                    found.append(tick.label1)
+    return [t for t in found if t.get_visible() and t.get_text().strip()]
+
+
+def words(ax, gid=None):
+    return [t.get_text() for t in texts(ax) if gid is None or t.get_gid() == gid]
+
+
+def overlapping(ax):
+    figure = ax.get_figure(root=True)
+    shown = list(dict.fromkeys(texts(ax)))
+    boxes = [(t.get_text(), t.get_window_extent(figure.canvas.get_renderer()).padded(-0.6)) for t in shown]
+    return [(a, b) for (a, x), (b, y) in itertools.combinations(boxes, 2) if x.overlaps(y)]
+
+
+def outside(ax):
+    figure = ax.get_figure(root=True)
+    page = figure.bbox.padded(1)
+    drawn = [(t.get_text(), t.get_window_extent(figure.canvas.get_renderer())) for t in texts(ax)]
+    return [text for text, b in drawn if b.x0 < page.x0 or b.x1 > page.x1 or b.y0 < page.y0 or b.y1 > page.y1]
+
+
+RESULTS = {
+    "curve": lambda: kept(),
+    "curves": lambda: kept(by="hub"),
+    "incidence": lambda: curve(),
+    "incidences": lambda: curve(by="hub"),
+    "few": lambda: curve(30),
+    "exact": lambda: multimorbidity.combinations(people()),
+    "at least": lambda: multimorbidity.combinations(people(conditions=49), kind="at_least", max_size=3, min_persons=9),
+    "count": lambda: multimorbidity.condition_count(people()),
+    "count to a top": lambda: multimorbidity.condition_count(people(conditions=49), top=5),
+    "count by": lambda: multimorbidity.condition_count(people(by="sex"), top=5),
+    "prevalence": lambda: multimorbidity.prevalence(people()),
+    "prevalence of 49": lambda: multimorbidity.prevalence(people(conditions=49)),
+    "network": lambda: networks.cooccurrence(people()),
+    "network of 49": lambda: networks.cooccurrence(people(conditions=49)),
+    "attrition": attrition,
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_no_two_texts_meet_and_none_leaves_the_page(name):
+    result = RESULTS[name]()
+    for r in (result, suppress(result, NHS)):
+        ax = room.plot(r)
+        assert overlapping(ax) == []
+        assert outside(ax) == []
+
+
+@pytest.mark.parametrize("conditions", [3, 8, 15, 49])
+def test_no_two_texts_of_the_matrix_meet(conditions):
+    ax = room.plot_cooccurrence_matrix(suppress(networks.cooccurrence(people(conditions=conditions)), NHS))
+    assert overlapping(ax) == []
+    assert outside(ax) == []
+
+
+@pytest.mark.parametrize("edges", [5, 40, 200])
+def test_no_circle_of_the_network_meets_another_or_a_name(edges):
+    ax = room.plot_network(suppress(networks.cooccurrence(people(20_000, conditions=49)), NHS), top_edges=edges)
+    assert overlapping(ax) == []
+    renderer = ax.figure.canvas.get_renderer()
+    circles = [(c, c.get_window_extent()) for c in ax.patches]
+    for (_, a), (_, b) in itertools.combinations(circles, 2):
+        assert not a.padded(-0.6).overlaps(b.padded(-0.6))
+    names = [t for t in ax.texts if t.get_gid() == "node"]
+    assert len(names) == len(circles)
+    for name in names:
+        box = name.get_window_extent(renderer).padded(-0.6)
+        assert not any(box.overlaps(c.padded(-0.6)) for _, c in circles)
+
+
+# person  time  how it ended            still followed at 0, 2, 4: whose time is not yet past
+# ann       1   1 = admitted                6: all
+# bob       2   2 = died                    5: all but ann; bob and cat leave at 2 itself
+# cat       2   0 = follow-up ended         2: eve and fay
+# dan       3   1                           at 6 nobody is followed any more: the curve has ended
+# eve       4   0
+# fay       5   2
+SIX = pl.DataFrame({"time": [1, 2, 2, 3, 4, 5], "event": [1, 2, 0, 1, 0, 2]})
+
+
+def at_risk(ax):
+    """Numbers under the axes, by row from the top, each with the time it stands under."""
+    rows = {}
+    for t in ax.texts:
+        if t.get_gid() == "at risk":
+            rows.setdefault(-t.xyann[1], []).append((t.xy[0], t.get_text()))
+    return [sorted(rows[k]) for k in sorted(rows)]
+
+
+def test_people_still_followed_are_those_counted_by_hand_whatever_the_cause():
+    ax = room.plot_survival(survival.cumulative_incidence(SIX, time="time", event="event"), times=[0, 2, 4, 6])
+    assert at_risk(ax) == [[(0, "6"), (2, "5"), (4, "2"), (6, "–")]]
+    assert "People still followed" in words(ax)
+    assert "the curve has ended" in words(ax, "footnote")[0]
+
+
+def test_a_stratum_has_a_row_of_its_own_under_the_ticks():
+    frame = pl.concat([SIX.with_columns(sex=pl.lit("F")), SIX.head(2).with_columns(sex=pl.lit("M"))])
+    ax = room.plot_survival(survival.cumulative_incidence(frame, time="time", event="event", by="sex"), times=[0, 2, 4])
+    assert at_risk(ax) == [[(0, "6"), (2, "5"), (4, "2")], [(0, "2"), (2, "1"), (4, "–")]]
+    assert words(ax, "at risk row") == ["women", "men"]
+    assert list(ax.get_xticks()) == [0, 2, 4]
+
+
+def test_curve_steps_at_the_hand_worked_shares():
+    # six people: 1/6 admitted at 1; at 2 one of five dies: 5/6 x 1/5 = 1/6; at 3 one of three: 4/6 x 1/3 = 2/9
+    ax = room.plot_survival(survival.cumulative_incidence(SIX, time="time", event="event"))
+    admitted, died = ax.get_lines()[:2]
+    assert admitted.get_drawstyle() == "steps-post"
+    reached = dict(zip(admitted.get_xdata(), admitted.get_ydata(), strict=True))
+    assert reached[0] == 0
+    assert reached[1] == pytest.approx(100 / 6)
+    assert reached[3] == pytest.approx(100 * (1 / 6 + 2 / 9))
+    assert dict(zip(died.get_xdata(), died.get_ydata(), strict=True))[2] == pytest.approx(100 / 6)
+    assert admitted.get_linestyle() != died.get_linestyle()
+
+
+def test_long_times_in_days_are_read_in_months_or_years():
+    ax = room.plot_survival(kept(), horizon=365)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "3", "6", "9", "12"]
+    assert ax.get_xlabel() == "Months since the start of follow-up"
+    assert room.plot_survival(kept(), horizon=90).get_xlabel() == "Days since the start of follow-up"
+    assert ax.get_ylim() == (0, 100)
+
+
+def test_a_low_cumulative_incidence_is_drawn_on_a_scale_from_nought_that_shows_it():
+    frame = pl.DataFrame({"time": [5, 9, 10], "event": [1, 2, 0], "n": [40, 20, 940]})
+    result = survival.cumulative_incidence(frame, time="time", event="event", weights="n")
+    assert room.plot_survival(result).get_ylim() == (0, 10)
+    assert room.plot_survival(result, highest=100).get_ylim() == (0, 100)
+
+
+def patterns_with_hidden():
+    # people: 200 with none, 60 asthma, 40 asthma + stroke, 6 asthma + gout, 7 stroke + gout
+    sets = [((), 200), (("asthma",), 60), (("asthma", "stroke"), 40), (("asthma", "gout"), 6), (("stroke", "gout"), 7)]
+    rows = [
+        {c: c in held for c in ("asthma", "stroke", "gout")} | {"cost": 100.0} for held, n in sets for _ in range(n)
+    ]
+    return Patterns.from_wide(pl.DataFrame(rows), conditions=["asthma", "stroke", "gout"], values=("cost",))
+
+
+def numbers_drawn(ax):
+    """Every number a bar, a circle or a text shows, apart from the rule in the footnote."""
+    figure = ax.get_figure(root=True)
+    drawn = set()
+    for a in figure.axes:
+        drawn |= {round(p.get_height(), 6) for p in a.patches if hasattr(p, "get_height")}
+        drawn |= {round(p.get_width(), 6) for p in a.patches if hasattr(p, "get_width")}
+    said = [t.get_text() for t in texts(ax) if t.get_gid() != "footnote"]
+    return drawn, {word for text in said for word in text.split()}
+
+
+def test_a_hidden_combination_is_nowhere_in_the_figure():
+    result = suppress(multimorbidity.combinations(patterns_with_hidden()), NHS)
+    ax = room.plot_upset(result)
+    drawn, said = numbers_drawn(ax)
+    assert [p.get_height() for p in ax.patches] == [40]
+    assert drawn & {6, 7} == set()
+    assert said & {"6", "7", "13"} == set()
+    assert "gout" not in words(ax)
+    assert "2 combinations are of 1 to 7 people and not drawn" in " ".join(words(ax, "footnote")[0].split())
+
+
+def test_percentages_are_of_everybody():
+    ax = room.plot_upset(suppress(multimorbidity.combinations(patterns_with_hidden()), NHS))
+    # 40 of 313 people, which is shown as 40 of 315
+    assert "40\n12.7 %" in words(ax)
+    assert "315 people in all" in " ".join(words(ax, "footnote")[0].split())
+
+
+def test_a_hidden_number_of_conditions_has_a_star_and_no_bar():
+    rows = [{"asthma": k > 0, "stroke": k > 1, "gout": k > 2} for k, n in enumerate([300, 80, 6, 20]) for _ in range(n)]
+    patterns = Patterns.from_wide(pl.DataFrame(rows), conditions=["asthma", "stroke", "gout"])
+    ax = room.plot_condition_count(suppress(multimorbidity.condition_count(patterns), NHS))
+    assert sorted(round(p.get_x() + p.get_width() / 2) for p in ax.patches) == [0, 1, 3]
+    stars = [t.xy[0] for t in ax.texts if t.get_text() == "*" and t.get_gid() == "value"]
+    assert stars == [2]
+    assert "* 1 to 7 people." in words(ax, "footnote")[0]
+
+
+def test_a_hidden_pair_has_no_line_and_a_hidden_condition_no_number():
+    network = suppress(networks.cooccurrence(patterns_with_hidden()), NHS)
+    ax = room.plot_network(network)
+    assert {t.split("\n")[0] for t in words(ax, "node")} == {"asthma", "stroke"}
+    matrix = room.plot_cooccurrence_matrix(network)
+    assert words(matrix, "hidden") == ["*", "*"]
+
+
+def test_a_hidden_step_of_the_attrition_is_a_star():
+    ax = room.plot_attrition(suppress(attrition(), NHS))
+    said = words(ax, "box")
+    assert "* people of another sex" in said
+    assert any(text.startswith("8,130") for text in said)
+    assert not any("4 people" in text for text in said)
+
+
+def test_undisclosed_figure_says_so_and_a_disclosed_one_names_its_rule():
+    result = multimorbidity.prevalence(patterns_with_hidden())
+    few = result.small_counts()
+    assert words(room.plot(result), "band") == [f"not for release: {few} small count{'' if few == 1 else 's'}"]
+    disclosed = room.plot(suppress(result, NHS))
+    assert words(disclosed, "band") == []
+    assert NHS.title in " ".join(words(disclosed, "footnote")[0].split())
+
+
+@pytest.mark.parametrize("name", ["curves", "exact", "count", "prevalence", "network", "attrition"])
+def test_inside_a_report_nothing_undisclosed_is_shown(name, monkeypatch):
+    result = RESULTS[name]()
+    monkeypatch.setenv("SYMPHONY_INSIDE_REPORT", "1")
+    for verb in (room.plot, room.picture, room.table, room.sentence):
+        with pytest.raises(DisclosureError, match="suppress"):
+            verb(result)
+    assert room.plot(suppress(result, NHS)) is not None
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_given_axes_are_drawn_in_and_keep_their_neighbours(name):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(18, 9))
+    before = right.get_position().bounds
+    ax = room.plot(suppress(RESULTS[name](), NHS), left)
+    assert ax is left
+    assert ax.figure is figure
+    assert right.get_position().bounds == before
+    assert overlapping(ax) == []
+    panels = [a.get_window_extent() for a in figure.axes if a is not right]
+    assert all(box.x1 <= right.get_window_extent().x0 for box in panels)
+
+
+def test_drawing_leaves_the_result_and_the_readers_settings_alone():
+    result = suppress(multimorbidity.combinations(people()), NHS)
+    before, size = result.estimates.clone(), matplotlib.rcParams["font.size"]
+    matplotlib.rcParams["font.size"] = 21
+    try:
+        first = room.picture(result)
+        assert matplotlib.rcParams["font.size"] == 21
+    finally:
+        matplotlib.rcParams["font.size"] = size
+    assert result.estimates.equals(before)
+    # nor does the reader's setting change the picture
+    assert room.picture(result).png == first.png
+
+
+def test_strata_must_be_picked_and_are_named_in_words():
+    by_sex = suppress(multimorbidity.combinations(people(by="sex")), NHS)
+    with pytest.raises(ArgumentError, match="stratum="):
+        room.plot_upset(by_sex)
+    ax = room.plot_upset(by_sex, stratum={"sex": "F"})
+    assert ax.get_title(loc="left").startswith("Women")
+    with pytest.raises(ArgumentError, match="no such stratum"):
+        room.plot_upset(by_sex, stratum={"sex": "Z"})
+    with pytest.raises(ArgumentError, match="no strata"):
+        room.plot_upset(multimorbidity.combinations(people()), stratum={"sex": "F"})
+    pairs = suppress(networks.cooccurrence(people(by="sex")), NHS)
+    for function in (room.plot_network, room.plot_cooccurrence_matrix):
+        with pytest.raises(ArgumentError, match="stratum="):
+            function(pairs)
+        assert function(pairs, stratum={"sex": "M"}).get_title(loc="left").startswith("Men")
+
+
+def test_an_unknown_family_is_told_which_have_figures():
+    frame = times(causes=1)
+    test = survival.logrank_test(frame, time="time", event="event", by="hub")
+    with pytest.raises(ArgumentError, match="SurvivalCurve, CumulativeIncidence, Combinations"):
+        room.plot(test)
+    with pytest.raises(ArgumentError, match="takes a Result"):
+        room.plot(frame)
+    with pytest.raises(ArgumentError, match=r"multimorbidity\.combinations"):
+        room.plot_upset(attrition())
+    with pytest.raises(ArgumentError, match="measure"):
+        room.plot_network(networks.cooccurrence(people()), measure="strength")
+
+
+def test_where_nothing_is_large_enough_the_figure_says_so():
+    few = people(12, conditions=5)
+    for result in (
+        multimorbidity.combinations(few), multimorbidity.prevalence(few), networks.cooccurrence(few),
+        survival.kaplan_meier(SIX.with_columns(event=pl.col("event").clip(0, 1)), time="time", event="event"),
+    ):  # fmt: skip
+        ax = room.plot(suppress(result, NHS))
+        assert not ax.patches
+        assert not ax.get_lines()
+        assert ax.get_title(loc="left")
+
+
+def test_the_room_is_light_to_enter():
+    import subprocess
+    import sys
+
+    heavy = ("matplotlib", "seaborn", "networkx")
+    code = f"import sys, symphony_research.show; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_caution_about_exact_sets_is_told():
+    assert "not protection" in room.EXACT_SET_CAUTION
+    ax = room.plot_upset(suppress(multimorbidity.combinations(people()), NHS))
+    assert "not protection" in " ".join(words(ax, "footnote")[0].split())
+    assert "with exactly these conditions" in [" ".join(t.split()) for t in words(ax, "panel")]
+    many = suppress(multimorbidity.combinations(people(), kind="at_least"), NHS)
+    assert any("perhaps with" in t for t in words(room.plot_upset(many), "panel"))
