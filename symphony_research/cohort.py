@@ -53,9 +53,10 @@ CONDITION_BANDS = ("0", "1", "2", "3", "4", "5", "6", "7+")
 class Attrition(Result):
     """How many people each rule left out, and how many were studied."""
 
+    title: ClassVar[str] = "From everybody in the study to the people studied"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({"steps": CountTable(("n_persons",))})
     shown: ClassVar[tuple[str, ...]] = ("step", "n_excluded", "n_persons")
-    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"n_persons": "People left"})
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"n_persons": "People who remain"})
 
     @staticmethod
     def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

@@ -46,6 +46,7 @@ Tables = Mapping[str, pl.DataFrame]
 class ConditionCount(Result):
     """People by their number of conditions, against independence of all conditions."""
 
+    title: ClassVar[str] = "People by number of conditions"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {"cells": CountTable(("n_persons",)), "margins": CountTable(("n_persons",))}
     )
@@ -194,6 +195,7 @@ def condition_count(patterns: Patterns, *, top: int | None = None, confidence: f
 class Prevalence(Result):
     """People with each condition."""
 
+    title: ClassVar[str] = "People with each condition"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {"cells": CountTable(("n_persons",)), "population": CountTable(("n_persons",))}
     )
@@ -268,6 +270,7 @@ def prevalence(patterns: Patterns, *, confidence: float = 0.95) -> Prevalence:
 class Combinations(Result):
     """Sets of conditions that people have, observed against expected by chance."""
 
+    title: ClassVar[str] = "Combinations of conditions, against chance"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
             "cells": CountTable(("n_persons",)),

@@ -40,6 +40,7 @@ __all__ = ["Cooccurrence", "cooccurrence"]
 class Cooccurrence(Result):
     """Every pair of conditions: how many people have both, against chance."""
 
+    title: ClassVar[str] = "Pairs of conditions, against chance"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
             "pairs": CountTable(("n_both",)),

@@ -120,6 +120,7 @@ class Result:
     by: tuple[str, ...] = ()
     disclosure: Disclosure | None = None
 
+    title: ClassVar[str] = "Result"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({})
     shown: ClassVar[tuple[str, ...]] = ()
     percentages: ClassVar[tuple[str, ...]] = ()

@@ -170,6 +170,8 @@ def percentage(share: float | None) -> str:
     if share is None or share != share:
         return UNDEFINED
     value = 100 * share
+    if value == 0:
+        return "0 %"
     if 0 < value < 0.01:
         return "under 0.01 %"
     return f"{value:.0f} %" if value >= 99.5 else f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
@@ -187,6 +189,10 @@ def _cell(value: object, column: str, hidden: bool) -> str:
         return joined(value) if len(value) else "no conditions"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if column in ("p_value", "q_value"):
+        return "under 0.001" if value < 0.001 else f"{value:.3f}"
+    if column == "time":
+        return f"{value:,g}"
     if isinstance(value, float):
         return pounds(value) if column.startswith(("mean_cost", "total_cost")) else number(value)
     if isinstance(value, int):

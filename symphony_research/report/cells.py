@@ -118,7 +118,9 @@ def _output_html(output: Any, figures: Iterator[int]) -> str:
     plain = _text(data.get("text/plain", ""))
     for mime in _IMAGES:
         if mime in data:
-            return _numbered_figure(f"data:{mime};base64,{_one_line(data[mime])}", _alt(output, mime, plain), figures)
+            source = f"data:{mime};base64,{_one_line(data[mime])}"
+            titled = bool(output.get("metadata", {}).get(mime, {}).get("titled"))
+            return _numbered_figure(source, _alt(output, mime, plain), figures, titled=titled)
     if "image/svg+xml" in data:
         encoded = base64.b64encode(_text(data["image/svg+xml"]).encode()).decode()
         alt = _alt(output, "image/svg+xml", plain)
@@ -145,9 +147,10 @@ def _alt(output: Any, mime: str, plain: str) -> str:
     return "" if words.startswith("<") else re.sub(r"\s+", " ", words)
 
 
-def _numbered_figure(source: str, words: str, figures: Iterator[int]) -> str:
+def _numbered_figure(source: str, words: str, figures: Iterator[int], *, titled: bool = False) -> str:
     number = next(figures)
-    caption = f"<strong>Figure {number}.</strong> {html.escape(words)}".rstrip()
+    # a picture that bears its finding as a title is not told again below it
+    caption = f"<strong>Figure {number}.</strong> {'' if titled else html.escape(words)}".rstrip()
     return _figure(source, f"Figure {number}. {words}".strip(), caption)
 
 

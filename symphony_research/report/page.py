@@ -78,10 +78,14 @@ def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
     """The parameters in words; what the head of the page says already is left out."""
     helps = record.get("parameter_help", {})
     return [
-        {"name": name.replace("_", " ").capitalize(), "value": _in_words(value), "help": helps.get(name, "")}
+        {"name": name, "value": _in_words(value), "help": _capital(helps.get(name, ""))}
         for name, value in record["parameters"].items()
         if name not in ("study", "policy", "hub")
     ]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _in_words(value: Any) -> str:

@@ -234,7 +234,7 @@ def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
     ax.annotate("Times as many as expected", (left, 0), (0, -down), fontsize=SMALL, fontweight="bold", ha="left",
                 annotation_clip=False, gid="times title", **common)  # fmt: skip
     for n, times in frame.select("n_conditions", "observed_expected").iter_rows():
-        ax.annotate(HIDDEN if times is None else number(times, 2), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",
+        ax.annotate(HIDDEN if times is None else "over 1,000" if times > 1000 else number(times, 2), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",
                     annotation_clip=False, gid="times", **common)  # fmt: skip
 
 

@@ -41,8 +41,10 @@ class Picture:
     sentence: str
     png: bytes = field(repr=False)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.sentence}
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.sentence}
+        # the sentence stands in the picture as its title: a page need not print it once more below
+        return data, {"image/png": {"alt": self.sentence, "titled": True}}
 
     def __repr__(self) -> str:
         return self.sentence

@@ -111,7 +111,7 @@ def table(
     words : mapping, optional
         Headings of columns, over the family's own.
     caption : str, optional
-        By default the finding, `result.sentence()`.
+        By default what the table holds, `result.title`.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def table(
         frame = frame.sort(
             by, descending=[frame.schema[c].is_numeric() for c in by], nulls_last=True, maintain_order=True
         )
-    caption = result.sentence() if caption is None else caption
+    caption = result.title if caption is None else caption
     return Table(_html(result, frame, columns, rows, words, caption), caption)
 
 

@@ -54,6 +54,7 @@ class _Curve(Result):
 class SurvivalCurve(_Curve):
     """Share of people to whom the event has not yet happened."""
 
+    title: ClassVar[str] = "Share of people to whom it has not yet happened"
     shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Event-free"})
@@ -82,6 +83,7 @@ class SurvivalCurve(_Curve):
 class CumulativeIncidence(_Curve):
     """Share of people to whom each cause has happened, the other causes competing."""
 
+    title: ClassVar[str] = "Share of people to whom it has happened"
     shown: ClassVar[tuple[str, ...]] = ("cause", *SurvivalCurve.shown)
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Happened to"})

@@ -22,6 +22,7 @@ WEIGHTINGS = ("gehan_breslow", "tarone_ware", "peto_peto")
 class LogRankTest(Result):
     """One test of the hypothesis that the event comes at the same rate in every group."""
 
+    title: ClassVar[str] = "Log-rank test"
     counts: ClassVar[Mapping[str, CountTable]] = EVENT_COUNTS
     shown: ClassVar[tuple[str, ...]] = ("statistic", "degrees_of_freedom", "p_value")
 

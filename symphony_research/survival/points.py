@@ -23,6 +23,7 @@ _FAMILIES: dict[str, type[_Curve]] = {"SurvivalCurve": SurvivalCurve, "Cumulativ
 class CurvePoints(_Curve):
     """A curve at chosen times."""
 
+    title: ClassVar[str] = "Share of people, by time since the start"
     shown: ClassVar[tuple[str, ...]] = ("what", "time", "n_at_risk", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     own_words: ClassVar[Mapping[str, str]] = {"what": "", "estimate": "Share of people"}

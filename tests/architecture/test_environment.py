@@ -10,7 +10,12 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 # conda's name where it differs from the registry's
-ALIASES = {"python-build": "build", "python-duckdb": "duckdb", "matplotlib-base": "matplotlib", "seaborn-base": "seaborn"}
+ALIASES = {
+    "python-build": "build",
+    "python-duckdb": "duckdb",
+    "matplotlib-base": "matplotlib",
+    "seaborn-base": "seaborn",
+}
 
 
 def project() -> dict:

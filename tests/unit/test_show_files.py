@@ -41,7 +41,8 @@ def test_picture_is_a_png_with_the_finding_as_its_words():
 
     result = disclosed()
     picture = room.picture(result)
-    bundle = picture._repr_mimebundle_()
+    bundle, metadata = picture._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == picture.sentence
     assert base64.b64decode(bundle["image/png"]) == picture.png
     assert picture.png.startswith(b"\x89PNG")
     assert bundle["text/plain"] == picture.sentence == result.sentence()
@@ -132,7 +133,7 @@ def test_hidden_cells_of_a_csv_are_stars_and_sets_are_joined(tmp_path):
 
 def test_table_has_caption_headings_and_what_a_star_means():
     table = room.table(disclosed())
-    assert f"<caption>{disclosed().sentence()}</caption>" in table.html
+    assert "<caption>Combinations of conditions, against chance</caption>" in table.html
     assert '<th scope="row">asthma and heart failure</th>' in table.html
     assert '<th scope="col">People</th>' in table.html
     assert '<td class="number">*</td>' in table.html
