@@ -163,6 +163,8 @@ def condition_count(patterns: Patterns, *, top: int | None = None, confidence: f
     normal_quantile(confidence)
     if top is not None and top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
+    if top is not None and top >= len(patterns.conditions):
+        top = None  # nobody can have more conditions than there are, so there is nothing to put together
     most = 0
     counted = []
     for names, words, people in patterns.parts():
@@ -271,6 +273,8 @@ class Combinations(Result):
     """Sets of conditions that people have, observed against expected by chance."""
 
     title: ClassVar[str] = "Combinations of conditions, against chance"
+    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
             "cells": CountTable(("n_persons",)),
@@ -300,7 +304,14 @@ class Combinations(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Expected people, observed/expected with interval, and test, of every set."""
         parts = [
-            _against_chance(cells, margins, pairs, population["n_persons"], settings)
+            # the largest first, by the counts there are: rounded ones tie, hidden ones come last by name
+            _against_chance(
+                cells.sort("n_persons", descending=True, nulls_last=True, maintain_order=True),
+                margins,
+                pairs,
+                population["n_persons"],
+                settings,
+            )
             for population, cells, margins, pairs in split(
                 by, tables["population"], tables["cells"], tables["margins"], tables["pairs"]
             )
@@ -521,8 +532,8 @@ def _sets(
     frame = pl.DataFrame(
         {"size": bits.sum(axis=1, dtype=np.int64), "n_persons": weights[:, 0].astype(np.int64), **means}
     ).insert_column(0, combination_names(bits, patterns.conditions))
-    # largest first, then by name: the same order on every machine
-    frame = frame.sort(["n_persons", "size", pl.col("combination").list.join(" ")], descending=[True, False, False])
+    # an order that says nothing of the counts, so that what is hidden cannot be ranked
+    frame = frame.sort(["size", pl.col("combination").list.join(" ")])
     return frame.select(
         [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in names.items()] + [pl.all()]
     )

@@ -16,7 +16,15 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Result
 from symphony_research.show.files import beside, suffix_of
-from symphony_research.show.gate import band, hidden_words, is_family, provenance, require_disclosed, require_showable
+from symphony_research.show.gate import (
+    band,
+    hidden_words,
+    is_family,
+    is_family,
+    provenance,
+    require_disclosed,
+    require_showable,
+)
 from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table
 
 __all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
@@ -96,6 +104,7 @@ def table(
     sort: str | Sequence[str] | None = None,
     words: Mapping[str, str] | None = None,
     caption: str | None = None,
+    folded: bool = False,
 ) -> Table:
     """Return the estimates of a result as a table for a page.
 
@@ -112,6 +121,8 @@ def table(
         Headings of columns, over the family's own.
     caption : str, optional
         By default what the table holds, `result.title`.
+    folded : bool, default False
+        Fold the table away under its caption; a click opens it.
 
     Returns
     -------
@@ -137,6 +148,9 @@ def table(
     if rows < 1:
         raise ArgumentError(f"rows={rows} must be at least 1.")
     frame = result.estimates
+    if is_family(result, ["Attrition"]) and frame.height == 1:
+        # one line would say no more than the sentence above it
+        return Table('<p class="note">No rule left anybody out.</p>', "No rule left anybody out.")
     columns = _columns(result, columns)
     by = [sort] if isinstance(sort, str) else list(sort or ())
     require_columns(frame.columns, by, what="The result")
@@ -145,7 +159,10 @@ def table(
             by, descending=[frame.schema[c].is_numeric() for c in by], nulls_last=True, maintain_order=True
         )
     caption = result.title if caption is None else caption
-    return Table(_html(result, frame, columns, rows, words, caption), caption)
+    body = _html(result, frame, columns, rows, words, caption)
+    if folded:
+        body = f'<details class="panel"><summary>{escape(caption)}</summary>{body}</details>'
+    return Table(body, caption)
 
 
 def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequence[str] | None = None) -> Path:

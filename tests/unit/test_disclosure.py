@@ -179,6 +179,20 @@ def test_a_total_is_the_sum_of_what_is_shown() -> None:
     assert count.estimates["estimate"].to_list() == [1.0, None]
 
 
+def test_hidden_rows_cannot_be_ranked() -> None:
+    # 6, 5, ... 1 people have the pairs of c0 with c1 ... c6: in the table they stand by name, as they would the other way round
+    def order(people: list[int]) -> list[list[str]]:
+        rows = [[1 if c in (0, k) else 0 for c in range(7)] for k, n in enumerate(people, start=1) for _ in range(n)]
+        frame = pl.DataFrame(rows + [[0] * 7] * 50, schema=[f"c{c}" for c in range(7)], orient="row")
+        patterns = sr.Patterns.from_wide(frame, conditions=frame.columns)
+        for kind in ("exact", "at_least"):
+            found = sr.suppress(sr.multimorbidity.combinations(patterns, kind=kind), Policy.nhs_england())
+            assert found.count_tables["cells"]["n_persons"].null_count() == 6
+        return found.estimates["combination"].to_list()
+
+    assert order([6, 5, 4, 3, 2, 1]) == order([1, 2, 3, 4, 5, 6])
+
+
 def test_a_group_of_few_has_no_curve() -> None:
     frame = pl.DataFrame({"time": list(range(1, 41)), "event": [1, 0] * 20, "arm": ["a"] * 34 + ["b"] * 6})
     curve = sr.suppress(sr.survival.kaplan_meier(frame, time="time", event="event", by="arm"), Policy.nhs_england())
