@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -182,7 +183,7 @@ def pounds(value: float | None) -> str:
     return UNDEFINED if value is None else f"£{about(value)}" if value >= 100 else f"£{value:.0f}"
 
 
-def _cell(value: object, column: str, hidden: bool) -> str:
+def _cell(value: Any, column: str, hidden: bool) -> str:
     if value is None:
         return HIDDEN if hidden else UNDEFINED
     if isinstance(value, (list, pl.Series)):

@@ -33,8 +33,8 @@ __all__ = ["plot_condition_count", "plot_prevalence"]
 
 def plot_prevalence(
     result: Result,
-    ax: Axes | None = None,
     *,
+    ax: Axes | None = None,
     top: int = 20,
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
@@ -111,7 +111,7 @@ def plot_prevalence(
         return finish(ax, result, own=own, title=title, notes=notes)
 
 
-def plot_condition_count(result: Result, ax: Axes | None = None, *, title: str | None = None) -> Axes:
+def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw the share of people by their number of conditions, beside what chance would give.
 
     With strata, one bar a stratum is divided by the number of conditions.

@@ -70,8 +70,8 @@ class _Curve:
 
 def plot_survival(
     result: Result,
-    ax: Axes | None = None,
     *,
+    ax: Axes | None = None,
     times: Sequence[float] | None = None,
     horizon: float | None = None,
     highest: float | None = None,

@@ -33,7 +33,7 @@ NATURAL: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 
 
-def plot(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
+def plot(result: Result, *, ax: Axes | None = None, **options: Any) -> Axes:
     """Draw the figure natural to a result's family.
 
     Parameters
@@ -68,7 +68,7 @@ def plot(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
     require_showable(result, "plot")
     for family, function in NATURAL.items():
         if is_family(result, (family,)):
-            return function(result, ax, **options)
+            return function(result, ax=ax, **options)
     raise ArgumentError(
         f"{type(result).__name__} has no figure; sr.table(result) shows its numbers. "
         f"Families with one: {', '.join(NATURAL)}."

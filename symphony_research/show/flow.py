@@ -29,7 +29,7 @@ __all__ = ["plot_attrition"]
 _WIDTH, _PAD, _BETWEEN = 7.5, 8.0, 16.0
 
 
-def plot_attrition(result: Result, ax: Axes | None = None, *, title: str | None = None) -> Axes:
+def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw how many people each rule left out, from all people in the study to those studied.
 
     Parameters

@@ -28,8 +28,8 @@ _NUMBERED = 15  # conditions up to which cells hold numbers
 
 def plot_cooccurrence_matrix(
     result: Result,
-    ax: Axes | None = None,
     *,
+    ax: Axes | None = None,
     measure: str = "observed_expected",
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,

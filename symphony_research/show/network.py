@@ -44,8 +44,8 @@ _NAME = 92.0  # width of a name under its circle, points
 
 def plot_network(
     result: Result,
-    ax: Axes | None = None,
     *,
+    ax: Axes | None = None,
     measure: str = "observed_expected",
     min_measure: float | None = None,
     top_edges: int = 40,

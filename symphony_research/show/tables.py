@@ -20,7 +20,6 @@ from symphony_research.show.gate import (
     band,
     hidden_words,
     is_family,
-    is_family,
     provenance,
     require_disclosed,
     require_showable,

@@ -56,8 +56,8 @@ class _Panels:
 
 def plot_upset(
     result: Result,
-    ax: Axes | None = None,
     *,
+    ax: Axes | None = None,
     top: int = 15,
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,

@@ -326,7 +326,7 @@ def test_inside_a_report_nothing_undisclosed_is_shown(name, monkeypatch):
 def test_given_axes_are_drawn_in_and_keep_their_neighbours(name):
     figure, (left, right) = plt.subplots(1, 2, figsize=(18, 9))
     before = right.get_position().bounds
-    ax = room.plot(suppress(RESULTS[name](), NHS), left)
+    ax = room.plot(suppress(RESULTS[name](), NHS), ax=left)
     assert ax is left
     assert ax.figure is figure
     assert right.get_position().bounds == before

@@ -1,7 +1,4 @@
-"""How many conditions people have, which ones, and which combinations, against chance.
-
-All three take `Patterns` and return a Result with one row per stratum and point.
-"""
+"""Which sets of conditions people have, each set against chance."""
 
 from __future__ import annotations
 
@@ -23,7 +20,6 @@ from symphony_research.collapse.margins import (
     possible_table,
     split,
     strata_margins,
-    stratum_schema,
 )
 from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.errors import ArgumentError, require_one_of
@@ -31,242 +27,15 @@ from symphony_research.inference import (
     benjamini_hochberg,
     hypergeometric_mid_p,
     normal_quantile,
-    poisson_binomial,
     two_sided_normal_p,
     wilson_interval,
 )
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, in_words, joined, number, percentage
+from symphony_research.wording import about, in_words, joined, number
 
-__all__ = ["Combinations", "ConditionCount", "Prevalence", "combinations", "condition_count", "prevalence"]
+__all__ = ["Combinations", "combinations"]
 
 Tables = Mapping[str, pl.DataFrame]
-
-
-class ConditionCount(Result):
-    """People by their number of conditions, against independence of all conditions."""
-
-    title: ClassVar[str] = "People by number of conditions"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {"cells": CountTable(("n_persons",)), "margins": CountTable(("n_persons",))}
-    )
-    shown: ClassVar[tuple[str, ...]] = ("n_conditions", "n_persons", "estimate", "expected", "observed_expected")
-    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
-
-    @staticmethod
-    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Share, interval and expected people of each number of conditions."""
-        parts = []
-        for cells, margins in split(by, tables["cells"], tables["margins"]):
-            n = as_float(cells["n_persons"])
-            # the total is the sum of the cells shown, so it gives no hidden cell away
-            total = np.nansum(n)
-            # a hidden margin is of a handful of people: taken as none, which moves no chance noticeably
-            p = np.nan_to_num(as_float(margins["n_persons"])) / max(total, 1)
-            chances = poisson_binomial(np.minimum(p, 1))
-            expected = np.zeros(len(n))
-            numbers = cells["n_conditions"].to_numpy()
-            expected[:] = chances[numbers] * total
-            if settings["top"] is not None and len(n):
-                expected[-1] = chances[numbers[-1] :].sum() * total
-            lower, upper = wilson_interval(n, total, settings["confidence"])
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio, share = n / expected, n / total
-            expected = np.where(np.isnan(n), np.nan, expected)
-            parts.append(
-                cells.with_columns(
-                    pl.Series("estimate", share),
-                    pl.Series("lower", lower),
-                    pl.Series("upper", upper),
-                    pl.Series("expected", expected),
-                    pl.Series("observed_expected", np.where(np.isinf(ratio), np.nan, ratio)),
-                )
-            )
-        return nan_to_null(pl.concat(parts))
-
-    def sentence(self) -> str:
-        """Return how many people have two or more conditions, against chance."""
-        if self.by:
-            return self._sentence_by_stratum()
-        known = self.estimates.filter(pl.col("n_persons").is_not_null())
-        total, several, three = (
-            int(known.filter(pl.col("n_conditions") >= least)["n_persons"].sum()) for least in (0, 2, 3)
-        )
-        if not several:
-            return "No group with two or more conditions is large enough to show."
-        text = f"{percentage(several / total)} of about {about(total)} people live with two or more of these conditions"
-        expected = float(known.filter(pl.col("n_conditions") >= 3)["expected"].sum())
-        if three and expected:
-            text += (
-                f"; three or more are {number(three / expected, 2)} times as common as if conditions fell independently"
-            )
-        return text + "."
-
-    def _sentence_by_stratum(self) -> str:
-        """Set the group with the largest share of people with two or more conditions against the smallest."""
-        several = pl.col("n_persons").filter(pl.col("n_conditions") >= 2).sum()
-        shares = (
-            self.estimates.filter(pl.col("n_persons").is_not_null())
-            .group_by(self.by, maintain_order=True)
-            .agg((several / pl.col("n_persons").sum()).alias("__share"))
-            .sort("__share", maintain_order=True)
-        )
-        if shares.height < 2:
-            return "No two groups are large enough to compare."
-        low, high = shares.row(0, named=True), shares.row(-1, named=True)
-        least, most = (", ".join(in_words(row[c]) for c in self.by) for row in (low, high))
-        return (
-            f"Two or more of these conditions: {percentage(high['__share'])} of people in the group {most}, "
-            f"{percentage(low['__share'])} in the group {least}."
-        )
-
-
-def condition_count(patterns: Patterns, *, top: int | None = None, confidence: float = 0.95) -> ConditionCount:
-    """Count people by their number of conditions, beside what independence would give.
-
-    Parameters
-    ----------
-    patterns : Patterns
-        Collapsed people; their strata become rows.
-    top : int, optional
-        Put everybody with this many conditions or more into the last row.
-    confidence : float, default 0.95
-        Of the intervals.
-
-    Returns
-    -------
-    ConditionCount
-        `n_conditions` (from 0 to the largest found, or `top` and over),
-        `n_persons`, `estimate` (share of people) with Wilson's `lower` and
-        `upper`, `expected` (people, were all conditions independent: the
-        Poisson-binomial distribution of the prevalences) and
-        `observed_expected`.
-
-    Raises
-    ------
-    ArgumentError
-        If `top` is below one.
-
-    References
-    ----------
-    Kasteridis, P. et al. (2015). The importance of multimorbidity in explaining
-    utilisation and costs across health and social care settings. CHE RP 96.
-
-    Examples
-    --------
-    >>> import symphony_research as sr
-    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
-    >>> int(sr.multimorbidity.condition_count(patterns).estimates["n_persons"].sum()) == patterns.n_persons
-    True
-    """
-    normal_quantile(confidence)
-    if top is not None and top < 1:
-        raise ArgumentError(f"top={top} must be at least 1.")
-    if top is not None and top >= len(patterns.conditions):
-        top = None  # nobody can have more conditions than there are, so there is nothing to put together
-    most = 0
-    counted = []
-    for names, words, people in patterns.parts():
-        sizes = unpack(words, len(patterns.conditions)).sum(axis=1, dtype=np.int64)
-        counts = np.bincount(sizes, weights=people).astype(np.int64)
-        most = max(most, len(counts) - 1)
-        counted.append((names, counts))
-    last = most if top is None else min(top, len(patterns.conditions))
-    rows = []
-    for names, counts in counted:
-        padded = np.zeros(max(most, last) + 1, dtype=np.int64)
-        padded[: len(counts)] = counts
-        cells = [*padded[:last], padded[last:].sum()]
-        rows += [(*names.values(), k, int(n)) for k, n in enumerate(cells)]
-    schema = {**stratum_schema(patterns), "n_conditions": pl.Int64, "n_persons": pl.Int64}
-    margins, _ = strata_margins(patterns)
-    return ConditionCount(
-        {"cells": pl.DataFrame(rows, schema=schema, orient="row"), "margins": margins},
-        pattern_settings(
-            patterns,
-            "number of conditions against independence (Poisson-binomial); Wilson interval",
-            "Wilson 1927",
-            top=top,
-            confidence=confidence,
-        ),
-        patterns.by,
-    )
-
-
-class Prevalence(Result):
-    """People with each condition."""
-
-    title: ClassVar[str] = "People with each condition"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {"cells": CountTable(("n_persons",)), "population": CountTable(("n_persons",))}
-    )
-    shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", "estimate", "lower", "upper")
-    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
-
-    @staticmethod
-    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Share of people with each condition, with its interval."""
-        cells, population = tables["cells"], tables["population"].rename({"n_persons": "__total"})
-        joined_up = (
-            cells.join(population, on=by, how="left", nulls_equal=True, maintain_order="left")
-            if by
-            else cells.join(population, how="cross")
-        )
-        n, total = as_float(joined_up["n_persons"]), as_float(joined_up["__total"])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = n / total
-        lower, upper = wilson_interval(n, total, settings["confidence"])
-        return nan_to_null(
-            cells.with_columns(pl.Series("estimate", share), pl.Series("lower", lower), pl.Series("upper", upper))
-        )
-
-    def sentence(self) -> str:
-        """Name the commonest condition."""
-        frame = self.estimates.filter(pl.col("estimate").is_not_null())
-        if not frame.height:
-            return "No condition is held by enough people to show."
-        first = frame.sort("estimate", descending=True).row(0, named=True)
-        where = ", ".join(in_words(first[c]) for c in self.by)
-        group = f" among {where}" if where else ""
-        return f"The commonest condition{group} is {in_words(first['condition'])}, in {percentage(first['estimate'])} of people."
-
-
-def prevalence(patterns: Patterns, *, confidence: float = 0.95) -> Prevalence:
-    """Share of people with each condition.
-
-    Parameters
-    ----------
-    patterns : Patterns
-        Collapsed people; their strata become rows.
-    confidence : float, default 0.95
-        Of the intervals.
-
-    Returns
-    -------
-    Prevalence
-        `condition`, `n_persons` with it, `estimate` (share of people in the
-        stratum) and Wilson's `lower` and `upper`.
-
-    References
-    ----------
-    Wilson, E. B. (1927). Journal of the American Statistical Association 22, 209-212.
-
-    Examples
-    --------
-    >>> import symphony_research as sr
-    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
-    >>> sr.multimorbidity.prevalence(patterns).estimates.columns
-    ['condition', 'n_persons', 'estimate', 'lower', 'upper']
-    """
-    normal_quantile(confidence)
-    cells, population = strata_margins(patterns)
-    return Prevalence(
-        {"cells": cells, "population": population},
-        pattern_settings(patterns, "prevalence with Wilson interval", "Wilson 1927", confidence=confidence),
-        patterns.by,
-    )
 
 
 class Combinations(Result):

@@ -1,0 +1,48 @@
+"""How many people each rule of a cohort left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import polars as pl
+
+from symphony_research.result import CountTable, Result
+from symphony_research.wording import about
+
+__all__ = ["Attrition"]
+
+
+class Attrition(Result):
+    """How many people each rule left out, and how many were studied."""
+
+    title: ClassVar[str] = "From everybody in the study to the people studied"
+    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({"steps": CountTable(("n_persons",))})
+    shown: ClassVar[tuple[str, ...]] = ("step", "n_excluded", "n_persons")
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"n_persons": "People who remain"})
+
+    @staticmethod
+    def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """People left after each rule: the sum of what is shown below it."""
+        steps = tables["steps"]
+        left_out = pl.Series("n_excluded", steps["n_persons"])
+        # each row of the table but the last counts the people a rule left out; the last, those studied
+        below = steps["n_persons"].fill_null(0).cum_sum(reverse=True)
+        remaining = below.shift(-1)
+        first = pl.DataFrame(
+            {"step": [settings["start"]], "n_excluded": [0], "n_persons": below.head(1)},
+            schema={"step": pl.String, "n_excluded": pl.Int64, "n_persons": pl.Int64},
+        )
+        rest = steps.select("step").with_columns(left_out, remaining.alias("n_persons")).head(steps.height - 1)
+        return pl.concat([first, rest.cast(dict(first.schema))])  # type: ignore[arg-type]
+
+    def sentence(self) -> str:
+        """Return how many people were studied, of how many."""
+        frame = self.estimates
+        start, end = frame["n_persons"][0], frame["n_persons"][-1]
+        if not end:
+            return "Too few people meet the rules for anything to be shown."
+        if frame.height == 1:
+            return f"About {about(end)} people are studied."
+        return f"Of about {about(start)} people, about {about(end)} meet every rule and are studied."

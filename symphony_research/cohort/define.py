@@ -1,0 +1,258 @@
+"""Who is studied, from when and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
+from types import MappingProxyType
+
+import polars as pl
+
+from symphony_research.cohort.attrition import Attrition
+from symphony_research.cohort.people import Cohort, as_date, listed_conditions
+from symphony_research.errors import ArgumentError, require_one_of, suggestion
+from symphony_research.schema import SEXES
+from symphony_research.study import Study
+from symphony_research.wording import in_words
+
+__all__ = ["define_cohort"]
+
+
+def define_cohort(
+    study: Study,
+    *,
+    programme: str | None = None,
+    hub: str | None = None,
+    practice: str | None = None,
+    area: str | None = None,
+    sex: str | None = None,
+    age: tuple[int | None, int | None] | None = None,
+    residence: str | None = None,
+    min_conditions: int | None = None,
+    conditions: Sequence[str] | None = None,
+    index: date | str | None = None,
+) -> Cohort:
+    """Say who is studied, from when and until when.
+
+    With `programme` or `hub` the people are those enrolled, and each person's
+    index date is the day they first joined. Otherwise they are the people
+    registered on one index date. Everyone is followed until death, until they
+    leave their practice, or to the end of the study.
+
+    Parameters
+    ----------
+    study : Study
+        Where they come from.
+    programme, hub : str, optional
+        Take people enrolled on the programme, with the hub.
+    practice, area, sex, residence : str, optional
+        Take people registered, living or recorded there on the index date.
+    age : (int or None, int or None), optional
+        Youngest and oldest age on the index date, in completed years.
+    min_conditions : int, optional
+        Take people with at least this many conditions on the index date.
+    conditions : sequence of str, optional
+        The conditions that `min_conditions` counts; by default the study's list.
+    index : date, optional
+        The index date of everybody, for a cohort that is not one of enrolment;
+        by default the study's first day.
+
+    Returns
+    -------
+    Cohort
+        With `.attrition`, `.patterns(...)` and `.follow_up(...)`.
+
+    Raises
+    ------
+    ArgumentError
+        If a programme, hub, practice or area is not in the study.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> cohort = sr.define_cohort(sr.example_study(), age=(18, None), min_conditions=2)
+    >>> cohort.attrition.estimates.columns
+    ['step', 'n_excluded', 'n_persons']
+    """
+    _require_known(study, programme=programme, hub=hub, practice=practice, area=area, sex=sex)
+    people = study.persons.collect(engine="streaming")
+    enrolled = programme is not None or hub is not None
+    if enrolled and index is not None:
+        raise ArgumentError("index is for everybody; people on a programme have the day they joined. Leave one out.")
+    day = study.period[0] if index is None else as_date(index, "index")
+    people = _with_index(study, people, programme, hub, day if not enrolled else None)
+    people = _with_registration(study, people)
+    people = people.with_columns(_age(pl.col("birth_date"), pl.col("index_date")).alias("age"))
+    people = people.with_columns(
+        _band(pl.col("age"), study.age_bands).alias("age_band"),
+        ((pl.col("deprivation_decile") + 1) // 2).alias("deprivation_quintile"),
+    )
+    if min_conditions is not None:
+        people = _with_condition_number(study, people, listed_conditions(study, conditions))
+
+    rules: list[tuple[str, pl.Expr]] = []
+    if enrolled:
+        what = " with ".join(in_words(part) for part in (programme or "any programme", hub) if part)
+        rules.append((f"not enrolled on {what}", pl.col("index_date").is_not_null()))
+    when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}"
+    rules.append(
+        (
+            f"not yet born, or no longer alive, {when}",
+            (pl.col("birth_date") <= pl.col("index_date"))
+            & (pl.col("death_date").is_null() | (pl.col("death_date") >= pl.col("index_date"))),
+        )
+    )
+    if study.has("registrations"):
+        rules.append((f"not registered with a practice {when}", pl.col("practice_id").is_not_null()))
+    if practice is not None:
+        rules.append(("registered with another practice", pl.col("practice_id").cast(pl.String) == str(practice)))
+    if area is not None:
+        rules.append(("living in another area", pl.col("area") == area))
+    if sex is not None:
+        rules.append(("of another sex", pl.col("sex") == sex))
+    if residence is not None:
+        rules.append(("living elsewhere", pl.col("residence") == residence))
+    if age is not None:
+        low, high = (age[0] or 0), (age[1] if age[1] is not None else 200)
+        rules.append(
+            (
+                f"younger than {low}" + (f" or older than {high}" if high < 200 else ""),
+                pl.col("age").is_between(low, high),
+            )
+        )
+    if min_conditions is not None:
+        rules.append((f"with fewer than {min_conditions} conditions {when}", pl.col("n_conditions") >= min_conditions))
+
+    population = {
+        "programme": programme, "hub": hub, "practice": practice, "area": area, "sex": sex, "residence": residence,
+        "age": list(age) if age else None, "min_conditions": min_conditions,
+        "index": "enrolment" if enrolled else day.isoformat(), "until": study.period[1].isoformat(),
+    }  # fmt: skip
+    population = {key: value for key, value in population.items() if value is not None}
+    steps = []
+    for step, rule in rules:
+        kept = people.filter(rule.fill_null(False))
+        steps.append((step, people.height - kept.height))
+        people = kept
+    steps.append(("studied", people.height))
+    table = pl.DataFrame(steps, schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
+    # a rule that left nobody out is not worth a line
+    table = table.filter((pl.col("n_persons") > 0) | (pl.col("step") == "studied"))
+    attrition = Attrition(
+        {"steps": table},
+        {
+            "method": "people left out, rule by rule",
+            "start": "in the study",
+            **study.source(**population).as_settings(),
+        },
+    )
+    people = people.with_columns(
+        pl.min_horizontal("death_date", "registered_until", pl.lit(study.period[1])).alias("exit_date")
+    )
+    return Cohort(study, MappingProxyType(population), attrition, people)
+
+
+def _require_known(study: Study, **wanted: str | None) -> None:
+    places: dict[str, tuple[pl.LazyFrame, str]] = {
+        "programme": (study.enrolments, "programme"),
+        "hub": (study.enrolments, "hub"),
+        "practice": (study.registrations, "practice_id"),
+        "area": (study.persons, "area"),
+    }
+    if wanted.get("sex") is not None:
+        require_one_of(wanted["sex"], SEXES, argument="sex")
+    for argument, (table, column) in places.items():
+        value = wanted[argument]
+        if value is None:
+            continue
+        known = table.select(pl.col(column).cast(pl.String).drop_nulls().unique().sort()).collect()[column].to_list()
+        if str(value) not in known:
+            listed = ", ".join(known[:40]) or "none"
+            raise ArgumentError(
+                f"The study has no {argument} '{value}'. There is: {listed}.{suggestion(str(value), known)}"
+            )
+
+
+def _with_index(
+    study: Study, people: pl.DataFrame, programme: str | None, hub: str | None, day: date | None
+) -> pl.DataFrame:
+    if day is not None:
+        nothing = [pl.lit(None, dtype=pl.String).alias(name) for name in ("programme", "hub")]
+        return people.with_columns(pl.lit(day).alias("index_date"), *nothing)
+    rows = study.enrolments
+    if programme is not None:
+        rows = rows.filter(pl.col("programme") == programme)
+    if hub is not None:
+        rows = rows.filter(pl.col("hub") == hub)
+    first = (
+        rows.sort("person_id", "start_date", "programme", "hub")
+        .group_by("person_id", maintain_order=True)
+        .agg(pl.col("start_date").first().alias("index_date"), pl.col("programme", "hub").first())
+        .collect()
+    )
+    return people.join(first, on="person_id", how="left")
+
+
+def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
+    """Add the practice on the index date and the last day of unbroken registration after it."""
+    if not study.has("registrations"):
+        return people.with_columns(
+            pl.lit(None, dtype=pl.String).alias("practice_id"), pl.lit(study.period[1]).alias("registered_until")
+        )
+    far = pl.lit(date(9999, 1, 1))
+    spells = (
+        study.registrations.select("person_id", "practice_id", "start_date", pl.col("end_date").fill_null(far))
+        .sort("person_id", "start_date", "end_date")
+        .with_columns(pl.col("end_date").cum_max().shift(1).over("person_id").alias("__before"))
+        .with_columns(
+            # a move to another practice the next day is not a gap in registration
+            (pl.col("start_date") > pl.col("__before").dt.offset_by("1d"))
+            .fill_null(True)
+            .cum_sum()
+            .over("person_id")
+            .alias("__run")
+        )
+        .with_columns(pl.col("end_date").max().over("person_id", "__run").alias("registered_until"))
+    )
+    here = (
+        spells.join(people.lazy().select("person_id", "index_date"), on="person_id", how="inner")
+        .filter(pl.col("index_date").is_between(pl.col("start_date"), pl.col("end_date")))
+        .group_by("person_id")
+        .agg(pl.col("practice_id", "registered_until").sort_by("start_date").last())
+        .collect(engine="streaming")
+    )
+    return people.join(here, on="person_id", how="left")
+
+
+def _with_condition_number(study: Study, people: pl.DataFrame, listed: Sequence[str]) -> pl.DataFrame:
+    known = pl.col("onset_date").is_null() | (pl.col("onset_date") <= pl.col("index_date"))
+    number = (
+        study.conditions.filter(pl.col("condition").is_in(list(listed)))
+        .join(people.lazy().select("person_id", "index_date"), on="person_id", how="inner")
+        .filter(known)
+        .select("person_id", "condition")
+        .unique()
+        .group_by("person_id")
+        .agg(pl.len().cast(pl.Int64).alias("n_conditions"))
+        .collect(engine="streaming")
+    )
+    return people.join(number, on="person_id", how="left").with_columns(pl.col("n_conditions").fill_null(0))
+
+
+def _age(birth: pl.Expr, day: pl.Expr) -> pl.Expr:
+    """Completed years, by the calendar: the birthday itself counts."""
+    before = (day.dt.month() < birth.dt.month()) | (
+        (day.dt.month() == birth.dt.month()) & (day.dt.day() < birth.dt.day())
+    )
+    return day.dt.year() - birth.dt.year() - before.cast(pl.Int32)
+
+
+def _band(age: pl.Expr, lowest: Sequence[int]) -> pl.Expr:
+    """Name of the age band: "65-69", the last "85+", below the first "under 18"."""
+    names = [f"{a:02d}-{b - 1:02d}" for a, b in pairwise(lowest)] + [f"{lowest[-1]}+"]
+    under = [] if lowest[0] == 0 else [pl.when(age < lowest[0]).then(pl.lit(f"under {lowest[0]}"))]
+    band: pl.Expr = pl.lit(names[-1])
+    for name, upper in reversed(list(zip(names, lowest[1:], strict=False))):
+        band = pl.when(age < upper).then(pl.lit(name)).otherwise(band)
+    return pl.when(age < lowest[0]).then(pl.lit(f"under {lowest[0]}")).otherwise(band) if under else band

@@ -1,0 +1,315 @@
+"""`Cohort`: the one private holder of person rows. It gives out collapsed tables only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+
+from symphony_research.cohort.attrition import Attrition
+from symphony_research.collapse import Collapsed, Patterns, names_of
+from symphony_research.errors import ArgumentError, require_one_of, suggestion
+from symphony_research.schema import SETTINGS
+from symphony_research.study import Study
+from symphony_research.wording import joined
+
+__all__ = ["EVENTS", "STRATA", "Cohort", "as_date", "listed_conditions"]
+
+# what may happen to a person: which rows of activity, or death
+EVENTS: Mapping[str, pl.Expr | None] = MappingProxyType(
+    {
+        "emergency_admission": (pl.col("setting") == "inpatient") & (pl.col("kind") == "emergency"),
+        "admission": pl.col("setting") == "inpatient",
+        "accident_and_emergency": pl.col("setting") == "accident_and_emergency",
+        "outpatient": pl.col("setting") == "outpatient",
+        "readmission": (pl.col("setting") == "inpatient") & (pl.col("kind") == "emergency"),
+        "death": None,
+    }
+)
+STRATA = (
+    "age_band",
+    "sex",
+    "deprivation_decile",
+    "deprivation_quintile",
+    "area",
+    "residence",
+    "practice_id",
+    "programme",
+    "hub",
+    "n_conditions_band",
+)
+CONDITION_BANDS = ("0", "1", "2", "3", "4", "5", "6", "7+")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cohort:
+    """People with an index date and an end of follow-up. Make one with `define_cohort`.
+
+    Attributes
+    ----------
+    study : Study
+        Where they come from.
+    rules : mapping
+        The population as predicates and dates.
+    attrition : Attrition
+        How many people each rule left out.
+    """
+
+    study: Study
+    rules: Mapping[str, Any]
+    attrition: Attrition
+    _people: pl.DataFrame = field(repr=False)
+
+    def patterns(
+        self,
+        *,
+        by: str | Sequence[str] = (),
+        values: str | Sequence[str] = (),
+        on: str | date = "index",
+        months: int = 12,
+        conditions: Sequence[str] | None = None,
+    ) -> Patterns:
+        """Collapse the cohort to sets of conditions.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Strata, any of `STRATA`.
+        values : str or sequence of str
+            "cost" (pounds), "cost_<setting>", "contacts_<setting>",
+            "emergency_admissions", "bed_days": each person's sum over the months
+            from the index date, zeros included.
+        on : "index" or date
+            The day on which a condition must already be recorded.
+        months : int, default 12
+            Length of the window of `values`.
+        conditions : sequence of str, optional
+            Take these conditions alone; by default the study's list.
+
+        Raises
+        ------
+        ArgumentError
+            If a stratum, value or condition is unknown.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> cohort = sr.define_cohort(sr.example_study())
+        >>> cohort.patterns(by="sex", values="cost").by
+        ('sex',)
+        """
+        by, values = names_of(by), names_of(values)
+        listed = listed_conditions(self.study, conditions)
+        people = self._strata(by)
+        day = pl.col("index_date") if on == "index" else pl.lit(as_date(on, "on"))
+        held = self._conditions_on(day, listed)
+        if values:
+            people = people.join(self._values(values, months), on="person_id", how="left").with_columns(
+                pl.col(values).fill_null(0.0)
+            )
+        return Patterns.from_long(
+            held,
+            people.select("person_id", *by, *values),
+            by=by,
+            values=values,
+            conditions=listed,
+            source=self.study.source(
+                **self.rules, on=str(on), values=list(values), months=months if values else None, conditions=len(listed)
+            ),
+        )
+
+    def follow_up(
+        self,
+        *,
+        event: str,
+        until: date | None = None,
+        horizon: int | None = None,
+        by: str | Sequence[str] = (),
+    ) -> Collapsed:
+        """Collapse the time from the index date to the first event.
+
+        Parameters
+        ----------
+        event : str
+            One of `EVENTS`: "emergency_admission", "admission",
+            "accident_and_emergency", "outpatient", "readmission" (an emergency
+            admission after the discharge from the first one; time runs from that
+            discharge) or "death".
+        until : date, optional
+            Last day of follow-up; by default the study's.
+        horizon : int, optional
+            Days after the index date at which follow-up ends.
+        by : str or sequence of str
+            Strata, any of `STRATA`.
+
+        Returns
+        -------
+        Collapsed
+            A Polars frame: `time` (days from index, in half days: what happens on
+            the index day itself is at half a day), `event` (0 = follow-up ended,
+            1 = the event, 2 = death first), `entry` (0), the strata, `n_persons`.
+
+        Raises
+        ------
+        ArgumentError
+            If the event or a stratum is unknown, or the study has no activity.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> cohort = sr.define_cohort(sr.example_study())
+        >>> cohort.follow_up(event="death").columns
+        ['time', 'event', 'entry', 'n_persons']
+        """
+        require_one_of(event, EVENTS, argument="event")
+        by = names_of(by)
+        last = self.study.period[1] if until is None else as_date(until, "until")
+        people = self._strata(by).with_columns(pl.min_horizontal("exit_date", pl.lit(last)).alias("exit_date"))
+        if event == "death":
+            people = people.with_columns(pl.lit(None, dtype=pl.Date).alias("event_date"))
+        else:
+            people = self._with_event(people, event)
+        if horizon is not None:
+            if horizon < 1:
+                raise ArgumentError(f"horizon={horizon} must be at least one day.")
+            latest = pl.col("index_date").dt.offset_by(f"{horizon}d")
+            people = people.with_columns(pl.min_horizontal("exit_date", latest).alias("exit_date"))
+        people = people.with_columns((pl.col("death_date") <= pl.col("exit_date")).fill_null(False).alias("died"))
+        people = people.filter(pl.col("index_date") <= pl.col("exit_date"))
+        happened = pl.col("event_date").is_not_null() & (pl.col("event_date") <= pl.col("exit_date"))
+        died = 1 if event == "death" else 2
+        code = pl.when(happened).then(1).when(pl.col("died")).then(died).otherwise(0).cast(pl.Int32)
+        ended = pl.when(happened).then(pl.col("event_date")).otherwise(pl.col("exit_date"))
+        half_days = pl.max_horizontal(2 * (ended - pl.col("index_date")).dt.total_days(), pl.lit(1, dtype=pl.Int64))
+        table = (
+            people.select((half_days / 2).alias("time"), code.alias("event"), pl.lit(0.0).alias("entry"), *by)
+            .group_by(["time", "event", "entry", *by])
+            .agg(pl.len().cast(pl.Int64).alias("n_persons"))
+            .sort([*by, "time", "event"], nulls_last=True)
+        )
+        source = self.study.source(**{**self.rules, "event": event, "until": last.isoformat(), "time_unit": "days"})
+        return Collapsed.of(table, source)
+
+    def _with_event(self, people: pl.DataFrame, event: str) -> pl.DataFrame:
+        if not self.study.has("activity"):
+            raise ArgumentError(f"The study has no activity table, so '{event}' cannot be followed. Only 'death' can.")
+        rule = EVENTS[event]
+        assert rule is not None
+        rows = self.study.activity.filter(rule).select(
+            "person_id", "date", pl.coalesce("end_date", "date").alias("end_date")
+        )
+        within = (
+            rows.join(people.lazy().select("person_id", "index_date", "exit_date"), on="person_id", how="inner")
+            .filter(pl.col("date").is_between(pl.col("index_date"), pl.col("exit_date")))
+            .sort("person_id", "date", "end_date")
+        )
+        if event != "readmission":
+            first = (
+                within.group_by("person_id").agg(pl.col("date").min().alias("event_date")).collect(engine="streaming")
+            )
+            return people.join(first, on="person_id", how="left")
+        spells = within.group_by("person_id", maintain_order=True).agg(
+            pl.col("end_date").first().alias("discharged"), pl.col("date").slice(1).alias("later")
+        )
+        # time starts at the first discharge: whoever was never admitted cannot be readmitted
+        found = (
+            spells.explode("later", keep_nulls=True, empty_as_null=True)
+            .with_columns(pl.when(pl.col("later") >= pl.col("discharged")).then(pl.col("later")).alias("later"))
+            .group_by("person_id")
+            .agg(pl.col("discharged").first(), pl.col("later").min().alias("event_date"))
+            .collect(engine="streaming")
+        )
+        joined_up = people.join(found, on="person_id", how="inner")
+        return joined_up.with_columns(pl.col("discharged").alias("index_date"))
+
+    def _strata(self, by: tuple[str, ...]) -> pl.DataFrame:
+        for name in by:
+            require_one_of(name, STRATA, argument="by")
+        people = self._people
+        if "n_conditions_band" in by:
+            held = self._conditions_on(pl.col("index_date"), self.study.condition_names())
+            number = (
+                held.select("person_id", "condition").unique().group_by("person_id").len().collect(engine="streaming")
+            )
+            band = pl.col("len").fill_null(0).clip(0, 7).cast(pl.Int64)
+            names = pl.Series(CONDITION_BANDS)
+            people = people.join(number, on="person_id", how="left").with_columns(
+                band.replace_strict(list(range(8)), names, return_dtype=pl.String).alias("n_conditions_band")
+            )
+        return people
+
+    def _conditions_on(self, day: pl.Expr, listed: Sequence[str]) -> pl.LazyFrame:
+        people = self._people.lazy().select("person_id", "index_date")
+        known = pl.col("onset_date").is_null() | (pl.col("onset_date") <= day)
+        return (
+            self.study.conditions.filter(pl.col("condition").is_in(list(listed)))
+            .join(people, on="person_id", how="inner")
+            .filter(known)
+            .select("person_id", "condition")
+        )
+
+    def _values(self, values: tuple[str, ...], months: int) -> pl.DataFrame:
+        if not self.study.has("activity"):
+            raise ArgumentError(
+                f"The study has no activity table, so {joined(values)} cannot be summed. Leave values out."
+            )
+        if months < 1:
+            raise ArgumentError(f"months={months} must be at least 1.")
+        people = self._people.lazy().select("person_id", "index_date")
+        last = pl.col("index_date").dt.offset_by(f"{months}mo")
+        rows = self.study.activity.join(people, on="person_id", how="inner").filter(
+            (pl.col("date") >= pl.col("index_date")) & (pl.col("date") < last)
+        )
+        sums = [_value(name).cast(pl.Float64).alias(name) for name in values]
+        return rows.group_by("person_id").agg(sums).collect(engine="streaming")
+
+    def __repr__(self) -> str:
+        return f"Cohort of '{self.study.name}' (person rows are not shown; see .attrition)"
+
+
+def _value(name: str) -> pl.Expr:
+    """Return the sum over a person's rows of activity that a value stands for."""
+    pence = (pl.col("cost") * 100).round().cast(pl.Int64)  # whole pence, so that the sum is the same in any order
+    if name == "cost":
+        return pence.sum() / 100
+    if name == "emergency_admissions":
+        return ((pl.col("setting") == "inpatient") & (pl.col("kind") == "emergency")).sum()
+    if name == "bed_days":
+        stay = (pl.coalesce("end_date", "date") - pl.col("date")).dt.total_days()
+        return stay.filter(pl.col("setting") == "inpatient").sum()
+    for prefix in ("cost", "contacts"):
+        setting = name.removeprefix(f"{prefix}_")
+        if name.startswith(f"{prefix}_") and setting in SETTINGS:
+            here = pl.col("setting") == setting
+            return pence.filter(here).sum() / 100 if prefix == "cost" else here.sum()
+    known = ["cost", "emergency_admissions", "bed_days", *[f"{p}_{s}" for p in ("cost", "contacts") for s in SETTINGS]]
+    raise ArgumentError(f"There is no value '{name}'. Values: {', '.join(known)}.{suggestion(name, known)}")
+
+
+def listed_conditions(study: Study, conditions: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the conditions asked for, or all of the study's, in alphabetical order; refuse unknown ones."""
+    known = study.condition_names()
+    if conditions is None:
+        return known
+    for name in conditions:
+        if name not in known:
+            raise ArgumentError(
+                f"The study has no condition '{name}'. Conditions: {', '.join(known)}.{suggestion(name, known)}"
+            )
+    return tuple(sorted(set(conditions)))
+
+
+def as_date(value: Any, argument: str) -> date:
+    """Return a date, or the date a text like 2015-04-01 stands for."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ArgumentError(f"{argument}={value!r} is not a date. Write it as 2015-04-01.") from None
+    if not isinstance(value, date):
+        raise ArgumentError(f"{argument} must be a date, such as 2015-04-01.")
+    return value
