@@ -56,10 +56,10 @@ bench: $(VENV)/.test
 	$(PIP) install pyfim efficient-apriori
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
 
-lab: $(VENV)/.run
+lab: $(VENV)/.run $(SMALL)/study.toml
 	$(BIN)/jupyter lab notebooks
 
-$(SMALL)/study.toml: $(VENV)/.test $(wildcard symphony_research/synthetic/*.py symphony_research/synthetic/*/*.py)
+$(SMALL)/study.toml: $(VENV)/.run $(wildcard symphony_research/synthetic/*.py symphony_research/synthetic/*/*.py)
 	$(BIN)/symphony synthesise $(SMALL) --people 20000
 	@touch $@
 

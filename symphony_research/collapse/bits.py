@@ -23,6 +23,7 @@ CHUNK = 131_072
 MANY = 65_536  # rows from which tallying pairs of bytes is quicker than a matrix product
 MOST_SETS = 5_000_000
 FEW = 256  # rows under which unpacking every bit is quicker than tallying bytes
+WORTH_MERGING = 64  # rows under which sorting costs more than it saves
 PEEL = 6  # conditions peeled off between two merges of equal remainders
 
 
@@ -203,7 +204,7 @@ def _masks_above(width: int) -> Words:
 
 def _merge(keys: Words, sums: Integers) -> tuple[Words, Integers]:
     """Add up the sums of equal sets."""
-    if len(keys) < 2:
+    if len(keys) < WORTH_MERGING:
         return keys, sums
     order = np.argsort(keys[:, 0]) if keys.shape[1] == 1 else np.lexsort(keys.T)
     ordered = keys[order]
