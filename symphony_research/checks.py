@@ -180,8 +180,6 @@ def _column_faults(table: Table, frame: pl.LazyFrame) -> list[Fault]:
         if column.name not in have:
             continue
         c = pl.col(column.name)
-        if column.required and not column.nullable:
-            faults.append((column.name, "is empty", c.is_null()))
         if column.allowed:
             faults.append((column.name, f"is none of {', '.join(column.allowed)}", ~c.is_in(column.allowed)))
         if column.minimum is not None:
@@ -266,18 +264,22 @@ def _count(name: str, frame: pl.LazyFrame, faults: list[Fault]) -> list[Finding]
 
 
 def _unreadable(table: Table, frame: pl.LazyFrame, names: Mapping[str, str]) -> list[Finding]:
-    """Count values that are there but cannot be read as the column's type."""
+    """Count values that are missing, and values that are there but cannot be read as the column's type."""
     schema = frame.collect_schema()
     words = {"date": "a date (YYYY-MM-DD)", "integer": "a whole number", "number": "a number"}
     checks: list[Fault] = []
     for column in table.columns:
         source = names.get(column.name, column.name)
-        if source not in schema or column.type not in words:
+        if source not in schema:
             continue
         value = pl.col(source)
         there = value.is_not_null()
         if schema[source] == pl.String:
             there = there & (value.str.strip_chars() != "")
+        if column.required and not column.nullable:
+            checks.append((column.name, "is empty", ~there.fill_null(False)))
+        if column.type not in words:
+            continue
         checks.append(
             (
                 column.name,
