@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SMALL := synthetic/small
 WORKERS ?= 2
 
-.PHONY: help demo test check lint types notebooks outputs wheel windows browser proof bench lab lock clean
+.PHONY: help demo test check lint types notebooks outputs proof bench lab lock clean
 
 help:
 	@echo "make demo   set up, make the public study and every report from it"

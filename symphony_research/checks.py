@@ -18,6 +18,10 @@ from symphony_research.schema import STUDY_TABLES, Column, Table
 __all__ = ["Finding", "Findings", "check_tables", "conform"]
 
 EARLIEST = date(1880, 1, 1)
+UNREADABLE = (
+    "cannot be read to its end: a row with too many or too few values, a quote left open, an encoding that is not "
+    "UTF-8, or parts whose columns differ in type."
+)
 NAME_LIKE = {
     "name", "forename", "first_name", "firstname", "surname", "last_name", "lastname", "full_name", "fullname",
     "patient_name", "person_name", "middle_name", "maiden_name", "address", "address_line_1", "postcode", "post_code",
@@ -84,6 +88,14 @@ def conform(table: Table, frame: pl.LazyFrame, names: Mapping[str, str]) -> tupl
     found: list[Finding] = []
     chosen: list[pl.Expr] = []
     available = schema.names()
+    if not {names.get(column.name, column.name) for column in table.columns} & set(available):
+        # the first row may then be a person's, and is not repeated
+        found.append(
+            Finding(
+                table.name, "", 0, f"has none of its columns: perhaps the first row is not a heading. {_needs(table)}"
+            )
+        )
+        return frame.select([]), found
     lower = {name.lower(): name for name in available}
     for column in table.columns:
         source = names.get(column.name, column.name)
@@ -108,6 +120,10 @@ def conform(table: Table, frame: pl.LazyFrame, names: Mapping[str, str]) -> tupl
             )
         )
     return (frame.select(chosen) if chosen else frame), found
+
+
+def _needs(table: Table) -> str:
+    return f"It needs {', '.join(column.name for column in table.columns if column.required)}."
 
 
 def _missing_column(name: str, available: list[str]) -> str:
@@ -160,14 +176,17 @@ def check_tables(
         The code list, if the study states one.
     """
     found: list[Finding] = []
+    broken: set[str] = set()
     for name, frame in tables.items():
         table = STUDY_TABLES[name]
-        faults = [*_column_faults(table, frame), *_row_faults(name, frame, period, conditions)]
-        found += _count(name, frame, faults)
-        found += _unreadable(table, *raw[name])
-        found += _repeated_keys(table, frame)
-    found += _orphans(tables)
-    return found + _after_death(tables)
+        try:
+            faults = [*_column_faults(table, frame), *_row_faults(name, frame, period, conditions)]
+            found += _count(name, frame, faults) + _unreadable(table, *raw[name]) + _repeated_keys(table, frame)
+        except pl.exceptions.PolarsError:
+            found.append(Finding(name, "", 0, UNREADABLE))
+            broken.add(name)
+    whole = {name: frame for name, frame in tables.items() if name not in broken}
+    return found + _orphans(whole) + _after_death(whole)
 
 
 Fault = tuple[str, str, pl.Expr]

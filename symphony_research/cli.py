@@ -61,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return FOUND
+    except OSError as fault:
+        _complain(
+            f"A file or folder could not be used ({fault.strerror or type(fault).__name__}): in use elsewhere, not permitted, or not a folder."
+        )
+        return WRONG_ARGUMENTS
     except Exception as fault:
         if getattr(arguments, "debug", False):
             raise

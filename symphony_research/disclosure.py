@@ -20,7 +20,9 @@ __all__ = ["suppress"]
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
-SIGNIFICANT_FIGURES = 3  # of a mean beside a rounded count: too few to find the exact total
+# of a mean beside a rounded count: too few to find the exact total, fewer where a total may be of a few contacts
+FIGURES, FIGURES_OF_SMALL = 3, 2
+SMALL_MEAN = 100
 
 
 def suppress(result: SomeResult, policy: Policy) -> SomeResult:
@@ -81,7 +83,9 @@ def suppress(result: SomeResult, policy: Policy) -> SomeResult:
     if not policy.changes_nothing:
         tables = dict(result.trim(tables, policy.threshold, result.by))
     hidden, rounded = _changes(result.count_tables, tables, result.counts)
-    return result.disclosed(tables, Disclosure(policy, hidden, rounded))  # type: ignore[return-value]
+    # a curve that is rounded to nothing until the threshold is passed says nothing until then
+    flat = {"flat_until": policy.threshold} if policy.curve == "nearest" and not policy.changes_nothing else {}
+    return result.disclosed(tables, Disclosure(policy, hidden, rounded), **flat)  # type: ignore[return-value]
 
 
 def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
@@ -91,7 +95,7 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
         released = table.with_columns([policy.rounded(column) for column in rule.columns])
         visible = pl.all_horizontal([pl.col(column).is_not_null() for column in rule.columns])
         return released.with_columns(
-            [pl.when(visible).then(pl.col(m).round_sig_figs(SIGNIFICANT_FIGURES)).alias(m) for m in rule.measures]
+            [pl.when(visible & policy.means).then(_rounded_mean(pl.col(m))).alias(m) for m in rule.measures]
         )
     groups = [*by, *rule.within]
     over: list[Any] = groups or [pl.lit(0)]
@@ -100,6 +104,12 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
     rounded = running.with_columns([policy.rounded_cumulative(c) for c in rule.columns])
     steps = rounded.with_columns([(pl.col(c) - pl.col(c).shift(1, fill_value=0).over(over)) for c in rule.columns])
     return steps.filter(pl.any_horizontal([pl.col(c) != 0 for c in rule.columns]))
+
+
+def _rounded_mean(mean: pl.Expr) -> pl.Expr:
+    return (
+        pl.when(mean < SMALL_MEAN).then(mean.round_sig_figs(FIGURES_OF_SMALL)).otherwise(mean.round_sig_figs(FIGURES))
+    )
 
 
 def _changes(

@@ -111,10 +111,12 @@ class Cooccurrence(Result):
             return "No pair of conditions is held by enough people to show."
         first = frame.sort("lower", descending=True).row(0, named=True)
         where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        if first["lower"] <= 1:
+            return "No pair of conditions is clearly found together more often than chance would give."
         return (
             f"{in_words(first['source']).capitalize()} and {in_words(first['target'])} go together most"
             f"{where}: {number(first['observed_expected'], 2)} times as many people have both as chance would give "
-            f"(95 % interval {number(first['lower'], 2)} to {number(first['upper'], 2)})."
+            f"({100 * self.settings['confidence']:g} % interval {number(first['lower'], 2)} to {number(first['upper'], 2)})."
         )
 
 

@@ -22,6 +22,8 @@ from symphony_research.errors import ArgumentError, require_one_of
 
 __all__ = ["POLICIES", "Policy", "policy_named"]
 
+# the rules as their authorities state them: (threshold, rounding)
+_LEAST = {"nhs_england": (7, 5), "opensafely": (7, 5), "sacro": (9, 5)}
 POLICIES = ("nhs_england", "opensafely", "sacro", "synthetic")
 
 
@@ -48,6 +50,9 @@ class Policy:
         How cumulative counts of a curve are rounded: "nearest" or "midpoint".
     curve_width : int
         Width, in people, of that rounding.
+    means : bool
+        Whether means of a value may be shown; not under a rule that asks for a
+        test of dominance first.
 
     Examples
     --------
@@ -63,6 +68,7 @@ class Policy:
     hide_zeros: bool = False
     curve: str = "nearest"
     curve_width: int = 5
+    means: bool = True
 
     def __post_init__(self) -> None:
         require_one_of(self.name, POLICIES, argument="name")
@@ -71,8 +77,12 @@ class Policy:
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or value < (field != "threshold"):
                 raise ArgumentError(f"{field} of a policy is a whole number of people, not {value!r}.")
-        if self.threshold == 0 and self.name != "synthetic":
-            raise ArgumentError("A policy that hides nothing is Policy.synthetic(), for generated data alone.")
+        least = _LEAST.get(self.name, (0, 1))
+        if self.threshold < least[0] or self.rounding < least[1]:
+            raise ArgumentError(
+                f"{self.name} hides counts up to {least[0]} and rounds to {least[1]}: a setting may be stricter than "
+                "the rule it is named for, never weaker."
+            )
 
     @classmethod
     def nhs_england(cls, *, threshold: int = 7, rounding: int = 5) -> Policy:
@@ -90,7 +100,7 @@ class Policy:
     def sacro(cls, *, threshold: int = 9, rounding: int = 5) -> Policy:
         """SACRO's rule, with ACRO's defaults: under 10 hidden, zeros too, others to the nearest 5."""
         title = f"SACRO (under {threshold + 1} hidden, zeros too, others to nearest {rounding})"
-        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding)
+        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding, means=False)
 
     @classmethod
     def synthetic(cls) -> Policy:
@@ -131,8 +141,8 @@ class Policy:
         return pl.when(count > self.threshold).then(nearest).otherwise(0).alias(column)
 
 
-def policy_named(name: str) -> Policy:
-    """Return the policy of that name, with its standard settings."""
+def policy_named(name: str, **settings: int) -> Policy:
+    """Return the policy of that name, with its standard settings or stricter ones."""
     require_one_of(name, POLICIES, argument="policy")
-    policy: Policy = getattr(Policy, name)()
+    policy: Policy = getattr(Policy, name)(**settings)
     return policy

@@ -23,6 +23,7 @@ from symphony_research.wording import html_table, number
 
 __all__ = [
     "INSIDE_REPORT",
+    "REPORT_POLICY",
     "CountTable",
     "Disclosure",
     "Result",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 INSIDE_REPORT = "SYMPHONY_INSIDE_REPORT"
+REPORT_POLICY = "SYMPHONY_REPORT_POLICY"
 
 
 def inside_report() -> bool:
@@ -158,9 +160,12 @@ class Result:
         self._refuse_undisclosed("The estimates of")
         return self._derived
 
-    def disclosed(self, tables: Mapping[str, pl.DataFrame], record: Disclosure) -> Result:
+    def disclosed(self, tables: Mapping[str, pl.DataFrame], record: Disclosure, **settings: Any) -> Result:
         """Return this result made anew from released counts. Only `suppress` calls it."""
-        return replace(self, count_tables=tables, disclosure=record)
+        return replace(self, count_tables=tables, disclosure=record, settings={**self.settings, **settings})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self.count_tables), dict(self.settings), self.by, self.disclosure)
 
     def sentence(self) -> str:
         """Return the finding in one plain sentence made from the numbers."""
@@ -176,10 +181,18 @@ class Result:
         return total
 
     def _refuse_undisclosed(self, what: str) -> None:
-        if inside_report() and self.disclosure is None:
+        if not inside_report():
+            return
+        if self.disclosure is None:
             raise DisclosureError(
                 f"{what} {type(self).__name__} would show numbers that have not passed disclosure control. "
                 "Show sr.suppress(result, policy) instead."
+            )
+        wanted = os.environ.get(REPORT_POLICY)
+        if wanted and wanted != self.disclosure.policy.title:
+            raise DisclosureError(
+                f"{what} {type(self).__name__} would show numbers made safe under '{self.disclosure.policy.title}', and "
+                f"this report is made under '{wanted}'. Suppress with study.rule(policy)."
             )
 
     def _band(self) -> str:

@@ -23,7 +23,7 @@ __all__ = ["DEFAULT_AGE_BANDS", "Study", "check_study", "read_study"]
 DEFAULT_AGE_BANDS = tuple(range(0, 90, 5))  # five-year bands, the last 85 and over
 _KEYS = {
     "name", "period", "disclosure", "columns", "conditions", "priority_conditions", "age_bands", "price_year",
-    "generator", "labels", "source", "population_name",
+    "generator", "source",
 }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ class Study:
 
     def rule(self, policy: str | None = None) -> Policy:
         """Return the disclosure policy of that name, or the study's own."""
-        return self.policy if policy is None else policy_named(policy)
+        return self.policy if policy is None or policy == self.policy.name else policy_named(policy)
 
     def has(self, table: str) -> bool:
         """Whether the study came with that table."""
@@ -254,7 +254,7 @@ def _study(
         name,
         period,
         {t: tables.get(t, empty(STUDY_TABLES[t])) for t in STUDY_TABLES},
-        policy_named(disclosure.get("policy", "nhs_england")),
+        policy_named(disclosure.get("policy", "nhs_england"), **{k: v for k, v in disclosure.items() if k != "policy"}),
         listed,
         tuple(settings.get("age_bands", DEFAULT_AGE_BANDS)),
         print_,
@@ -275,7 +275,8 @@ def _settings(folder: Path, faults: list[Finding]) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Notepad on Windows puts a mark before the first letter
+        settings = _well_shaped(tomllib.loads(path.read_text(encoding="utf-8-sig")), faults)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         where = str(error).rpartition("(")[2].rstrip(")") if "(" in str(error) else "somewhere"
         faults.append(Finding("study.toml", "", 0, f"cannot be read as TOML ({where})."))
@@ -300,13 +301,54 @@ def _settings(folder: Path, faults: list[Finding]) -> dict[str, Any]:
                         "study.toml", f"columns.{table}.{name}", 0, f"is not a column. Columns: {', '.join(known)}."
                     )
                 )
-    policy = settings.get("disclosure", {}).get("policy", "nhs_england")
+    disclosure = settings.get("disclosure", {})
+    unknown = [key for key in disclosure if key not in ("policy", "threshold", "rounding")]
+    for key in unknown:
+        faults.append(
+            Finding("study.toml", f"disclosure.{key}", 0, "is not a setting. Settings: policy, threshold, rounding.")
+        )
     try:
-        policy_named(policy)
-    except ArgumentError as error:
-        faults.append(Finding("study.toml", "disclosure.policy", 0, str(error)))
+        given = {key: value for key, value in disclosure.items() if key in ("threshold", "rounding")}
+        policy_named(disclosure.get("policy", "nhs_england"), **given)
+    except (ArgumentError, TypeError) as error:
+        why = str(error) if isinstance(error, ArgumentError) else "this policy has no threshold or rounding to set."
+        faults.append(Finding("study.toml", "disclosure", 0, why))
         settings["disclosure"] = {}
     return settings
+
+
+# what each setting of study.toml must be
+_SHAPES: dict[str, tuple[type, str]] = {
+    "name": (str, "a text"),
+    "source": (str, "a text"),
+    "price_year": (str, "a text"),
+    "period": (dict, "a table: [period] with start and end"),
+    "disclosure": (dict, "a table: [disclosure] with policy"),
+    "columns": (dict, "tables: [columns.persons] with sex = ..."),
+    "conditions": (list, "a list of names"),
+    "priority_conditions": (list, "a list of names"),
+    "age_bands": (list, "a list of the lowest ages, rising"),
+    "generator": (dict, "a table"),
+}
+
+
+def _well_shaped(settings: dict[str, Any], faults: list[Finding]) -> dict[str, Any]:
+    """Return the settings that are what they must be; the others become findings."""
+    kept = {}
+    for key, value in settings.items():
+        shape, words = _SHAPES.get(key, (object, ""))
+        fits = isinstance(value, shape)
+        if fits and key in ("conditions", "priority_conditions"):
+            fits = all(isinstance(name, str) for name in value)
+        if fits and key == "age_bands":
+            fits = len(value) > 0 and all(type(a) is int and a >= 0 for a in value) and value == sorted(set(value))
+        if fits and key == "columns":
+            fits = all(isinstance(names, dict) for names in value.values())
+        if fits:
+            kept[key] = value
+        else:
+            faults.append(Finding("study.toml", key, 0, f"must be {words}."))
+    return kept
 
 
 def _scan(folder: Path, name: str, faults: list[Finding]) -> pl.LazyFrame | None:
@@ -375,7 +417,7 @@ def _period(
 
 
 def _fingerprint(folder: Path) -> str:
-    """Identify the contents by names, sizes and times of change: cheap for a country, and never published as a secret."""
+    """Identify the contents by the names, sizes and first MiB of the files: cheap for a country, blind to a later byte."""
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix in (".parquet", ".csv", ".toml"):
@@ -386,10 +428,14 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _completeness(study: Study) -> list[str]:
+    first, last = study.period
+    every = pl.LazyFrame({"month": pl.date_range(first.replace(day=1), last, "1mo", eager=True)})
     months = (
         study.activity.select(pl.col("date").dt.truncate("1mo").alias("month"))
         .group_by("month")
         .len()
+        .join(every, on="month", how="right")
+        .with_columns(pl.col("len").fill_null(0))
         .sort("month")
         .collect(engine="streaming")
     )

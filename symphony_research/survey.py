@@ -20,11 +20,12 @@ from pathlib import Path
 import polars as pl
 
 from symphony_research.errors import ArgumentError, require_columns, require_one_of, suggestion
+from symphony_research.policy import policy_named
 from symphony_research.schema import SEXES
 
 __all__ = ["SurveyMap", "import_survey", "read_survey_map"]
 
-_KEYS = {"name", "source", "date", "policy", "conditions", "sex", "age", "deprivation_decile", "area"}
+_KEYS = {"name", "source", "date", "policy", "conditions", "sex", "age"}
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ def read_survey_map(config: str | Path) -> SurveyMap:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ArgumentError(f"{place} is not TOML: {error}.") from None
+    for key in ("conditions", "sex", "age"):
+        if key in raw and not isinstance(raw[key], dict):
+            raise ArgumentError(f"{place}: {key} must be a table, [{key}]; see the mapping that ships, brfss2020.")
+    policy_named(str(raw.get("policy", "nhs_england")))
     for key in raw:
         if key not in _KEYS:
             raise ArgumentError(
@@ -121,7 +126,7 @@ def read_survey_map(config: str | Path) -> SurveyMap:
 def _config_text(config: str | Path) -> tuple[str, str]:
     path = Path(config)
     if path.is_file():
-        return path.read_text(encoding="utf-8"), path.name
+        return path.read_text(encoding="utf-8-sig"), path.name
     shipped = {
         f.name.removesuffix(".toml"): f
         for f in files("symphony_research").joinpath("surveys").iterdir()
@@ -174,11 +179,15 @@ def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> P
     _refuse_overwrite(out)
     wanted = [*[column for column, _ in mapping.conditions.values()], mapping.sex_column, mapping.age_column]
     frame = _read(file)
+    if not set(wanted) & set(frame.columns):
+        # the first row may then be a person's, and is not repeated
+        raise ArgumentError(f"{file.name} has none of the mapping's columns: perhaps its first row is not a heading.")
     require_columns(frame.columns, dict.fromkeys(wanted), what=file.name)
     people = frame.select([pl.col(c).cast(pl.String).str.strip_chars() for c in dict.fromkeys(wanted)]).with_row_index(
         "person_id", offset=1
     )
     people = people.with_columns(pl.col("person_id").cast(pl.Int64))
+    _refuse_lost_answers(people, mapping, file.name)
     persons = _persons(people, mapping, file.name)
     conditions = _conditions(people, mapping)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -187,9 +196,17 @@ def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> P
         persons.write_parquet(beside / "persons.parquet")
         conditions.write_parquet(beside / "conditions.parquet")
         (beside / "study.toml").write_text(_study_toml(mapping), encoding="utf-8")
+        beside.chmod(0o755)
+        old = beside.with_name(f"{beside.name}-old")
         if out.exists():
-            shutil.rmtree(out)
-        beside.rename(out)
+            out.rename(old)  # kept until the new one is in its place
+        try:
+            beside.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return out
@@ -200,6 +217,15 @@ def _refuse_overwrite(out: Path) -> None:
         return
     settings = out / "study.toml"
     ours = settings.is_file() and "imported survey" in settings.read_text(encoding="utf-8")
+    extra = (
+        {p.name for p in out.iterdir()} - {"study.toml", "persons.parquet", "conditions.parquet"}
+        if out.is_dir()
+        else {""}
+    )
+    if ours and extra:
+        raise ArgumentError(
+            f"'{out}' holds {len(extra)} files that the import did not write. Move them, or choose another folder."
+        )
     if not ours and (not out.is_dir() or any(out.iterdir())):
         raise ArgumentError(f"'{out}' is already there and is not an imported survey. Choose another folder.")
 
@@ -242,6 +268,21 @@ def _persons(people: pl.DataFrame, mapping: SurveyMap, name: str) -> pl.DataFram
     return table.with_columns(
         birth.dt.offset_by(pl.format("-{}y", pl.col("age"))).dt.truncate("1mo").alias("birth_date")
     ).select("person_id", "sex", "birth_date")
+
+
+def _refuse_lost_answers(people: pl.DataFrame, mapping: SurveyMap, name: str) -> None:
+    for condition, (column, yes) in mapping.conditions.items():
+        gaps = people.filter(pl.col(column).is_null() | (pl.col(column) == "")).height
+        if gaps:
+            raise ArgumentError(
+                f"{name}: column '{column}' of condition '{condition}' has no answer in {gaps:,} rows. Say yes or no for "
+                "every person first, or leave those rows out: a gap is not a no."
+            )
+        if not people.filter(pl.col(column).is_in(list(yes))).height:
+            raise ArgumentError(
+                f"{name}: nobody gave the answer that condition '{condition}' counts as yes (column '{column}'). "
+                "Spelling and capitals matter."
+            )
 
 
 def _conditions(people: pl.DataFrame, mapping: SurveyMap) -> pl.DataFrame:

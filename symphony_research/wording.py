@@ -138,6 +138,8 @@ def duration(time: float, unit: str | None) -> str:
     """Return a time in words: 730 days becomes "2 years", 90 days "3 months"."""
     if unit == "days" and time >= 28:
         months = round(time / 30.4375)
+        if abs(time - months * 30.4375) > 2:
+            return f"{time:g} days"
         if months % 12 == 0:
             return f"{months // 12} year{'s' if months > 12 else ''}"
         return f"{months} month{'s' if months > 1 else ''}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import numpy as np
 import polars as pl
 
 from symphony_research.result import CountTable, Result
@@ -30,6 +31,8 @@ class Attrition(Result):
         # each row of the table but the last counts the people a rule left out; the last, those studied
         below = steps["n_persons"].fill_null(0).cum_sum(reverse=True)
         remaining = below.shift(-1)
+        if steps["n_persons"][-1] is None:
+            remaining = remaining.set(pl.Series(np.arange(len(remaining)) == len(remaining) - 2), None)
         first = pl.DataFrame(
             {"step": [settings["start"]], "n_excluded": [0], "n_persons": below.head(1)},
             schema={"step": pl.String, "n_excluded": pl.Int64, "n_persons": pl.Int64},

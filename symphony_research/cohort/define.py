@@ -12,11 +12,13 @@ import polars as pl
 from symphony_research.cohort.attrition import Attrition
 from symphony_research.cohort.people import Cohort, as_date, listed_conditions
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
-from symphony_research.schema import SEXES
+from symphony_research.schema import RESIDENCES, SEXES
 from symphony_research.study import Study
 from symphony_research.wording import in_words
 
 __all__ = ["define_cohort"]
+
+OLDEST = 200
 
 
 def define_cohort(
@@ -37,8 +39,8 @@ def define_cohort(
 
     With `programme` or `hub` the people are those enrolled, and each person's
     index date is the day they first joined. Otherwise they are the people
-    registered on one index date. Everyone is followed until death, until they
-    leave their practice, or to the end of the study.
+    registered on one index date. Everyone is followed until death, until their
+    registration with any practice of the study ends, or to the end of the study.
 
     Parameters
     ----------
@@ -75,12 +77,20 @@ def define_cohort(
     >>> cohort.attrition.estimates.columns
     ['step', 'n_excluded', 'n_persons']
     """
+    if conditions is not None and min_conditions is None:
+        raise ArgumentError("conditions says which conditions min_conditions counts: pass min_conditions too.")
+    if residence is not None:
+        require_one_of(residence, RESIDENCES, argument="residence")
+    low, high = _age_range(age)
     _require_known(study, programme=programme, hub=hub, practice=practice, area=area, sex=sex)
     people = study.persons.collect(engine="streaming")
     enrolled = programme is not None or hub is not None
     if enrolled and index is not None:
         raise ArgumentError("index is for everybody; people on a programme have the day they joined. Leave one out.")
     day = study.period[0] if index is None else as_date(index, "index")
+    if not study.period[0] <= day <= study.period[1]:
+        first, last = study.period
+        raise ArgumentError(f"index={day.isoformat()} is outside the study, {first.isoformat()} to {last.isoformat()}.")
     people = _with_index(study, people, programme, hub, day if not enrolled else None)
     people = _with_registration(study, people)
     people = people.with_columns(_age(pl.col("birth_date"), pl.col("index_date")).alias("age"))
@@ -95,6 +105,8 @@ def define_cohort(
     if enrolled:
         what = " with ".join(in_words(part) for part in (programme or "any programme", hub) if part)
         rules.append((f"not enrolled on {what}", pl.col("index_date").is_not_null()))
+        # before the first day nothing is recorded, so nothing could be seen to happen
+        rules.append(("who joined before the study's first day", pl.col("index_date") >= study.period[0]))
     when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}"
     rules.append(
         (
@@ -105,22 +117,18 @@ def define_cohort(
     )
     if study.has("registrations"):
         rules.append((f"not registered with a practice {when}", pl.col("practice_id").is_not_null()))
-    if practice is not None:
-        rules.append(("registered with another practice", pl.col("practice_id").cast(pl.String) == str(practice)))
-    if area is not None:
-        rules.append(("living in another area", pl.col("area") == area))
-    if sex is not None:
-        rules.append(("of another sex", pl.col("sex") == sex))
-    if residence is not None:
-        rules.append(("living elsewhere", pl.col("residence") == residence))
+    wanted = {
+        "registered with another practice": ("practice_id", practice),
+        "living in another area": ("area", area),
+        "of another sex": ("sex", sex),
+        "living elsewhere": ("residence", residence),
+    }
+    for step, (column, value) in wanted.items():
+        if value is not None:
+            rules.append((step, pl.col(column).cast(pl.String) == str(value)))
     if age is not None:
-        low, high = (age[0] or 0), (age[1] if age[1] is not None else 200)
-        rules.append(
-            (
-                f"younger than {low}" + (f" or older than {high}" if high < 200 else ""),
-                pl.col("age").is_between(low, high),
-            )
-        )
+        words = f"younger than {low}" + (f" or older than {high}" if high < OLDEST else "")
+        rules.append((words, pl.col("age").is_between(low, high)))
     if min_conditions is not None:
         rules.append((f"with fewer than {min_conditions} conditions {when}", pl.col("n_conditions") >= min_conditions))
 
@@ -153,6 +161,16 @@ def define_cohort(
     return Cohort(study, MappingProxyType(population), attrition, people)
 
 
+def _age_range(age: tuple[int | None, int | None] | None) -> tuple[int, int]:
+    if age is None:
+        return 0, OLDEST
+    whole = isinstance(age, (tuple, list)) and len(age) == 2 and all(a is None or type(a) is int for a in age)
+    low, high = (age[0] or 0, OLDEST if age[1] is None else age[1]) if whole else (1, 0)
+    if low > high:
+        raise ArgumentError(f"age={age!r} must be (youngest, oldest) in whole years, such as (65, None).")
+    return low, high
+
+
 def _require_known(study: Study, **wanted: str | None) -> None:
     places: dict[str, tuple[pl.LazyFrame, str]] = {
         "programme": (study.enrolments, "programme"),
@@ -168,10 +186,10 @@ def _require_known(study: Study, **wanted: str | None) -> None:
             continue
         known = table.select(pl.col(column).cast(pl.String).drop_nulls().unique().sort()).collect()[column].to_list()
         if str(value) not in known:
-            listed = ", ".join(known[:40]) or "none"
-            raise ArgumentError(
-                f"The study has no {argument} '{value}'. There is: {listed}.{suggestion(str(value), known)}"
-            )
+            # areas and practices come from persons' own rows: they are counted, not listed
+            few = argument in ("programme", "hub")
+            there = f"There is: {', '.join(known) or 'none'}." if few else f"There are {len(known):,}."
+            raise ArgumentError(f"The study has no {argument} '{value}'. {there}{suggestion(str(value), known)}")
 
 
 def _with_index(

@@ -82,7 +82,9 @@ class Cohort:
         values : str or sequence of str
             "cost" (pounds), "cost_<setting>", "contacts_<setting>",
             "emergency_admissions", "bed_days": each person's sum over the months
-            from the index date, zeros included.
+            from the index date, zeros included. Care after the study's last day
+            is not known: the sums of people who join within the last months are of a
+            shorter time.
         on : "index" or date
             The day on which a condition must already be recorded.
         months : int, default 12
@@ -174,8 +176,8 @@ class Cohort:
         else:
             people = self._with_event(people, event)
         if horizon is not None:
-            if horizon < 1:
-                raise ArgumentError(f"horizon={horizon} must be at least one day.")
+            if type(horizon) is not int or horizon < 1:
+                raise ArgumentError(f"horizon={horizon} must be a whole number of days, at least one.")
             latest = pl.col("index_date").dt.offset_by(f"{horizon}d")
             people = people.with_columns(pl.min_horizontal("exit_date", latest).alias("exit_date"))
         people = people.with_columns((pl.col("death_date") <= pl.col("exit_date")).fill_null(False).alias("died"))
@@ -199,6 +201,8 @@ class Cohort:
             raise ArgumentError(f"The study has no activity table, so '{event}' cannot be followed. Only 'death' can.")
         rule = EVENTS[event]
         assert rule is not None
+        if event in ("emergency_admission", "readmission"):
+            self._require_filled("kind", event)
         rows = self.study.activity.filter(rule).select(
             "person_id", "date", pl.coalesce("end_date", "date").alias("end_date")
         )
@@ -226,9 +230,16 @@ class Cohort:
         joined_up = people.join(found, on="person_id", how="inner")
         return joined_up.with_columns(pl.col("discharged").alias("index_date"))
 
+    def _require_filled(self, column: str, wanted: str) -> None:
+        """Refuse to count what a column tells where the column is empty: it would look as if it never happened."""
+        if not self.study.activity.select(pl.col(column).is_not_null().any()).collect(engine="streaming").item():
+            raise ArgumentError(f"'{wanted}' is told by the column {column} of activity, which is empty in this study.")
+
     def _strata(self, by: tuple[str, ...]) -> pl.DataFrame:
         for name in by:
             require_one_of(name, STRATA, argument="by")
+        if len(set(by)) < len(by):
+            raise ArgumentError("by names a stratum twice.")
         people = self._people
         if "n_conditions_band" in by:
             held = self._conditions_on(pl.col("index_date"), self.study.condition_names())
@@ -257,8 +268,12 @@ class Cohort:
             raise ArgumentError(
                 f"The study has no activity table, so {joined(values)} cannot be summed. Leave values out."
             )
-        if months < 1:
-            raise ArgumentError(f"months={months} must be at least 1.")
+        if type(months) is not int or months < 1:
+            raise ArgumentError(f"months={months} must be a whole number of months, at least one.")
+        if "emergency_admissions" in values:
+            self._require_filled("kind", "emergency_admissions")
+        if "bed_days" in values:
+            self._require_filled("end_date", "bed_days")
         people = self._people.lazy().select("person_id", "index_date")
         last = pl.col("index_date").dt.offset_by(f"{months}mo")
         rows = self.study.activity.join(people, on="person_id", how="inner").filter(

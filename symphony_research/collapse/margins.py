@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse.bits import Integers, pair_sums, unpack
+from symphony_research.collapse.bits import Integers, pair_sums, single_sums
 from symphony_research.collapse.patterns import Patterns
 from symphony_research.inference import Array
 
@@ -30,8 +30,8 @@ def strata_margins(patterns: Patterns) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return people with each condition, and people, by stratum; every condition listed in every stratum."""
     rows = []
     for names, words, people in patterns.parts():
-        bits = unpack(words, len(patterns.conditions))
-        for condition, n in zip(patterns.conditions, people @ bits, strict=True):
+        held = single_sums(words, people, len(patterns.conditions))
+        for condition, n in zip(patterns.conditions, held, strict=True):
             rows.append((*names.values(), condition, int(n)))
     schema = {**stratum_schema(patterns), "condition": pl.String, "n_persons": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row"), patterns.strata
@@ -52,7 +52,6 @@ def by_stratum(
 
 def stratum_schema(patterns: Patterns) -> dict[str, Any]:
     """Return the strata's columns with their types."""
-    """Return the types of the stratum columns."""
     return {name: patterns.frame.schema[name] for name in patterns.by}
 
 
@@ -89,7 +88,6 @@ def as_float(column: pl.Series) -> Array:
 
 def pattern_settings(patterns: Patterns, method: str, reference: str, **arguments: Any) -> dict[str, Any]:
     """Return the settings of a result made from patterns."""
-    """Return the settings of a result made from patterns: method, arguments and source."""
     return {
         "method": method,
         "reference": reference,

@@ -12,8 +12,8 @@ import polars as pl
 
 from symphony_research.collapse.bits import Integers, Words, n_words, unpack
 from symphony_research.collapse.frames import as_lazy, names_of, refuse_names
-from symphony_research.errors import ArgumentError, require_columns
-from symphony_research.result import Source
+from symphony_research.errors import ArgumentError, DisclosureError, require_columns
+from symphony_research.result import Source, inside_report
 
 __all__ = ["STATISTICS", "Patterns"]
 
@@ -268,14 +268,13 @@ class Patterns:
         frames = [part._renumbered(listed) for part in parts]
         sums = [c for c in frames[0].columns if c not in (*first.by, *masks)]
         pooled = pl.concat(frames, how="vertical_relaxed").group_by([*first.by, *masks]).agg(pl.col(sums).sum())
-        same = len({part.source.fingerprint for part in parts}) == 1
         pooled = pooled.sort([*first.by, *masks], nulls_last=True)
         return Patterns(
             tuple(listed),
             pooled,
             first.by,
             first.values,
-            first.source if same else Source(),
+            _common_source(parts),
         )
 
     def _renumbered(self, listed: Sequence[str]) -> pl.DataFrame:
@@ -336,6 +335,8 @@ class Patterns:
             value, over the people where it is above zero, `_n`, `_sum`,
             `_sum_squares`, `_sum_log` and `_sum_squared_log`.
         """
+        if inside_report():
+            raise DisclosureError("Patterns count people as they are. Show the disclosed result made from them.")
         scaled = [
             (pl.col(f"{value}__{name}").cast(pl.Float64) / unit if unit > 1 else pl.col(f"{value}__{name}")).alias(
                 f"{value}_{name}"
@@ -349,6 +350,15 @@ class Patterns:
     def __repr__(self) -> str:
         by = f" by {', '.join(self.by)}" if self.by else ""
         return f"Patterns of {len(self.conditions)} conditions{by} (confidential until suppressed)"
+
+
+def _common_source(parts: Sequence[Patterns]) -> Source:
+    """Return what is true of every part: one study, and the predicates they share."""
+    first = parts[0].source
+    if any(part.source.fingerprint != first.fingerprint for part in parts):
+        return Source()
+    shared = {k: v for k, v in first.population.items() if all(p.source.population.get(k) == v for p in parts)}
+    return Source(first.study, first.fingerprint, all(part.source.generated for part in parts), shared)
 
 
 def combination_names(bits: np.ndarray, conditions: Sequence[str]) -> pl.Series:
@@ -451,7 +461,10 @@ def _joined(
     if kind != other:
         if masks.height and not (kind.is_integer() and other.is_integer()):
             raise ArgumentError(f"Person ids are {other} in records and {kind} in persons: make them the same type.")
-        masks = masks.with_columns(pl.col("person").cast(kind))
+        # the wider type of the two, so that no id is changed by the cast
+        wide = pl.Int128 if kind.is_integer() else kind
+        masks = masks.with_columns(pl.col("person").cast(wide))
+        people = people.with_columns(pl.col("person").cast(wide))
     _check_values(people.lazy(), values)
     if people["person"].null_count():
         raise ArgumentError(f"persons has {people['person'].null_count():,} rows without a person.")

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse.frames import as_lazy, refuse_names
-from symphony_research.errors import ArgumentError, require_columns
-from symphony_research.result import Source
+from symphony_research.errors import ArgumentError, DisclosureError, require_columns
+from symphony_research.result import Source, inside_report
 
 __all__ = ["Collapsed", "event_table", "source_of"]
 
@@ -30,6 +30,24 @@ class Collapsed(pl.DataFrame):
     """
 
     source: Source
+
+    def _refuse(self) -> None:
+        if inside_report():
+            raise DisclosureError(
+                "A collapsed table counts people as they are. Show the disclosed result made from it."
+            )
+
+    def __repr__(self) -> str:
+        self._refuse()
+        return super().__repr__()
+
+    def __str__(self) -> str:
+        self._refuse()
+        return super().__str__()
+
+    def _repr_html_(self, *, _from_series: bool = False) -> str:
+        self._refuse()
+        return super()._repr_html_(_from_series=_from_series)
 
     @classmethod
     def of(cls, frame: pl.DataFrame, source: Source) -> Collapsed:
@@ -82,6 +100,10 @@ def event_table(
         On missing columns, gaps, unknown codes, times that are not numbers or
         not after entry, weights that are not whole; with counts of rows.
     """
+    if weights is None and isinstance(frame, Collapsed) and "n_persons" in frame.columns:
+        raise ArgumentError(
+            "This table is collapsed: each row stands for the people in its column n_persons. Pass weights='n_persons'."
+        )
     wanted = tuple(name for name in (time, event, entry, weights, *by) if name is not None)
     people = as_lazy(frame, columns=wanted)
     schema = people.collect_schema()

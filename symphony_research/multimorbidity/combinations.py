@@ -37,6 +37,8 @@ __all__ = ["Combinations", "combinations"]
 
 Tables = Mapping[str, pl.DataFrame]
 
+SLACK = 25  # people by which rounding may lift a count over the floor
+
 
 class Combinations(Result):
     """Sets of conditions that people have, observed against expected by chance."""
@@ -71,11 +73,17 @@ class Combinations(Result):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Expected people, observed/expected with interval, and test, of every set."""
+        """Expected people, observed/expected with interval, and test, of every set.
+
+        The floor is laid on the counts that are shown: laid on exact ones, the
+        rows that are there would tell what rounding hides.
+        """
+        floor = settings["min_persons"]
+        large_enough = (pl.col("n_persons") >= floor).fill_null(floor == 1)
         parts = [
             # the largest first, by the counts there are: rounded ones tie, hidden ones come last by name
             _against_chance(
-                cells.sort("n_persons", descending=True, nulls_last=True, maintain_order=True),
+                cells.filter(large_enough).sort("n_persons", descending=True, nulls_last=True, maintain_order=True),
                 margins,
                 pairs,
                 population["n_persons"],
@@ -196,9 +204,10 @@ def combinations(
     kind : {"exact", "at_least"}
         People with these conditions and no others, or with these and perhaps more.
     min_size, max_size : int
-        Conditions in a set, from and to. By default from two to all.
+        Conditions in a set, from and to; at least sets begin at one. By default from two to all.
     min_persons : int, default 1
-        Leave out sets that fewer people have.
+        Leave out sets that fewer people have, by the counts that are shown: of
+        a disclosed result, the rounded ones.
     confidence : float, default 0.95
         Of the intervals.
 
@@ -246,7 +255,8 @@ def combinations(
         raise ArgumentError("min_size and max_size must be a range of sizes, and min_persons at least 1.")
 
     def sets(names: Mapping[str, Any], words: Any, people: Integers, rows: pl.DataFrame) -> pl.DataFrame:
-        return _sets(patterns, names, words, people, rows, kind, min_size, max_size, min_persons)
+        # the floor itself is laid on the counts that are shown (see derive); a little below it is enough here
+        return _sets(patterns, names, words, people, rows, kind, min_size, max_size, max(1, min_persons - SLACK))
 
     cells = by_stratum(patterns, sets)
     pairs = by_stratum(patterns, lambda names, words, people, _: pair_frame(patterns, names, words, people))

@@ -12,15 +12,12 @@ __all__ = ["plain_reason"]
 _OURS = {
     name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.SymphonyError)
 }
-# These speak of names in the code or of columns, not of the contents of a row.
+# These speak of names in the code, not of the contents of a row; a TypeError may quote a value.
 _SPEAK_OF_NAMES = {
-    "AttributeError",
-    "ColumnNotFoundError",
     "ImportError",
     "ModuleNotFoundError",
     "NameError",
     "SyntaxError",
-    "TypeError",
     "UnboundLocalError",
 }
 _LONGEST = 400

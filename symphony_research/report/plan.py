@@ -160,7 +160,7 @@ def _plain(name: str) -> str:
 
 def _policy(policy: str | Policy | None, study: Any) -> Policy:
     chosen: Policy = (
-        study.policy if policy is None else policy if isinstance(policy, Policy) else policy_named(str(policy))
+        study.policy if policy is None else policy if isinstance(policy, Policy) else _named(str(policy), study)
     )
     if isinstance(policy, Policy) and policy != policy_named(policy.name):
         raise ArgumentError("A report takes a policy by its name; write its settings in study.toml instead.")
@@ -170,6 +170,12 @@ def _policy(policy: str | Policy | None, study: Any) -> Policy:
             f"'{study.name}' does not carry the generator's fingerprint: choose another policy."
         )
     return chosen
+
+
+def _named(policy: str, study: Any) -> Policy:
+    """The study's own settings of its own policy, or another policy's standard ones."""
+    own: Policy = study.policy
+    return own if policy == own.name else policy_named(policy)
 
 
 def _wrong_hubs(hubs: Sequence[str], known: Sequence[str], study: str, all_hubs: bool) -> list[str]:

@@ -99,7 +99,8 @@ def path_remover(shown_as: Mapping[str, str]) -> Callable[[str], str]:
     spelt: dict[str, str] = {}
     for path, word in places.items():
         if len(Path(path).parts) > 1:  # the root of a disk is in every path
-            for spelling in (path, path.replace("\\", "\\\\"), path.replace("\\", "/")):
+            escaped = path.encode("unicode_escape").decode("ascii")
+            for spelling in (path, path.replace("\\", "\\\\"), path.replace("\\", "/"), escaped, repr(path)[1:-1]):
                 spelt[spelling] = word
     longest_first = sorted(spelt, key=len, reverse=True)
     pattern = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")

@@ -20,7 +20,7 @@ from typing import Any
 from symphony_research.errors import ReportError
 from symphony_research.report.failure import plain_reason
 from symphony_research.report.provenance import RECORD, as_text, path_remover, utc_text
-from symphony_research.result import INSIDE_REPORT
+from symphony_research.result import INSIDE_REPORT, REPORT_POLICY
 
 __all__ = ["Job", "Outcome", "make_report", "prepare_process"]
 
@@ -122,6 +122,8 @@ def make_report(job: Job) -> Outcome:
     work = scratch / "work"
     work.mkdir(parents=True)
     started, clock = datetime.now(UTC), time.perf_counter()
+    # what is shown must have been made safe under the policy that the page states
+    os.environ[REPORT_POLICY] = job.record["policy"]["title"]
     clean = path_remover({**job.shown_as, str(work): ".", str(scratch): "."})
     try:
         notebook, error = _execute(job, scratch, work)
@@ -187,7 +189,12 @@ def _execute(job: Job, scratch: Path, work: Path) -> tuple[Any, tuple[str, str] 
     source = executed if executed.exists() else scratch / "notebook.ipynb"
     if source is not executed and error is None:
         error = (ReportError.__name__, "The notebook left no result.")
-    return nbformat.read(source, as_version=4), error
+    notebook = nbformat.read(source, as_version=4)
+    if source is not executed:
+        for cell in notebook.cells:  # what was stored in the source did not come from this run
+            if cell.cell_type == "code":
+                cell.outputs = []
+    return notebook, error
 
 
 def _kernel_settings() -> Any:

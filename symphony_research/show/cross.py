@@ -9,9 +9,9 @@ import polars as pl
 
 from symphony_research.errors import require_columns
 from symphony_research.result import Result
-from symphony_research.show.gate import hidden_words, provenance, require_showable
+from symphony_research.show.gate import hidden_words, is_family, listed, provenance, require_showable
 from symphony_research.show.tables import Table
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, in_words, joined, number
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, in_words, joined, number
 
 __all__ = ["cross_table"]
 
@@ -24,6 +24,7 @@ def cross_table(
     panels: str | None = None,
     value: str = "n_persons",
     most: int = 100,
+    among: Result | None = None,
 ) -> Table:
     """Lay one column of a result out over its strata.
 
@@ -40,11 +41,15 @@ def cross_table(
         What fills the cells.
     most : int, default 100
         The most rows, those with the largest sums first; the others are counted.
+    among : Result, optional
+        A disclosed result that says which combinations may be named: those it
+        shows. By default those with a cell that may be shown.
 
     Returns
     -------
     Table
-        A hidden cell reads "*"; one that nobody is in reads 0.
+        A hidden cell reads "*"; one that nobody is in reads 0, or "*" where
+        the policy hides noughts.
 
     Raises
     ------
@@ -64,13 +69,21 @@ def cross_table(
     require_showable(result, "cross_table")
     frame = result.estimates
     require_columns(frame.columns, [c for c in (rows, columns, panels, value) if c], what="The result")
+    if result.disclosure is not None and is_family(result, ["Combinations"]):
+        named = listed(result if among is None else among).select(rows).unique()
+        frame = frame.join(named, on=rows, how="semi", maintain_order="left")
+    # a cell that is not there has nobody in it, unless small sets were left out or noughts are hidden
+    done = result.disclosure
+    absent = HIDDEN if done is not None and done.policy.hide_zeros else "0"
+    if result.settings.get("min_persons", 1) > 1:
+        absent = UNDEFINED
     heading = COLUMN_WORDS.get(value, in_words(value).capitalize())
     names = [COLUMN_WORDS.get(c, in_words(c)).lower() for c in (rows, columns)]
     caption = f"{heading}, by {' and '.join(names)}"
     parts = []
     for panel in frame[panels].unique(maintain_order=True).sort() if panels else [None]:
         part = frame if panels is None else frame.filter(pl.col(panels).eq_missing(pl.lit(panel)))
-        body = _grid(part, rows, columns, value, most, caption)
+        body = _grid(part, rows, columns, value, most, caption, absent)
         name = "" if panel is None else in_words(panel).capitalize()
         parts.append(
             f'<details class="panel"><summary>{escape(name)}: {escape(caption.lower())}</summary>{body}</details>'
@@ -84,7 +97,7 @@ def cross_table(
     return Table(f'<div class="symphony-result">{"".join(parts)}{note}</div>', caption)
 
 
-def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, caption: str) -> str:
+def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, caption: str, absent: str) -> str:
     across = frame[columns].unique().sort().to_list()
     key = pl.col(rows).list.join(" + ") if frame.schema[rows] == pl.List(pl.String) else pl.col(rows).cast(pl.String)
     keyed = frame.with_columns(key.alias("__key"))
@@ -103,7 +116,12 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
             else in_words(held).capitalize()
         )
         texts = [
-            HIDDEN if (name, c) in cells and cells[name, c] is None else number(cells.get((name, c), 0)) for c in across
+            HIDDEN
+            if (name, c) in cells and cells[name, c] is None
+            else number(cells[name, c])
+            if (name, c) in cells
+            else absent
+            for c in across
         ]
         lines.append(
             f'<tr><th scope="row">{escape(said)}</th>'

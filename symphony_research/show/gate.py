@@ -16,6 +16,7 @@ __all__ = [
     "band",
     "hidden_words",
     "is_family",
+    "listed",
     "one_stratum",
     "provenance",
     "require_disclosed",
@@ -92,6 +93,18 @@ def provenance(result: Result) -> list[str]:
         invented = " (invented people)" if result.settings.get("generated") and "invented" not in str(study) else ""
         notes.append(f"Source: {study}{invented}.")
     return notes
+
+
+def listed(result: Result) -> pl.DataFrame:
+    """Return the estimates whose rows may be named.
+
+    Which combinations there are comes from the records: a row that only says
+    "*" would still say that somebody has exactly these conditions.
+    """
+    frame = result.estimates
+    if result.disclosure is not None and is_family(result, ["Combinations"]):
+        return frame.filter(pl.col("n_persons").is_not_null())
+    return frame
 
 
 def one_stratum(result: Result, frame: pl.DataFrame, stratum: Mapping[str, Any] | None) -> pl.DataFrame:

@@ -20,11 +20,12 @@ from symphony_research.show.gate import (
     band,
     hidden_words,
     is_family,
+    listed,
     provenance,
     require_disclosed,
     require_showable,
 )
-from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table
+from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, number
 
 __all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
 
@@ -146,7 +147,7 @@ def table(
     require_showable(result, "table")
     if rows < 1:
         raise ArgumentError(f"rows={rows} must be at least 1.")
-    frame = result.estimates
+    frame = listed(result)
     if is_family(result, ["Attrition"]) and frame.height == 1:
         # one line would say no more than the sentence above it
         return Table('<p class="note">No rule left anybody out.</p>', "No rule left anybody out.")
@@ -207,7 +208,7 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
     """
     require_disclosed(result, "write_table")
     kind = suffix_of(path, ("csv", "html"))
-    frame = result.estimates
+    frame = listed(result)
     if kind == "csv":
         chosen = list(columns) if columns is not None else frame.columns
         require_columns(frame.columns, chosen, what="The result")
@@ -249,8 +250,10 @@ def _html(
     caption: str,
 ) -> str:
     disclosed = _hides(result)
+    share = f"{100 * result.settings.get('confidence', 0.95):g} %"
+    limits = {"lower": f"{share} from", "upper": f"{share} to"}
     text = html_table(
-        frame, columns=columns, words={**result.column_words, **(words or {})}, rows=rows, disclosed=disclosed,
+        frame, columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows, disclosed=disclosed,
         percentages=result.percentages,
     )  # fmt: skip
     text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
@@ -263,7 +266,15 @@ def _html(
         ended = ", or the curve has ended" if is_family(result, ("CurvePoints",)) else ""
         notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}, or a figure made from such a count{ended}.")
     if f">{UNDEFINED}<" in text:
-        notes.append(f"{UNDEFINED} does not exist.")
+        notes.append(
+            f"{UNDEFINED} does not exist, or too few events to show."
+            if is_family(result, ["_Curve"])
+            else f"{UNDEFINED} does not exist."
+        )
+    unlisted = result.estimates.height - listed(result).height
+    if unlisted and result.disclosure is not None:
+        few = hidden_words(result.disclosure.policy)
+        notes.append(f"Combinations that are not listed, of {few} each: {number(unlisted)}.")
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return f'<div class="symphony-result">{above}{text}{below}</div>'

@@ -166,33 +166,43 @@ def _interval(estimate: Array, error: Array, confidence: float, kind: str) -> tu
     return np.maximum(lower, 0), np.minimum(upper, 1)
 
 
-def _ends(result: _Curve, cause: int | None) -> list[tuple[str, float, float]]:
-    """Return group in words, end of the curve and its estimate there, for each stratum."""
-    frame = result.estimates if cause is None else result.estimates.filter(pl.col("cause") == cause)
-    last = (
-        frame.group_by(result.by, maintain_order=True).agg(pl.col("time", "estimate").last())
-        if result.by
-        else frame.select(pl.col("time", "estimate").last()).filter(pl.col("time").is_not_null())
-    )
-    rows = last.iter_rows(named=True)
-    return [(", ".join(in_words(row[c]) for c in result.by), row["time"], row["estimate"]) for row in rows]
-
-
 def _curve_sentence(result: _Curve, clauses: Sequence[tuple[int | None, str]]) -> str:
-    """Return what share had what happen by the end, one clause a cause; groups side by side."""
-    ends = [(words, _ends(result, cause)) for cause, words in clauses]
-    if not ends or not ends[0][1]:
+    """Return what share had what happen by the end, one clause a cause; groups side by side, at one time."""
+    frame = result.estimates
+    last = (
+        frame.group_by(result.by, maintain_order=True).agg(pl.col("time").max())
+        if result.by
+        else frame.select(pl.col("time").max())
+    )
+    ends = [end for end in last["time"].to_list() if end is not None]
+    if not ends:
         return "No group is large enough to show a curve."
-    groups = ends[0][1]
-    when = duration(max(time for _, time, _ in groups), result.time_unit)
-    if len(groups) == 1 and not groups[0][0]:
-        said = [
-            f"{percentage(end[0][2])} {words}" for k, (words, end) in enumerate(ends) if end and (k == 0 or end[0][2])
-        ]
-        return f"By {when} {' and '.join(said)}."
-    words, end = ends[0]
-    said = [f"{percentage(estimate)} of {group}" for group, _, estimate in end]
-    return f"By {when} {', '.join(said[:-1])}{' and ' if len(said) > 1 else ''}{said[-1]} {words}."
+    end = min(ends)  # the latest time at which every curve still runs
+    when = duration(end, result.time_unit)
+    before = frame.filter(pl.col("time") <= end)
+    said = []
+    for number_of_clause, (cause, words) in enumerate(clauses):
+        part = before if cause is None else before.filter(pl.col("cause") == cause)
+        at_end = (
+            part.group_by(result.by, maintain_order=True).agg(
+                pl.col("estimate", "n_events").last(), pl.col("n_events").sum().alias("__all")
+            )
+            if result.by
+            else part.select(pl.col("estimate").last(), pl.col("n_events").sum().alias("__all"))
+        )
+        shares = []
+        for row in at_end.iter_rows(named=True):
+            group = ", ".join(in_words(row[c]) for c in result.by)
+            few = result.settings.get("flat_until") is not None and row["__all"] == 0
+            share = "too few to show" if few else percentage(row["estimate"])
+            shares.append(f"{share} of {group}" if group else share)
+        if number_of_clause and (result.by or shares[0] == "too few to show" or at_end["__all"][0] == 0):
+            continue
+        listed = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
+        said.append(f"{listed} {words}")
+    if said[0].startswith("too few to show ") and not result.by:
+        return f"By {when} too few events had happened to show."
+    return f"By {when} {' and '.join(said)}."
 
 
 def kaplan_meier(
@@ -260,10 +270,9 @@ def kaplan_meier(
     normal_quantile(confidence)
     by = names_of(by)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
-    others = events.filter(pl.col("kind") > 1)["n_persons"].sum()
-    if others:
+    if (events["kind"] > 1).any():
         raise ArgumentError(
-            f"Event column '{event}' holds causes above 1 for {others:,} people. Use cumulative_incidence, where "
+            f"Event column '{event}' holds causes above 1. Use cumulative_incidence, where "
             "causes compete, or say which is the event with a column of 0 and 1."
         )
     settings = {

@@ -33,6 +33,13 @@ class CurvePoints(_Curve):
         """The curve, derived again and read at the times."""
         curve = _FAMILIES[settings["curve"]].derive(tables, settings, by)
         points = _read(curve, tables["events"], by, settings["times"])
+        if settings.get("flat_until") is not None:
+            # where no counted event is shown there may have been a few: that is no nought, and no hundred per cent
+            start = 0.0 if "cause" in points.columns else 1.0
+            few = pl.col("estimate") == start
+            points = points.with_columns(
+                [pl.when(~few).then(pl.col(c)).alias(c) for c in ("estimate", "lower", "upper")]
+            )
         if "cause" in points.columns:
             names = settings["cause_names"]
             told = [happened(names.get(c, f"cause {c}")).capitalize() for c in settings["causes"]]
@@ -46,14 +53,14 @@ class CurvePoints(_Curve):
         return _FAMILIES[self.settings["curve"]](self.count_tables, self.settings, self.by, self.disclosure).sentence()
 
 
-def at(result: Result, times: Sequence[float]) -> CurvePoints:
+def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     """Read a curve at given times.
 
     Parameters
     ----------
     result : SurvivalCurve or CumulativeIncidence
         The curve; what was disclosed stays so.
-    times : sequence of float
+    times : float or sequence of float
         In the curve's own unit.
 
     Returns
@@ -79,7 +86,11 @@ def at(result: Result, times: Sequence[float]) -> CurvePoints:
     """
     if not isinstance(result, (SurvivalCurve, CumulativeIncidence)):
         raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
-    settings = {**result.settings, "curve": type(result).__name__, "times": [float(t) for t in times]}
+    settings = {
+        **result.settings,
+        "curve": type(result).__name__,
+        "times": [float(t) for t in ([times] if isinstance(times, (int, float)) else times)],
+    }
     return CurvePoints(result.count_tables, settings, result.by, result.disclosure)
 
 

@@ -140,7 +140,7 @@ def test_suppressing_twice_changes_nothing(policy: Policy, family: str) -> None:
 
 def test_a_disclosed_result_is_never_loosened() -> None:
     once = sr.suppress(every_family()["prevalence"], Policy.nhs_england())
-    for other in (Policy.opensafely(), Policy.sacro(), Policy.nhs_england(threshold=5), Policy.synthetic()):
+    for other in (Policy.opensafely(), Policy.sacro(), Policy.nhs_england(threshold=10), Policy.synthetic()):
         with pytest.raises(sr.DisclosureError):
             sr.suppress(once, other)
 
@@ -157,6 +157,11 @@ def test_a_policy_that_hides_nothing_cannot_be_made_by_settings() -> None:
         Policy.nhs_england(threshold=0)
     with pytest.raises(sr.ArgumentError):
         Policy.opensafely(rounding=0)
+    # nor one that is weaker than the rule it is named for
+    with pytest.raises(sr.ArgumentError, match="never weaker"):
+        Policy.nhs_england(threshold=6)
+    with pytest.raises(sr.ArgumentError, match="never weaker"):
+        Policy.sacro(threshold=7)
 
 
 def test_ratios_follow_from_rounded_counts() -> None:
@@ -219,7 +224,7 @@ def no_trim(tables: dict, threshold: int, by: tuple[str, ...]) -> dict:
     return tables
 
 
-def keep_estimates(self: sr.Result, tables: dict, record: object) -> sr.Result:
+def keep_estimates(self: sr.Result, tables: dict, record: object, **settings: object) -> sr.Result:
     """A mutant that releases the exact estimates beside rounded counts."""
     made = dataclasses.replace(self, count_tables=tables, disclosure=record)
     object.__setattr__(made, "_derived", self._derived)
@@ -281,3 +286,52 @@ def test_small_counts_are_counted() -> None:
     # the cell of three people, and the margin of three people with asthma
     assert count.small_counts() == 2
     assert "not for release: 2 small counts" in repr(count)
+
+
+def test_the_floor_is_laid_on_the_counts_that_are_shown() -> None:
+    # 18 people read 20 and 22 read 20: a floor of 20 keeps both or neither, so a row's presence tells nothing more
+    def shown(people: int) -> list[int]:
+        frame = pl.DataFrame({"a": [1] * people + [0] * 100, "b": [1] * people + [0] * 100})
+        found = sr.multimorbidity.combinations(sr.Patterns.from_wide(frame, conditions=["a", "b"]), min_persons=20)
+        return sr.suppress(found, Policy.nhs_england()).estimates["n_persons"].to_list()
+
+    assert shown(18) == shown(22) == [20]
+    assert shown(17) == shown(12) == []
+
+
+def test_a_curve_that_counts_too_few_says_so() -> None:
+    # 6 of 14 men had the event by day 14; the rule shows no step before the eighth, and that is not 0 %
+    frame = pl.DataFrame(
+        {
+            "time": [*range(1, 15), *range(1, 31)],
+            "event": [1] * 6 + [0] * 8 + [1] * 20 + [0] * 10,
+            "sex": ["M"] * 14 + ["F"] * 30,
+        }
+    )
+    curve = sr.survival.cumulative_incidence(frame, time="time", event="event", by="sex")
+    said = sr.suppress(curve, Policy.nhs_england()).sentence()
+    assert "too few to show of men" in said
+    assert "0 % of men" not in said
+    points = sr.survival.at(sr.suppress(curve, Policy.nhs_england()), 3).estimates
+    assert points.filter(pl.col("sex") == "M")["estimate"].to_list() == [None]
+
+
+def test_inside_a_report_only_the_reports_own_policy_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = every_family()["prevalence"]
+    monkeypatch.setenv(INSIDE_REPORT, "1")
+    monkeypatch.setenv("SYMPHONY_REPORT_POLICY", Policy.sacro().title)
+    assert repr(sr.suppress(result, Policy.sacro()))
+    with pytest.raises(sr.DisclosureError, match="this report is made under"):
+        repr(sr.suppress(result, Policy.nhs_england()))
+
+
+def test_a_collapsed_table_is_not_shown_in_a_report_and_not_taken_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort = sr.define_cohort(sr.example_study())
+    table = cohort.follow_up(event="death")
+    with pytest.raises(sr.ArgumentError, match="Pass weights='n_persons'"):
+        sr.survival.kaplan_meier(table, time="time", event="event")
+    patterns_ = cohort.patterns()
+    monkeypatch.setenv(INSIDE_REPORT, "1")
+    for look in (repr, str, lambda t: t._repr_html_(), lambda t: patterns_.to_frame()):
+        with pytest.raises(sr.DisclosureError):
+            look(table)

@@ -235,10 +235,10 @@ def test_degenerate_populations(cells):
 
 
 def test_rounding_may_make_a_condition_universal_without_breaking_anything():
-    # 22 people round to 20, 18 with a to 20: after rounding "everybody" has a, and b without a cannot be expected
-    result = sr.multimorbidity.combinations(counted({"ab": 10, "a": 8, "b": 4}, "ab"), min_size=0)
-    safe = sr.suppress(result, sr.Policy.nhs_england(threshold=3)).estimates
+    # to the nearest 20, 49 people are 40 and 39 with a are 40: "everybody" has a, and b without a cannot be expected
+    result = sr.multimorbidity.combinations(counted({"ab": 30, "a": 9, "b": 10}, "ab"), min_size=0)
+    safe = sr.suppress(result, sr.Policy.nhs_england(rounding=20)).estimates
     alone = safe.filter(pl.col("combination").list.join("") == "b").row(0, named=True)
-    assert alone["n_persons"] == 5
+    assert alone["n_persons"] == 20
     assert alone["expected"] == 0
     assert alone["observed_expected"] is None

@@ -354,7 +354,7 @@ GOOD = {"time": [987654.0, 2.0], "event": [1.0, 0.0], "entry": [0.0, 1.0], "peop
         ("event", 0.987654, "a code in event column 'event' that is not 0, 1, 2"),
         ("event", 987654e12, "a code in event column 'event' that is not 0, 1, 2"),
         ("event", float("inf"), "a code in event column 'event' that is not 0, 1, 2"),
-        ("event", 2.0, "holds causes above 1 for 1 people"),
+        ("event", 2.0, "holds causes above 1"),
         ("people", None, "1 rows have a weight in column 'people' that is not a whole number of people"),
         ("people", float("nan"), "1 rows have a weight in column 'people'"),
         ("people", float("inf"), "1 rows have a weight in column 'people'"),
