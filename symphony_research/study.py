@@ -435,7 +435,7 @@ def _completeness(study: Study) -> list[str]:
         .group_by("month")
         .len()
         .join(every, on="month", how="right")
-        .with_columns(pl.col("len").fill_null(0))
+        .select("month", pl.col("len").fill_null(0))
         .sort("month")
         .collect(engine="streaming")
     )

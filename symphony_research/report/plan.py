@@ -106,7 +106,9 @@ def plan_runs(
         else:
             chosen += [notebook] if notebook not in chosen else []
     if not notebooks:
-        chosen = available
+        # a notebook about the people of hubs has nothing to say of a study without any
+        about_hubs = bool(hubs or all_hubs or study.hubs())
+        chosen = [notebook for notebook in available if about_hubs or not notebook.takes_hub]
 
     try:
         chosen_policy = _policy(policy, study)

@@ -90,7 +90,8 @@ def plot_cooccurrence_matrix(
     with drawing():
         side = min(max(0.42 * len(conditions), 3.6), 8.6) if len(conditions) <= _NUMBERED else 8.6
         # the figure grows by its names, so that they take nothing from the cells
-        names = max(text_width(in_words(c), min(SMALL, 0.62 * side * 72 / len(conditions))) for c in conditions) + 8
+        widths = [text_width(in_words(c), min(SMALL, 0.62 * side * 72 / len(conditions))) for c in conditions]
+        names = max(widths, default=0) + 8
         wide = max(side * 72 + names + 2 * MARGIN, 7.0 * 72)
         around = head_height(result, title or result.sentence(), wide - 2 * MARGIN)
         around += foot_height(result, notes, wide - 2 * MARGIN) + 2 * MARGIN

@@ -185,3 +185,67 @@ def test_only_the_generators_own_study_counts_as_generated(tmp_path: Path) -> No
     count = sr.multimorbidity.condition_count(sr.define_cohort(changed).patterns())
     with pytest.raises(sr.DisclosureError, match="generated data alone"):
         sr.suppress(count, sr.Policy.synthetic())
+
+
+PERIOD = "[period]\nstart = 2011-04-01\nend = 2015-03-31\n"
+
+
+def test_the_studys_own_threshold_is_kept_and_a_weaker_one_refused(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    (folder / "study.toml").write_text(PERIOD + '[disclosure]\npolicy = "nhs_england"\nthreshold = 20\nrounding = 10\n')
+    study = sr.read_study(folder)
+    assert (study.policy.threshold, study.policy.rounding) == (20, 10)
+    assert study.rule("nhs_england") == study.policy
+    (folder / "study.toml").write_text(PERIOD + "[disclosure]\nthreshold = 3\n")
+    assert "never weaker" in sr.check_study(folder).text()
+    (folder / "study.toml").write_text(PERIOD + '[disclosure]\npolcy = "sacro"\n')
+    assert "disclosure.polcy: is not a setting" in sr.check_study(folder).text()
+
+
+@pytest.mark.parametrize(
+    "line", ['columns = "x"', 'disclosure = "sacro"', 'conditions = "asthma"', "age_bands = []", "age_bands = [65, 18]", "name = 3"]
+)  # fmt: skip
+def test_a_setting_of_the_wrong_shape_is_a_finding(tmp_path: Path, line: str) -> None:
+    folder = write_study(tmp_path / "study")
+    (folder / "study.toml").write_text(f"{line}\n{PERIOD}")
+    assert f"study.toml.{line.split(' ')[0]}: must be " in sr.check_study(folder).text()
+
+
+def test_notepads_mark_before_the_first_letter_is_read_over(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    (folder / "study.toml").write_bytes(b"\xef\xbb\xbf" + (folder / "study.toml").read_bytes())
+    assert sr.check_study(folder).ok
+
+
+@pytest.mark.parametrize("text", ["1,F\n2,M,1960-01-01,x,y\n", '1,"F,1950-01-01\n', "1,F\xe9,1950-01-01\n"])
+def test_a_file_that_breaks_off_is_a_finding(tmp_path: Path, text: str) -> None:
+    folder = write_study(tmp_path / "study")
+    (folder / "persons.csv").write_bytes(("person_id,sex,birth_date\n" + text).encode("latin-1"))
+    said = sr.check_study(folder).text()
+    assert "persons" in said
+    assert "finding" in said
+
+
+def test_a_table_without_a_heading_is_not_repeated(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study")
+    (folder / "persons.csv").write_text(f"9000000123,M,1950-03-02,{SECRET}\n9000000124,F,1951-03-02,{SECRET}\n")
+    said = sr.check_study(folder).text()
+    assert "persons: has none of its columns: perhaps the first row is not a heading" in said
+    assert SECRET not in said
+    assert "1950" not in said
+
+
+def test_empty_months_are_told(tmp_path: Path) -> None:
+    dates = [
+        f"{year}-{month:02d}-10" for year in (2012, 2013, 2014) for month in range(1, 13) if (year, month) != (2013, 3)
+    ]
+    table = pl.DataFrame(
+        {
+            "person_id": [1] * len(dates),
+            "date": dates,
+            "setting": ["outpatient"] * len(dates),
+            "cost": [1.0] * len(dates),
+        }
+    )
+    folder = write_study(tmp_path / "study", activity=table)
+    assert "March 2013 holds 0 % of the median month" in sr.check_study(folder).text()

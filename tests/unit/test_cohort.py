@@ -194,3 +194,45 @@ def test_the_example_study_is_always_the_same() -> None:
     example_study.cache_clear()
     assert first.height == 200
     assert first.equals(example_study().persons.collect())
+
+
+def test_nonsense_is_refused_and_not_taken_for_nobody() -> None:
+    with pytest.raises(sr.ArgumentError, match="pass min_conditions too"):
+        sr.define_cohort(study(), conditions=["asthma"])
+    with pytest.raises(sr.ArgumentError, match="outside the study"):
+        sr.define_cohort(study(), index="2030-01-01")
+    for age in ((80, 65), 65, (65,)):
+        with pytest.raises(sr.ArgumentError, match="youngest, oldest"):
+            sr.define_cohort(study(), age=age)
+    with pytest.raises(sr.ArgumentError, match="own_home"):
+        sr.define_cohort(study(), residence="carehome")
+    with pytest.raises(sr.ArgumentError, match="whole number of days"):
+        sr.define_cohort(study()).follow_up(event="death", horizon=30.5)
+    with pytest.raises(sr.ArgumentError, match="twice"):
+        sr.define_cohort(study()).patterns(by=("sex", "sex"))
+
+
+def test_what_an_empty_column_would_tell_is_refused() -> None:
+    import dataclasses
+
+    ours = study()
+    bare = ours.activity.with_columns(pl.lit(None, dtype=pl.String).alias("kind"))
+    blank = dataclasses.replace(ours, tables={**ours.tables, "activity": bare})
+    with pytest.raises(sr.ArgumentError, match="column kind of activity, which is empty"):
+        sr.define_cohort(blank).follow_up(event="emergency_admission")
+
+
+def test_people_who_joined_before_the_first_day_are_left_out() -> None:
+    import dataclasses
+
+    ours = study()
+    late = dataclasses.replace(ours, period=(date(2012, 6, 1), date(2014, 3, 31)))
+    # person 1 joined North on 2012-05-01, a month before anything is recorded
+    steps = sr.define_cohort(late, programme="complex_care").attrition.estimates.rows()
+    assert ("who joined before the study's first day", 1, 1) in steps
+
+
+def test_a_cohort_of_few_does_not_say_nobody() -> None:
+    cohort = sr.define_cohort(study(), hub="North")
+    shown = sr.suppress(cohort.attrition, sr.Policy.nhs_england()).estimates
+    assert shown["n_persons"][-1] is None

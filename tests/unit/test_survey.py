@@ -117,3 +117,37 @@ def test_the_2020_survey(tmp_path: Path) -> None:
     exact = sr.multimorbidity.combinations(by, min_size=0)
     shown = sr.suppress(exact, sr.Policy.nhs_england()).estimates["n_persons"]
     assert (len(shown), shown.null_count()) == (1_283, 497)
+
+
+def test_a_gap_is_not_a_no_and_a_yes_must_occur(tmp_path: Path) -> None:
+    file, mapping = write(tmp_path, TABLE.with_columns(pl.Series("Asthma", ["Yes", None, "No", ""])))
+    with pytest.raises(sr.ArgumentError, match="has no answer in 2 rows"):
+        sr.import_survey(file, tmp_path / "study", config=mapping)
+    file, mapping = write(tmp_path, TABLE, MAP.replace('yes = ["Yes"] }', 'yes = ["yes"] }'))
+    with pytest.raises(sr.ArgumentError, match="nobody gave the answer"):
+        sr.import_survey(file, tmp_path / "study", config=mapping)
+
+
+def test_a_file_put_beside_an_imported_survey_is_not_lost(tmp_path: Path) -> None:
+    file, mapping = write(tmp_path, TABLE)
+    study = sr.import_survey(file, tmp_path / "study", config=mapping)
+    (study / "notes.docx").write_text("mine")
+    with pytest.raises(sr.ArgumentError, match="1 files that the import did not write"):
+        sr.import_survey(file, study, config=mapping)
+    assert (study / "notes.docx").read_text() == "mine"
+
+
+def test_a_file_without_a_heading_is_not_repeated(tmp_path: Path) -> None:
+    file, mapping = write(tmp_path, TABLE)
+    file.write_text("Yes,Female,55-59,Zebedee\nNo,Male,18-24,Dougal\n")
+    with pytest.raises(sr.ArgumentError, match="perhaps its first row is not a heading") as error:
+        sr.import_survey(file, tmp_path / "study", config=mapping)
+    assert "Zebedee" not in str(error.value)
+
+
+def test_a_survey_is_not_asked_about_hubs(tmp_path: Path) -> None:
+    from symphony_research.report.plan import plan_runs
+
+    file, mapping = write(tmp_path, TABLE)
+    study = sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping))
+    assert [run.notebook.name[:2] for run in plan_runs(study, None)] == ["02", "03"]
