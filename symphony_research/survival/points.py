@@ -42,15 +42,21 @@ class CurvePoints(_Curve):
             )
         if "cause" in points.columns:
             names = settings["cause_names"]
-            told = [happened(names.get(c, f"cause {c}")).capitalize() for c in settings["causes"]]
+            told = [happened(names.get(c, f"cause {c}")) for c in settings["causes"]]
+            # whatever competes with the first cause came before it
+            told = [_capital(words if k == 0 else f"{words} without it") for k, words in enumerate(told)]
             what = pl.col("cause").replace_strict(list(settings["causes"]), told, return_dtype=pl.String)
         else:
-            what = pl.lit(happened(settings["event_name"], yet=False).capitalize())
+            what = pl.lit(_capital(happened(settings["event_name"], yet=False)))
         return points.with_columns(what.alias("what"))
 
     def sentence(self) -> str:
         """Return what the curve says at its end."""
         return _FAMILIES[self.settings["curve"]](self.count_tables, self.settings, self.by, self.disclosure).sentence()
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
