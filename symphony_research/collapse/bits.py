@@ -23,6 +23,8 @@ CHUNK = 131_072
 MANY = 65_536  # rows from which tallying pairs of bytes is quicker than a matrix product
 MOST_SETS = 5_000_000
 FEW = 256  # rows under which unpacking every bit is quicker than tallying bytes
+TALLIED = 11  # conditions whose every set is tallied at once
+ALL = np.array([2**64 - 1], dtype=np.uint64)
 WORTH_MERGING = 64  # rows under which sorting costs more than it saves
 PEEL = 6  # conditions peeled off between two merges of equal remainders
 
@@ -99,7 +101,7 @@ class FrequentSets:
     sums: Integers
 
 
-def frequent_sets(
+def frequent_sets(  # noqa: C901  (one search: its steps share what has been found)
     words: Words,
     weights: Integers,
     n_conditions: int,
@@ -145,17 +147,40 @@ def frequent_sets(
     found: list[tuple[tuple[int, ...], Integers, Integers]] = []
     count = 0
 
+    tallied: list[tuple[tuple[int, ...], int, NDArray[np.uint8], Integers]] = []
+
     def record(prefix: tuple[int, ...], items: Integers, totals: list[Integers]) -> None:
-        nonlocal count
         if len(prefix) + 1 < min_size or not len(items):
             return
         found.append((prefix, items, np.rint(np.column_stack(totals)).astype(np.int64)))
-        count += len(items)
+        noted(len(items))
+
+    def noted(more: int) -> None:
+        nonlocal count
+        count += more
         if count > MOST_SETS:
             raise ArgumentError(
                 f"More than {MOST_SETS:,} sets are held by at least {min_persons} people. "
                 "Raise min_persons, or set max_size."
             )
+
+    def tally(keys: Words, sums: Integers, prefix: tuple[int, ...], start: int, fewest: int) -> None:
+        # few conditions are left: count every set of them at once, then add each set to its subsets
+        n_left = width - start
+        codes = (keys[:, 0] >> np.uint64(start)).astype(np.intp)
+        totals = [np.bincount(codes, weights=sums[:, v], minlength=1 << n_left) for v in range(sums.shape[1])]
+        for total in totals:
+            for bit in range(n_left):
+                halves = total.reshape(-1, 2, 1 << bit)
+                halves[:, 0] += halves[:, 1]
+        enough = np.flatnonzero(totals[0] >= least - 0.5)
+        held = unpack(enough.astype(np.uint64)[:, None], n_left)
+        size = held.sum(axis=1)
+        fit = (size >= max(fewest, min_size - len(prefix))) & (size <= largest - len(prefix))
+        if fit.any():
+            sums_found = np.rint(np.column_stack([t[enough[fit]] for t in totals])).astype(np.int64)
+            tallied.append((prefix, start, held[fit], sums_found))
+            noted(int(fit.sum()))
 
     def grow(keys: Words, sums: Integers, prefix: tuple[int, ...], start: int) -> None:
         # one matrix of pairs gives every set that is one or two conditions larger than the prefix
@@ -171,6 +196,9 @@ def frequent_sets(
             return
         for step, item in enumerate(items[:-1]):
             name = int(item) + start
+            if keys.shape[1] == 1 and width - name <= TALLIED:
+                tally(keys & (above[name - 1] if name else ALL), sums, prefix, name, 2)
+                return
             partners = item + 1 + np.flatnonzero(enough[item, item + 1 :])
             record((*prefix, name), partners + start, [p[item, partners] for p in pairs])
             if len(prefix) + 3 > largest or len(partners) < 2:
@@ -183,13 +211,18 @@ def frequent_sets(
                     continue
                 other = int(partner) + start
                 both = _with(smaller, other)
-                grow(smaller[both] & above[other], people[both], (*prefix, name, other), other + 1)
+                rest, prefixed = smaller[both] & above[other], (*prefix, name, other)
+                if keys.shape[1] == 1 and width - other - 1 <= TALLIED:
+                    tally(rest, people[both], prefixed, other + 1, 1)
+                else:
+                    grow(rest, people[both], prefixed, other + 1)
             if step % PEEL == PEEL - 1 and len(keys) >= FEW:
                 keys, sums = _merge(keys & above[name], sums)
 
     bits = np.concatenate([unpack(words[s : s + CHUNK], n_conditions)[:, order] for s in range(0, len(words), CHUNK)])
-    grow(*_merge(pack(bits), weights), (), 0)
-    return _assemble(found, order, n_conditions, weights.shape[1])
+    # distinct sets stay distinct unless a condition was left out
+    grow(*(_merge(pack(bits), weights) if width < n_conditions else (pack(bits), weights)), (), 0)
+    return _assemble(found, tallied, order, n_conditions, weights.shape[1])
 
 
 def _with(keys: Words, item: int) -> NDArray[np.intp]:
@@ -218,9 +251,13 @@ def _merge(keys: Words, sums: Integers) -> tuple[Words, Integers]:
 
 
 def _assemble(
-    found: list[tuple[tuple[int, ...], Integers, Integers]], order: Integers, n_conditions: int, n_sums: int
+    found: list[tuple[tuple[int, ...], Integers, Integers]],
+    tallied: list[tuple[tuple[int, ...], int, NDArray[np.uint8], Integers]],
+    order: Integers,
+    n_conditions: int,
+    n_sums: int,
 ) -> FrequentSets:
-    n_sets = sum(len(items) for _, items, _ in found)
+    n_sets = sum(len(items) for _, items, _ in found) + sum(len(held) for _, _, held, _ in tallied)
     bits = np.zeros((n_sets, n_conditions), dtype=np.uint8)
     sums = np.zeros((n_sets, n_sums), dtype=np.int64)
     at = 0
@@ -229,6 +266,13 @@ def _assemble(
         if prefix:
             bits[at:stop, order[list(prefix)]] = 1
         bits[np.arange(at, stop), order[items]] = 1
+        sums[at:stop] = totals
+        at = stop
+    for prefix, start, held, totals in tallied:
+        stop = at + len(held)
+        bits[at:stop, order[start:]] = held
+        if prefix:
+            bits[at:stop, order[list(prefix)]] = 1
         sums[at:stop] = totals
         at = stop
     return FrequentSets(pack(bits), sums)
