@@ -7,8 +7,6 @@ of its own: equal rows are different people.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import tomllib
 import zipfile
 from collections.abc import Mapping
@@ -20,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from symphony_research.errors import ArgumentError, require_columns, require_one_of, suggestion
+from symphony_research.files import folder_in_place
 from symphony_research.policy import policy_named
 from symphony_research.schema import SEXES
 
@@ -190,25 +189,10 @@ def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> P
     _refuse_lost_answers(people, mapping, file.name)
     persons = _persons(people, mapping, file.name)
     conditions = _conditions(people, mapping)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        persons.write_parquet(beside / "persons.parquet")
-        conditions.write_parquet(beside / "conditions.parquet")
-        (beside / "study.toml").write_text(_study_toml(mapping), encoding="utf-8")
-        beside.chmod(0o755)
-        old = beside.with_name(f"{beside.name}-old")
-        if out.exists():
-            out.rename(old)  # kept until the new one is in its place
-        try:
-            beside.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with folder_in_place(out) as folder:
+        persons.write_parquet(folder / "persons.parquet")
+        conditions.write_parquet(folder / "conditions.parquet")
+        (folder / "study.toml").write_text(_study_toml(mapping), encoding="utf-8")
     return out
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from symphony_research.files import write_in_place
 from symphony_research.report.page import about_whom, template, when
-from symphony_research.report.provenance import RECORD, read_record, replace_file
+from symphony_research.report.provenance import RECORD, read_record
 
 __all__ = ["write_index"]
 
@@ -51,7 +52,7 @@ def write_index(out: str | Path) -> Path:
         failures=failures,
         groups=groups,
     )
-    replace_file(out / "index.html", page)
+    write_in_place(out / "index.html", page)
     return out / "index.html"
 
 

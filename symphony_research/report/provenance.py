@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["RECORD", "path_remover", "policy_in_words", "read_record", "replace_file", "start_record", "utc_text"]
+__all__ = ["RECORD", "path_remover", "policy_in_words", "read_record", "start_record", "utc_text"]
 
 RECORD = "provenance.json"
 FORMAT = 1
@@ -107,11 +107,6 @@ def path_remover(shown_as: Mapping[str, str]) -> Callable[[str], str]:
     return lambda text: pattern.sub(lambda match: spelt[match[0]], text)
 
 
-def sha256_of(path: Path) -> str:
-    """Fingerprint of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def as_text(record: Mapping[str, Any]) -> str:
     """A record as it is written."""
     return json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
@@ -125,17 +120,3 @@ def read_record(path: Path) -> dict[str, Any] | None:
         return record if complete and record["format"] == FORMAT else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-
-
-def replace_file(path: Path, content: str | bytes) -> None:
-    """Write a file beside its place, then move it there: it is never seen half written."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ArgumentError
+from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
 from symphony_research.report.index import write_index
 from symphony_research.report.plan import Run, open_study, plan_runs
 from symphony_research.report.progress import Progress
-from symphony_research.report.provenance import RECORD, as_text, replace_file, start_record, utc_text
+from symphony_research.report.provenance import RECORD, as_text, start_record, utc_text
 from symphony_research.report.worker import Job, Outcome, make_report, prepare_process
 
 __all__ = ["ReportRun", "ReportSet", "run_reports"]
@@ -259,7 +260,7 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
                 os.replace(folder / name, kept)
     # The record comes last: while it is absent or old, the index knows that the report is not complete.
     for name in sorted(outcome.files, key=lambda name: name == RECORD):
-        replace_file(folder / name, outcome.files[name])
+        write_in_place(folder / name, outcome.files[name])
     superseded = [folder / "partial.ipynb", *earlier.values()] if outcome.status == "done" else []
     for path in superseded:
         path.unlink(missing_ok=True)

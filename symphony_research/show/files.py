@@ -1,14 +1,14 @@
-"""Write a file whole or not at all: beside its place first, then moved into it."""
+"""Where a figure or a table is written: the folder must be there, and the name says the kind."""
 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from symphony_research.errors import ArgumentError
+from symphony_research.files import file_in_place
 
 __all__ = ["beside", "suffix_of"]
 
@@ -35,9 +35,5 @@ def beside(path: str | os.PathLike[str]) -> Iterator[Path]:
     place = Path(path)
     if not place.parent.is_dir():
         raise ArgumentError(f"There is no folder '{place.parent}' to write '{place.name}' into. Make it first.")
-    draft = place.with_name(f".{place.stem}-{uuid.uuid4().hex}{place.suffix}")
-    try:
+    with file_in_place(place) as draft:
         yield draft
-        os.replace(draft, place)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.errors import ArgumentError
+from symphony_research.files import folder_in_place
 from symphony_research.result import library_version
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.synthetic import parameters
@@ -63,8 +62,7 @@ def fingerprint(folder: str | os.PathLike[str]) -> str:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from symphony_research.synthetic import fingerprint, synthesise
+    >>>     >>> from symphony_research.synthetic import fingerprint, synthesise
     >>> with tempfile.TemporaryDirectory() as home:
     ...     study = synthesise(f"{home}/study", people=50, progress=False)
     ...     len(fingerprint(study))
@@ -112,8 +110,7 @@ def carries_own_fingerprint(folder: str | os.PathLike[str]) -> bool:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from symphony_research.synthetic import carries_own_fingerprint, synthesise
+    >>>     >>> from symphony_research.synthetic import carries_own_fingerprint, synthesise
     >>> with tempfile.TemporaryDirectory() as home:
     ...     carries_own_fingerprint(synthesise(f"{home}/study", people=50, progress=False))
     True
@@ -192,29 +189,6 @@ def _check_destination(out: Path) -> None:
 
 
 @contextmanager
-def _folder_moved_into_place(out: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `out`; move it there when all went well, remove it when not."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    old = temporary.with_name(f"{temporary.name}-replaced")
-    try:
-        folder = temporary / "study"
-        folder.mkdir()
-        yield folder
-        if out.exists():
-            out.rename(old)
-        try:
-            folder.rename(out)
-        except BaseException:
-            if old.exists():
-                old.rename(out)
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
 def _progress(people: int, shown: bool) -> Iterator[Callable[[int], None]]:
     """Count people made: a bar on a terminal, a line for each tenth elsewhere."""
     if not shown:
@@ -278,8 +252,7 @@ def synthesise(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from symphony_research.synthetic import synthesise
+    >>>     >>> from symphony_research.synthetic import synthesise
     >>> with tempfile.TemporaryDirectory() as home:
     ...     sorted(path.name for path in synthesise(f"{home}/study", people=50, progress=False).iterdir())[:3]
     ['activity', 'conditions', 'enrolments']
@@ -291,7 +264,7 @@ def synthesise(
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise ArgumentError(f"jobs={jobs!r} must be a whole number of at least 1.")
     _check_destination(out)
-    with _folder_moved_into_place(out) as folder, _progress(people, progress) as made:
+    with folder_in_place(out) as folder, _progress(people, progress) as made:
 
         def write_block(number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
             block = draw_block(seed, number, sizes[number])

@@ -5,12 +5,13 @@ import re
 
 import pytest
 
+from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
 from symphony_research.report.cells import markdown_html, page_parts
 from symphony_research.report.failure import plain_reason
 from symphony_research.report.index import write_index
 from symphony_research.report.page import report_page, when
-from symphony_research.report.provenance import path_remover, policy_in_words, replace_file
+from symphony_research.report.provenance import path_remover, policy_in_words
 from symphony_research.report.sanitise import safe_html
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -188,10 +189,10 @@ def test_a_moment_reads_like_a_date():
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "a.html"
-    replace_file(path, "old")
+    write_in_place(path, "old")
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
-        replace_file(path, "new")
+        write_in_place(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.html"]
 

@@ -215,18 +215,21 @@ def test_ctrl_c_ends_the_workers_and_their_kernels_and_leaves_nothing_half_writt
           "time.sleep(600)")  # fmt: skip
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), root=str(tmp_path)))
-    process = subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        finished = tmp_path / "out" / "01_fine" / "provenance.json"
-        wait_for(lambda: finished.exists() and (tmp_path / "pid").exists())
-        os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
+    said = tmp_path / "stderr.txt"
+    with said.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=stream, text=True, start_new_session=True
+        )
+        try:
+            # the line comes after the files: a signal between the two would find it not yet said
+            wait_for(lambda: "1/2 01_fine: done in" in said.read_text() and (tmp_path / "pid").exists())
+            os.killpg(process.pid, signal.SIGINT)
+            out, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    err = said.read_text()
     assert out == "stopped\n"
-    assert "1/2 01_fine: done in" in err
+    assert (tmp_path / "out" / "01_fine" / "provenance.json").exists()
     assert "Traceback" not in err
     wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["01_fine", "index.html"]
