@@ -62,7 +62,8 @@ def fingerprint(folder: str | os.PathLike[str]) -> str:
 
     Examples
     --------
-    >>>     >>> from symphony_research.synthetic import fingerprint, synthesise
+    >>> import tempfile
+    >>> from symphony_research.synthetic import fingerprint, synthesise
     >>> with tempfile.TemporaryDirectory() as home:
     ...     study = synthesise(f"{home}/study", people=50, progress=False)
     ...     len(fingerprint(study))
@@ -110,7 +111,8 @@ def carries_own_fingerprint(folder: str | os.PathLike[str]) -> bool:
 
     Examples
     --------
-    >>>     >>> from symphony_research.synthetic import carries_own_fingerprint, synthesise
+    >>> import tempfile
+    >>> from symphony_research.synthetic import carries_own_fingerprint, synthesise
     >>> with tempfile.TemporaryDirectory() as home:
     ...     carries_own_fingerprint(synthesise(f"{home}/study", people=50, progress=False))
     True
@@ -252,7 +254,8 @@ def synthesise(
 
     Examples
     --------
-    >>>     >>> from symphony_research.synthetic import synthesise
+    >>> import tempfile
+    >>> from symphony_research.synthetic import synthesise
     >>> with tempfile.TemporaryDirectory() as home:
     ...     sorted(path.name for path in synthesise(f"{home}/study", people=50, progress=False).iterdir())[:3]
     ['activity', 'conditions', 'enrolments']
