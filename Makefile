@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SMALL := synthetic/small
 WORKERS ?= 2
 
-.PHONY: help demo test check lint types notebooks outputs proof bench lab lock clean
+.PHONY: help demo test check lint types notebooks outputs proof calibration truth bench lab lock clean
 
 help:
 	@echo "make demo   set up, make the public study and every report from it"
@@ -18,6 +18,7 @@ help:
 	@echo "make check  everything that must hold: lint, types, tests, browser, R, notebooks, wheel"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make bench  time us beside the peers; make proof: the simulation tables"
+	@echo "make calibration  the public study against the published figures; make truth: its known answers"
 
 demo: $(VENV)/.run
 	$(BIN)/symphony demo
@@ -51,15 +52,26 @@ outputs: $(VENV)/.test $(SMALL)/study.toml
 
 proof: $(VENV)/.test
 	$(BIN)/python tests/proof/coverage.py docs/proof.md
+	$(BIN)/python tests/proof/recovery.py docs/recovery.md
+
+# the public study against the published figures, over 50 seeds, and its picture
+calibration: $(VENV)/.test
+	$(BIN)/python -m symphony_research.synthetic.calibration synthetic/CALIBRATION.md
+	$(BIN)/python tests/proof/public_study.py docs/public_study.png
+
+# the known answers, from four million people a profile: after any change of the generator's parameters
+truth: $(VENV)/.run
+	$(BIN)/python -m symphony_research.synthetic.truth
 
 bench: $(VENV)/.test
 	$(PIP) install pyfim efficient-apriori
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
+	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
 
 lab: $(VENV)/.run $(SMALL)/study.toml
 	$(BIN)/jupyter lab notebooks
 
-$(SMALL)/study.toml: $(VENV)/.run $(wildcard symphony_research/synthetic/*.py symphony_research/synthetic/*/*.py)
+$(SMALL)/study.toml: $(VENV)/.run $(wildcard symphony_research/synthetic/*.py symphony_research/synthetic/*/*.py symphony_research/synthetic/data/*)
 	$(BIN)/symphony synthesise $(SMALL) --people 20000
 	@touch $@
 

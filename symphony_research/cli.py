@@ -130,6 +130,19 @@ def _parser() -> argparse.ArgumentParser:
     synthesise = command("synthesise", "make a study of generated people, in a new folder", _synthesise)
     synthesise.add_argument("out", metavar="OUT", help="folder for the study")
     _add_size(synthesise)
+    synthesise.add_argument(
+        "--profile", metavar="NAME", help="what makes conditions go together: calibrated (default), planted or null"
+    )
+    synthesise.add_argument(
+        "--effect", metavar="PROGRAMME.OUTCOME=VALUE[,VALUE...]", action="append", default=[], type=_effect,
+        help="what a programme does, by year since its start, such as complex_care.emergency_admissions=0.9,0.8; may be repeated",
+    )  # fmt: skip
+    synthesise.add_argument(
+        "--messy", action="store_true", help="as untidy as real extracts: incomplete months, late deaths, faults"
+    )
+    synthesise.add_argument(
+        "--faults", metavar="N", type=int, help="rows of each kind of fault in a messy study (default: 20)"
+    )
 
     check = command("check", "check a study folder, and list everything found in it", _check)
     check.add_argument("study", metavar="STUDY", help="the study folder")
@@ -187,6 +200,17 @@ def _positive(text: str) -> int:
     return value
 
 
+def _effect(text: str) -> tuple[str, str, list[float]]:
+    name, _, values = text.partition("=")
+    programme, _, outcome = name.partition(".")
+    try:
+        return programme, outcome, [float(value) for value in values.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not PROGRAMME.OUTCOME=VALUE[,VALUE...], such as complex_care.emergency_admissions=0.9,0.8"
+        ) from None
+
+
 def _version() -> str:
     try:
         return version("symphony_research")
@@ -203,15 +227,21 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _synthesise(arguments: argparse.Namespace) -> int:
-    _make_study(Path(arguments.out), arguments)
+    effects: dict[str, dict[str, list[float]]] = {}
+    for programme, outcome, values in arguments.effect:
+        effects.setdefault(programme, {})[outcome] = values
+    if arguments.faults is not None and not arguments.messy:
+        raise ArgumentError("--faults is for a messy study: add --messy.")
+    own = {"profile": arguments.profile, "effects": effects or None, "messy": arguments.messy or None}
+    _make_study(Path(arguments.out), arguments, **own, faults=arguments.faults)
     print(f"A study of generated people is in {_shown(Path(arguments.out))}")
     return DONE
 
 
-def _make_study(out: Path, arguments: argparse.Namespace) -> None:
+def _make_study(out: Path, arguments: argparse.Namespace, **own: Any) -> None:
     from symphony_research.synthetic import synthesise
 
-    asked = {name: getattr(arguments, name) for name in ("people", "seed", "jobs")}
+    asked = {name: getattr(arguments, name) for name in ("people", "seed", "jobs")} | own
     synthesise(out, **{name: value for name, value in asked.items() if value is not None}, progress=True)
 
 

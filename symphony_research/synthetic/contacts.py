@@ -40,6 +40,8 @@ CONTACTS: dict[str, tuple[Contact, ...]] = {
         Contact(8, 8.2, None, "practice_nurse", mode="remote"),
         Contact(20, 9.6, None, "healthcare_assistant"),
         Contact(6, 18.0, None, "pharmacist", mode="remote"),
+        # Never drawn: what some contacts with a general practitioner become where there is health coaching.
+        Contact(0, 14.0, None, "health_coach"),
     ),
     "outpatient": (
         Contact(40, 152.0, _ACUTE, "consultant", "general_medicine"),

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from symphony_research.synthetic import parameters
 from symphony_research.synthetic.calendar import DAYS_IN_YEAR, END, YEAR_STARTS, YEARS
 from symphony_research.synthetic.conditions import Onsets
-from symphony_research.synthetic.parameters import CONDITIONS
+from symphony_research.synthetic.parameters import CONDITIONS, PERIOD_START
 from symphony_research.synthetic.people import People
+from symphony_research.synthetic.plan import Plan
 from symphony_research.synthetic.population import OLDEST_AGE, mortality_2012
 
 __all__ = ["Departures", "Years", "draw_departures", "observed_years", "sums_by_year"]
@@ -56,16 +57,20 @@ def _ages(people: People) -> NDArray[np.int64]:
     return np.clip(((MIDDLES - people.born[:, None]) / DAYS_IN_YEAR).astype(np.int64), 0, OLDEST_AGE)
 
 
-def draw_departures(random: np.random.Generator, people: People, onsets: Onsets) -> Departures:
+def draw_departures(random: np.random.Generator, people: People, onsets: Onsets, plan: Plan) -> Departures:
     """Draw deaths and moves out of the area as competing causes, with hazards that are constant within a year."""
     every_age = np.arange(OLDEST_AGE + 1)
     age = _ages(people)
-    weights = np.array([condition.mortality for condition in CONDITIONS], np.float32)
-    burden = sums_by_year(onsets, len(people), weights)
-    burden += parameters.MORTALITY_FRAILTY * people.frailty[:, None]
-    divisor = np.interp(every_age, parameters.MORTALITY_AGES, parameters.MORTALITY_DIVISOR)
-    death = (-np.log1p(-mortality_2012()) / divisor)[people.male[:, None], age] * np.exp(burden)
+    death = -np.log1p(-mortality_2012())[people.male[:, None], age]
+    if plan.profile.frailty:
+        weights = np.array([condition.mortality for condition in CONDITIONS], np.float32)
+        burden = sums_by_year(onsets, len(people), weights)
+        burden += parameters.MORTALITY_FRAILTY * people.frailty[:, None]
+        divisor = np.interp(every_age, parameters.MORTALITY_AGES, parameters.MORTALITY_DIVISOR)
+        death *= np.exp(burden) / divisor[age]
     leaving = np.interp(every_age, parameters.MOVING_AGES, parameters.MOVING_OUT_PER_YEAR)[age]
+    if plan.settled_from is not None:
+        leaving[:, np.arange(YEARS) + PERIOD_START.year >= plan.settled_from] = 0.0
 
     first = np.maximum(YEAR_STARTS[:-1], people.entered[:, None])
     exposed = np.maximum(YEAR_STARTS[1:] - first, 0) / DAYS_IN_YEAR

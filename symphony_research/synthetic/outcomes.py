@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from symphony_research.synthetic.calendar import DAYS_IN_YEAR, YEARS
 from symphony_research.synthetic.departures import Departures, Years
 from symphony_research.synthetic.people import People
+from symphony_research.synthetic.plan import Plan
 from symphony_research.synthetic.programmes import Enrolments
 
 __all__ = ["MEASURES", "Outcomes", "draw_outcomes"]
@@ -34,7 +35,12 @@ class Outcomes:
 
 
 def draw_outcomes(
-    random: np.random.Generator, people: People, departures: Departures, years: Years, enrolments: Enrolments
+    random: np.random.Generator,
+    people: People,
+    departures: Departures,
+    years: Years,
+    enrolments: Enrolments,
+    plan: Plan,
 ) -> Outcomes:
     """Draw quality of life (EQ-5D index, at most 1) and patient activation (0 to 100)."""
     cells = np.flatnonzero(
@@ -58,6 +64,12 @@ def draw_outcomes(
     quality += -0.03 * people.frailty[person] + 0.11 * random.standard_normal(len(person))
     activation = 66 - PER_CONDITION["patient_activation"] * conditions + RECOVERY["patient_activation"] * recovered
     activation += -1.5 * people.frailty[person] + 12 * random.standard_normal(len(person))
+    if "complex_care" in plan.acting:
+        # Years since enrolment of each value: half a year after it is the first with the programme.
+        year = (np.tile(waves, len(enrolments.person))[held] - 1) // 2
+        for name, target in (("quality_of_life", quality), ("patient_activation", activation)):
+            points = np.array(plan.effects.by_year("complex_care", name))
+            target[len(surveyed) :] += np.where(year >= 0, points[np.clip(year, 0, len(points) - 1)], 0.0)
     values = np.concatenate([np.clip(quality, -0.28, 1).round(3), np.clip(activation, 0, 100).round(1)])
     measure = np.repeat(np.arange(len(MEASURES), dtype=np.uint8), len(person))
     return Outcomes(np.tile(person, 2), np.tile(day, 2), measure, values)

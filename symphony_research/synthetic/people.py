@@ -23,7 +23,8 @@ Numbers = NDArray[np.float32]
 class People:
     """The people of one block, one entry a person; days count from 1970.
 
-    `frailty` is shared by all conditions and, a little, by use and death; `habit` moves use alone.
+    `frailty` is shared by all conditions and, a little, by use and death; `habit` moves use alone;
+    `latent_class` is the row of `CLASSES`. Where the profile knows no frailty, all are of the first class with none.
     `entered` is the first day observed: the later of registration and the start of the period.
     """
 
@@ -38,6 +39,7 @@ class People:
     area: Small
     decile: Small
     decile_known: NDArray[np.bool_]
+    latent_class: Small
     frailty: Numbers
     habit: Numbers
     need: Numbers
@@ -69,13 +71,18 @@ def area_deciles() -> Small:
     return deciles
 
 
-def draw_people(random: np.random.Generator, people: int, first_id: int) -> People:
-    """Draw the people of one block."""
+def _trait(random: np.random.Generator, people: int) -> Numbers:
+    """Draw a standard normal trait, cut so that every rate that depends on it is bounded."""
+    largest = np.float32(parameters.LARGEST_TRAIT)
+    return np.clip(random.standard_normal(people, dtype=np.float32), -largest, largest)
+
+
+def draw_people(random: np.random.Generator, people: int, first_id: int, *, frail: bool) -> People:
+    """Draw the people of one block; `frail` says whether they differ in frailty and latent class."""
     groups = len(population_2011()[0])
-    shares = parameters.ENTRY_SHARES
     entry = random.random(people)
-    born_here = entry < shares["born"]
-    moved_in = ~born_here & (entry < shares["born"] + shares["moved_in"])
+    born_here = entry < parameters.ENTRY_SHARES["born"]
+    moved_in = ~born_here & (entry < parameters.ENTRY_SHARES["born"] + parameters.ENTRY_SHARES["moved_in"])
 
     present_weights, moving_weights = _age_weights()
     draw = random.random(people)
@@ -112,6 +119,12 @@ def draw_people(random: np.random.Generator, people: int, first_id: int) -> Peop
     changing &= change > registered + 30
     change = np.where(changing, change, np.iinfo(np.int32).max).astype(np.int32)
 
+    frailty = _trait(random, people)
+    shares = np.cumsum([latent.share for latent in parameters.CLASSES])
+    latent_class = np.searchsorted(shares / shares[-1], random.random(people), side="right").astype(np.int8)
+    if not frail:
+        frailty, latent_class = np.zeros_like(frailty), np.zeros_like(latent_class)
+
     return People(
         first_id=first_id,
         male=male,
@@ -124,7 +137,8 @@ def draw_people(random: np.random.Generator, people: int, first_id: int) -> Peop
         area=area,
         decile=area_deciles()[area],
         decile_known=random.random(people) >= parameters.DECILE_MISSING_SHARE,
-        frailty=random.standard_normal(people, dtype=np.float32),
-        habit=random.standard_normal(people, dtype=np.float32),
+        latent_class=latent_class,
+        frailty=frailty,
+        habit=_trait(random, people),
         need=random.random(people, dtype=np.float32),
     )

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from symphony_research.schema import SEXES
 
-__all__ = ["OLDEST_AGE", "SEXES_GENERATED", "mortality_2012", "population_2011", "population_table"]
+__all__ = [
+    "OLDEST_AGE",
+    "SEXES_GENERATED",
+    "mortality_2012",
+    "north_west_london_2011",
+    "population_2011",
+    "population_table",
+]
 
 OLDEST_AGE = 110
 OPEN_AGE = 90
@@ -46,3 +53,9 @@ def population_table() -> pl.DataFrame:
         pl.col("age").cast(pl.Int32),
         "persons",
     )
+
+
+@lru_cache(maxsize=1)
+def north_west_london_2011() -> NDArray[np.float64]:
+    """Return people of the eight boroughs of north-west London by five-year age band, 90 and over last, mid-2011."""
+    return _read("north_west_london_2011.csv")["persons"].to_numpy().astype(float)

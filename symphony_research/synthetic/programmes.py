@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,27 +9,26 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.synthetic import parameters
-from symphony_research.synthetic.activity import Contacts, joined
+from symphony_research.synthetic.activity import Contacts
 from symphony_research.synthetic.calendar import DAYS_IN_YEAR, END, YEAR_STARTS, YEARS, day_number
 from symphony_research.synthetic.conditions import Onsets
 from symphony_research.synthetic.departures import Departures
+from symphony_research.synthetic.effects import PROGRAMMES
 from symphony_research.synthetic.parameters import CONDITION_NAMES, HUBS, PRACTICES, PRIORITY_CONDITIONS
 from symphony_research.synthetic.people import People
 
 __all__ = [
     "HUB_NAMES",
     "PRACTICE_IDS",
-    "PROGRAMMES",
     "Enrolments",
-    "apply_hub_effect",
     "draw_enrolments",
+    "eligible_from",
     "practice_programmes_table",
     "practices_table",
 ]
 
 HUB_NAMES = tuple(hub.name for hub in HUBS)
 PRACTICE_IDS = tuple(practice.practice_id for practice in PRACTICES)
-PROGRAMMES = ("complex_care", "enhanced_primary_care", "health_coaching")
 _NEVER = np.iinfo(np.int32).max
 _HUB_OF_PRACTICE = np.array([HUB_NAMES.index(practice.hub) for practice in PRACTICES])
 _HUB_OPENS = np.array([day_number(hub.opens) for hub in HUBS])
@@ -45,7 +43,7 @@ class Enrolments:
     day: NDArray[np.int32]
 
 
-def _eligible_from(onsets: Onsets, people: int) -> NDArray[np.int32]:
+def eligible_from(onsets: Onsets, people: int) -> NDArray[np.int32]:
     """Day on which each person has enough priority conditions, or never."""
     priority = np.isin(np.array(CONDITION_NAMES), PRIORITY_CONDITIONS)[onsets.condition]
     person, day = onsets.person[priority], onsets.day[priority]
@@ -59,30 +57,38 @@ def _eligible_from(onsets: Onsets, people: int) -> NDArray[np.int32]:
     return eligible
 
 
+def _again_within(contacts: Contacts, happens: NDArray[np.bool_], days: int) -> NDArray[np.bool_]:
+    """Return which events that happen follow another of the same person by at most so many days."""
+    rows = np.flatnonzero(happens)
+    rows = rows[np.lexsort((contacts.day[rows], contacts.person[rows]))]
+    same = np.diff(contacts.person[rows], prepend=-1) == 0
+    soon = np.diff(contacts.day[rows].astype(np.int64), prepend=-(10**9)) <= days
+    found = np.zeros(len(contacts), bool)
+    found[rows] = same & soon
+    return found
+
+
 def draw_enrolments(
     random: np.random.Generator,
     people: People,
-    onsets: Onsets,
+    eligible: NDArray[np.int32],
     departures: Departures,
     admissions: Contacts,
-    attendances: Contacts,
+    happens: NDArray[np.bool_],
 ) -> Enrolments:
-    """Enrol eligible people soon after a crisis, and a few without one, at the hub of their practice."""
-    eligible = _eligible_from(onsets, len(people))
+    """Enrol eligible people soon after a crisis, and a few without one, at the hub of their practice.
+
+    A crisis is an emergency admission soon after another. `admissions` are the candidates, of which those that `happens`
+    marks do; every candidate takes its own random numbers, so that one that does not happen changes nobody else's.
+    """
     step = day_number(parameters.ENROLMENT_STEP)
     shortest, longest = parameters.ENROLMENT_DELAY_DAYS
+    crisis = _again_within(admissions, happens, parameters.CRISIS_WITHIN_DAYS)
+    chance = np.array(parameters.ENROLMENT_AFTER_CRISIS)[(admissions.day >= step).astype(int)]
+    crisis_day = admissions.day + random.integers(shortest, longest + 1, len(admissions))
+    leads = (random.random(len(admissions)) < chance) & crisis & (eligible[admissions.person] <= admissions.day)
 
-    person = np.concatenate([admissions.person, attendances.person])
-    crisis_day = np.concatenate([admissions.day, attendances.day])
-    admitted = np.arange(len(person)) < len(admissions)
-    keep = eligible[person] <= crisis_day
-    person, crisis_day, admitted = person[keep], crisis_day[keep], admitted[keep]
-    chances = np.array([parameters.ENROLMENT_AFTER_ATTENDANCE, parameters.ENROLMENT_AFTER_ADMISSION])
-    chance = chances[admitted.astype(int), (crisis_day >= step).astype(int)]
-    day = crisis_day + random.integers(shortest, longest + 1, len(person))
-    leads = random.random(len(person)) < chance
-
-    # Enrolment without a crisis: at most one draw a person in each year, in a hub's catchment alone.
+    # Enrolment without a crisis: at most one draw a person in each year.
     others = np.flatnonzero(eligible < END)
     grid = np.repeat(others, YEARS)
     starts = np.tile(YEAR_STARTS[:-1], len(others))
@@ -90,8 +96,8 @@ def draw_enrolments(
     quiet_chance = np.array(parameters.ENROLMENT_BACKGROUND_PER_YEAR)[(quiet_day >= step).astype(int)]
     quiet = (random.random(len(grid)) < quiet_chance) & (eligible[grid] <= quiet_day)
 
-    person = np.concatenate([person[leads], grid[quiet]])
-    day = np.concatenate([day[leads], quiet_day[quiet]]).astype(np.int32)
+    person = np.concatenate([admissions.person[leads], grid[quiet]])
+    day = np.concatenate([crisis_day[leads], quiet_day[quiet]]).astype(np.int32)
     hub = _HUB_OF_PRACTICE[people.practice_on(person, day)]
     possible = (day >= _HUB_OPENS[hub]) & (day >= people.entered[person]) & (day <= departures.last[person])
     person, day, hub = person[possible], day[possible], hub[possible]
@@ -99,38 +105,6 @@ def draw_enrolments(
     person, day, hub = person[order], day[order], hub[order]
     first = np.diff(person, prepend=-1) > 0
     return Enrolments(person[first], hub[first], day[first])
-
-
-def apply_hub_effect(
-    random: np.random.Generator,
-    admissions: Contacts,
-    enrolments: Enrolments,
-    people: int,
-    last: NDArray[np.int32],
-    new_stays: Callable[[NDArray[np.int64], NDArray[np.int32]], Contacts],
-) -> Contacts:
-    """Multiply the rate of emergency admission after enrolment by the planted ratio of each year.
-
-    A ratio below 1 removes admissions at random; one above 1 adds some, each on a random day of the same
-    year since enrolment as an admission that happened.
-    """
-    enrolled = np.full(people, _NEVER, np.int64)
-    enrolled[enrolments.person] = enrolments.day
-    ratios = np.array(parameters.HUB_EFFECT_ON_EMERGENCY_ADMISSIONS)
-    since = admissions.day - enrolled[admissions.person]
-    year = np.clip(((since - 1) / DAYS_IN_YEAR).astype(np.int64), 0, len(ratios) - 1)
-    ratio = np.where(since > 0, ratios[year], 1.0)
-    draw = random.random(len(admissions))
-    kept = admissions.kept(draw < ratio)
-    again = np.flatnonzero(draw < ratio - 1)
-    person = admissions.person[again]
-    begins = enrolled[person] + 1 + ((since[again] - 1) / DAYS_IN_YEAR).astype(np.int64) * DAYS_IN_YEAR
-    # The year is cut short where observation ends in it, so the added day is drawn from the part observed.
-    observed = np.minimum(DAYS_IN_YEAR, last[person] - begins + 1)
-    day = (begins + random.random(len(again)) * observed).astype(np.int32)
-    day = np.minimum(day, last[person]).astype(np.int32)
-    added = new_stays(person, day)
-    return joined([kept, added])
 
 
 def practices_table(list_sizes: NDArray[np.int64]) -> pl.DataFrame:

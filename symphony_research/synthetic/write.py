@@ -1,13 +1,11 @@
-"""The study folder on disk: Parquet parts, study.toml, truth.json, and the fingerprint that proves whose it is."""
+"""The study folder on disk: Parquet parts, study.toml and truth.json."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,13 +19,18 @@ from symphony_research.files import folder_in_place
 from symphony_research.result import library_version
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.synthetic import parameters
-from symphony_research.synthetic.blocks import block_sizes, check_seed, draw_block, study_tables
+from symphony_research.synthetic.blocks import block_sizes
+from symphony_research.synthetic.effects import Effects
+from symphony_research.synthetic.fingerprint import GENERATOR_NAME, fingerprint, generator_record
+from symphony_research.synthetic.history import draw_history
+from symphony_research.synthetic.messy import FAULTS, IMPERFECTIONS, faults_of_block, mess_up
+from symphony_research.synthetic.plan import Plan, check_seed, profile_named
+from symphony_research.synthetic.tables import list_sizes, people_tables, study_tables
+from symphony_research.synthetic.truth import planted
 
-__all__ = ["GENERATOR_NAME", "carries_own_fingerprint", "fingerprint", "synthesise"]
+__all__ = ["synthesise"]
 
-GENERATOR_NAME = "symphony_research.synthetic"
 STUDY_NAME = "South Somerset (synthetic)"
-_DOMAIN = b"symphony_research.synthetic study folder v1"
 _ROWS_IN_GROUP = 1 << 18
 _OWN_FILES = {"study.toml", "truth.json", *STUDY_TABLES}
 
@@ -39,90 +42,7 @@ def _write(table: pl.DataFrame, folder: Path, part: int) -> None:
     )
 
 
-def _file_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def fingerprint(folder: str | os.PathLike[str]) -> str:
-    """Return the fingerprint of a study folder's tables.
-
-    It is the SHA-256 of a domain string and, for each table in order of name and each of its files, the
-    file's path within the folder and the SHA-256 of its bytes.
-
-    Parameters
-    ----------
-    folder : path
-        A study folder.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from symphony_research.synthetic import fingerprint, synthesise
-    >>> with tempfile.TemporaryDirectory() as home:
-    ...     study = synthesise(f"{home}/study", people=50, progress=False)
-    ...     len(fingerprint(study))
-    64
-    """
-    folder = Path(folder)
-    total = hashlib.sha256(_DOMAIN)
-    for path in sorted(_table_files(folder), key=lambda path: path.relative_to(folder).as_posix()):
-        name = path.relative_to(folder).as_posix().encode()
-        total.update(len(name).to_bytes(8, "big") + name + _file_digest(path))
-    return total.hexdigest()
-
-
-def _table_files(folder: Path) -> Iterator[Path]:
-    """Every file that could be read as a table, so that none can be added unseen."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry.name in STUDY_TABLES:
-            yield from (path for path in entry.rglob("*") if path.is_file())
-        elif entry.is_file() and entry.stem in STUDY_TABLES:
-            yield entry
-
-
-def _generator_record(folder: Path) -> dict[str, Any] | None:
-    """The [generator] table of a folder's study.toml, if it says that this generator wrote it."""
-    try:
-        with (folder / "study.toml").open("rb") as file:
-            record = tomllib.load(file).get("generator")
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return None
-    return record if isinstance(record, dict) and record.get("name") == GENERATOR_NAME else None
-
-
-def carries_own_fingerprint(folder: str | os.PathLike[str]) -> bool:
-    """Return whether a study folder is this generator's own, unchanged since it was written.
-
-    Parameters
-    ----------
-    folder : path
-        A study folder.
-
-    Returns
-    -------
-    bool
-        Whether study.toml names this generator and its fingerprint equals that of the tables there now.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from symphony_research.synthetic import carries_own_fingerprint, synthesise
-    >>> with tempfile.TemporaryDirectory() as home:
-    ...     carries_own_fingerprint(synthesise(f"{home}/study", people=50, progress=False))
-    True
-    """
-    folder = Path(folder)
-    record = _generator_record(folder)
-    return record is not None and record.get("fingerprint") == fingerprint(folder)
-
-
-def _study_toml(people: int, seed: int, mark: str) -> str:
+def _study_toml(people: int, plan: Plan, messy: bool, mark: str) -> str:
     """Return study.toml. Every value is ours: plain words, whole numbers, dates."""
 
     def listed(names: tuple[str, ...]) -> str:
@@ -145,26 +65,30 @@ policy = "nhs_england"
 name = "{GENERATOR_NAME}"
 version = "{library_version()}"
 people = {people}
-seed = {seed}
+seed = {plan.seed}
+profile = "{plan.profile.name}"
+messy = {str(messy).lower()}
 fingerprint = "{mark}"
 """
 
 
-def _truth() -> dict[str, Any]:
+def _truth(plan: Plan, messy: bool, faults: int, jobs: int) -> dict[str, Any]:
     """What was planted, for whoever checks that an analysis finds it."""
     return {
-        "complex_care": {
-            "outcome": "emergency admissions (activity with setting inpatient and kind emergency)",
-            "rate_ratio_by_year_since_enrolment": list(parameters.HUB_EFFECT_ON_EMERGENCY_ADMISSIONS),
-            "last_ratio_holds_from_then_on": True,
-            "eligible_from_priority_conditions": parameters.ELIGIBLE_PRIORITY_CONDITIONS,
-            "hubs_open": {hub.name: hub.opens.isoformat() for hub in parameters.HUBS},
-        },
-        "condition_links": [
-            {"after": list(link.after), "condition": link.condition, "hazard_ratio": link.hazard_ratio}
-            for link in parameters.LINKS
-        ],
-        "readmission_chance": parameters.READMISSION_CHANCE,
+        "profile": {"name": plan.profile.name, "words": plan.profile.words},
+        "effects": {programme: dict(outcomes) for programme, outcomes in plan.effects.values.items()},
+        "eligible_from_priority_conditions": parameters.ELIGIBLE_PRIORITY_CONDITIONS,
+        "hubs_open": {hub.name: hub.opens.isoformat() for hub in parameters.HUBS},
+        "hubs_designed_for": parameters.HUBS_DESIGNED_FOR,
+        "messy": {
+            "imperfections": dict(IMPERFECTIONS),
+            "faults": [
+                {"table": f.table, "column": f.column, "fault": f.words, "rows": faults} for f in FAULTS if faults
+            ],
+        }
+        if messy
+        else None,
+        "planted": [record.as_dict() for record in planted(plan, jobs=jobs)],
     }
 
 
@@ -177,7 +101,7 @@ def _check_destination(out: Path) -> None:
     entries = {entry.name for entry in out.iterdir()}
     if not entries:
         return
-    if _generator_record(out) is None:
+    if generator_record(out) is None:
         raise ArgumentError(
             f"The output folder holds {len(entries)} entries and no study.toml with a [generator] of ours, so it is not "
             "overwritten. Name a new folder, or move what is there."
@@ -218,19 +142,37 @@ def synthesise(
     *,
     people: int = 114_874,
     seed: int = 2013,
+    profile: str = "calibrated",
+    effects: Mapping[str, Mapping[str, Any]] | None = None,
+    messy: bool = False,
+    faults: int = 20,
     jobs: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write the public study: linked histories of people who never lived.
+    """Write the public study: linked histories of people who never lived, with what was planted in them.
 
     Parameters
     ----------
     out : path
         Study folder to write. A study this function wrote before is replaced.
     people : int, default 114,874
-        Number of people, as in the Symphony data set.
+        Number of people ever registered in the seven years, as many as in the Symphony data set.
     seed : int, default 2013
-        The same seed and size give the same bytes, whatever the number of threads.
+        The same seed, size and settings give the same bytes, whatever the number of threads.
+    profile : {"calibrated", "planted", "null"}
+        What makes conditions go together. ``calibrated``: frailty, latent classes and planted links, fitted to the
+        published figures. ``planted``: links alone. ``null``: nothing but age, sex and deprivation.
+    effects : mapping of programme to mapping of outcome to values, optional
+        What the programmes do, one value a year since their start, the last from then on. Programmes:
+        ``complex_care``, ``enhanced_primary_care``, ``health_coaching``. Outcomes with a rate ratio:
+        ``emergency_admissions``, ``elective_admissions``, ``outpatient``, ``accident_and_emergency``,
+        ``general_practitioner``, ``community``; with pounds added a person-year: ``secondary_care_cost``; with points
+        added: ``quality_of_life``, ``patient_activation``. Those not named keep their defaults.
+    messy : bool, default False
+        Whether to make the study as untidy as extracts are: incomplete last months, deaths recorded late, practices
+        that code unevenly, and `faults` rows of every kind of fault that `symphony check` knows.
+    faults : int, default 20
+        Rows of each kind of fault in a messy study; with 0 it has imperfections alone and can be read.
     jobs : int, optional
         Threads; by default one a processor.
     progress : bool, default True
@@ -239,8 +181,8 @@ def synthesise(
     Returns
     -------
     pathlib.Path
-        The folder: one folder of Parquet parts a table, study.toml and truth.json (what was planted).
-        Costs are in pounds of 2012-13.
+        The folder: one folder of Parquet parts a table, study.toml, and truth.json, the known answers, each with its
+        estimand and standard error. Costs are in pounds of 2012-13.
 
     Raises
     ------
@@ -263,29 +205,40 @@ def synthesise(
     out = Path(os.path.abspath(out))
     sizes = block_sizes(people)
     check_seed(seed)
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        raise ArgumentError(f"jobs={jobs!r} must be a whole number of at least 1.")
+    plan = Plan(seed, profile_named(profile), Effects.of(effects))
+    jobs = _whole(jobs if jobs is not None else os.cpu_count() or 1, "jobs", least=1)
+    faults = _whole(faults, "faults", least=0) if messy else 0
     _check_destination(out)
     with folder_in_place(out) as folder, _progress(people, progress) as made:
 
         def write_block(number: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-            block = draw_block(seed, number, sizes[number])
-            for name, table in block.tables.items():
+            block = draw_history(plan, number, sizes[number])
+            tables = people_tables(block)
+            if messy:
+                own = faults_of_block(faults, number, len(sizes))
+                tables = mess_up(tables, plan.generators(number)["faults"], faults=own)
+            for name, table in tables.items():
                 _write(table, folder / name, number)
             made(sizes[number])
-            return block.list_sizes
+            return list_sizes(block)
 
         with ThreadPoolExecutor(jobs) as pool:
             blocks: list[Future[np.ndarray[Any, np.dtype[np.int64]]]] = []
             try:
                 blocks = [pool.submit(write_block, number) for number in range(len(sizes))]
-                list_sizes = np.sum([block.result() for block in blocks], axis=0)
+                registered = np.sum([block.result() for block in blocks], axis=0)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        for name, table in study_tables(list_sizes).items():
+        for name, table in study_tables(registered).items():
             _write(table, folder / name, 0)
-        (folder / "truth.json").write_text(json.dumps(_truth(), indent=2) + "\n", encoding="utf-8")
-        (folder / "study.toml").write_text(_study_toml(people, seed, fingerprint(folder)), encoding="utf-8")
+        truth = json.dumps(_truth(plan, messy, faults, jobs), indent=2)
+        (folder / "truth.json").write_text(truth + "\n", encoding="utf-8")
+        (folder / "study.toml").write_text(_study_toml(people, plan, messy, fingerprint(folder)), encoding="utf-8")
     return out
+
+
+def _whole(value: Any, name: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ArgumentError(f"{name}={value!r} must be a whole number of at least {least}.")
+    return value

@@ -11,9 +11,8 @@ import pytest
 from symphony_research.errors import ArgumentError
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.synthetic import generate_tables, parameters
-from symphony_research.synthetic.activity import Contacts
-from symphony_research.synthetic.conditions import _settle, _undone
-from symphony_research.synthetic.programmes import Enrolments, apply_hub_effect
+from symphony_research.synthetic.conditions import _settle, _tables, _undone
+from symphony_research.synthetic.plan import PROFILES
 
 YEAR = (date(2012, 4, 1), date(2013, 3, 31))
 
@@ -53,13 +52,6 @@ def year_2012(tables, spans) -> pl.DataFrame:
             ((date(2012, 9, 30) - pl.col("birth_date")).dt.total_days() / 365.25 / 5).floor().clip(0, 18).alias("age"),
         )
     )
-
-
-def variance_explained(people: pl.DataFrame, by: str) -> float:
-    """R-squared of cost on the indicators of `by`: variance of the group means over the variance, by hand."""
-    groups = people.group_by(by).agg(pl.col("cost").mean().alias("mean"), pl.len().alias("n"))
-    between = ((groups["mean"] - people["cost"].mean()) ** 2 * groups["n"]).sum() / people.height
-    return between / people["cost"].var(ddof=0)
 
 
 # ------------------------------------------------------------------ shape: the schema is the authority
@@ -193,47 +185,6 @@ def test_conditions_are_about_as_common_as_published(tables, year_2012):
     assert (year_2012["held"] >= 2).mean() == pytest.approx(0.272, abs=0.03)
 
 
-def test_priority_conditions_cluster_as_in_somerset(year_2012):
-    counts = np.bincount(year_2012["priority"].to_numpy(), minlength=6)
-    # Somerset 2013/14: 79,909 with one, 19,187 with two, 4,519 with three, 953 with four.
-    ratios = counts[2:5] / counts[1]
-    assert ratios == pytest.approx([19_187 / 79_909, 4_519 / 79_909, 953 / 79_909], rel=0.8)
-    # "2 % of people", read as those with three or more.
-    assert 0.014 < counts[3:].sum() / year_2012.height < 0.024
-
-
-def test_cost_is_near_the_published_figures(year_2012):
-    # CHE Research Paper 96: about GBP 870-920 a head; GBP 826 with one condition; GBP 10,741 with seven or more.
-    assert year_2012["cost"].mean() == pytest.approx(895, rel=0.15)
-    means = dict(year_2012.group_by("band").agg(pl.col("cost").mean()).iter_rows())
-    assert means[1] == pytest.approx(826, rel=0.2)
-    # Some 170 people: the mean of so few moves by 10 % from seed to seed.
-    assert means[7] == pytest.approx(10_741, rel=0.3)
-    assert [means[band] for band in range(8)] == sorted(means.values())
-
-
-def test_cost_rises_with_conditions_more_than_with_age(year_2012):
-    # CHE Research Paper 96: number of conditions explains 11.45 % of the variance, age 3.35 %.
-    by_conditions, by_age = variance_explained(year_2012, "band"), variance_explained(year_2012, "age")
-    assert 0.07 < by_conditions < 0.16
-    assert 0.02 < by_age < 0.055
-    assert by_conditions > 2 * by_age
-
-
-def test_contacts_a_year_are_plausible(tables, spans):
-    days = (spans["last"] - spans.select(pl.max_horizontal("first", pl.lit(parameters.PERIOD_START))).to_series()).dt
-    years = (days.total_days() + 1).sum() / 365.25
-    activity = tables["activity"]
-    rate = {key[0]: len(rows) / years for key, rows in activity.group_by("setting")}
-    kinds = {key[0]: len(rows) / years for key, rows in activity.drop_nulls("kind").group_by("kind")}
-    # Between a London segmentation (primary care 2.78, outpatient 0.71, A&E 0.42) and national rates of 2012-13.
-    assert 2.8 < rate["primary_care"] < 6
-    assert 0.7 < rate["outpatient"] < 1
-    assert 0.3 < rate["accident_and_emergency"] < 0.42
-    assert 0.08 < kinds["emergency"] < 0.12
-    assert 0.08 < kinds["elective"] < 0.14
-
-
 def test_emergencies_are_more_frequent_in_winter(tables):
     admissions = tables["activity"].filter(pl.col("kind") == "emergency")["date"].dt.month()
     winter, summer = admissions.is_in([12, 1, 2]).sum(), admissions.is_in([6, 7, 8]).sum()
@@ -260,8 +211,6 @@ def test_people_are_enrolled_with_three_priority_conditions_after_their_hub_open
     for hub in parameters.HUBS:
         of_hub = enrolments.filter(pl.col("hub") == hub.name)
         assert of_hub["start_date"].min() >= hub.opens
-        # Enough people at every hub to report on.
-        assert of_hub.height >= 20
 
 
 def test_enrolment_follows_a_crisis(tables):
@@ -279,25 +228,6 @@ def test_health_coaching_reaches_sixteen_practices_with_52_coaches(tables):
     assert coaching["start_date"].n_unique() > 3
 
 
-def _admissions(person: np.ndarray, day: np.ndarray) -> Contacts:
-    return Contacts(person, day, np.zeros(len(day), np.uint8), day, np.zeros(len(day)))
-
-
-@pytest.mark.parametrize(("years_after", "ratio"), [(-0.5, 1.0), (0.5, 1.05), (1.5, 1.02), (3.0, 1.0)])
-def test_planted_effect_of_complex_care(years_after, ratio):
-    # A binomial number of admissions is added with the chance ratio - 1: mean and five standard errors by hand.
-    people, enrolled = 100_000, 16_600
-    day = np.full(people, enrolled + int(years_after * 365), np.int32)
-    admissions = _admissions(np.arange(people), day)
-    everyone = Enrolments(np.arange(people), np.zeros(people, int), np.full(people, enrolled, np.int32))
-    last = np.full(people, enrolled + 1_500, np.int32)
-    after = apply_hub_effect(np.random.default_rng(1), admissions, everyone, people, last, _admissions)
-    tolerance = 5 * np.sqrt(people * (ratio - 1) * (2 - ratio))
-    assert abs(len(after) - people * ratio) <= tolerance
-    added = after.day[people:] - enrolled
-    assert ((added >= int(years_after) * 365) & (added <= (int(years_after) + 1) * 366)).all()
-
-
 def test_a_raised_hazard_shortens_the_wait():
     # Hazard 1 until 2, then 4: the cumulative hazard passes 6 at 2 + (6 - 2) / 4 = 3; before 2 nothing changes.
     settled = _undone(np.array([1.5, 6.0], np.float32), np.array([2.0, 2.0], np.float32), 4.0)
@@ -307,7 +237,7 @@ def test_a_raised_hazard_shortens_the_wait():
 def test_planted_links_and_the_triad():
     # Four people drawn by the conditions they have from birth (a threshold of nearly 0):
     #   nobody | diabetes | diabetes and kidney disease | coronary heart disease
-    # and a threshold of 1 for the condition asked about, outside the period. By hand: 1 / hazard ratio.
+    # and a threshold of 1 for the condition asked about, outside the period. By hand: 1 / hazard ratio (5 and 4).
     rows = {name: row for row, name in enumerate(parameters.CONDITION_NAMES)}
     thresholds = np.full((49, 4), 50.0, np.float32)
     thresholds[rows["coronary_heart_disease"], :3] = 1.0
@@ -316,7 +246,16 @@ def test_planted_links_and_the_triad():
     thresholds[rows["chronic_kidney_disease"], 2] = 1e-12
     thresholds[rows["coronary_heart_disease"], 3] = 1e-12
     never = np.full_like(thresholds, 1e9)
-    _settle(thresholds, np.full_like(thresholds, 2.0), never)
+    _settle(PROFILES["planted"], _tables(False), thresholds, np.full_like(thresholds, 2.0), never)
     heart = thresholds[rows["coronary_heart_disease"]]
-    assert heart[:3] == pytest.approx([1.0, 1.0, 1 / 2.5], rel=1e-3)
+    assert heart[:3] == pytest.approx([1.0, 1.0, 1 / 5.0], rel=1e-3)
     assert thresholds[rows["heart_failure"], 3] == pytest.approx(1 / 4.0, rel=1e-3)
+
+
+def test_no_link_in_the_null_profile():
+    rows = {name: row for row, name in enumerate(parameters.CONDITION_NAMES)}
+    thresholds = np.full((49, 1), 50.0, np.float32)
+    thresholds[rows["coronary_heart_disease"]] = 1e-12
+    thresholds[rows["heart_failure"]] = 1.0
+    _settle(PROFILES["null"], _tables(False), thresholds, np.full_like(thresholds, 2.0), np.full_like(thresholds, 1e9))
+    assert thresholds[rows["heart_failure"], 0] == 1.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 __all__ = [
     "AGE_KNOTS",
+    "CLASSES",
     "CLUSTERS",
-    "CLUSTER_LOADING",
     "CONDITIONS",
     "CONDITION_NAMES",
     "FRAILTY_SCALE",
@@ -17,8 +17,11 @@ __all__ = [
     "PRIORITY_CONDITIONS",
     "REPLACEMENT_BY_MORTALITY",
     "REPLACEMENT_FOR_ALL",
+    "SEQUENCES",
     "Condition",
+    "LatentClass",
     "Link",
+    "Sequence",
 ]
 
 PRIORITY_CONDITIONS = (
@@ -50,7 +53,7 @@ class Condition:
     frailty : float
         Change in the log hazard with one standard deviation of the shared frailty.
     cluster : str
-        The group of conditions it shares a second frailty with.
+        The group of conditions that a latent class makes more common together.
     mortality, admission : float
         What having it adds to the log hazard of death, and to the log rate of emergency admission
         beyond the number of conditions.
@@ -70,23 +73,28 @@ class Condition:
     social: float = 0.0
 
 
-CLUSTER_LOADING = 0.35
-PREVALENCE_SCALE = 0.98
-FRAILTY_SCALE = 0.8
+# The prevalences below times this, for the eight priority conditions and for the others, and the loadings on the
+# shared frailty times that: fitted once to the published figures.
+PREVALENCE_SCALE = {"priority": 0.8709, "other": 1.06}
+FRAILTY_SCALE = 1.234
 # Prevalences are those of the people alive, so new cases must also replace those who die: in the period the hazard
 # of a condition is multiplied by exp(this x its mortality), plus a part for the frailty it is found in.
 REPLACEMENT_BY_MORTALITY = 0.8
 REPLACEMENT_FOR_ALL = 0.1
 
 CONDITIONS = (
-    Condition("depression", (1.1, 7.2, 11.6, 13.2, 13.6, 14.0), 0.6, 1.6, 0.55, "mental", 0.15, 0.05, 1.3),
-    Condition("cancer", (0.1, 0.4, 1.6, 4.9, 10.3, 13.0), 1.1, 1.0, 0.4, "other", 0.9, 0.25),
-    Condition("diabetes", (0.3, 1.1, 4.5, 10.2, 15.0, 15.0), 1.3, 1.6, 0.55, "vascular", 0.3, 0.05),
-    Condition("coronary_heart_disease", (0.0, 0.1, 1.2, 5.2, 13.5, 20.0), 1.8, 1.5, 0.55, "vascular", 0.25, 0.1),
-    Condition("stroke", (0.0, 0.2, 0.8, 2.5, 6.5, 12.0), 1.2, 1.4, 0.55, "vascular", 0.4, 0.1, 0.0, 1.0),
-    Condition("copd", (0.0, 0.1, 0.9, 3.8, 7.0, 7.5), 1.15, 2.2, 0.65, "respiratory", 0.6, 0.3),
-    Condition("dementia", (0.0, 0.0, 0.05, 0.35, 2.1, 10.5), 0.8, 1.2, 0.5, "neurological", 1.1, 0.2, 1.2, 2.0),
-    Condition("chronic_kidney_disease", (0.1, 0.3, 1.1, 4.3, 12.8, 22.0), 0.85, 1.2, 0.55, "vascular", 0.3, 0.1),
+    Condition("depression", (1.1, 7.2, 11.6, 13.2, 13.6, 14.0), 0.6, 1.6, 0.55, "mental", 0.15, 0.47, 1.3, 0.08),
+    Condition("cancer", (0.1, 0.4, 1.6, 4.9, 10.3, 13.0), 1.1, 1.0, 0.4, "other", 0.9, 0.67, 0.0, 0.08),
+    Condition("diabetes", (0.3, 1.1, 4.5, 10.2, 15.0, 15.0), 1.3, 1.6, 0.55, "vascular", 0.3, 0.47, 0.0, 0.08),
+    Condition(
+        "coronary_heart_disease", (0.0, 0.1, 1.2, 5.2, 13.5, 20.0), 1.8, 1.5, 0.55, "vascular", 0.25, 0.52, 0.0, 0.08
+    ),
+    Condition("stroke", (0.0, 0.2, 0.8, 2.5, 6.5, 12.0), 1.2, 1.4, 0.55, "vascular", 0.4, 0.52, 0.0, 1.08),
+    Condition("copd", (0.0, 0.1, 0.9, 3.8, 7.0, 7.5), 1.15, 2.2, 0.65, "respiratory", 0.6, 0.72, 0.0, 0.08),
+    Condition("dementia", (0.0, 0.0, 0.05, 0.35, 2.1, 10.5), 0.8, 1.2, 0.5, "neurological", 1.1, 0.62, 1.2, 2.08),
+    Condition(
+        "chronic_kidney_disease", (0.1, 0.3, 1.1, 4.3, 12.8, 22.0), 0.85, 1.2, 0.55, "vascular", 0.3, 0.52, 0.0, 0.08
+    ),
     Condition("hypertension", (0.0, 1.2, 9.0, 28.0, 48.0, 58.0), 1.0, 1.2, 0.35, "vascular", 0.0, -0.15),
     Condition("anxiety", (1.0, 2.5, 3.2, 3.5, 3.6, 3.6), 0.6, 1.4, 0.5, "mental", 0.0, 0.05, 1.1),
     Condition("asthma", (6.5, 7.0, 7.0, 7.0, 7.0, 7.0), 0.85, 1.2, 0.3, "respiratory", 0.0, 0.1),
@@ -138,6 +146,35 @@ CLUSTERS = tuple(sorted({condition.cluster for condition in CONDITIONS}))
 
 
 @dataclass(frozen=True)
+class LatentClass:
+    """A kind of person that no table shows: its share of people, and the hazard ratio of each condition.
+
+    `ratios` are those of clusters, others have the ratio `elsewhere`; `priority` multiplies the ratios of the eight
+    priority conditions.
+    """
+
+    name: str
+    share: float
+    ratios: dict[str, float]
+    elsewhere: float = 1.0
+    priority: float = 1.0
+
+    def ratio(self, condition: Condition) -> float:
+        """Return the hazard ratio of a condition."""
+        by_cluster = self.ratios.get(condition.cluster, self.elsewhere)
+        return by_cluster * (self.priority if condition.name in PRIORITY_CONDITIONS else 1.0)
+
+
+CLASSES = (
+    LatentClass("general", 0.765, {}),
+    LatentClass("heart_and_vessels", 0.07, {"vascular": 2.5}),
+    LatentClass("mind_and_pain", 0.07, {"mental": 3.0, "pain": 2.5}),
+    LatentClass("lungs", 0.035, {"respiratory": 4.0}),
+    LatentClass("complex", 0.06, {}, elsewhere=1.06, priority=4.167),
+)
+
+
+@dataclass(frozen=True)
 class Link:
     """A planted excess: once a person has all of `after`, the hazard of `condition` is multiplied by `hazard_ratio`.
 
@@ -151,16 +188,36 @@ class Link:
 
 # In an order where every condition is settled before it is named in `after`.
 LINKS = (
-    Link(("chronic_back_pain",), "depression", 1.8),
+    Link(("rheumatoid_arthritis",), "osteoporosis", 3.0),
+    Link(("chronic_back_pain",), "depression", 2.4),
     Link(("depression",), "anxiety", 4.0),
     Link(("asthma",), "copd", 2.0),
     Link(("copd",), "bronchiectasis", 5.0),
     Link(("diabetes",), "chronic_kidney_disease", 2.0),
-    Link(("diabetes", "chronic_kidney_disease"), "coronary_heart_disease", 2.5),
+    Link(("diabetes", "chronic_kidney_disease"), "coronary_heart_disease", 5.0),
     Link(("coronary_heart_disease",), "heart_failure", 4.0),
+    Link(("diabetes", "hypertension"), "atrial_fibrillation", 4.0),
     Link(("atrial_fibrillation",), "stroke", 2.5),
-    Link(("stroke",), "dementia", 2.0),
+    Link(("stroke",), "dementia", 3.0),
     Link(("alcohol_problems",), "chronic_liver_disease", 6.0),
-    Link(("rheumatoid_arthritis",), "osteoporosis", 3.0),
-    Link(("chronic_kidney_disease",), "anaemia", 2.5),
+    Link(("chronic_kidney_disease",), "anaemia", 3.5),
+)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A planted order: `first` brings on `then` in a share of people, after a log-normal gap in days."""
+
+    first: str
+    then: str
+    share: float
+    median_gap: float
+    spread: float = 0.5
+
+
+# `then` is the cause of nothing else above, so that these can be settled last.
+SEQUENCES = (
+    Sequence("stroke", "epilepsy", 0.08, 300.0),
+    Sequence("diabetes", "cataract", 0.10, 900.0),
+    Sequence("parkinsons_disease", "urinary_incontinence", 0.25, 500.0),
 )
