@@ -92,10 +92,10 @@ def pyramid(ax: plt.Axes, people: pl.DataFrame, population: pl.DataFrame) -> Non
 
 
 def cost_by_conditions(ax: plt.Axes, people: pl.DataFrame) -> None:
-    means = people.group_by("band").agg(pl.col("inpatient", "other").mean(), pl.len()).sort("band")
+    means = people.group_by("band").agg(pl.col("inpatient", "other").mean()).sort("band")
     ax.bar(means["band"], means["other"], color=GREY, label="all other care")
     ax.bar(means["band"], means["inpatient"], bottom=means["other"], color=BLUE, label="inpatient care")
-    for band, inpatient, other, n in means.iter_rows():
+    for band, inpatient, other in means.iter_rows():
         ax.text(band, inpatient + other + 120, f"£{inpatient + other:,.0f}", ha="center")
     ax.set_xticks(range(8), [*map(str, range(7)), "7 or more"])
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"£{value:,.0f}"))

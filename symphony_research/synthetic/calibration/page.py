@@ -116,7 +116,7 @@ study holds {people} people ever registered from April 2011 to March 2018, of wh
 ## The largest person-year
 
 Every rate is bounded (normal traits are cut at three standard deviations), events of a stream in a person-year are counted up
-to a stated number, nobody lies in two beds, and the noise of a stay's cost is cut at three standard deviations: no person-year
+to a stated number, nobody lies in two beds, and the noise of a stay's cost is cut at two and a half: no person-year
 can cost more than GBP {largest}. Nothing is rescaled after drawing.
 
 ## Whose records these are
