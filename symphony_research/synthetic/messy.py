@@ -17,17 +17,12 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.schema import KINDS, MODES, RESIDENCES, SETTINGS, SEXES
-from symphony_research.synthetic.parameters import (
-    CONDITION_NAMES,
-    PERIOD_END,
-    PERIOD_START,
-    PRACTICES,
-    PRIORITY_CONDITIONS,
-)
+from symphony_research.synthetic.parameters import PERIOD_END, PERIOD_START, PRACTICES, PRIORITY_CONDITIONS
+from symphony_research.synthetic.parameters.conditions import CONDITION_NAMES
 
 __all__ = ["FAULTS", "IMPERFECTIONS", "LEAST_PEOPLE", "PEOPLE_PER_FAULT", "Fault", "faults_of_block", "mess_up"]
 
-# Share of a month's activity that has not arrived, by the month it began in: the same in every setting.
+# Share of a month's activity that has not arrived, the same in every setting.
 ACTIVITY_MISSING = MappingProxyType({date(2018, 1, 1): 0.1, date(2018, 2, 1): 0.3, date(2018, 3, 1): 0.6})
 # Share of deaths whose date is late, and the mean of the delay: exponential, rounded up to whole days.
 LATE_DEATH_SHARE = 0.2
@@ -44,8 +39,8 @@ IMPERFECTIONS: Mapping[str, Any] = MappingProxyType(
             "missing_share": {f"{month:%Y-%m}": share for month, share in ACTIVITY_MISSING.items()},
         },
         "late_deaths": {
-            "words": "deaths dated some days late, exponential and rounded up, and the ends of registration and "
-            "enrolment with them; those that fall after the last day are not there yet",
+            "words": "deaths, and the ends of registration and enrolment they bring, dated an exponential number of days "
+            "late, rounded up; those that then fall after the last day are not there yet",
             "late_share": LATE_DEATH_SHARE,
             "mean_delay_days": LATE_DEATH_MEAN_DAYS,
         },
@@ -58,9 +53,9 @@ IMPERFECTIONS: Mapping[str, Any] = MappingProxyType(
     }
 )
 
-# People a block needs for each row of every kind of fault, since deaths are few, and at the least, for an enrolment.
+# People a block should have for each row of every kind of fault, and at the least, since deaths are few.
 PEOPLE_PER_FAULT = 100
-LEAST_PEOPLE = 2_000
+LEAST_PEOPLE = 500
 
 _EARLIEST = date(1880, 1, 1)
 _LONGEST_DAYS = 28
@@ -70,14 +65,12 @@ _STRANGERS_FROM = 900_000_000
 _ENROLLED_FROM = date(2017, 4, 1)
 _ADULT_BORN_BEFORE = date(1999, 4, 1)
 # Columns in which a word outside the list is planted; their type is the same in every block, with faults or without.
-_FREE_TEXT = MappingProxyType(
-    {
-        "persons": ("sex", "area", "residence"),
-        "registrations": ("practice_id",),
-        "conditions": ("condition",),
-        "activity": ("setting", "kind", "provider", "mode"),
-    }
-)
+_FREE_TEXT = {
+    "persons": ("sex", "area", "residence"),
+    "registrations": ("practice_id",),
+    "conditions": ("condition",),
+    "activity": ("setting", "kind", "provider", "mode"),
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +84,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A fault, what is set in a row that bears it (nothing: the row comes twice), and which rows can."""
+    """A fault, what is set in a row that bears it (nothing: the row comes twice), and which rows can.
+
+    `_died` is the person's recorded death, `_days` a number of days drawn for the row.
+    """
 
     fault: Fault
     change: Mapping[str, pl.Expr]
@@ -203,8 +199,7 @@ def faults_of_block(faults: int, number: int, blocks: int) -> int:
     [3, 3, 3, 3, 3, 3, 2, 0]
     """
     bearing = max(blocks - 1, 1)
-    each, rest = divmod(faults, bearing)
-    return each + (number < rest) if number < bearing else 0
+    return faults // bearing + (number < faults % bearing) if number < bearing else 0
 
 
 def mess_up(tables: dict[str, pl.DataFrame], random: np.random.Generator, *, faults: int) -> dict[str, pl.DataFrame]:
@@ -217,7 +212,7 @@ def mess_up(tables: dict[str, pl.DataFrame], random: np.random.Generator, *, fau
     Parameters
     ----------
     tables : dict of str to polars.DataFrame
-        What `people_tables` made; left as it is.
+        What `people_tables` made.
     random : numpy.random.Generator
         What is drawn, faults last: the imperfections are the same with faults and without.
     faults : int
@@ -226,7 +221,7 @@ def mess_up(tables: dict[str, pl.DataFrame], random: np.random.Generator, *, fau
     Returns
     -------
     dict of str to polars.DataFrame
-        The same tables; columns that may bear a word outside their list are text.
+        New tables; columns that may bear a word outside their list are text.
 
     Raises
     ------
@@ -243,14 +238,12 @@ def mess_up(tables: dict[str, pl.DataFrame], random: np.random.Generator, *, fau
 
 def _date_deaths_late(tables: Mapping[str, pl.DataFrame], random: np.random.Generator) -> dict[str, pl.DataFrame]:
     persons = tables["persons"]
-    late = random.random(persons.height) < LATE_DEATH_SHARE
-    delay = np.ceil(random.exponential(LATE_DEATH_MEAN_DAYS, persons.height)).astype(np.int64)
-    dated = pl.col("_died") + pl.duration(days=pl.col("_delay"))
+    late = pl.Series(random.random(persons.height) < LATE_DEATH_SHARE)
+    days = pl.Series(np.ceil(random.exponential(LATE_DEATH_MEAN_DAYS, persons.height)).astype(np.int64))
     deaths = (
-        persons.select("person_id", pl.col("death_date").alias("_died"))
-        .with_columns(pl.Series("_delay", delay))
-        .filter(pl.Series(late) & pl.col("_died").is_not_null())
-        .with_columns(pl.when(dated <= PERIOD_END).then(dated).alias("_dated"), pl.lit(True).alias("_late"))
+        persons.select("person_id", _died="death_date", _late=late, _days=days)
+        .filter("_late", pl.col("_died").is_not_null())
+        .with_columns(_dated=pl.when(_AFTER_DEATH <= PERIOD_END).then(_AFTER_DEATH))
     )
     messy = dict(tables)
     for name, column in (("persons", "death_date"), ("registrations", "end_date"), ("enrolments", "end_date")):
@@ -263,8 +256,7 @@ def _date_deaths_late(tables: Mapping[str, pl.DataFrame], random: np.random.Gene
 
 
 def _lose_activity(activity: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
-    month = pl.col("date").dt.truncate("1mo")
-    share = month.replace_strict(dict(ACTIVITY_MISSING), default=0.0, return_dtype=pl.Float64)
+    share = pl.col("date").dt.truncate("1mo").replace_strict(dict(ACTIVITY_MISSING), default=0.0)
     return activity.filter(pl.Series(random.random(activity.height)) >= share)
 
 
@@ -290,11 +282,9 @@ def _plant_all(tables: dict[str, pl.DataFrame], random: np.random.Generator, fau
         invents = name == "enrolments"
         bearers = _invented_enrolments(tables, random).select(rows.columns) if invents else rows
         if invents and rows.is_empty():
-            # One that is sound, and can come again.
-            rows = bearers.filter(_ALIVE).head(1)
-        taken = set(at_fault)
+            rows = bearers.filter(_ALIVE).head(1)  # a sound one, so that it can come again
+        taken, changed = set(at_fault), list[int]()
         parts: list[pl.DataFrame] = []
-        changed: list[int] = []
         for kind in (kind for kind in _KINDS if kind.fault.table == name):
             picked = _pick(bearers if kind.change else rows, kind, random, taken, faults, people=died.height)
             values = [value.cast(table.schema[column]).alias(column) for column, value in kind.change.items()]
@@ -311,20 +301,18 @@ def _plant_all(tables: dict[str, pl.DataFrame], random: np.random.Generator, fau
 def _pick(
     bearers: pl.DataFrame, kind: _Kind, random: np.random.Generator, taken: set[int], faults: int, *, people: int
 ) -> pl.DataFrame:
-    """Draw rows that can bear a fault, of people not yet in `taken`, and add those people to it."""
+    """Draw rows that can bear a fault, of people not in `taken` unless rows only come again, and add the people to it."""
     able = bearers.with_row_index("_at").filter(kind.bearer)["_at"].to_numpy()
     persons = bearers["person_id"].to_numpy()
     chosen: list[int] = []
     for row in random.permutation(able):
         if len(chosen) == faults:
             break
-        # A second copy of a sound row does no harm where the person is at fault in another table.
         if persons[row] not in taken or not kind.change:
             taken.add(int(persons[row]))
             chosen.append(int(row))
     if chosen and not kind.change:
-        # A row can come more than twice where there are few.
-        chosen = np.resize(chosen, faults).tolist()
+        chosen = np.resize(chosen, faults).tolist()  # where rows are few, one comes more than twice
     if len(chosen) < faults:
         where = ".".join(filter(None, (kind.fault.table, kind.fault.column)))
         raise ArgumentError(
@@ -339,11 +327,15 @@ def _invented_enrolments(tables: Mapping[str, pl.DataFrame], random: np.random.G
     """Return an enrolment for each adult who has none and is registered or died; `_row` is behind all there are."""
     hubs = {practice.practice_id: practice.hub for practice in PRACTICES}
     enrolments = tables["enrolments"]
+    first = _first_practices(tables["registrations"])
     people = (
         tables["persons"]
-        .join(_first_practices(tables["registrations"]), on="person_id", how="left", maintain_order="left")
-        .filter(pl.col("_registered") | pl.col("death_date").is_not_null(), pl.col("birth_date") < _ADULT_BORN_BEFORE)
-        .filter(~pl.col("person_id").is_in(enrolments["person_id"].to_list()))
+        .join(first, on="person_id", how="left", maintain_order="left")
+        .filter(
+            pl.col("_registered") | pl.col("death_date").is_not_null(),
+            pl.col("birth_date") < _ADULT_BORN_BEFORE,
+            ~pl.col("person_id").is_in(enrolments["person_id"].to_list()),
+        )
     )
     days = random.integers(0, (PERIOD_END - _ENROLLED_FROM).days, people.height)
     return people.with_columns(pl.Series("_days", days)).select(
