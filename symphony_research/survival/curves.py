@@ -14,10 +14,11 @@ from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.result import CountTable, Result
 from symphony_research.survival.risk import (
-    EVENT_COUNTS,
+    CURVE_COUNTS,
     causes_of,
+    curve_tables,
+    end_curves,
     risk_table,
-    trim_events,
 )
 from symphony_research.wording import duration, happened, in_words, percentage
 
@@ -28,14 +29,14 @@ Tables = Mapping[str, pl.DataFrame]
 
 
 class _Curve(Result):
-    """What curves share: counts are rounded cumulatively, and a curve ends before few are at risk."""
+    """What curves share: events are rounded cumulatively, and a curve ends where few are at risk."""
 
-    counts: ClassVar[Mapping[str, CountTable]] = EVENT_COUNTS
+    counts: ClassVar[Mapping[str, CountTable]] = CURVE_COUNTS
 
     @staticmethod
     def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
-        """End each curve before the number at risk falls to the threshold."""
-        return {"events": trim_events(tables["events"], threshold, by)}
+        """End each curve where the number at risk falls to the threshold."""
+        return end_curves(tables, threshold, by)
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -62,7 +63,7 @@ class SurvivalCurve(_Curve):
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Product-limit estimate with Greenwood's variance."""
-        table = risk_table(tables["events"], by, [])
+        table = risk_table(tables, by, [])
         n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
         over: list[Any] = list(by) or [pl.lit(0)]
         steps = table.with_columns(
@@ -92,7 +93,7 @@ class CumulativeIncidence(_Curve):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Aalen-Johansen estimate with its multinomial (Greenwood-type) variance."""
         causes = list(settings["causes"])
-        table = risk_table(tables["events"], by, causes)
+        table = risk_table(tables, by, causes)
         over: list[Any] = list(by) or [pl.lit(0)]
         n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
         table = table.with_columns(
@@ -247,6 +248,8 @@ def kaplan_meier(
         `time`, `n_at_risk`, `n_events`, `n_censored`, `estimate` (proportion
         event-free), `standard_error` (Greenwood), `lower`, `upper`; a row for
         every time at which somebody left. At zero the interval does not exist.
+        Once suppressed, a row for every step shown and for the end of the
+        curve; people whose event no step shows yet are among `n_at_risk`.
 
     Raises
     ------
@@ -288,7 +291,7 @@ def kaplan_meier(
         "event_name": event_name or source_of(frame).population.get("event"),
         **source_of(frame).as_settings(),
     }
-    return SurvivalCurve({"events": events}, settings, by)
+    return SurvivalCurve(curve_tables(events, by), settings, by)
 
 
 def cumulative_incidence(
@@ -381,4 +384,4 @@ def cumulative_incidence(
         "cause_names": names,
         **source_of(frame).as_settings(),
     }
-    return CumulativeIncidence({"events": events}, settings, by)
+    return CumulativeIncidence(curve_tables(events, by), settings, by)
