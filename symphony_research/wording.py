@@ -7,7 +7,7 @@ same thing in the same way.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -15,6 +15,7 @@ import polars as pl
 __all__ = [
     "COLUMN_WORDS",
     "COUNT_COLUMNS",
+    "DAYS_A_MONTH",
     "about",
     "duration",
     "happened",
@@ -134,11 +135,14 @@ def happened(event: str | None, *, yet: bool = True) -> str:
     return f"had had {name}" if yet else f"had not had {name}"
 
 
+DAYS_A_MONTH = 365.25 / 12
+
+
 def duration(time: float, unit: str | None) -> str:
     """Return a time in words: 730 days becomes "2 years", 90 days "3 months"."""
     if unit == "days" and time >= 28:
-        months = round(time / 30.4375)
-        if abs(time - months * 30.4375) > 2:
+        months = round(time / DAYS_A_MONTH)
+        if abs(time - months * DAYS_A_MONTH) > 2:
             return f"{time:g} days"
         if months % 12 == 0:
             return f"{months // 12} year{'s' if months > 12 else ''}"
@@ -185,9 +189,7 @@ def pounds(value: float | None) -> str:
     return UNDEFINED if value is None else f"£{about(value)}" if value >= 100 else f"£{value:.0f}"
 
 
-def _cell(value: Any, column: str, hidden: bool) -> str:
-    if value is None:
-        return HIDDEN if hidden else UNDEFINED
+def _cell(value: Any, column: str) -> str:
     if isinstance(value, (list, pl.Series)):
         return joined(value) if len(value) else "no conditions"
     if isinstance(value, bool):
@@ -209,24 +211,25 @@ def html_table(
     columns: Sequence[str] | None = None,
     words: Mapping[str, str] | None = None,
     rows: int = 20,
-    disclosed: bool = False,
     percentages: Sequence[str] = (),
+    gap: Callable[[Mapping[str, Any], str], str] | None = None,
 ) -> str:
     """Return a frame as a small HTML table with words for names and rounded numbers.
 
-    A gap reads "*" where the row holds a hidden count, and a dash where the
-    figure does not exist. At most `rows` rows are given; the rest are counted.
+    `gap` says what stands where a figure is not there, from the row and the
+    column; a dash by default. At most `rows` rows are given; the rest are counted.
     """
     words = {**COLUMN_WORDS, **(words or {})}
     columns = [c for c in (columns or frame.columns) if c in frame.columns]
-    counts = [c for c in COUNT_COLUMNS if c in frame.columns]
     head = "".join(f'<th scope="col">{html.escape(words.get(c, in_words(c).capitalize()))}</th>' for c in columns)
     body = []
     for record in frame.head(rows).iter_rows(named=True):
-        hidden = disclosed and any(record[c] is None for c in counts)
         cells = []
         for c in columns:
-            text = percentage(record[c]) if c in percentages and record[c] is not None else _cell(record[c], c, hidden)
+            if record[c] is None:
+                text = gap(record, c) if gap else UNDEFINED
+            else:
+                text = percentage(record[c]) if c in percentages else _cell(record[c], c)
             numeric = ' class="number"' if frame.schema[c].is_numeric() else ""
             cells.append(f"<td{numeric}>{html.escape(text)}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")

@@ -86,8 +86,8 @@ def provenance(result: Result) -> list[str]:
         notes.append(f"Disclosure rule: {done.policy.title}{hidden}.")
         if is_family(result, ["_Curve"]) and not done.policy.changes_nothing:
             least = 1 if done.policy.curve == "midpoint" else done.policy.threshold + 1
-            flat = f"A curve stays flat until {least} people have been counted. " if least > 1 else ""
-            notes.append(f"{flat}Rounded counts need not add up.")
+            flat = f"A curve begins once {least} people have been counted; before that, too few to show. "
+            notes.append(f"{flat if least > 1 else ''}Rounded counts need not add up.")
     study = result.settings.get("study")
     if study:
         invented = " (invented people)" if result.settings.get("generated") and "invented" not in str(study) else ""

@@ -15,9 +15,10 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.families import plot as natural_plot
 from symphony_research.show.files import beside, suffix_of
-from symphony_research.show.frame import bare_figures
+from symphony_research.show.frame import NOTHING, bare_figures
 from symphony_research.show.gate import require_disclosed, require_showable
 from symphony_research.show.style import DPI, drawing
+from symphony_research.show.tables import Sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ class Picture:
         return self.sentence
 
 
-def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture:
+def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture | Sentence:
     """Return the figure of a result, to stand as the last line of a notebook's cell.
 
     Parameters
@@ -64,8 +65,9 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
 
     Returns
     -------
-    Picture
-        The same input gives the same bytes on one platform.
+    Picture or Sentence
+        The same input gives the same bytes on one platform. The finding alone
+        where every group is too small to draw.
 
     Raises
     ------
@@ -84,6 +86,9 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     """
     require_showable(result, "picture")
     figure = _drawn(result, plot, options)
+    if any(ax.get_gid() == NOTHING for ax in figure.axes):
+        notes = [t.get_text() for ax in figure.axes for t in ax.texts if t.get_gid() == "footnote"]
+        return Sentence(" ".join(" ".join([result.sentence(), *notes]).split()))
     store = io.BytesIO()
     with drawing():
         figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})

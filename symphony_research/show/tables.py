@@ -25,7 +25,7 @@ from symphony_research.show.gate import (
     require_disclosed,
     require_showable,
 )
-from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, number
+from symphony_research.wording import HIDDEN, UNDEFINED, html_table, number
 
 __all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
 
@@ -215,10 +215,10 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
         with beside(path) as draft, draft.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(chosen)
-            counts = [c for c in COUNT_COLUMNS if c in frame.columns]
             for record in frame.iter_rows(named=True):
-                hidden = _hides(result) and any(record[c] is None for c in counts)
-                writer.writerow([_csv_cell(record[c], c in result.by, hidden) for c in chosen])
+                writer.writerow(
+                    [_csv_cell(record[c], c not in result.by and result.gap(record, c) == HIDDEN) for c in chosen]
+                )
         return Path(path)
     words = result.sentence()
     body = _html(result, frame, _columns(result, columns), max(frame.height, 1), None, words)
@@ -249,12 +249,11 @@ def _html(
     words: Mapping[str, str] | None,
     caption: str,
 ) -> str:
-    disclosed = _hides(result)
     share = f"{100 * result.settings.get('confidence', 0.95):g} %"
     limits = {"lower": f"{share} from", "upper": f"{share} to"}
     text = html_table(
-        frame, columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows, disclosed=disclosed,
-        percentages=result.percentages,
+        frame, columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows,
+        percentages=result.percentages, gap=result.gap,
     )  # fmt: skip
     text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
     # the first cell of a row is its heading
@@ -262,32 +261,29 @@ def _html(
     warning = band(result)
     above = f'<p class="undisclosed">{escape(warning)}</p>' if warning else ""
     notes = []
-    if result.disclosure is not None and f">{HIDDEN}<" in text:
-        ended = ", or the curve has ended" if is_family(result, ("CurvePoints",)) else ""
-        notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}, or a figure made from such a count{ended}.")
-    if f">{UNDEFINED}<" in text:
+    few = hidden_words(result.disclosure.policy) if result.disclosure is not None else ""
+    points = is_family(result, ["CurvePoints"])
+    if few and f">{HIDDEN}<" in text:
         notes.append(
-            f"{UNDEFINED} does not exist, or too few events to show."
-            if is_family(result, ["_Curve"])
-            else f"{UNDEFINED} does not exist."
+            f"{HIDDEN} {'too few events to show' if points else f'{few}, or a figure made from such a count'}."
         )
+    if f">{UNDEFINED}<" in text:
+        at_end = (
+            f" ({result.disclosure.policy.threshold} people or fewer are left)" if few and result.disclosure else ""
+        )
+        ended = f"the curve has ended{at_end}, or the figure does not exist" if points else "does not exist"
+        notes.append(f"{UNDEFINED} {ended}.")
     unlisted = result.estimates.height - listed(result).height
     if unlisted and result.disclosure is not None:
-        few = hidden_words(result.disclosure.policy)
         notes.append(f"Combinations that are not listed, of {few} each: {number(unlisted)}.")
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return f'<div class="symphony-result">{above}{text}{below}</div>'
 
 
-def _hides(result: Result) -> bool:
-    """Whether a gap in a count is one that the rule made."""
-    return result.disclosure is not None and not result.disclosure.policy.changes_nothing
-
-
-def _csv_cell(value: Any, stratum: bool, hidden: bool) -> Any:
+def _csv_cell(value: Any, hidden: bool) -> Any:
     if value is None:
-        return HIDDEN if hidden and not stratum else ""
+        return HIDDEN if hidden else ""
     if isinstance(value, (list, tuple, pl.Series)):
         return " + ".join(str(v) for v in value)
     return value

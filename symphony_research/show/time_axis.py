@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["DAYS_A_MONTH", "time_ticks"]
+from symphony_research.wording import DAYS_A_MONTH
 
-DAYS_A_MONTH = 365.25 / 12
+__all__ = ["time_ticks"]
 
 
 def time_ticks(

@@ -13,7 +13,7 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve, Tables, _Curve
 from symphony_research.survival.risk import followed_at
-from symphony_research.wording import happened
+from symphony_research.wording import HIDDEN, UNDEFINED, happened
 
 __all__ = ["CurvePoints", "at"]
 
@@ -50,6 +50,11 @@ class CurvePoints(_Curve):
         else:
             what = pl.lit(_capital(happened(settings["event_name"], yet=False)))
         return points.with_columns(what.alias("what"))
+
+    def gap(self, record: Mapping[str, Any], column: str) -> str:
+        """Return a star where people are followed and too few events may be shown, a dash where a curve has ended."""
+        few = self.settings.get("flat_until") is not None and record["n_at_risk"] is not None
+        return HIDDEN if few and record["estimate"] is None else UNDEFINED
 
     def sentence(self) -> str:
         """Return what the curve says at its end."""

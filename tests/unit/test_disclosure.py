@@ -333,7 +333,8 @@ def test_a_curve_that_counts_too_few_says_so() -> None:
     )
     curve = sr.survival.cumulative_incidence(frame, time="time", event="event", by="sex")
     said = sr.suppress(curve, Policy.nhs_england()).sentence()
-    assert "too few to show of men" in said
+    assert "of women" in said
+    assert "too few to show: men" in said
     assert "0 % of men" not in said
     points = sr.survival.at(sr.suppress(curve, Policy.nhs_england()), 3).estimates
     assert points.filter(pl.col("sex") == "M")["estimate"].to_list() == [None]

@@ -410,3 +410,76 @@ def test_the_caution_about_exact_sets_is_told():
     assert "with exactly these conditions" in [" ".join(t.split()) for t in words(ax, "panel")]
     many = suppress(multimorbidity.combinations(people(), kind="at_least"), NHS)
     assert any("perhaps with" in t for t in words(room.plot_upset(many), "panel"))
+
+
+def admissions(women, men, women_followed=40, men_followed=40):
+    """Women and men of whom so many are admitted, one a day from the first day; the others are followed for 60 days."""
+    rows = [(d, 1, s) for s, n in (("F", women), ("M", men)) for d in range(1, n + 1)]
+    rows += [(60, 0, s) for s, n in (("F", women_followed - women), ("M", men_followed - men)) for _ in range(n)]
+    frame = pl.DataFrame(rows, schema=["time", "event", "sex"], orient="row")
+    return survival.cumulative_incidence(frame, time="time", event="event", by="sex", time_unit="days",
+                                         cause_names={1: "admission"})  # fmt: skip
+
+
+def test_what_is_too_few_to_show_is_not_drawn_as_nobody():
+    # 25 women: shown as 10 with the 8th, 15 with the 13th, 20, 25: four steps. 7 men: none is shown
+    ax = room.plot_survival(suppress(admissions(25, 7), NHS))
+    assert len(ax.get_lines()) == 1
+    x, y = ax.get_lines()[0].get_data()
+    # nothing is drawn before the eighth woman's day: an incidence of 0 % would be false
+    assert min(x) == 8
+    assert min(y) > 0
+    assert words(ax, "too few") == ["Too few to show: men"]
+    assert words(ax, "curve name") == ["women"]
+    note = " ".join(words(ax, "footnote")[0].split())
+    assert "Not drawn, too few to show (under 8 people had it): men." in note
+    # exact counts are drawn from the start, for both
+    exact = room.plot_survival(admissions(25, 7))
+    assert [min(line.get_xdata()) for line in exact.get_lines()] == [0, 0]
+    assert words(exact, "too few") == []
+
+
+def test_one_or_two_rounded_steps_are_no_curve():
+    # 9 men: one step, to 10; 14 men: two, to 10 and 15; 18 men: three
+    for men, drawn in ((9, 1), (14, 1), (18, 2)):
+        ax = room.plot_survival(suppress(admissions(25, men), NHS))
+        assert len(ax.get_lines()) == drawn
+        told = "fewer than 3 steps of rounded counts to draw a line through: men" in " ".join(
+            words(ax, "footnote")[0].split()
+        )
+        assert told == (drawn == 1)
+    result = suppress(admissions(9, 9), NHS)
+    ax = room.plot_survival(result)
+    assert not ax.get_lines()
+    # 9 of 40, shown as 10 of 40, are told in words instead
+    assert "25.0 % of women and 25.0 % of men" in ax.get_title(loc="left").replace("\n", " ")
+    assert isinstance(room.picture(result), room.Sentence)
+
+
+def test_a_group_too_small_to_follow_is_named():
+    result = suppress(admissions(25, 2, men_followed=6), NHS)
+    assert result.estimates["sex"].unique().to_list() == ["F"]
+    assert "(too few to show: men)" in result.sentence()
+    note = " ".join(words(room.plot_survival(result), "footnote")[0].split())
+    assert "Too few people to follow: men." in note
+
+
+def test_a_group_is_not_lost_from_the_finding_because_its_first_step_comes_late():
+    frame = pl.DataFrame({"time": [1, 2, 9, 9], "event": [1, 0, 1, 0], "sex": ["F", "F", "M", "M"]})
+    said = survival.kaplan_meier(frame, time="time", event="event", by="sex").sentence()
+    # by 2, when the last woman's follow-up ends, one of two women and neither of two men
+    assert said == "By time 2 50.0 % of women and 100 % of men had not had the event."
+
+
+def test_a_finding_is_read_at_a_whole_month():
+    # 40 people followed for 291 days, one admitted each day from the first to the 20th: half, by nine months (274 days)
+    frame = pl.DataFrame({"time": [*range(1, 21), *[291] * 20], "event": [1] * 20 + [0] * 20})
+    curve = survival.kaplan_meier(frame, time="time", event="event", time_unit="days", event_name="admission")
+    assert curve.sentence() == "By 9 months 50.0 % had not been admitted to hospital."
+
+
+def test_a_scale_that_ends_below_a_hundred_says_so():
+    frame = pl.DataFrame({"time": [5, 9, 10], "event": [1, 2, 0], "n": [40, 20, 940]})
+    result = survival.cumulative_incidence(frame, time="time", event="event", weights="n")
+    assert "The scale ends at 10 %." in words(room.plot_survival(result), "footnote")[0]
+    assert "scale ends" not in words(room.plot_survival(result, highest=100), "footnote")[0]

@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import re
 
 import matplotlib
 
@@ -199,4 +200,18 @@ def test_where_the_rule_hides_nothing_a_gap_is_no_star(tmp_path):
     free = points.disclosed(points.count_tables, Disclosure(Policy.synthetic(), 0, 0))
     assert "*" not in room.table(free).html
     assert "*" not in room.write_table(free, tmp_path / "a.csv").read_text()
-    assert "or the curve has ended" in room.table(points.disclosed(points.count_tables, Disclosure(NHS, 0, 0))).html
+    ended = room.table(points.disclosed(points.count_tables, Disclosure(NHS, 0, 0))).html
+    assert "– the curve has ended (7 people or fewer are left)" in ended
+
+
+def test_too_few_events_have_a_star_and_a_curve_that_has_ended_a_dash():
+    from symphony_research import survival
+
+    # 30 people, three events at 10, everybody's follow-up over at 20: at 15 three events may not be told; at 30 nobody is left
+    people = pl.DataFrame({"time": [10] * 3 + [20] * 27, "event": [1] * 3 + [0] * 27})
+    curve = suppress(survival.kaplan_meier(people, time="time", event="event"), NHS)
+    made = room.table(survival.at(curve, [15, 30]), columns=["time", "n_at_risk", "estimate"]).html
+    body = re.sub(r"<[^>]+>", " ", made.split("<tbody>")[1].split("</tbody>")[0]).split()
+    # 27 people, shown as 25
+    assert body == ["15", "25", "*", "30", "–", "–"]
+    assert "* too few events to show." in made
