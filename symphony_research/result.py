@@ -178,6 +178,10 @@ class Result:
             return UNDEFINED
         return HIDDEN if any(c in record and record[c] is None for c in COUNT_COLUMNS) else UNDEFINED
 
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return the words of a cell that its value alone does not tell, or None."""
+        return self.gap(record, column) if record[column] is None else None
+
     def small_counts(self, threshold: int = 7) -> int:
         """Number of counts of 1 to `threshold` people in the result."""
         total = 0
@@ -218,7 +222,7 @@ class Result:
             self._derived,
             columns=(*self.by, *self.shown) if self.shown else None,
             words=self.column_words,
-            gap=self.gap,
+            say=self.say,
             percentages=self.percentages,
         )
         style = "undisclosed" if self.disclosure is None else "disclosed"

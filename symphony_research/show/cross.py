@@ -11,7 +11,7 @@ from symphony_research.errors import require_columns
 from symphony_research.result import Result
 from symphony_research.show.gate import hidden_words, is_family, listed, provenance, require_showable
 from symphony_research.show.tables import Table
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, in_words, joined, number
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, capital, in_words, joined, number
 
 __all__ = ["cross_table"]
 
@@ -77,14 +77,14 @@ def cross_table(
     absent = HIDDEN if done is not None and done.policy.hide_zeros else "0"
     if result.settings.get("min_persons", 1) > 1:
         absent = UNDEFINED
-    heading = COLUMN_WORDS.get(value, in_words(value).capitalize())
+    heading = COLUMN_WORDS.get(value, capital(in_words(value)))
     names = [COLUMN_WORDS.get(c, in_words(c)).lower() for c in (rows, columns)]
     caption = f"{heading}, by {' and '.join(names)}"
     parts = []
     for panel in frame[panels].unique(maintain_order=True).sort() if panels else [None]:
         part = frame if panels is None else frame.filter(pl.col(panels).eq_missing(pl.lit(panel)))
         body = _grid(part, rows, columns, value, most, caption, absent)
-        name = "" if panel is None else in_words(panel).capitalize()
+        name = "" if panel is None else capital(in_words(panel))
         parts.append(
             f'<details class="panel"><summary>{escape(name)}: {escape(caption.lower())}</summary>{body}</details>'
             if name
@@ -109,11 +109,11 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
     lines = []
     for name, held, _ in order.head(most).iter_rows():
         said = (
-            joined(held).capitalize()
+            capital(joined(held))
             if isinstance(held, list) and held
             else "No conditions"
             if isinstance(held, list)
-            else in_words(held).capitalize()
+            else capital(in_words(held))
         )
         texts = [
             HIDDEN

@@ -143,7 +143,9 @@ def plot_survival(
         curves = [c for c in every if c.hidden is None]
         if not curves:
             ax, own = begin(ax, _WIDTH, 2.0)
-            return nothing_to_draw(ax, result, own=own, title=title, notes=_not_drawn(result, every))
+            # the finding itself says where too few events may be shown
+            notes = [] if "too few events" in title else _not_drawn(result, every)
+            return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         wide = _WIDTH * 72 * 0.75 if ax is None else axes_points(ax)[0]
         table = _Table(result, strata, colours(len(strata)))
         counted_in = str(result.time_unit)  # type: ignore[attr-defined]
@@ -173,7 +175,7 @@ def plot_survival(
         whom = wrapped(_share_of_whom(result, curves), tall, LABEL, even=True)
         ax.set_ylabel(whom, fontsize=LABEL, color=INK)
         table.draw(ax, read)
-        _say_too_few(ax, [c.words for c in every if c.hidden], "cause" in estimates.columns)
+        _say_too_few(ax, [c for c in every if c.hidden], "cause" in estimates.columns)
 
         def settle() -> None:
             if len(every) > 1:
@@ -279,11 +281,15 @@ def _end(curve: _Curve, limit: float) -> tuple[float, float]:
     return float(at["time"][-1]), float(at["estimate"][-1])
 
 
-def _say_too_few(ax: Axes, names: Sequence[str], rising: bool) -> None:
+def _say_too_few(ax: Axes, curves: Sequence[_Curve], rising: bool) -> None:
     """Name the curves that are not drawn, in the corner that lines leave free."""
-    if names:
-        text = wrapped(f"Too few to show: {'; '.join(names)}", 0.55 * axes_points(ax)[0], SMALL)
-        ax.annotate(text, (0, 1 if rising else 0), (6, -6 if rising else 6), xycoords="axes fraction",
+    lines = []
+    for said, many in (("Too few to show", False), ("Too few steps to draw", True)):
+        names = [c.words for c in curves if (c.steps["n_events"].sum() > 0) == many]
+        if names:
+            lines.append(wrapped(f"{said}: {'; '.join(names)}", 0.55 * axes_points(ax)[0], SMALL))
+    if lines:
+        ax.annotate("\n".join(lines), (0, 1 if rising else 0), (6, -6 if rising else 6), xycoords="axes fraction",
                     textcoords="offset points", va="top" if rising else "bottom", fontsize=SMALL, color=QUIET,
                     fontstyle="italic", gid="too few", zorder=4,
                     bbox={"boxstyle": "square,pad=0.2", "facecolor": "white", "edgecolor": "none"})  # fmt: skip

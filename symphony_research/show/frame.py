@@ -205,4 +205,5 @@ def nothing_to_draw(ax: Axes, result: Result, *, own: bool, title: str | None, n
     """Say so where every group is too small to show; a page then has the words alone (see `pictures`)."""
     ax.set_axis_off()
     ax.set_gid(NOTHING)
+    ax.set_label(" ".join(notes))
     return finish(ax, result, own=own, title=title, notes=notes)

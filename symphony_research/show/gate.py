@@ -142,7 +142,7 @@ def strata_words(names: Mapping[str, Any]) -> str:
     """Return a stratum in words: "women, 65-69"; numbers and gaps carry their column's name."""
     parts = []
     for column, value in names.items():
-        name = COLUMN_WORDS.get(column, in_words(column).capitalize()).lower()
+        name = COLUMN_WORDS.get(column, in_words(column)).lower()
         if value is None:
             parts.append(f"{name} not recorded")
         elif isinstance(value, bool):

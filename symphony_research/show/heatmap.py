@@ -14,7 +14,7 @@ from symphony_research.show.frame import axes_points, begin, finish, foot_height
 from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
 from symphony_research.show.network import MEASURES
 from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, in_words, number
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, capital, in_words, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +86,7 @@ def plot_cooccurrence_matrix(
     if (frame["n_both"] == 0).any():
         notes.append("Blank: nobody has both.")
     if title is None and stratum:
-        title = f"{strata_words(stratum).capitalize()}: pairs of conditions against chance."
+        title = f"{capital(strata_words(stratum))}: pairs of conditions against chance."
     with drawing():
         side = min(max(0.42 * len(conditions), 3.6), 8.6) if len(conditions) <= _NUMBERED else 8.6
         # the figure grows by its names, so that they take nothing from the cells

@@ -21,7 +21,7 @@ from symphony_research.show.style import (
     drawing,
     wrapped,
 )
-from symphony_research.wording import COLUMN_WORDS, in_words, number
+from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def plot_network(
         able = able.filter(pl.col(measure) >= min_measure)
     edges = able.sort([measure, "source", "target"], descending=[True, False, False]).head(top_edges)
     if title is None and stratum:
-        title = f"{strata_words(stratum).capitalize()}: {_finding(every)}"
+        title = f"{capital(strata_words(stratum))}: {_finding(every)}"
     people = _people(every)
     nodes = sorted({*edges["source"], *edges["target"]})
     notes = _notes(measure, able.height, edges.height, len(people) - len(nodes))
@@ -145,7 +145,7 @@ def _finding(every: pl.DataFrame) -> str:
     if not frame.height:
         return "no pair of conditions is held by enough people to show."
     first = frame.sort("lower", descending=True).row(0, named=True)
-    ratio = number(first["observed_expected"], 2)
+    ratio = times(first["observed_expected"])
     pair = f"{in_words(first['source'])} and {in_words(first['target'])}"
     return f"{pair} go together most, {ratio} times as often as chance would give."
 

@@ -86,9 +86,9 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     """
     require_showable(result, "picture")
     figure = _drawn(result, plot, options)
-    if any(ax.get_gid() == NOTHING for ax in figure.axes):
-        notes = [t.get_text() for ax in figure.axes for t in ax.texts if t.get_gid() == "footnote"]
-        return Sentence(" ".join(" ".join([result.sentence(), *notes]).split()))
+    nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
+    if nothing:
+        return Sentence(" ".join([result.sentence(), str(nothing[0].get_label())]).strip())
     store = io.BytesIO()
     with drawing():
         figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})

@@ -253,7 +253,7 @@ def _html(
     limits = {"lower": f"{share} from", "upper": f"{share} to"}
     text = html_table(
         frame, columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows,
-        percentages=result.percentages, gap=result.gap,
+        percentages=result.percentages, say=result.say,
     )  # fmt: skip
     text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
     # the first cell of a row is its heading

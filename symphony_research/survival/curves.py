@@ -20,7 +20,7 @@ from symphony_research.survival.risk import (
     end_curves,
     risk_table,
 )
-from symphony_research.wording import DAYS_A_MONTH, duration, happened, in_words, percentage
+from symphony_research.wording import DAYS_A_MONTH, capital, duration, happened, in_words, percentage
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
 
@@ -50,7 +50,7 @@ class _Curve(Result):
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
         """Headings, the unit of time among them."""
-        unit = self.time_unit.capitalize()
+        unit = capital(self.time_unit)
         return {**type(self).own_words, "time": f"{unit} from the start" if unit else "Time"}
 
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({})

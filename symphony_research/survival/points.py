@@ -13,7 +13,7 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve, Tables, _Curve
 from symphony_research.survival.risk import followed_at
-from symphony_research.wording import HIDDEN, UNDEFINED, happened
+from symphony_research.wording import HIDDEN, UNDEFINED, capital, happened
 
 __all__ = ["CurvePoints", "at"]
 
@@ -45,10 +45,10 @@ class CurvePoints(_Curve):
             names = settings["cause_names"]
             told = [happened(names.get(c, f"cause {c}")) for c in settings["causes"]]
             # whatever competes with the first cause came before it
-            told = [_capital(words if k == 0 else f"{words} without it") for k, words in enumerate(told)]
+            told = [capital(words if k == 0 else f"{words} without it") for k, words in enumerate(told)]
             what = pl.col("cause").replace_strict(list(settings["causes"]), told, return_dtype=pl.String)
         else:
-            what = pl.lit(_capital(happened(settings["event_name"], yet=False)))
+            what = pl.lit(capital(happened(settings["event_name"], yet=False)))
         return points.with_columns(what.alias("what"))
 
     def gap(self, record: Mapping[str, Any], column: str) -> str:
@@ -59,10 +59,6 @@ class CurvePoints(_Curve):
     def sentence(self) -> str:
         """Return what the curve says at its end."""
         return _FAMILIES[self.settings["curve"]](self.count_tables, self.settings, self.by, self.disclosure).sentence()
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def at(result: Result, times: float | Sequence[float]) -> CurvePoints:

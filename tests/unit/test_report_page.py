@@ -37,7 +37,7 @@ def record(**changes):
         "hub": "Yeovil",
         "takes_hub": True,
         "study": {"name": "South Somerset", "fingerprint": "b" * 64, "generated": True},
-        "parameters": {"study": "s", "policy": "sacro", "hub": "Yeovil", "horizon": 365, "by": None, "strict": True},
+        "parameters": {"study": "s", "policy": "sacro", "hub": "Yeovil", "horizon": 365, "measure": "observed_expected", "by": None, "strict": True},
         "parameter_help": {"horizon": "days followed"},
         "policy": {
             "name": "sacro", "title": "SACRO (under 10 hidden)", "threshold": 9, "rounding": 5, "hide_zeros": True,

@@ -20,6 +20,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.disclosure import suppress
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
+from symphony_research.result import Source
 
 room = importlib.import_module("symphony_research.show")
 NHS = Policy.nhs_england()
@@ -483,3 +484,52 @@ def test_a_scale_that_ends_below_a_hundred_says_so():
     result = survival.cumulative_incidence(frame, time="time", event="event", weights="n")
     assert "The scale ends at 10 %." in words(room.plot_survival(result), "footnote")[0]
     assert "scale ends" not in words(room.plot_survival(result, highest=100), "footnote")[0]
+
+
+def test_the_cost_of_a_combination_has_its_time_and_everybody_to_compare_with():
+    # 40 people with asthma and stroke cost 300 each, 160 others 50 each: everybody 100 on average
+    rows = [{"asthma": 1, "stroke": 1, "cost": 300.0}] * 40 + [{"asthma": 0, "stroke": 0, "cost": 50.0}] * 160
+    source = Source(population={"months": 12, "index": "2011-04-01"})
+    patterns = Patterns.from_wide(pl.DataFrame(rows), conditions=["asthma", "stroke"], values=("cost",), source=source)
+    for by_rule in (lambda r: r, lambda r: suppress(r, NHS)):
+        result = by_rule(multimorbidity.combinations(patterns))
+        ax = room.plot_upset(result)
+        told = " ".join(" ".join(t.split()) for t in words(ax, "panel"))
+        assert "£ per person in the 12 months from 1 April 2011; dashed: everybody, £100" in told
+        panel = next(a for a in ax.figure.axes if a.get_label() == "cost")
+        assert [set(line.get_ydata()) for line in panel.get_lines() if line.get_linestyle() != "-"] == [{100.0}]
+        made = room.table(result).html
+        assert "Mean cost of a person in the 12 months from 1 April 2011" in made
+        assert "£300" in made
+
+
+def test_where_a_rule_hides_means_there_is_no_comparison_either():
+    result = suppress(multimorbidity.combinations(people()), Policy.sacro())
+    assert result.count_tables["population"]["mean_cost"].null_count() == 1
+    assert "dashed" not in " ".join(words(room.plot_upset(result), "panel"))
+
+
+def test_values_of_the_ratio_panel_have_no_line_or_tick_beside_them():
+    ax = room.plot_upset(multimorbidity.combinations(people(conditions=49), kind="at_least", max_size=3, min_persons=9))
+    panel = next(a for a in ax.figure.axes if a.get_label() == "ratio")
+    ax.figure.draw_without_rendering()
+    values = [t.get_window_extent() for t in panel.texts if t.get_gid() == "value"]
+    assert values
+    lowest = min(box.y0 for box in values)
+    ticks = [panel.transData.transform((0, t))[1] for t in panel.get_yticks()]
+    assert max(ticks) < lowest
+
+
+def test_the_last_number_of_conditions_reads_or_more():
+    count = suppress(multimorbidity.condition_count(people(conditions=49), top=5), NHS)
+    made = room.table(count).html
+    assert ">5 or more<" in made
+    assert ">4<" in made
+
+
+def test_no_line_of_the_grid_runs_through_the_legend():
+    ax = room.plot_condition_count(multimorbidity.condition_count(people()))
+    frame = ax.get_legend().get_frame()
+    assert frame.get_visible()
+    assert frame.get_alpha() == 1
+    assert frame.get_facecolor() == (1, 1, 1, 1)
