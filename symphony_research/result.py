@@ -80,6 +80,7 @@ class Source:
     fingerprint: str | None = None
     generated: bool = False
     population: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def as_settings(self) -> dict[str, Any]:
         """The source as entries of `Result.settings`."""
@@ -88,6 +89,7 @@ class Source:
             "fingerprint": self.fingerprint,
             "generated": self.generated,
             "population": dict(self.population),
+            **({"note": self.note} if self.note else {}),
         }
 
 

@@ -23,7 +23,7 @@ __all__ = ["DEFAULT_AGE_BANDS", "Study", "check_study", "read_study"]
 DEFAULT_AGE_BANDS = tuple(range(0, 90, 5))  # five-year bands, the last 85 and over
 _KEYS = {
     "name", "period", "disclosure", "columns", "conditions", "priority_conditions", "age_bands", "price_year",
-    "generator", "source",
+    "generator", "source", "note",
 }  # fmt: skip
 
 
@@ -51,6 +51,9 @@ class Study:
         Identifies the contents.
     generated : bool
         Whether it carries the generator's own fingerprint.
+    note : str
+        What a reader of any number must know of it, such as that a survey is
+        unweighted; it stands on every page and under every figure and table.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Study:
     generated: bool = False
     folder: Path | None = None
     given: frozenset[str] = frozenset()
+    note: str = ""
 
     @property
     def persons(self) -> pl.LazyFrame:
@@ -138,7 +142,7 @@ class Study:
 
     def source(self, **population: Any) -> Source:
         """Return this study as the source of numbers about the population described."""
-        return Source(self.name, self.fingerprint, self.generated, population)
+        return Source(self.name, self.fingerprint, self.generated, population, self.note)
 
     def __repr__(self) -> str:
         first, last = self.period
@@ -261,6 +265,7 @@ def _study(
         generated,
         folder,
         frozenset(tables),
+        str(settings.get("note", "")),
     )
 
 
@@ -321,6 +326,7 @@ def _settings(folder: Path, faults: list[Finding]) -> dict[str, Any]:
 _SHAPES: dict[str, tuple[type, str]] = {
     "name": (str, "a text"),
     "source": (str, "a text"),
+    "note": (str, "a text"),
     "price_year": (str, "a text"),
     "period": (dict, "a table: [period] with start and end"),
     "disclosure": (dict, "a table: [disclosure] with policy"),

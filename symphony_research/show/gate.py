@@ -92,6 +92,8 @@ def provenance(result: Result) -> list[str]:
     if study:
         invented = " (invented people)" if result.settings.get("generated") and "invented" not in str(study) else ""
         notes.append(f"Source: {study}{invented}.")
+    if result.settings.get("note"):
+        notes.append(str(result.settings["note"]))
     return notes
 
 

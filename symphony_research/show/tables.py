@@ -25,7 +25,7 @@ from symphony_research.show.gate import (
     require_disclosed,
     require_showable,
 )
-from symphony_research.wording import HIDDEN, UNDEFINED, html_table, number
+from symphony_research.wording import COLUMN_WORDS, COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, in_words, number
 
 __all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
 
@@ -159,7 +159,7 @@ def table(
             by, descending=[frame.schema[c].is_numeric() for c in by], nulls_last=True, maintain_order=True
         )
     caption = result.title if caption is None else caption
-    body = _html(result, frame, columns, rows, words, caption)
+    body = _html(result, frame, columns, rows, words, caption, by)
     if folded:
         body = f'<details class="panel"><summary>{escape(caption)}</summary>{body}</details>'
     return Table(body, caption)
@@ -248,11 +248,13 @@ def _html(
     rows: int,
     words: Mapping[str, str] | None,
     caption: str,
+    sort: Sequence[str] = (),
 ) -> str:
     share = f"{100 * result.settings.get('confidence', 0.95):g} %"
     limits = {"lower": f"{share} from", "upper": f"{share} to"}
+    headings = {**COLUMN_WORDS, **limits, **result.column_words, **(words or {})}
     text = html_table(
-        frame, columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows,
+        frame.head(rows), columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows,
         percentages=result.percentages, say=result.say,
     )  # fmt: skip
     text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
@@ -261,6 +263,12 @@ def _html(
     warning = band(result)
     above = f'<p class="undisclosed">{escape(warning)}</p>' if warning else ""
     notes = []
+    text += _more(result, frame.slice(rows))
+    if sort:
+        order = [
+            f"{headings.get(c, in_words(c))}{', largest first' if frame.schema[c].is_numeric() else ''}" for c in sort
+        ]
+        notes.append(f"In the order of: {'; '.join(order)}.")
     few = hidden_words(result.disclosure.policy) if result.disclosure is not None else ""
     points = is_family(result, ["CurvePoints"])
     if few and f">{HIDDEN}<" in text:
@@ -279,6 +287,22 @@ def _html(
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return f'<div class="symphony-result">{above}{text}{below}</div>'
+
+
+def _more(result: Result, rest: pl.DataFrame) -> str:
+    """Count the rows that are not listed: those with figures, those hidden, and those that nobody is in."""
+    counts = [c for c in COUNT_COLUMNS if c in rest.columns]
+    if not rest.height:
+        return ""
+    gone = pl.any_horizontal([pl.col(c).is_null() for c in counts]) if counts else pl.lit(False)
+    hidden = rest.filter(gone).height if result.disclosure is not None else 0
+    own = next((c for c in ("n_both", "n_persons") if c in counts), None)  # whom the row itself counts
+    nobody = rest.filter(~gone & (pl.col(own) == 0)).height if own else 0
+    parts = [(rest.height - hidden - nobody, "more row"), (hidden, "hidden"), (nobody, "of nobody")]
+    said = [f"{number(n)} {what}{'s' if what == 'more row' and n != 1 else ''}" for n, what in parts if n]
+    if said and "row" not in said[0]:
+        said[0] += " row" if rest.height == 1 else " rows"
+    return f'<p class="more">and {", ".join(said)}</p>'
 
 
 def _csv_cell(value: Any, hidden: bool) -> Any:

@@ -37,7 +37,8 @@ def record(**changes):
         "hub": "Yeovil",
         "takes_hub": True,
         "study": {"name": "South Somerset", "fingerprint": "b" * 64, "generated": True},
-        "parameters": {"study": "s", "policy": "sacro", "hub": "Yeovil", "horizon": 365, "measure": "observed_expected", "by": None, "strict": True},
+        "parameters": {"study": "s", "policy": "sacro", "hub": "Yeovil", "horizon": 365,
+                       "measure": "observed_expected", "by": None, "strict": True},
         "parameter_help": {"horizon": "days followed"},
         "policy": {
             "name": "sacro", "title": "SACRO (under 10 hidden)", "threshold": 9, "rounding": 5, "hide_zeros": True,
@@ -93,6 +94,9 @@ def test_the_head_of_a_page_says_what_it_is_about_in_words():
     for words in ("Until what?", "5 May 2026, 14:02 UTC", "counts of 0 to 9 people are hidden", "Days followed"):
         assert words in page
     assert "describe no real person" in page
+    # a column's name is said as its heading says it
+    assert "times expected" in page
+    assert "observed expected" not in page
     assert "2 warnings" in page
     assert "describe no real person" not in report_page(
         FULL, record(study={"name": "S", "fingerprint": "", "generated": False})

@@ -533,3 +533,61 @@ def test_no_line_of_the_grid_runs_through_the_legend():
     assert frame.get_visible()
     assert frame.get_alpha() == 1
     assert frame.get_facecolor() == (1, 1, 1, 1)
+
+
+def test_names_cover_the_lines_of_the_network_and_a_key_says_what_a_line_means():
+    ax = room.plot_network(suppress(networks.cooccurrence(people(20_000, conditions=49)), NHS))
+    for name in (t for t in ax.texts if t.get_gid() == "node"):
+        assert name.get_bbox_patch().get_facecolor()[:3] == (1, 1, 1)
+        assert name.get_zorder() > max(c.get_zorder() for c in ax.collections)
+    legend = ax.get_legend()
+    assert legend.get_title().get_text() == "Times as many people with both as chance would give"
+    widths = [line.get_linewidth() for line in legend.get_lines()]
+    assert widths == sorted(widths)
+    assert len(widths) == 3
+    assert "people with the condition" in " ".join(words(ax, "footnote")[0].split())
+
+
+def test_the_matrix_keeps_the_commonest_and_tells_nobody_from_chance():
+    network = suppress(networks.cooccurrence(people(conditions=49)), NHS)
+    ax = room.plot_cooccurrence_matrix(network)
+    named = {t.get_text() for t in [*ax.get_xticklabels(), *ax.get_yticklabels()]}
+    held = pl.concat(
+        [network.estimates.select(pl.col(e).alias("c"), pl.col(f"n_{e}").alias("n")) for e in ("source", "target")]
+    )
+    commonest = held.unique("c").sort(["n", "c"], descending=[True, False])["c"].to_list()[:25]
+    assert named == {c.replace("_", " ").replace("gastro o", "gastro-o") for c in commonest}
+    assert "The 25 commonest of 49 conditions." in " ".join(words(ax, "footnote")[0].split())
+    # 30 people with each condition, nobody with two of them: the cell is grey, which no colour of the scale is
+    rows = [{"a": 1, "b": 0, "c": 0}] * 30 + [{"a": 0, "b": 1, "c": 1}] * 30 + [{"a": 0, "b": 0, "c": 0}] * 30
+    apart = networks.cooccurrence(Patterns.from_wide(pl.DataFrame(rows), conditions=["a", "b", "c"]))
+    grey = [p for p in room.plot_cooccurrence_matrix(apart).patches if p.get_gid() == "nobody"]
+    assert len(grey) == 2
+    red, green, blue = grey[0].get_facecolor()[:3]
+    assert max(red, green, blue) < 0.95
+    assert abs(red - blue) < 0.1
+
+
+def test_rows_without_a_figure_do_not_fill_a_table_unless_there_is_room():
+    # 10 women with asthma; 3 with stroke, 2 with gout: with room for two rows the hidden ones are counted, not listed
+    rows = [((c,), n) for c, n in (("asthma", 10), ("stroke", 3), ("gout", 2))]
+    frame = pl.DataFrame(
+        [{c: c in held for c in ("asthma", "stroke", "gout")} | {"sex": "F"} for held, n in rows for _ in range(n)]
+    )
+    held = suppress(
+        multimorbidity.prevalence(Patterns.from_wide(frame, conditions=["asthma", "stroke", "gout"], by="sex")), NHS
+    )
+    short = room.cross_table(held, rows="condition", columns="sex", most=2).html
+    assert "Stroke" not in short
+    assert "and 2 rows without a cell that may be shown" in short
+    assert room.cross_table(held, rows="condition", columns="sex").html.count(">*<") == 2
+
+
+def test_a_table_counts_what_it_leaves_out_by_kind():
+    # pairs of four: a-b 20 people, a-c 20, b-c 0, a-d 3, b-d 0, c-d 0; d is held by 23
+    rows = [("a", "b")] * 20 + [("a", "c")] * 20 + [("a", "d")] * 3 + [("d",)] * 20 + [()] * 60
+    frame = pl.DataFrame([{c: c in held for c in "abcd"} for held in rows])
+    network = suppress(networks.cooccurrence(Patterns.from_wide(frame, conditions=list("abcd"))), NHS)
+    made = room.table(network, sort="lower", rows=1).html
+    assert "and 1 more row, 1 hidden, 3 of nobody" in made
+    assert "In the order of: 95 % from, largest first." in made

@@ -157,7 +157,9 @@ def test_table_takes_columns_rows_words_and_order():
     table = room.table(found, columns=["condition", "estimate"], rows=1, sort="condition", words={"condition": "What"})
     assert '<th scope="col">What</th>' in table.html
     assert '<th scope="row">asthma</th><td class="number">34.4 %</td>' in table.html  # 105 of 305
-    assert "and 2 more rows" in table.html
+    # heart failure has 40 people, gout a hidden 6
+    assert "and 1 more row, 1 hidden</p>" in table.html
+    assert "In the order of: What." in table.html
     largest = room.table(found, sort="n_persons").html
     assert largest.index("asthma") < largest.index("heart failure") < largest.index("gout")
     with pytest.raises(ArgumentError, match="no column 'n_person'"):
