@@ -29,6 +29,7 @@ __all__ = [
     "number",
     "percentage",
     "pounds",
+    "roughly",
     "times",
 ]
 
@@ -185,6 +186,12 @@ def about(count: float) -> str:
     return f"{count:,.0f}"
 
 
+def roughly(count: float) -> str:
+    """Return a sum of rounded counts for prose, to three figures: it need not equal a count shown elsewhere."""
+    scale = 10 ** max(0, len(str(int(abs(count)))) - 3)
+    return f"{int(count / scale + 0.5) * scale:,}"
+
+
 def times(ratio: float | None) -> str:
     """Return observed/expected for reading: three figures, over a hundred two, for it then rests on next to nobody."""
     if ratio is not None and ratio > 1000:
@@ -218,8 +225,7 @@ def pounds(value: float | None) -> str:
     """Return money to three significant figures."""
     if value is None:
         return UNDEFINED
-    scale = 10 ** max(0, len(str(int(value))) - 3)
-    return f"£{int(value / scale + 0.5) * scale:,}"
+    return f"£{roughly(value)}"
 
 
 def cost_period(settings: Mapping[str, Any]) -> str:

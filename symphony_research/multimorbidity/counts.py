@@ -26,7 +26,7 @@ from symphony_research.inference import (
     wilson_interval,
 )
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, in_words, percentage, times
+from symphony_research.wording import in_words, percentage, roughly, times
 
 __all__ = ["ConditionCount", "Prevalence", "condition_count", "prevalence"]
 
@@ -91,7 +91,9 @@ class ConditionCount(Result):
         )
         if not several:
             return "No group with two or more conditions is large enough to show."
-        text = f"{percentage(several / total)} of about {about(total)} people live with two or more of these conditions"
+        text = (
+            f"{percentage(several / total)} of about {roughly(total)} people live with two or more of these conditions"
+        )
         expected = float(known.filter(pl.col("n_conditions") >= 3)["expected"].sum())
         if three and expected:
             text += f"; three or more are {times(three / expected)} times as common as if conditions fell independently"

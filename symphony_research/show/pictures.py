@@ -37,15 +37,18 @@ class Picture:
     ----------
     sentence : str
     png : bytes
+    caption : str
+        What the figure shows, in a few words: the family's title.
     """
 
     sentence: str
     png: bytes = field(repr=False)
+    caption: str = ""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.sentence}
         # the sentence stands in the picture as its title: a page need not print it once more below
-        return data, {"image/png": {"alt": self.sentence, "titled": True}}
+        return data, {"image/png": {"alt": self.sentence, "titled": True, "caption": self.caption}}
 
     def __repr__(self) -> str:
         return self.sentence
@@ -92,7 +95,7 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     store = io.BytesIO()
     with drawing():
         figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})
-    return Picture(result.sentence(), store.getvalue())
+    return Picture(result.sentence(), store.getvalue(), result.title)
 
 
 def write_figure(result: Result, path: str | os.PathLike[str], *, plot: Plot | None = None, **options: Any) -> Path:

@@ -365,6 +365,9 @@ def _cost(ax: Axes, drawn: pl.DataFrame, label: float, size: float, over: str, e
     ax.set_ylim(0, max([*heights, everybody or 0, 1]) * 1.3)
     ax.axhline(0, color=QUIET, linewidth=0.8)
     _above(ax, places, heights, [pounds(c) for c in heights])
+    for text in ax.texts:  # the line of everybody may pass a value
+        text.set_bbox({"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none"})
+        text.set_zorder(4)
     rest = f"£ per person {over}".strip()
     if everybody is not None:
         ax.axhline(everybody, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)

@@ -118,6 +118,16 @@ def test_a_figure_is_described_by_its_sentence_once():
     assert '<figcaption aria-hidden="true"><strong>Figure 1.</strong> Half are admitted within 90 days.' in html
 
 
+def test_a_figure_that_bears_its_finding_is_captioned_by_what_it_shows():
+    for caption, below in (("People with each condition", "<strong>Figure 1.</strong> People with each condition."),
+                           ("", "<strong>Figure 1</strong>")):  # fmt: skip
+        output = shown(image_png=PIXEL, text_plain="Half have it.")
+        output["metadata"] = {"image/png": {"alt": "Half have it.", "titled": True, "caption": caption}}
+        html = page_parts([code("", output)])[0]["html"]
+        assert f'<figcaption aria-hidden="true">{below}</figcaption>' in html
+        assert 'alt="Figure 1. Half have it."' in html
+
+
 @pytest.mark.parametrize("plain", ["<Figure size 640x480 with 1 Axes>", "<Axes: >", "[<a.B object at 0x7f>]"])
 def test_what_python_calls_an_object_is_no_description(plain):
     assert plain not in "".join(p["html"] for p in page_parts([code("", shown(image_png=PIXEL, text_plain=plain))]))

@@ -37,6 +37,11 @@ def test_a_rounded_count_is_not_rounded_again():
     assert wording.about(4275) == "4,275"
 
 
+def test_a_sum_of_rounded_counts_is_said_roughly():
+    # 319,785 is what rounded cells add up to, of 319,795 people
+    assert wording.roughly(319_785) == "320,000"
+
+
 @pytest.mark.parametrize(
     ("ratio", "words"), [(0.714, "0.714"), (4.25, "4.25"), (16.18, "16.2"), (465.1, "470"), (2000, "over 1,000")]
 )
