@@ -45,7 +45,7 @@ def start_record(run: Any, study: Any) -> dict[str, Any]:
             "name": study.name,
             "fingerprint": study.fingerprint,
             "generated": bool(study.generated),
-            "note": getattr(study, "note", ""),
+            **({"note": study.note} if getattr(study, "note", "") else {}),
         },
         "parameters": parameters,
         "parameter_help": {p.name: p.help for p in run.notebook.parameters if p.help},
