@@ -69,7 +69,7 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
 
 lab: $(VENV)/.run $(SMALL)/study.toml
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --LabApp.news_url=None notebooks
 
 $(SMALL)/study.toml: $(VENV)/.run $(wildcard symphony_research/synthetic/*.py symphony_research/synthetic/*/*.py symphony_research/synthetic/data/*)
 	$(BIN)/symphony synthesise $(SMALL) --people 20000

@@ -314,8 +314,11 @@ def _repeated_keys(table: Table, frame: pl.LazyFrame) -> list[Finding]:
     key = [column for column in table.key if column in have]
     if not key or len(key) < len(table.key):
         return []
+    # an empty key is reported as empty, once
+    filled = [column.name for column in table.columns if column.name in key and column.required and not column.nullable]
     extra = (
         frame.select(key)
+        .drop_nulls(filled)
         .group_by(key)
         .len()
         .select((pl.col("len") - 1).sum().alias("extra"))

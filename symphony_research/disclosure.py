@@ -119,7 +119,7 @@ def _changes(
 ) -> tuple[int, int]:
     hidden = rounded = 0
     for name, rule in rules.items():
-        if rule.cumulative is not None:
+        if rule.cumulative is not None or before[name].height != after[name].height:
             rounded += abs(before[name].height - after[name].height)
             continue
         for column in rule.columns:

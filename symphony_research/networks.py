@@ -27,7 +27,7 @@ from symphony_research.inference import (
     normal_quantile,
 )
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import in_words, number
+from symphony_research.wording import about, capital, in_words, times
 
 if TYPE_CHECKING:
     import networkx
@@ -114,9 +114,10 @@ class Cooccurrence(Result):
         if first["lower"] <= 1:
             return "No pair of conditions is clearly found together more often than chance would give."
         return (
-            f"{in_words(first['source']).capitalize()} and {in_words(first['target'])} go together most"
-            f"{where}: {number(first['observed_expected'], 2)} times as many people have both as chance would give "
-            f"({100 * self.settings['confidence']:g} % interval {number(first['lower'], 2)} to {number(first['upper'], 2)})."
+            f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together most"
+            f"{where}: {times(first['observed_expected'])} times as many people have both (about {about(first['n_both'])} people) as "
+            f"chance would give ({100 * self.settings['confidence']:g} % interval {times(first['lower'])} to "
+            f"{times(first['upper'])})."
         )
 
 

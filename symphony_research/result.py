@@ -19,7 +19,7 @@ import polars as pl
 
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.wording import html_table, number
+from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, number
 
 __all__ = [
     "INSIDE_REPORT",
@@ -80,6 +80,7 @@ class Source:
     fingerprint: str | None = None
     generated: bool = False
     population: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def as_settings(self) -> dict[str, Any]:
         """The source as entries of `Result.settings`."""
@@ -88,6 +89,7 @@ class Source:
             "fingerprint": self.fingerprint,
             "generated": self.generated,
             "population": dict(self.population),
+            **({"note": self.note} if self.note else {}),
         }
 
 
@@ -171,6 +173,17 @@ class Result:
         """Return the finding in one plain sentence made from the numbers."""
         raise NotImplementedError
 
+    def gap(self, record: Mapping[str, Any], column: str) -> str:
+        """Return what stands for a figure of a row that is not there: "*" if hidden, a dash if it does not exist."""
+        done = self.disclosure
+        if done is None or done.policy.changes_nothing:
+            return UNDEFINED
+        return HIDDEN if any(c in record and record[c] is None for c in COUNT_COLUMNS) else UNDEFINED
+
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return the words of a cell that its value alone does not tell, or None."""
+        return self.gap(record, column) if record[column] is None else None
+
     def small_counts(self, threshold: int = 7) -> int:
         """Number of counts of 1 to `threshold` people in the result."""
         total = 0
@@ -207,13 +220,12 @@ class Result:
 
     def _repr_html_(self) -> str:
         self._refuse_undisclosed("Showing")
-        disclosed = self.disclosure is not None
         table = html_table(
             self._derived,
             columns=(*self.by, *self.shown) if self.shown else None,
             words=self.column_words,
-            disclosed=disclosed,
+            say=self.say,
             percentages=self.percentages,
         )
-        style = "disclosed" if disclosed else "undisclosed"
+        style = "undisclosed" if self.disclosure is None else "disclosed"
         return f'<div class="symphony-result"><p class="{style}">{self._band()}</p>{table}</div>'

@@ -23,7 +23,7 @@ __all__ = ["DEFAULT_AGE_BANDS", "Study", "check_study", "read_study"]
 DEFAULT_AGE_BANDS = tuple(range(0, 90, 5))  # five-year bands, the last 85 and over
 _KEYS = {
     "name", "period", "disclosure", "columns", "conditions", "priority_conditions", "age_bands", "price_year",
-    "generator", "source",
+    "generator", "source", "note",
 }  # fmt: skip
 
 
@@ -51,6 +51,9 @@ class Study:
         Identifies the contents.
     generated : bool
         Whether it carries the generator's own fingerprint.
+    note : str
+        What a reader of any number must know of it, such as that a survey is
+        unweighted; it stands on every page and under every figure and table.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Study:
     generated: bool = False
     folder: Path | None = None
     given: frozenset[str] = frozenset()
+    note: str = ""
 
     @property
     def persons(self) -> pl.LazyFrame:
@@ -138,7 +142,7 @@ class Study:
 
     def source(self, **population: Any) -> Source:
         """Return this study as the source of numbers about the population described."""
-        return Source(self.name, self.fingerprint, self.generated, population)
+        return Source(self.name, self.fingerprint, self.generated, population, self.note)
 
     def __repr__(self) -> str:
         first, last = self.period
@@ -200,13 +204,10 @@ def check_study(path: str | Path) -> Findings:
     >>> sr.check_study("synthetic/south_somerset").ok  # doctest: +SKIP
     True
     """
-    study, findings = _open(Path(path))
-    if study is None or not study.has("activity"):
-        return findings
-    return Findings(findings.study, findings.faults, tuple(_completeness(study)))
+    return _open(Path(path), months=True)[1]
 
 
-def _open(folder: Path) -> tuple[Study | None, Findings]:
+def _open(folder: Path, *, months: bool = False) -> tuple[Study | None, Findings]:
     if not folder.is_dir():
         raise ArgumentError(f"There is no study folder at '{folder}'. Make one with: symphony synthesise '{folder}'")
     faults: list[Finding] = []
@@ -231,7 +232,10 @@ def _open(folder: Path) -> tuple[Study | None, Findings]:
     listed = tuple(settings["conditions"]) if "conditions" in settings else None
     faults += check_tables(tables, raw, period=period, conditions=listed)
     name = str(settings.get("name", folder.name))
-    findings = Findings(name, tuple(faults))
+    # A table that lacks a column or cannot be read has a fault without rows.
+    activity = None if any(f.table == "activity" and not f.rows for f in faults) else tables.get("activity")
+    known = months and activity is not None and period is not None
+    findings = Findings(name, tuple(faults), tuple(_completeness(activity, period)) if known else ())
     if faults or period is None:
         return None, findings
     return _study(folder, name, settings, tables, period, listed), findings
@@ -261,6 +265,7 @@ def _study(
         generated,
         folder,
         frozenset(tables),
+        str(settings.get("note", "")),
     )
 
 
@@ -321,6 +326,7 @@ def _settings(folder: Path, faults: list[Finding]) -> dict[str, Any]:
 _SHAPES: dict[str, tuple[type, str]] = {
     "name": (str, "a text"),
     "source": (str, "a text"),
+    "note": (str, "a text"),
     "price_year": (str, "a text"),
     "period": (dict, "a table: [period] with start and end"),
     "disclosure": (dict, "a table: [disclosure] with policy"),
@@ -427,11 +433,11 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _completeness(study: Study) -> list[str]:
-    first, last = study.period
+def _completeness(activity: pl.LazyFrame, period: tuple[date, date]) -> list[str]:
+    first, last = period
     every = pl.LazyFrame({"month": pl.date_range(first.replace(day=1), last, "1mo", eager=True)})
     months = (
-        study.activity.select(pl.col("date").dt.truncate("1mo").alias("month"))
+        activity.select(pl.col("date").dt.truncate("1mo").alias("month"))
         .group_by("month")
         .len()
         .join(every, on="month", how="right")

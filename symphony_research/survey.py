@@ -24,7 +24,7 @@ from symphony_research.schema import SEXES
 
 __all__ = ["SurveyMap", "import_survey", "read_survey_map"]
 
-_KEYS = {"name", "source", "date", "policy", "conditions", "sex", "age"}
+_KEYS = {"name", "source", "date", "policy", "note", "conditions", "sex", "age"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class SurveyMap:
         Column of the age in years, or of an age band.
     age_bands : mapping or None
         Answer to (youngest, oldest) where ages come in bands.
+    note : str
+        What a reader of any number must know, such as that answers are unweighted.
     """
 
     name: str
@@ -58,6 +60,7 @@ class SurveyMap:
     sexes: Mapping[str, str]
     age_column: str
     age_bands: Mapping[str, tuple[int, int]] | None
+    note: str = ""
 
 
 def read_survey_map(config: str | Path) -> SurveyMap:
@@ -118,7 +121,7 @@ def read_survey_map(config: str | Path) -> SurveyMap:
         bands = {str(k): (int(b[0]), int(b[1])) for k, b in bands.items()}
     return SurveyMap(
         str(raw["name"]), str(raw.get("source", "")), raw["date"], str(raw.get("policy", "nhs_england")), conditions,
-        str(raw["sex"]["column"]), sexes, str(raw["age"]["column"]), bands,
+        str(raw["sex"]["column"]), sexes, str(raw["age"]["column"]), bands, str(raw.get("note", "")),
     )  # fmt: skip
 
 
@@ -287,6 +290,7 @@ def _study_toml(mapping: SurveyMap) -> str:
         "# imported survey",
         f"name = {text(mapping.name)}",
         f"source = {text(mapping.source)}",
+        *([f"note = {text(mapping.note)}"] if mapping.note else []),
         f"conditions = [{', '.join(text(c) for c in sorted(mapping.conditions))}]",
     ]
     if mapping.age_bands is not None:

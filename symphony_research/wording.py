@@ -7,7 +7,8 @@ same thing in the same way.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,11 @@ import polars as pl
 __all__ = [
     "COLUMN_WORDS",
     "COUNT_COLUMNS",
+    "DAYS_A_MONTH",
     "about",
+    "against_chance",
+    "capital",
+    "cost_period",
     "duration",
     "happened",
     "html_table",
@@ -24,6 +29,8 @@ __all__ = [
     "number",
     "percentage",
     "pounds",
+    "roughly",
+    "times",
 ]
 
 HIDDEN = "*"
@@ -50,6 +57,8 @@ COLUMN_WORDS = {
     "n_events": "Events",
     "n_censored": "Follow-up ended",
     "n_excluded": "People left out",
+    "mean_cost": "Mean cost of a person",
+    "total_cost": "Cost of all of them",
     "estimate": "Estimate",
     "lower": "95 % from",
     "upper": "95 % to",
@@ -91,6 +100,8 @@ _PROPER = {
     "parkinsons_disease": "Parkinson's disease",
     "crohns_disease": "Crohn's disease",
     "coeliac_disease": "coeliac disease",
+    "gastro_oesophageal_reflux": "gastro-oesophageal reflux",
+    "gastro_oesophageal_reflux_disease": "gastro-oesophageal reflux disease",
     "accident_and_emergency": "A&E",
     "f": "women",
     "m": "men",
@@ -107,6 +118,11 @@ def in_words(name: object) -> str:
     return " ".join(
         _PROPER.get(part, part) if part in ("copd", "ckd", "chd", "hiv") else part for part in text.split("_")
     )
+
+
+def capital(words: str) -> str:
+    """Return words with a capital at the start and all other letters as they are: "COPD" stays so."""
+    return words[:1].upper() + words[1:]
 
 
 def joined(names: Iterable[object], *, last: str = "and") -> str:
@@ -134,11 +150,14 @@ def happened(event: str | None, *, yet: bool = True) -> str:
     return f"had had {name}" if yet else f"had not had {name}"
 
 
+DAYS_A_MONTH = 365.25 / 12
+
+
 def duration(time: float, unit: str | None) -> str:
     """Return a time in words: 730 days becomes "2 years", 90 days "3 months"."""
     if unit == "days" and time >= 28:
-        months = round(time / 30.4375)
-        if abs(time - months * 30.4375) > 2:
+        months = round(time / DAYS_A_MONTH)
+        if abs(time - months * DAYS_A_MONTH) > 2:
             return f"{time:g} days"
         if months % 12 == 0:
             return f"{months // 12} year{'s' if months > 12 else ''}"
@@ -162,10 +181,31 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def about(value: float) -> str:
-    """Return a large count for prose, to three significant figures."""
-    scale = 10 ** max(0, len(str(int(abs(value)))) - 3)
-    return f"{int(value / scale + 0.5) * scale:,}"
+def about(count: float) -> str:
+    """Return a count for prose: as it is, since a table or figure beside it shows it so."""
+    return f"{count:,.0f}"
+
+
+def roughly(count: float) -> str:
+    """Return a sum of rounded counts for prose, to three figures: it need not equal a count shown elsewhere."""
+    scale = 10 ** max(0, len(str(int(abs(count)))) - 3)
+    return f"{int(count / scale + 0.5) * scale:,}"
+
+
+def times(ratio: float | None) -> str:
+    """Return observed/expected for reading: three figures, over a hundred two, for it then rests on next to nobody."""
+    if ratio is not None and ratio > 1000:
+        return "over 1,000"
+    if ratio is not None and ratio >= 100:
+        return f"{round(ratio, -1):.0f}"
+    return number(ratio)
+
+
+def against_chance(ratio: float) -> str:
+    """Return observed/expected in words that cannot be read as protection where it is below one."""
+    if ratio < 1:
+        return f"fewer than expected if conditions fell independently ({times(ratio)} times as many)"
+    return f"{times(ratio)} times as many as if conditions fell independently"
 
 
 def percentage(share: float | None) -> str:
@@ -177,17 +217,34 @@ def percentage(share: float | None) -> str:
         return "0 %"
     if 0 < value < 0.01:
         return "under 0.01 %"
-    return f"{value:.0f} %" if value >= 99.5 else f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
+    # what rounds to 1.00 is written as its neighbours above are
+    return f"{value:.0f} %" if value >= 99.5 else f"{value:.1f} %" if value >= 0.995 else f"{value:.2f} %"
 
 
 def pounds(value: float | None) -> str:
     """Return money to three significant figures."""
-    return UNDEFINED if value is None else f"£{about(value)}" if value >= 100 else f"£{value:.0f}"
-
-
-def _cell(value: Any, column: str, hidden: bool) -> str:
     if value is None:
-        return HIDDEN if hidden else UNDEFINED
+        return UNDEFINED
+    return f"£{roughly(value)}"
+
+
+def cost_period(settings: Mapping[str, Any]) -> str:
+    """Return the time over which costs were summed: "in the 12 months from 1 April 2011"."""
+    population = settings.get("population") or {}
+    months, start = population.get("months"), str(population.get("index", ""))
+    if not months:
+        return ""
+    length = "month" if months == 1 else f"{months} months"
+    if start == "enrolment":
+        return f"in the {length} from joining"
+    try:
+        day = date.fromisoformat(start)
+    except ValueError:
+        return f"in the {length} from the index date"
+    return f"in the {length} from {day.day} {day:%B %Y}"
+
+
+def _cell(value: Any, column: str) -> str:
     if isinstance(value, (list, pl.Series)):
         return joined(value) if len(value) else "no conditions"
     if isinstance(value, bool):
@@ -196,6 +253,8 @@ def _cell(value: Any, column: str, hidden: bool) -> str:
         return "under 0.001" if value < 0.001 else f"{value:.3f}"
     if column == "time":
         return f"{value:,g}"
+    if column in ("observed_expected", "oe_lower", "oe_upper"):
+        return times(value)
     if isinstance(value, float):
         return pounds(value) if column.startswith(("mean_cost", "total_cost")) else number(value)
     if isinstance(value, int):
@@ -209,24 +268,26 @@ def html_table(
     columns: Sequence[str] | None = None,
     words: Mapping[str, str] | None = None,
     rows: int = 20,
-    disclosed: bool = False,
     percentages: Sequence[str] = (),
+    say: Callable[[Mapping[str, Any], str], str | None] | None = None,
 ) -> str:
     """Return a frame as a small HTML table with words for names and rounded numbers.
 
-    A gap reads "*" where the row holds a hidden count, and a dash where the
-    figure does not exist. At most `rows` rows are given; the rest are counted.
+    `say` may give a cell's words, from the row and the column; by default a
+    gap is a dash. At most `rows` rows are given; the rest are counted.
     """
     words = {**COLUMN_WORDS, **(words or {})}
     columns = [c for c in (columns or frame.columns) if c in frame.columns]
-    counts = [c for c in COUNT_COLUMNS if c in frame.columns]
-    head = "".join(f'<th scope="col">{html.escape(words.get(c, in_words(c).capitalize()))}</th>' for c in columns)
+    head = "".join(f'<th scope="col">{html.escape(words.get(c, capital(in_words(c))))}</th>' for c in columns)
     body = []
     for record in frame.head(rows).iter_rows(named=True):
-        hidden = disclosed and any(record[c] is None for c in counts)
         cells = []
         for c in columns:
-            text = percentage(record[c]) if c in percentages and record[c] is not None else _cell(record[c], c, hidden)
+            text = say(record, c) if say else None
+            if text is None and record[c] is None:
+                text = UNDEFINED
+            elif text is None:
+                text = percentage(record[c]) if c in percentages else _cell(record[c], c)
             numeric = ' class="number"' if frame.schema[c].is_numeric() else ""
             cells.append(f"<td{numeric}>{html.escape(text)}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")

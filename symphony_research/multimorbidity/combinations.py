@@ -31,7 +31,7 @@ from symphony_research.inference import (
     wilson_interval,
 )
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, in_words, joined, number
+from symphony_research.wording import about, against_chance, cost_period, in_words, joined
 
 __all__ = ["Combinations", "combinations"]
 
@@ -45,7 +45,6 @@ class Combinations(Result):
 
     title: ClassVar[str] = "Combinations of conditions, against chance"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
             "cells": CountTable(("n_persons",)),
@@ -62,12 +61,19 @@ class Combinations(Result):
         "oe_lower",
         "oe_upper",
         "q_value",
+        "mean_cost",
     )
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings, the time over which costs were summed among them."""
+        cost = f"Mean cost of a person {cost_period(self.settings)}".rstrip()
+        return {"estimate": "Share of people", "mean_cost": cost}
 
     def __post_init__(self) -> None:
         means = tuple(f"mean_{value}" for value in self.settings["values"])
         rules = dict(type(self).counts)
-        rules["cells"] = CountTable(("n_persons",), measures=means)
+        rules["cells"] = rules["population"] = CountTable(("n_persons",), measures=means)
         object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 
@@ -109,15 +115,13 @@ class Combinations(Result):
         if not frame.height:
             return "No combination of conditions is held by enough people to show."
         first = frame.sort("n_persons", descending=True).row(0, named=True)
-        exactly = "exactly " if self.settings["kind"] == "exact" else ""
-        others = (
-            " and no other of these conditions" if self.settings["kind"] == "exact" else ", whatever else they have"
-        )
+        exact = self.settings["kind"] == "exact"
+        exactly = "exactly " if exact else ""
+        others = " and no other of these conditions" if exact else ", whatever else they have"
         where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
         return (
             f"The commonest combination{where} is {exactly}{joined(first['combination'])}{others}: about "
-            f"{about(first['n_persons'])} people, {number(first['observed_expected'], 2)} times as many as if "
-            "conditions fell independently."
+            f"{about(first['n_persons'])} people, {against_chance(first['observed_expected'])}."
         )
 
 
@@ -261,6 +265,7 @@ def combinations(
     cells = by_stratum(patterns, sets)
     pairs = by_stratum(patterns, lambda names, words, people, _: pair_frame(patterns, names, words, people))
     margins, population = strata_margins(patterns)
+    population = _with_means(patterns, population)
     method = (
         "exact sets" if kind == "exact" else "at-least sets"
     ) + " against independence; delta-method interval; score test, mid-p for at-least pairs; Benjamini-Hochberg"
@@ -316,6 +321,19 @@ def _sets(
     return frame.select(
         [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in names.items()] + [pl.all()]
     )
+
+
+def _with_means(patterns: Patterns, population: pl.DataFrame) -> pl.DataFrame:
+    """Add everybody's mean of each value, against which a combination's is read."""
+    sums = [pl.col(f"{v}__sum").sum().cast(pl.Float64).alias(f"mean_{v}") for v in patterns.values]
+    if patterns.by:
+        totals = patterns.frame.group_by(patterns.by).agg(sums)
+        on = list(patterns.by)
+        population = population.join(totals, on=on, how="left", nulls_equal=True, maintain_order="left")
+    else:
+        population = population.with_columns(patterns.frame.select(sums))
+    people = pl.col("n_persons").clip(lower_bound=1)
+    return population.with_columns([pl.col(f"mean_{v}") / HUNDRED / people for v in patterns.values])
 
 
 def _summed(part: pl.DataFrame, value: str) -> Integers:

@@ -26,7 +26,7 @@ from symphony_research.inference import (
     wilson_interval,
 )
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, in_words, number, percentage
+from symphony_research.wording import in_words, percentage, roughly, times
 
 __all__ = ["ConditionCount", "Prevalence", "condition_count", "prevalence"]
 
@@ -75,6 +75,12 @@ class ConditionCount(Result):
             )
         return nan_to_null(pl.concat(parts))
 
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return "7 or more" for a last row that holds everybody above."""
+        if column == "n_conditions" and record[column] == self.settings["top"]:
+            return f"{record[column]} or more"
+        return super().say(record, column)
+
     def sentence(self) -> str:
         """Return how many people have two or more conditions, against chance."""
         if self.by:
@@ -85,12 +91,12 @@ class ConditionCount(Result):
         )
         if not several:
             return "No group with two or more conditions is large enough to show."
-        text = f"{percentage(several / total)} of about {about(total)} people live with two or more of these conditions"
+        text = (
+            f"{percentage(several / total)} of about {roughly(total)} people live with two or more of these conditions"
+        )
         expected = float(known.filter(pl.col("n_conditions") >= 3)["expected"].sum())
         if three and expected:
-            text += (
-                f"; three or more are {number(three / expected, 2)} times as common as if conditions fell independently"
-            )
+            text += f"; three or more are {times(three / expected)} times as common as if conditions fell independently"
         return text + "."
 
     def _sentence_by_stratum(self) -> str:

@@ -119,8 +119,10 @@ def _output_html(output: Any, figures: Iterator[int]) -> str:
     for mime in _IMAGES:
         if mime in data:
             source = f"data:{mime};base64,{_one_line(data[mime])}"
-            titled = bool(output.get("metadata", {}).get(mime, {}).get("titled"))
-            return _numbered_figure(source, _alt(output, mime, plain), figures, titled=titled)
+            own = output.get("metadata", {}).get(mime, {})
+            # a picture that bears its finding as a title is not told again below it, but what it shows is
+            caption = str(own.get("caption") or "") if own.get("titled") else None
+            return _numbered_figure(source, _alt(output, mime, plain), figures, caption)
     if "image/svg+xml" in data:
         encoded = base64.b64encode(_text(data["image/svg+xml"]).encode()).decode()
         alt = _alt(output, "image/svg+xml", plain)
@@ -147,10 +149,10 @@ def _alt(output: Any, mime: str, plain: str) -> str:
     return "" if words.startswith("<") else re.sub(r"\s+", " ", words)
 
 
-def _numbered_figure(source: str, words: str, figures: Iterator[int], *, titled: bool = False) -> str:
+def _numbered_figure(source: str, words: str, figures: Iterator[int], below: str | None = None) -> str:
     number = next(figures)
-    # a picture that bears its finding as a title is not told again below it
-    caption = f"<strong>Figure {number}.</strong> {'' if titled else html.escape(words)}".rstrip()
+    told = words if below is None else below and f"{below.rstrip('.')}."
+    caption = f"<strong>Figure {number}{'.' if told else ''}</strong> {html.escape(told)}".rstrip()
     return _figure(source, f"Figure {number}. {words}".strip(), caption)
 
 

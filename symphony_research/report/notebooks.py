@@ -183,14 +183,16 @@ def read_parameters(source: str) -> tuple[Parameter, ...]:
     """Read the parameters that a cell of assignments declares.
 
     Each is an assignment of a literal, with its type as an annotation where the
-    default does not show it. A comment on the line says what it is, and may end
-    with "one of: a, b" to give the valid choices.
+    default does not show it. A comment on the line, or where it is long on the
+    lines right above, says what it is, and may end with "one of: a, b" to give
+    the valid choices.
     """
     comments = {
         token.start[0]: token.string.lstrip("#").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
+    whole = {number for number, line in enumerate(source.splitlines(), 1) if line.lstrip().startswith("#")}
     found = []
     for node in ast.parse(source).body:
         target: ast.expr
@@ -207,7 +209,7 @@ def read_parameters(source: str) -> tuple[Parameter, ...]:
             default = ast.literal_eval(node.value)  # type: ignore[arg-type]
         except ValueError:
             continue
-        comment = comments.get(node.end_lineno or node.lineno, "")
+        comment = comments.get(node.end_lineno or node.lineno, "") or _above(node.lineno, comments, whole)
         choices = _CHOICES.search(comment)
         words = tuple(re.split(r"\s*,\s*(?:or\s+)?|\s+or\s+", choices["choices"].strip())) if choices else ()
         found.append(
@@ -220,6 +222,15 @@ def read_parameters(source: str) -> tuple[Parameter, ...]:
             )
         )
     return tuple(found)
+
+
+def _above(line: int, comments: dict[int, str], whole: set[int]) -> str:
+    """Return the comment that fills the lines right above a line."""
+    said: list[str] = []
+    while line - 1 in whole and line - 1 in comments:
+        line -= 1
+        said.insert(0, comments[line])
+    return " ".join(said)
 
 
 def _source(cell: dict[str, Any]) -> str:

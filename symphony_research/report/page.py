@@ -10,6 +10,7 @@ from typing import Any
 
 from symphony_research.report.cells import page_parts
 from symphony_research.report.provenance import policy_in_words
+from symphony_research.wording import COLUMN_WORDS, capital, in_words
 
 __all__ = ["about_whom", "report_page", "template", "when"]
 
@@ -78,14 +79,10 @@ def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
     """The parameters in words; what the head of the page says already is left out."""
     helps = record.get("parameter_help", {})
     return [
-        {"name": name, "value": _in_words(value), "help": _capital(helps.get(name, ""))}
+        {"name": name, "value": _in_words(value), "help": capital(helps.get(name, ""))}
         for name, value in record["parameters"].items()
         if name not in ("study", "policy", "hub")
     ]
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _in_words(value: Any) -> str:
@@ -95,4 +92,4 @@ def _in_words(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
         return ", ".join(_in_words(item) for item in value) or "none"
-    return str(value).replace("_", " ")
+    return COLUMN_WORDS[value].lower() if value in COLUMN_WORDS else in_words(value)

@@ -41,7 +41,12 @@ def start_record(run: Any, study: Any) -> dict[str, Any]:
         },
         "hub": run.hub,
         "takes_hub": run.notebook.takes_hub,
-        "study": {"name": study.name, "fingerprint": study.fingerprint, "generated": bool(study.generated)},
+        "study": {
+            "name": study.name,
+            "fingerprint": study.fingerprint,
+            "generated": bool(study.generated),
+            **({"note": study.note} if getattr(study, "note", "") else {}),
+        },
         "parameters": parameters,
         "parameter_help": {p.name: p.help for p in run.notebook.parameters if p.help},
         "policy": asdict(run.policy),

@@ -23,7 +23,7 @@ from symphony_research.show.style import (
     text_width,
     wrapped,
 )
-from symphony_research.wording import HIDDEN, in_words, number, percentage
+from symphony_research.wording import HIDDEN, capital, in_words, number, percentage, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def plot_prevalence(
     seen = every.filter(pl.col("n_persons") > 0, pl.col("estimate").is_not_null())
     drawn = seen.sort(["estimate", "condition"], descending=[True, False]).head(top)
     if title is None and stratum and drawn.height:
-        title = f"{strata_words(stratum).capitalize()}: the commonest condition is " \
+        title = f"{capital(strata_words(stratum))}: the commonest condition is " \
             f"{in_words(drawn['condition'][0])}, in {percentage(drawn['estimate'][0])} of people."  # fmt: skip
     notes = [f"The {drawn.height} commonest of {seen.height} conditions."] if seen.height > drawn.height else []
     gone = every["n_persons"].null_count()
@@ -222,7 +222,8 @@ def _counted(ax: Axes, result: Result, own: bool) -> None:
     ax.set_xlabel("Number of long-term conditions", fontsize=LABEL, color=INK)
     ax.set_ylabel("Share of people", fontsize=LABEL, color=INK)
     handles, words = ax.get_legend_handles_labels()
-    ax.legend(handles[::-1], words[::-1], loc="upper right", fontsize=SMALL)
+    legend = ax.legend(handles[::-1], words[::-1], loc="upper right", fontsize=SMALL, frameon=True, framealpha=1)
+    legend.get_frame().set(facecolor="white", edgecolor="none")  # no line of the grid runs through it
     _times_expected(ax, frame)
 
 
@@ -233,8 +234,8 @@ def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
     left = ax.get_xlim()[0]
     ax.annotate("Times as many as expected", (left, 0), (0, -down), fontsize=SMALL, fontweight="bold", ha="left",
                 annotation_clip=False, gid="times title", **common)  # fmt: skip
-    for n, times in frame.select("n_conditions", "observed_expected").iter_rows():
-        ax.annotate(HIDDEN if times is None else "over 1,000" if times > 1000 else number(times, 2), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",
+    for n, ratio in frame.select("n_conditions", "observed_expected").iter_rows():
+        ax.annotate(HIDDEN if ratio is None else times(ratio), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",
                     annotation_clip=False, gid="times", **common)  # fmt: skip
 
 

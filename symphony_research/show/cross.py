@@ -11,7 +11,7 @@ from symphony_research.errors import require_columns
 from symphony_research.result import Result
 from symphony_research.show.gate import hidden_words, is_family, listed, provenance, require_showable
 from symphony_research.show.tables import Table
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, in_words, joined, number
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, capital, in_words, joined, number
 
 __all__ = ["cross_table"]
 
@@ -40,7 +40,9 @@ def cross_table(
     value : str, default "n_persons"
         What fills the cells.
     most : int, default 100
-        The most rows, those with the largest sums first; the others are counted.
+        The most rows, those with the largest sums first; the others are
+        counted. Where there are more, rows without a cell that may be shown are
+        left out, for they would fill a page with stars.
     among : Result, optional
         A disclosed result that says which combinations may be named: those it
         shows. By default those with a cell that may be shown.
@@ -77,14 +79,14 @@ def cross_table(
     absent = HIDDEN if done is not None and done.policy.hide_zeros else "0"
     if result.settings.get("min_persons", 1) > 1:
         absent = UNDEFINED
-    heading = COLUMN_WORDS.get(value, in_words(value).capitalize())
+    heading = COLUMN_WORDS.get(value, capital(in_words(value)))
     names = [COLUMN_WORDS.get(c, in_words(c)).lower() for c in (rows, columns)]
     caption = f"{heading}, by {' and '.join(names)}"
     parts = []
     for panel in frame[panels].unique(maintain_order=True).sort() if panels else [None]:
         part = frame if panels is None else frame.filter(pl.col(panels).eq_missing(pl.lit(panel)))
         body = _grid(part, rows, columns, value, most, caption, absent)
-        name = "" if panel is None else in_words(panel).capitalize()
+        name = "" if panel is None else capital(in_words(panel))
         parts.append(
             f'<details class="panel"><summary>{escape(name)}: {escape(caption.lower())}</summary>{body}</details>'
             if name
@@ -104,16 +106,19 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
     # the order of rows is made from what may be shown alone
     order = keyed.group_by("__key", maintain_order=True).agg(pl.col(rows).first(), pl.col(value).sum().alias("__all"))
     order = order.sort(["__all", "__key"], descending=[True, False])
+    every = order.height
+    if every > most:  # the sum of nothing but hidden cells is 0
+        order = order.filter(pl.col("__all") > 0)
     cells: dict[tuple[Any, Any], Any] = {(k, c): v for k, c, v in keyed.select("__key", columns, value).iter_rows()}
     head = "".join(f'<th scope="col">{escape(in_words(c))}</th>' for c in across)
     lines = []
     for name, held, _ in order.head(most).iter_rows():
         said = (
-            joined(held).capitalize()
+            capital(joined(held))
             if isinstance(held, list) and held
             else "No conditions"
             if isinstance(held, list)
-            else in_words(held).capitalize()
+            else capital(in_words(held))
         )
         texts = [
             HIDDEN
@@ -128,7 +133,10 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
             + "".join(f'<td class="number">{t}</td>' for t in texts)
             + "</tr>"
         )
-    more = f'<p class="more">and {order.height - most:,} more rows</p>' if order.height > most else ""
+    rest, starred = max(order.height - most, 0), every - order.height
+    unlisted = [f"{rest:,} more row{'s' * (rest != 1)}"] * (rest > 0)
+    unlisted += [f"{starred:,} row{'s' * (starred != 1)} without a cell that may be shown"] * (starred > 0)
+    more = f'<p class="more">and {", ".join(unlisted)}</p>' if unlisted else ""
     return (
         f'<div class="wide"><table class="symphony"><caption>{escape(caption)}</caption><thead><tr><th scope="col"></th>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{more}"

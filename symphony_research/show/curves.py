@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +11,13 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
+from symphony_research.show.curve_names import legend_columns, name_curves
 from symphony_research.show.frame import (
     axes_points,
     begin,
     finish,
     foot_height,
     head_height,
-    measured_by,
     nothing_to_draw,
 )
 from symphony_research.show.gate import require_family, strata_words
@@ -26,6 +25,7 @@ from symphony_research.show.style import (
     INK,
     LABEL,
     MARGIN,
+    QUIET,
     SMALL,
     colours,
     darker,
@@ -54,6 +54,7 @@ _STEPS: dict[float, float] = {
 }  # top of the axis of percentages: between its lines
 _STYLES = ("-", (0, (5, 2)))
 _TABLE = 40.0  # from the axes to the table, over ticks and label of the axis
+_LEAST_STEPS = 3  # of a disclosed curve: a line through one or two rounded jumps would look like knowledge
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
 
 
@@ -66,6 +67,8 @@ class _Curve:
     style: Any
     cause: int | None
     steps: pl.DataFrame
+    begins: bool  # at time 0: nobody has had the event yet, which is known
+    hidden: str | None = None  # why it is not drawn
 
 
 def plot_survival(
@@ -111,6 +114,9 @@ def plot_survival(
     -----
     The table counts everybody still followed, whatever may yet happen to them.
     People whose follow-up ended are not marked: a mark may stand for one person.
+    Of a disclosed curve nothing is drawn before its first step where a rule
+    hides the first few events, and none of a curve with fewer than three steps;
+    the figure says so.
 
     Examples
     --------
@@ -133,23 +139,31 @@ def plot_survival(
             return nothing_to_draw(ax, result, own=own, title=title)
         strata = estimates.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
         limit = float(horizon or max([*estimates["time"].to_list(), *(times or ())]))
-        curves = _curves(result, strata)
+        every = _curves(result, strata, limit)
+        curves = [c for c in every if c.hidden is None]
+        if not curves:
+            ax, own = begin(ax, _WIDTH, 2.0)
+            # the finding itself says where too few events may be shown
+            notes = [] if "too few events" in title else _not_drawn(result, every)
+            return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         wide = _WIDTH * 72 * 0.75 if ax is None else axes_points(ax)[0]
         table = _Table(result, strata, colours(len(strata)))
         counted_in = str(result.time_unit)  # type: ignore[attr-defined]
         ticks, labels, unit = time_ticks(counted_in, limit, times, table.columns_in(wide))
         read = table.read(ticks)
-        notes = _notes(result, curves, read)
+        top = _top(result, limit) if highest is None else highest
+        notes = [*_not_drawn(result, every), *_notes(result, curves, read, top)]
         across = _WIDTH * 72 - 2 * MARGIN
         legend = (
-            text_height("x", SMALL) * 1.3 * -(-len(curves) // _legend_columns(curves, wide)) if len(curves) > 1 else 0
+            text_height("x", SMALL) * 1.3 * -(-len(curves) // legend_columns([c.words for c in curves], wide))
+            if len(curves) > 1
+            else 0
         )
         around = head_height(result, title, across) + foot_height(result, notes, across) + legend + 2 * MARGIN
         ax, own = begin(ax, _WIDTH, (_TALL + around + _TABLE + _ROW * (len(strata) + 1)) / 72)
         for curve in curves:
             _draw(ax, curve, limit)
         ax.set_xlim(0, limit)
-        top = _top(result, limit) if highest is None else highest
         ax.set_ylim(0, top)
         if top in _STEPS:
             ax.set_yticks([k * _STEPS[top] for k in range(int(top / _STEPS[top]) + 1)])
@@ -161,23 +175,49 @@ def plot_survival(
         whom = wrapped(_share_of_whom(result, curves), tall, LABEL, even=True)
         ax.set_ylabel(whom, fontsize=LABEL, color=INK)
         table.draw(ax, read)
-        return finish(
-            ax, result, own=own, title=title, notes=notes, settle=lambda: _name_curves(ax, curves, limit, own)
-        )
+        _say_too_few(ax, [c for c in every if c.hidden], "cause" in estimates.columns)
+
+        def settle() -> None:
+            if len(every) > 1:
+                name_curves(ax, [(c.words, c.colour, _end(c, limit)) for c in curves], own)
+
+        return finish(ax, result, own=own, title=title, notes=notes, settle=settle)
 
 
-def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame) -> list[str]:
+def _not_drawn(result: Result, curves: Sequence[_Curve]) -> list[str]:
+    """Say which curves are not drawn, and which groups are left out altogether."""
     notes = []
+    for why in dict.fromkeys(c.hidden for c in curves if c.hidden):
+        names = [c.words for c in curves if c.hidden == why and c.words]
+        notes.append(f"Not drawn, {why}{': ' + '; '.join(names) if names else ''}.")
+    gone = [strata_words(names) for names in result.settings.get("left_out") or ()]
+    if gone:
+        notes.append(f"Too few people to follow: {'; '.join(gone)}.")
+    return notes
+
+
+def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: float) -> list[str]:
+    notes = []
+    rounded = result.disclosure is not None and not result.disclosure.policy.changes_nothing
     if any(curve.steps["lower"].is_not_null().any() for curve in curves):
-        notes.append(f"Shaded: {100 * result.settings['confidence']:g} % interval.")
-    left_out = len(result.settings.get("causes", ())) - len({c.cause for c in curves})
+        share = f"{100 * result.settings['confidence']:g} %"
+        notes.append(f"Shaded: {share} interval{', which does not count the rounding' if rounded else ''}.")
+    if top < 100:
+        notes.append(f"The scale ends at {top:g} %.")
+    left_out = len(result.settings.get("causes", ())) - len(_causes(result))
     if left_out > 0:
         notes.append(
             f"{left_out} more way{'s' if left_out > 1 else ''} for follow-up to end compete and are not drawn."
         )
     if read["n_at_risk"].null_count():
-        notes.append(f"{UNDEFINED} the curve has ended.")
+        few = f": {result.disclosure.policy.threshold} people or fewer" if rounded and result.disclosure else ""
+        notes.append(f"{UNDEFINED} the curve has ended{few}.")
     return notes
+
+
+def _causes(result: Result) -> list[int | None]:
+    """Return the causes drawn, one line each."""
+    return list(result.settings["causes"])[:2] if "cause" in result.estimates.columns else [None]
 
 
 def _top(result: Result, limit: float) -> float:
@@ -189,9 +229,11 @@ def _top(result: Result, limit: float) -> float:
     return float(next((t for t in _STEPS if reached <= 0.95 * t), 100))
 
 
-def _curves(result: Result, strata: Sequence[dict[str, Any]]) -> list[_Curve]:
+def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> list[_Curve]:
     frame = result.estimates
-    causes: list[int | None] = list(result.settings["causes"])[:2] if "cause" in frame.columns else [None]
+    causes = _causes(result)
+    first_hidden = result.settings.get("flat_until") is not None
+    rounded = result.disclosure is not None and not result.disclosure.policy.changes_nothing
     found = []
     for names, colour in zip(strata, colours(len(strata)), strict=True):
         for cause, style in zip(causes, _STYLES, strict=False):
@@ -205,22 +247,52 @@ def _curves(result: Result, strata: Sequence[dict[str, Any]]) -> list[_Curve]:
                 named.append(result.cause_words(cause))  # type: ignore[attr-defined]
             # causes of one population are told apart by colour as well
             own = colour if names else colours(2)[0 if cause is None else causes.index(cause)]
-            found.append(_Curve(": ".join(named), own, style, cause, part))
+            steps = part.filter((pl.col("n_events") > 0) & (pl.col("time") <= limit)).height
+            hidden = None
+            if first_hidden and not steps:
+                hidden = f"too few to show (under {result.settings['flat_until'] + 1} people had it)"
+            elif rounded and 0 < steps < _LEAST_STEPS:
+                hidden = f"fewer than {_LEAST_STEPS} steps of rounded counts to draw a line through"
+            found.append(_Curve(": ".join(named), own, style, cause, part, not first_hidden, hidden))
     return found
 
 
 def _stairs(curve: _Curve, limit: float) -> dict[str, Any]:
-    """Return the corners of a curve up to the limit, in percent; it begins where nothing has happened yet."""
-    steps = curve.steps.filter(pl.col("time") <= limit)
-    start = 100.0 if curve.cause is None else 0.0
-    time = [0.0, *steps["time"].to_list()]
-    values = {c: [start, *(100 * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
-    if curve.steps.height > steps.height:  # it goes on beyond the picture
+    """Return the corners of a curve up to the limit, in percent.
+
+    It begins where nothing has happened yet; where the first few events are
+    hidden, with its first step, since before it nothing is known.
+    """
+    known = curve.steps if curve.begins else curve.steps.filter(pl.col("n_events").cum_sum() > 0)
+    steps = known.filter(pl.col("time") <= limit)
+    first = [100.0 if curve.cause is None else 0.0] if curve.begins else []
+    time = [*([0.0] if curve.begins else []), *steps["time"].to_list()]
+    values = {c: [*first, *(100 * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
+    if time and known.height > steps.height:  # it goes on beyond the picture
         time.append(limit)
         for value in values.values():
             value.append(value[-1])
     as_array = {c: np.array([np.nan if v is None else v for v in value], dtype=float) for c, value in values.items()}
     return {"time": np.array(time, dtype=float), **as_array}
+
+
+def _end(curve: _Curve, limit: float) -> tuple[float, float]:
+    at = _stairs(curve, limit)
+    return float(at["time"][-1]), float(at["estimate"][-1])
+
+
+def _say_too_few(ax: Axes, curves: Sequence[_Curve], rising: bool) -> None:
+    """Name the curves that are not drawn, in the corner that lines leave free."""
+    lines = []
+    for said, many in (("Too few to show", False), ("Too few steps to draw", True)):
+        names = [c.words for c in curves if (c.steps["n_events"].sum() > 0) == many]
+        if names:
+            lines.append(wrapped(f"{said}: {'; '.join(names)}", 0.55 * axes_points(ax)[0], SMALL))
+    if lines:
+        ax.annotate("\n".join(lines), (0, 1 if rising else 0), (6, -6 if rising else 6), xycoords="axes fraction",
+                    textcoords="offset points", va="top" if rising else "bottom", fontsize=SMALL, color=QUIET,
+                    fontstyle="italic", gid="too few", zorder=4,
+                    bbox={"boxstyle": "square,pad=0.2", "facecolor": "white", "edgecolor": "none"})  # fmt: skip
 
 
 def _draw(ax: Axes, curve: _Curve, limit: float) -> None:
@@ -287,94 +359,3 @@ class _Table:
             for time, people in zip(part["time"].to_list(), part["n_at_risk"].to_list(), strict=True):
                 ax.annotate(number(people), (time, 0), (0, down), ha="center", fontsize=SMALL, annotation_clip=False,
                             gid="at risk", **beside)  # type: ignore[arg-type]  # fmt: skip
-
-
-def _name_curves(ax: Axes, curves: Sequence[_Curve], limit: float, own: bool) -> None:
-    """Name each curve at its end; in a legend above where the names would meet anything."""
-    if len(curves) < 2:
-        return
-    labels, unit = [], ax.figure.dpi / 72
-    places = []
-    for curve in curves:
-        at = _stairs(curve, limit)
-        places.append((at["time"][-1], at["estimate"][-1]))
-    up = [float(ax.transData.transform((0, y))[1]) / unit for _, y in places]
-    words = [wrapped(c.words, 110, SMALL) for c in curves]
-    shifts = _spread(up, [text_height(w, SMALL) + 1 for w in words])
-    if shifts is not None:
-        for curve, text, place, shift in zip(curves, words, places, shifts, strict=True):
-            labels.append(
-                ax.annotate(
-                    text,
-                    place,
-                    (5, shift),
-                    textcoords="offset points",
-                    ha="left",
-                    va="center",
-                    fontsize=SMALL,
-                    fontweight="bold",
-                    color=darker(curve.colour),
-                    annotation_clip=False,
-                    gid="curve name",
-                )
-            )
-        if not _meet_something(ax, labels, len(curves), own):
-            return
-        for label in labels:
-            label.remove()
-    ax.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
-        ncols=_legend_columns(curves, axes_points(ax)[0]),
-        borderaxespad=0.2,
-        handlelength=2.6,
-        fontsize=SMALL,
-        labelcolor=INK,
-        columnspacing=1.4,
-    )
-
-
-def _legend_columns(curves: Sequence[_Curve], width: float) -> int:
-    longest = max(text_width(c.words, SMALL) for c in curves) + 44
-    return max(1, min(len(curves), int(width / longest)))
-
-
-def _spread(heights: Sequence[float], sizes: Sequence[float], most: float = 9.0) -> list[float] | None:
-    """Return small shifts, in points, that keep labels apart; None where small ones do not."""
-    order = sorted(range(len(heights)), key=lambda k: heights[k])
-    shifted = list(heights)
-    for _ in range(60):
-        for low, high in pairwise(order):
-            short = (sizes[low] + sizes[high]) / 2 - (shifted[high] - shifted[low])
-            if short > 0:
-                shifted[low] -= short / 2
-                shifted[high] += short / 2
-    shifts = [s - h for s, h in zip(shifted, heights, strict=True)]
-    return shifts if max(map(abs, shifts)) <= most else None
-
-
-def _meet_something(ax: Axes, labels: Sequence[Any], n_curves: int, own: bool) -> bool:
-    figure = ax.figure
-    measure = measured_by(figure)
-    boxes = [label.get_window_extent(measure) for label in labels]
-    # axes that a caller placed leave perhaps no room at their right; those made here are fitted again
-    others = [a.get_window_extent(measure) for a in figure.axes if a is not ax]
-    lines = [line.get_path().transformed(line.get_transform()) for line in ax.get_lines()[-n_curves:]]
-    drawn = [_corners(line) for line in lines]
-    for k, box in enumerate(boxes):
-        if any(box.overlaps(b) for b in [*boxes[:k], *others]):
-            return True
-        if any(path.intersects_bbox(box, filled=False) for j, path in enumerate(drawn) if j != k):
-            return True
-        if not own and box.x1 > figure.bbox.x1:
-            return True
-    return False
-
-
-def _corners(path: Any) -> Any:
-    """Return the stairs of a stepped line; its own path cuts the corners."""
-    from matplotlib.path import Path
-
-    points = path.vertices
-    x, y = np.repeat(points[:, 0], 2)[1:], np.repeat(points[:, 1], 2)[:-1]
-    return Path(np.column_stack([x, y]))

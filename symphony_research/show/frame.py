@@ -32,8 +32,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["axes_points", "bare_figures", "begin", "bounds", "finish", "foot_height", "head_height", "nothing_to_draw"]
+__all__ = [
+    "NOTHING",
+    "axes_points",
+    "bare_figures",
+    "begin",
+    "bounds",
+    "finish",
+    "foot_height",
+    "head_height",
+    "nothing_to_draw",
+]
 
+NOTHING = "nothing to draw"
 _GAP = 10.0
 _BARE: ContextVar[bool] = ContextVar("bare", default=False)
 
@@ -191,6 +202,8 @@ def _fit(ax: Axes, head: float, foot: float) -> None:
 
 
 def nothing_to_draw(ax: Axes, result: Result, *, own: bool, title: str | None, notes: Sequence[str] = ()) -> Axes:
-    """Say so where every group is too small to show."""
+    """Say so where every group is too small to show; a page then has the words alone (see `pictures`)."""
     ax.set_axis_off()
+    ax.set_gid(NOTHING)
+    ax.set_label(" ".join(notes))
     return finish(ax, result, own=own, title=title, notes=notes)

@@ -86,12 +86,14 @@ def provenance(result: Result) -> list[str]:
         notes.append(f"Disclosure rule: {done.policy.title}{hidden}.")
         if is_family(result, ["_Curve"]) and not done.policy.changes_nothing:
             least = 1 if done.policy.curve == "midpoint" else done.policy.threshold + 1
-            flat = f"A curve stays flat until {least} people have been counted. " if least > 1 else ""
-            notes.append(f"{flat}Rounded counts need not add up.")
+            flat = f"A curve begins once {least} people have been counted; before that, too few to show. "
+            notes.append(f"{flat if least > 1 else ''}Rounded counts need not add up.")
     study = result.settings.get("study")
     if study:
         invented = " (invented people)" if result.settings.get("generated") and "invented" not in str(study) else ""
         notes.append(f"Source: {study}{invented}.")
+    if result.settings.get("note"):
+        notes.append(str(result.settings["note"]))
     return notes
 
 
@@ -142,7 +144,7 @@ def strata_words(names: Mapping[str, Any]) -> str:
     """Return a stratum in words: "women, 65-69"; numbers and gaps carry their column's name."""
     parts = []
     for column, value in names.items():
-        name = COLUMN_WORDS.get(column, in_words(column).capitalize()).lower()
+        name = COLUMN_WORDS.get(column, in_words(column)).lower()
         if value is None:
             parts.append(f"{name} not recorded")
         elif isinstance(value, bool):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from symphony_research.errors import require_one_of
+from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
 from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
 from symphony_research.show.network import MEASURES
 from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, in_words, number
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, capital, in_words, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ def plot_cooccurrence_matrix(
     *,
     ax: Axes | None = None,
     measure: str = "observed_expected",
+    top: int = 25,
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
@@ -44,6 +45,8 @@ def plot_cooccurrence_matrix(
         Where to draw; by default a new figure.
     measure : str, default "observed_expected"
         What the colour tells. Ratios are coloured by their logarithm.
+    top : int, default 25
+        The most conditions drawn, commonest first.
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
@@ -63,8 +66,8 @@ def plot_cooccurrence_matrix(
     Notes
     -----
     Conditions alike in what they go with stand together (average linkage).
-    Hidden cells are hatched, and a pair that nobody has is blank: with few
-    expected, none says little.
+    Hidden cells bear a star, and a pair that nobody has is grey: with few
+    expected, none says little. White is chance itself.
 
     Examples
     --------
@@ -76,7 +79,9 @@ def plot_cooccurrence_matrix(
     """
     require_family(result, ("Cooccurrence",), "plot_cooccurrence_matrix", "networks.cooccurrence")
     require_one_of(measure, MEASURES, argument="measure")
-    frame = one_stratum(result, result.estimates, stratum)
+    if top < 2:
+        raise ArgumentError(f"top={top} must be at least 2: a cell is a pair of conditions.")
+    frame, held = _commonest(one_stratum(result, result.estimates, stratum), top)
     conditions = sorted({*frame["source"], *frame["target"]})
     values = _square(frame, conditions, measure)
     notes = []
@@ -84,9 +89,11 @@ def plot_cooccurrence_matrix(
     if result.disclosure is not None and frame["n_both"].null_count():
         notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}, or too few with either condition.")
     if (frame["n_both"] == 0).any():
-        notes.append("Blank: nobody has both.")
+        notes.append("Grey: nobody has both.")
+    if held > len(conditions):
+        notes.append(f"The {len(conditions)} commonest of {held} conditions.")
     if title is None and stratum:
-        title = f"{strata_words(stratum).capitalize()}: pairs of conditions against chance."
+        title = f"{capital(strata_words(stratum))}: pairs of conditions against chance."
     with drawing():
         side = min(max(0.42 * len(conditions), 3.6), 8.6) if len(conditions) <= _NUMBERED else 8.6
         # the figure grows by its names, so that they take nothing from the cells
@@ -98,14 +105,23 @@ def plot_cooccurrence_matrix(
         ax, own = begin(ax, wide / 72, (side * 72 + names + around) / 72)
         if np.isnan(values).all():
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
-        values = np.where(_square(frame, conditions, "n_both") == 0, np.nan, values)
+        nobody = _square(frame, conditions, "n_both") == 0
+        values = np.where(nobody, np.nan, values)
         order = _clustered(_scaled(values, measure))
         conditions = [conditions[k] for k in order]
-        values = values[np.ix_(order, order)]
+        values, nobody = values[np.ix_(order, order)], nobody[np.ix_(order, order)]
         gone = pl.any_horizontal(pl.col("n_both", "n_source", "n_target").is_null()).cast(pl.Float64)
         hidden = _square(frame.with_columns(gone.alias("gone")), conditions, "gone") == 1
-        _cells(ax, values, hidden & disclosed, conditions, measure, own, side)
+        _cells(ax, values, (hidden & disclosed, nobody), conditions, measure, own, side)
         return finish(ax, result, own=own, title=title, notes=notes)
+
+
+def _commonest(frame: pl.DataFrame, top: int) -> tuple[pl.DataFrame, int]:
+    """Return the pairs of the commonest conditions, and how many conditions there are."""
+    ends = [frame.select(pl.col(c).alias("condition"), pl.col(f"n_{c}").alias("people")) for c in ("source", "target")]
+    held = pl.concat(ends).unique("condition").sort(["people", "condition"], descending=[True, False], nulls_last=True)
+    kept = held.head(top)["condition"].to_list()
+    return frame.filter(pl.col("source").is_in(kept) & pl.col("target").is_in(kept)), held.height
 
 
 def _square(frame: pl.DataFrame, conditions: Sequence[str], measure: str) -> np.ndarray:
@@ -135,12 +151,18 @@ def _clustered(values: np.ndarray) -> list[int]:
 
 
 def _cells(
-    ax: Axes, values: np.ndarray, hidden: np.ndarray, conditions: Sequence[str], measure: str, own: bool, side: float
+    ax: Axes,
+    values: np.ndarray,
+    gaps: tuple[np.ndarray, np.ndarray],
+    conditions: Sequence[str],
+    measure: str,
+    own: bool,
+    side: float,
 ) -> None:
     import seaborn as sns
     from matplotlib.patches import Rectangle
 
-    n = len(conditions)
+    n, (hidden, nobody) = len(conditions), gaps
     # the first row and the last column of a lower triangle are empty
     shown = _scaled(values, measure)[1:, :-1]
     blank = np.triu(np.ones((n - 1, n - 1), dtype=bool), 1) | np.isnan(shown)
@@ -162,6 +184,8 @@ def _cells(
             )
         )
         ax.text(j + 0.5, i + 0.5, HIDDEN, ha="center", va="center", fontsize=size, color=QUIET, gid="hidden")
+    for i, j in zip(*np.nonzero(np.tril((nobody & ~hidden)[1:, :-1])), strict=True):
+        ax.add_patch(Rectangle((j, i), 1, 1, facecolor=LINE, edgecolor="white", linewidth=0.5, gid="nobody"))
     places = np.arange(n - 1) + 0.5
     names = [in_words(c) for c in conditions]
     ax.set_xticks(places, names[:-1], rotation=90)

@@ -21,7 +21,7 @@ from symphony_research.show.style import (
     drawing,
     wrapped,
 )
-from symphony_research.wording import COLUMN_WORDS, in_words, number
+from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def plot_network(
         able = able.filter(pl.col(measure) >= min_measure)
     edges = able.sort([measure, "source", "target"], descending=[True, False, False]).head(top_edges)
     if title is None and stratum:
-        title = f"{strata_words(stratum).capitalize()}: {_finding(every)}"
+        title = f"{capital(strata_words(stratum))}: {_finding(every)}"
     people = _people(every)
     nodes = sorted({*edges["source"], *edges["target"]})
     notes = _notes(measure, able.height, edges.height, len(people) - len(nodes))
@@ -125,6 +125,8 @@ def plot_network(
         ax.set_yticks([])
         for spine in ax.spines.values():
             spine.set_visible(False)
+
+        _key(ax, edges[measure].to_numpy().astype(float), measure)
 
         def draw() -> None:
             _draw(ax, edges, nodes, people, measure, seed)
@@ -145,7 +147,7 @@ def _finding(every: pl.DataFrame) -> str:
     if not frame.height:
         return "no pair of conditions is held by enough people to show."
     first = frame.sort("lower", descending=True).row(0, named=True)
-    ratio = number(first["observed_expected"], 2)
+    ratio = times(first["observed_expected"])
     pair = f"{in_words(first['source'])} and {in_words(first['target'])}"
     return f"{pair} go together most, {ratio} times as often as chance would give."
 
@@ -161,7 +163,9 @@ def _notes(measure: str, able: int, drawn: int, alone: int) -> list[str]:
         "observed_expected": "Thicker line: more people have both than chance would give.",
         "n_both": "Thicker line: more people have both.",
     }.get(measure, f"Thicker line: higher {COLUMN_WORDS.get(measure, in_words(measure)).lower()}.")
-    notes = [f"Bigger circle: more people. {thick} Lines only where the 95 % interval is above chance."]
+    notes = [
+        f"Number and size of a circle: people with the condition. {thick} Lines only where the 95 % interval is above chance."
+    ]
     if able > drawn:
         notes.append(f"The {drawn} strongest of {number(able)} lines.")
     if alone:
@@ -174,7 +178,6 @@ def _draw(
 ) -> None:
     from matplotlib.collections import LineCollection
     from matplotlib.patches import Circle
-    from matplotlib.patheffects import withStroke
 
     width, height = axes_points(ax)
     ax.set_xlim(0, width)
@@ -187,13 +190,14 @@ def _draw(
     labels = {k: [_label(n, people[n], SMALL * k) for n in nodes] for k in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)}
     places = placed(by_distance(nodes, pairs, list(strength), seed), labels, radii, SMALL, joined, width, height)
     at, shrink, radii = places.circles, places.shrink, radii * places.shrink
-    shade = [(0.45 - 0.3 * w, 0.52 - 0.3 * w, 0.6 - 0.3 * w, 0.35 + 0.3 * w) for w in strength]
+    shade = [_shade(w) for w in strength]
     lines = LineCollection(
-        [(at[i], at[j]) for i, j in joined], linewidths=(0.8 + 4.2 * strength) * shrink, colors=shade, zorder=1,
+        [(at[i], at[j]) for i, j in joined], linewidths=_thick(strength) * shrink, colors=shade, zorder=1,
         capstyle="round",
     )  # fmt: skip
     ax.add_collection(lines)
-    halo = [withStroke(linewidth=3, foreground="white")]
+    # a name covers the lines that run under it
+    box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
     for k, name in enumerate(nodes):
         hidden = people[name] is None
         circle = Circle(
@@ -204,9 +208,34 @@ def _draw(
         (x, y), ha, va = _BESIDE[places.sides[k]]
         ax.annotate(
             labels[shrink][k], tuple(at[k]), ((radii[k] + 2 + 2 * abs(x)) * x, (radii[k] + 2) * y), ha=ha, va=va,
-            textcoords="offset points", fontsize=SMALL * shrink, linespacing=1.15, zorder=3, path_effects=halo,
+            textcoords="offset points", fontsize=SMALL * shrink, linespacing=1.15, zorder=3, bbox=box,
             gid="node", annotation_clip=False,
         )  # fmt: skip
+
+
+def _key(ax: Axes, values: np.ndarray, measure: str) -> None:
+    """Say above the picture what the thickest, a middle and the thinnest line stand for."""
+    from matplotlib.lines import Line2D
+
+    order = np.argsort(values, kind="stable")
+    picked = dict.fromkeys(order[[0, len(order) // 2, -1]].tolist())
+    strength = _strength(values, measure)
+    say = times if measure in ("observed_expected", "odds_ratio") else number
+    lines = {say(values[k]): Line2D([], [], color=_shade(strength[k]), linewidth=_thick(strength[k])) for k in picked}
+    title = {"observed_expected": "Times as many people with both as chance would give", "n_both": "People with both"}
+    ax.legend(
+        list(lines.values()), list(lines), loc="lower right", bbox_to_anchor=(1, 1), ncols=len(lines), fontsize=SMALL,
+        title=title.get(measure, COLUMN_WORDS.get(measure, in_words(measure))), title_fontsize=SMALL, borderaxespad=0.2,
+        handlelength=2.6, columnspacing=1.4,
+    )  # fmt: skip
+
+
+def _thick(strength: Any) -> Any:
+    return 0.8 + 4.2 * strength
+
+
+def _shade(w: float) -> tuple[float, float, float, float]:
+    return (0.45 - 0.3 * w, 0.52 - 0.3 * w, 0.6 - 0.3 * w, 0.35 + 0.3 * w)
 
 
 def _label(name: str, people: int | None, size: float) -> str:

@@ -15,9 +15,10 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.families import plot as natural_plot
 from symphony_research.show.files import beside, suffix_of
-from symphony_research.show.frame import bare_figures
+from symphony_research.show.frame import NOTHING, bare_figures
 from symphony_research.show.gate import require_disclosed, require_showable
 from symphony_research.show.style import DPI, drawing
+from symphony_research.show.tables import Sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,21 +37,24 @@ class Picture:
     ----------
     sentence : str
     png : bytes
+    caption : str
+        What the figure shows, in a few words: the family's title.
     """
 
     sentence: str
     png: bytes = field(repr=False)
+    caption: str = ""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.sentence}
         # the sentence stands in the picture as its title: a page need not print it once more below
-        return data, {"image/png": {"alt": self.sentence, "titled": True}}
+        return data, {"image/png": {"alt": self.sentence, "titled": True, "caption": self.caption}}
 
     def __repr__(self) -> str:
         return self.sentence
 
 
-def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture:
+def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture | Sentence:
     """Return the figure of a result, to stand as the last line of a notebook's cell.
 
     Parameters
@@ -64,8 +68,9 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
 
     Returns
     -------
-    Picture
-        The same input gives the same bytes on one platform.
+    Picture or Sentence
+        The same input gives the same bytes on one platform. The finding alone
+        where every group is too small to draw.
 
     Raises
     ------
@@ -84,10 +89,13 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     """
     require_showable(result, "picture")
     figure = _drawn(result, plot, options)
+    nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
+    if nothing:
+        return Sentence(" ".join([result.sentence(), str(nothing[0].get_label())]).strip())
     store = io.BytesIO()
     with drawing():
         figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})
-    return Picture(result.sentence(), store.getvalue())
+    return Picture(result.sentence(), store.getvalue(), result.title)
 
 
 def write_figure(result: Result, path: str | os.PathLike[str], *, plot: Plot | None = None, **options: Any) -> Path:

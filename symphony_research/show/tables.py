@@ -25,7 +25,7 @@ from symphony_research.show.gate import (
     require_disclosed,
     require_showable,
 )
-from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, number
+from symphony_research.wording import COLUMN_WORDS, COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, in_words, number
 
 __all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
 
@@ -159,7 +159,7 @@ def table(
             by, descending=[frame.schema[c].is_numeric() for c in by], nulls_last=True, maintain_order=True
         )
     caption = result.title if caption is None else caption
-    body = _html(result, frame, columns, rows, words, caption)
+    body = _html(result, frame, columns, rows, words, caption, by)
     if folded:
         body = f'<details class="panel"><summary>{escape(caption)}</summary>{body}</details>'
     return Table(body, caption)
@@ -215,10 +215,10 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
         with beside(path) as draft, draft.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(chosen)
-            counts = [c for c in COUNT_COLUMNS if c in frame.columns]
             for record in frame.iter_rows(named=True):
-                hidden = _hides(result) and any(record[c] is None for c in counts)
-                writer.writerow([_csv_cell(record[c], c in result.by, hidden) for c in chosen])
+                writer.writerow(
+                    [_csv_cell(record[c], c not in result.by and result.gap(record, c) == HIDDEN) for c in chosen]
+                )
         return Path(path)
     words = result.sentence()
     body = _html(result, frame, _columns(result, columns), max(frame.height, 1), None, words)
@@ -248,13 +248,14 @@ def _html(
     rows: int,
     words: Mapping[str, str] | None,
     caption: str,
+    sort: Sequence[str] = (),
 ) -> str:
-    disclosed = _hides(result)
     share = f"{100 * result.settings.get('confidence', 0.95):g} %"
     limits = {"lower": f"{share} from", "upper": f"{share} to"}
+    headings = {**COLUMN_WORDS, **limits, **result.column_words, **(words or {})}
     text = html_table(
-        frame, columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows, disclosed=disclosed,
-        percentages=result.percentages,
+        frame.head(rows), columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows,
+        percentages=result.percentages, say=result.say,
     )  # fmt: skip
     text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
     # the first cell of a row is its heading
@@ -262,32 +263,51 @@ def _html(
     warning = band(result)
     above = f'<p class="undisclosed">{escape(warning)}</p>' if warning else ""
     notes = []
-    if result.disclosure is not None and f">{HIDDEN}<" in text:
-        ended = ", or the curve has ended" if is_family(result, ("CurvePoints",)) else ""
-        notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}, or a figure made from such a count{ended}.")
-    if f">{UNDEFINED}<" in text:
+    text += _more(result, frame.slice(rows))
+    if sort:
+        order = [
+            f"{headings.get(c, in_words(c))}{', largest first' if frame.schema[c].is_numeric() else ''}" for c in sort
+        ]
+        notes.append(f"In the order of: {'; '.join(order)}.")
+    few = hidden_words(result.disclosure.policy) if result.disclosure is not None else ""
+    points = is_family(result, ["CurvePoints"])
+    if few and f">{HIDDEN}<" in text:
         notes.append(
-            f"{UNDEFINED} does not exist, or too few events to show."
-            if is_family(result, ["_Curve"])
-            else f"{UNDEFINED} does not exist."
+            f"{HIDDEN} {'too few events to show' if points else f'{few}, or a figure made from such a count'}."
         )
+    if f">{UNDEFINED}<" in text:
+        at_end = (
+            f" ({result.disclosure.policy.threshold} people or fewer are left)" if few and result.disclosure else ""
+        )
+        ended = f"the curve has ended{at_end}, or the figure does not exist" if points else "does not exist"
+        notes.append(f"{UNDEFINED} {ended}.")
     unlisted = result.estimates.height - listed(result).height
     if unlisted and result.disclosure is not None:
-        few = hidden_words(result.disclosure.policy)
         notes.append(f"Combinations that are not listed, of {few} each: {number(unlisted)}.")
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return f'<div class="symphony-result">{above}{text}{below}</div>'
 
 
-def _hides(result: Result) -> bool:
-    """Whether a gap in a count is one that the rule made."""
-    return result.disclosure is not None and not result.disclosure.policy.changes_nothing
+def _more(result: Result, rest: pl.DataFrame) -> str:
+    """Count the rows that are not listed: those with figures, those hidden, and those that nobody is in."""
+    counts = [c for c in COUNT_COLUMNS if c in rest.columns]
+    if not rest.height:
+        return ""
+    gone = pl.any_horizontal([pl.col(c).is_null() for c in counts]) if counts else pl.lit(False)
+    hidden = rest.filter(gone).height if result.disclosure is not None else 0
+    own = next((c for c in ("n_both", "n_persons") if c in counts), None)  # whom the row itself counts
+    nobody = rest.filter(~gone & (pl.col(own) == 0)).height if own else 0
+    parts = [(rest.height - hidden - nobody, "more row"), (hidden, "hidden"), (nobody, "of nobody")]
+    said = [f"{number(n)} {what}{'s' if what == 'more row' and n != 1 else ''}" for n, what in parts if n]
+    if said and "row" not in said[0]:
+        said[0] += " row" if rest.height == 1 else " rows"
+    return f'<p class="more">and {", ".join(said)}</p>'
 
 
-def _csv_cell(value: Any, stratum: bool, hidden: bool) -> Any:
+def _csv_cell(value: Any, hidden: bool) -> Any:
     if value is None:
-        return HIDDEN if hidden and not stratum else ""
+        return HIDDEN if hidden else ""
     if isinstance(value, (list, tuple, pl.Series)):
         return " + ".join(str(v) for v in value)
     return value

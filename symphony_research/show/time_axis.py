@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["DAYS_A_MONTH", "time_ticks"]
+from symphony_research.wording import DAYS_A_MONTH, capital
 
-DAYS_A_MONTH = 365.25 / 12
+__all__ = ["time_ticks"]
 
 
 def time_ticks(
@@ -18,7 +18,7 @@ def time_ticks(
         months = [t / DAYS_A_MONTH for t in chosen]
         if unit == "days" and limit > 122 and all(abs(m - round(m)) < 0.1 for m in months):
             return chosen, [str(round(m)) for m in months], "Months"
-        return chosen, [f"{t:g}" for t in chosen], unit.capitalize() or "Time"
+        return chosen, [f"{t:g}" for t in chosen], capital(unit) or "Time"
     if unit == "days" and limit > 122:
         months_long = limit / DAYS_A_MONTH
         whole = int(months_long * 1.005 + 1e-9)  # 365 days are twelve months to a reader
@@ -40,4 +40,4 @@ def time_ticks(
     steps = [1, 2, 5, 10]
     places = [float(t) for t in MaxNLocator(max(2, min(columns, 8)), steps=steps).tick_values(0, limit)]
     places = [t for t in places if 0 <= t <= limit * 1.0001]
-    return places, [f"{t:g}" for t in places], unit.capitalize() or "Time"
+    return places, [f"{t:g}" for t in places], capital(unit) or "Time"

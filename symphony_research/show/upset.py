@@ -28,7 +28,17 @@ from symphony_research.show.style import (
     text_width,
     wrapped,
 )
-from symphony_research.wording import about, in_words, number, percentage, pounds
+from symphony_research.wording import (
+    about,
+    against_chance,
+    capital,
+    cost_period,
+    in_words,
+    number,
+    percentage,
+    pounds,
+    times,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +122,7 @@ def plot_upset(
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)
     if title is None:
-        title = f"{strata_words(stratum).capitalize()}: {_finding(result, every)}" if stratum else result.sentence()
+        title = f"{capital(strata_words(stratum))}: {_finding(result, every)}" if stratum else result.sentence()
     seen = every.filter(pl.col("n_persons") > 0)
     # ties in the alphabet: the order they had before rounding would tell more than the counts do
     drawn = seen.sort(
@@ -142,7 +152,10 @@ def plot_upset(
         if "ratio" in heights:
             others.append(_ratio(_panel(ax, panels, "ratio"), drawn, label, min(max(size + 1, SMALL), LABEL)))
         if "cost" in heights:
-            others.append(_cost(_panel(ax, panels, "cost"), drawn, label, min(max(size + 1, SMALL), LABEL)))
+            people = one_stratum(result, result.count_tables["population"], stratum)
+            everybody = people["mean_cost"][0] if "mean_cost" in people.columns else None
+            over = cost_period(result.settings)
+            others.append(_cost(_panel(ax, panels, "cost"), drawn, label, SMALL, over, everybody))
         _put(ax, panels, "bars")
         _bars(ax, drawn, label, str(result.settings["kind"]), min(max(size + 1, SMALL), LABEL))
         across = ax.figure.bbox.width * 72 / ax.figure.dpi
@@ -171,8 +184,9 @@ def _finding(result: Result, every: pl.DataFrame) -> str:
     first = frame.sort("n_persons", descending=True).row(0, named=True)
     words = " and ".join(in_words(c) for c in first["combination"])
     exactly = "exactly " if result.settings["kind"] == "exact" else ""
-    times = number(first["observed_expected"], 2)
-    return f"the commonest combination is {exactly}{words}, {times} times as many people as chance would give."
+    people = about(first["n_persons"])
+    said = against_chance(first["observed_expected"])
+    return f"the commonest combination is {exactly}{words}: about {people} people, {said}."
 
 
 def _notes(
@@ -310,7 +324,12 @@ def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float) -> Axes:
     _columns(ax, drawn.height)
     ends = [1.0]
     column = ax.get_window_extent().width * 72 / ax.figure.dpi / drawn.height
-    size_of_values = min(SMALL, SMALL * (column - 3) / text_width("0.00", SMALL))
+    size_of_values = min(
+        SMALL,
+        SMALL
+        * (column - 3)
+        / max(text_width(times(r), SMALL) for r in [1.0, *drawn["observed_expected"].drop_nulls()]),
+    )
     for x, (ratio, lower, upper) in enumerate(drawn.select("observed_expected", "oe_lower", "oe_upper").iter_rows()):
         if ratio is None or ratio <= 0:
             continue
@@ -322,12 +341,11 @@ def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float) -> Axes:
         ax.scatter([x], [ratio], s=26, color=colour, zorder=3)
         ends.append(ratio)
         if size_of_values >= 6:  # a row of numbers over the scale
-            ax.annotate(number(ratio, 2), (x, 1), xycoords=("data", "axes fraction"), ha="center", va="top",
+            ax.annotate(times(ratio), (x, 1), xycoords=("data", "axes fraction"), ha="center", va="top",
                         fontsize=size_of_values, gid="value")  # fmt: skip
     low, high = min(min(ends) / 1.25, 0.8), max(max(ends) * 1.25, 1.25)
-    # room above the highest for the numbers
-    high *= (high / low) ** 0.22
-    ax.set_ylim(low, high)
+    # room above the highest for the numbers, with no line or tick of the scale beside them
+    ax.set_ylim(low, high * (high / low) ** 0.22)
     ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if low <= t <= high]
     ax.set_yticks(ticks[:: 1 + len(ticks) // 9], [f"{t:g}" for t in ticks][:: 1 + len(ticks) // 9])
     ax.set_yticks([], minor=True)
@@ -337,15 +355,22 @@ def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float) -> Axes:
     return ax
 
 
-def _cost(ax: Axes, drawn: pl.DataFrame, label: float, size: float) -> Axes:
+def _cost(ax: Axes, drawn: pl.DataFrame, label: float, size: float, over: str, everybody: float | None) -> Axes:
     costs = [(x, c) for x, c in enumerate(drawn["mean_cost"].to_list()) if c is not None]
     places, heights = [x for x, _ in costs], [c for _, c in costs]
     ax.bar(places, heights, width=0.62, color=PALETTE[2])
     _columns(ax, drawn.height)
     ax.set_yticks([])
     # the numbers stand inside the panel, under the scale above
-    ax.set_ylim(0, max([*heights, 1]) * 1.3)
+    ax.set_ylim(0, max([*heights, everybody or 0, 1]) * 1.3)
     ax.axhline(0, color=QUIET, linewidth=0.8)
     _above(ax, places, heights, [pounds(c) for c in heights])
-    _name(ax, label, "Mean cost", "of a person", size)
+    for text in ax.texts:  # the line of everybody may pass a value
+        text.set_bbox({"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none"})
+        text.set_zorder(4)
+    rest = f"£ per person {over}".strip()
+    if everybody is not None:
+        ax.axhline(everybody, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=3)
+        rest += f"; dashed: everybody, {pounds(everybody)}"
+    _name(ax, label, "Mean cost", rest, size)
     return ax

@@ -12,14 +12,15 @@ import polars as pl
 from symphony_research.collapse import event_table, names_of, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
-from symphony_research.result import CountTable, Result
+from symphony_research.result import CountTable, Disclosure, Result
 from symphony_research.survival.risk import (
-    EVENT_COUNTS,
+    CURVE_COUNTS,
     causes_of,
+    curve_tables,
+    end_curves,
     risk_table,
-    trim_events,
 )
-from symphony_research.wording import duration, happened, in_words, percentage
+from symphony_research.wording import DAYS_A_MONTH, capital, duration, happened, in_words, percentage
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
 
@@ -28,19 +29,28 @@ Tables = Mapping[str, pl.DataFrame]
 
 
 class _Curve(Result):
-    """What curves share: counts are rounded cumulatively, and a curve ends before few are at risk."""
+    """What curves share: events are rounded cumulatively, and a curve ends where few are at risk."""
 
-    counts: ClassVar[Mapping[str, CountTable]] = EVENT_COUNTS
+    counts: ClassVar[Mapping[str, CountTable]] = CURVE_COUNTS
 
     @staticmethod
     def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
-        """End each curve before the number at risk falls to the threshold."""
-        return {"events": trim_events(tables["events"], threshold, by)}
+        """End each curve where the number at risk falls to the threshold."""
+        return end_curves(tables, threshold, by)
+
+    def disclosed(self, tables: Tables, record: Disclosure, **settings: Any) -> Result:
+        """Return the curves that may be released; `left_out` names the strata that are too small for one."""
+        if self.by:
+            kept = tables["followed"].select(self.by).unique()
+            every = self.count_tables["followed"].select(self.by).unique(maintain_order=True)
+            gone = every.join(kept, on=list(self.by), how="anti", nulls_equal=True, maintain_order="left")
+            settings["left_out"] = gone.to_dicts()
+        return super().disclosed(tables, record, **settings)
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
         """Headings, the unit of time among them."""
-        unit = self.time_unit.capitalize()
+        unit = capital(self.time_unit)
         return {**type(self).own_words, "time": f"{unit} from the start" if unit else "Time"}
 
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -62,7 +72,7 @@ class SurvivalCurve(_Curve):
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Product-limit estimate with Greenwood's variance."""
-        table = risk_table(tables["events"], by, [])
+        table = risk_table(tables, by, [])
         n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
         over: list[Any] = list(by) or [pl.lit(0)]
         steps = table.with_columns(
@@ -92,7 +102,7 @@ class CumulativeIncidence(_Curve):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Aalen-Johansen estimate with its multinomial (Greenwood-type) variance."""
         causes = list(settings["causes"])
-        table = risk_table(tables["events"], by, causes)
+        table = risk_table(tables, by, causes)
         over: list[Any] = list(by) or [pl.lit(0)]
         n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
         table = table.with_columns(
@@ -169,40 +179,52 @@ def _interval(estimate: Array, error: Array, confidence: float, kind: str) -> tu
 def _curve_sentence(result: _Curve, clauses: Sequence[tuple[int | None, str]]) -> str:
     """Return what share had what happen by the end, one clause a cause; groups side by side, at one time."""
     frame = result.estimates
-    last = (
-        frame.group_by(result.by, maintain_order=True).agg(pl.col("time").max())
-        if result.by
-        else frame.select(pl.col("time").max())
-    )
-    ends = [end for end in last["time"].to_list() if end is not None]
-    if not ends:
+    shown = frame if clauses[0][0] is None else frame.filter(pl.col("cause") == clauses[0][0])
+    over: list[Any] = list(result.by) or [pl.lit(0)]
+    if (shown["n_events"] > 0).any():  # a group with nothing to show does not cut the others short
+        shown = shown.filter((pl.col("n_events") > 0).any().over(over))
+    ends = shown.select(pl.col("time").max().over(over))["time"]
+    if not len(ends):
         return "No group is large enough to show a curve."
-    end = min(ends)  # the latest time at which every curve still runs
+    # the latest time at which every curve still runs
+    end = _told(ends.min(), result.time_unit)  # type: ignore[arg-type]
     when = duration(end, result.time_unit)
     before = frame.filter(pl.col("time") <= end)
     said = []
     for number_of_clause, (cause, words) in enumerate(clauses):
         part = before if cause is None else before.filter(pl.col("cause") == cause)
-        at_end = (
-            part.group_by(result.by, maintain_order=True).agg(
-                pl.col("estimate", "n_events").last(), pl.col("n_events").sum().alias("__all")
-            )
-            if result.by
-            else part.select(pl.col("estimate").last(), pl.col("n_events").sum().alias("__all"))
-        )
-        shares = []
+        reached = [pl.col("estimate").last(), pl.col("n_events").sum().alias("__all")]
+        if result.by:
+            # a group without a step by then is a group all the same
+            groups = frame.select(result.by).unique(maintain_order=True)
+            found = part.group_by(result.by).agg(reached)
+            at_end = groups.join(found, on=list(result.by), how="left", nulls_equal=True, maintain_order="left")
+        else:
+            at_end = part.select(reached)
+        at_end = at_end.with_columns(pl.col("estimate").fill_null(1.0 if cause is None else 0.0))
+        shares, few = [], []
         for row in at_end.iter_rows(named=True):
             group = ", ".join(in_words(row[c]) for c in result.by)
-            few = result.settings.get("flat_until") is not None and row["__all"] == 0
-            share = "too few to show" if few else percentage(row["estimate"])
-            shares.append(f"{share} of {group}" if group else share)
-        if number_of_clause and (result.by or shares[0] == "too few to show" or at_end["__all"][0] == 0):
+            if result.settings.get("flat_until") is not None and not row["__all"]:
+                few.append(group)
+            else:
+                shares.append(f"{percentage(row['estimate'])} of {group}" if group else percentage(row["estimate"]))
+        if number_of_clause and (result.by or few or not at_end["__all"][0]):
             continue
-        listed = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
-        said.append(f"{listed} {words}")
-    if said[0].startswith("too few to show ") and not result.by:
-        return f"By {when} too few events had happened to show."
+        few += [", ".join(in_words(names[c]) for c in result.by) for names in result.settings.get("left_out") or ()]
+        if not shares:
+            return f"By {when} too few events had happened to show."
+        too_few = f" (too few to show: {', '.join(few)})" if few else ""
+        of_whom = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
+        said.append(f"{of_whom} {words}{too_few}")
     return f"By {when} {' and '.join(said)}."
+
+
+def _told(end: float, unit: str) -> float:
+    """Return the time at which a sentence reads curves: of days beyond two months, the last whole month."""
+    if unit != "days" or end < 2 * DAYS_A_MONTH:
+        return end
+    return min(end, (end + 2) // DAYS_A_MONTH * DAYS_A_MONTH)
 
 
 def kaplan_meier(
@@ -247,6 +269,8 @@ def kaplan_meier(
         `time`, `n_at_risk`, `n_events`, `n_censored`, `estimate` (proportion
         event-free), `standard_error` (Greenwood), `lower`, `upper`; a row for
         every time at which somebody left. At zero the interval does not exist.
+        Once suppressed, a row for every step shown and for the end of the
+        curve; people whose event no step shows yet are among `n_at_risk`.
 
     Raises
     ------
@@ -288,7 +312,7 @@ def kaplan_meier(
         "event_name": event_name or source_of(frame).population.get("event"),
         **source_of(frame).as_settings(),
     }
-    return SurvivalCurve({"events": events}, settings, by)
+    return SurvivalCurve(curve_tables(events, by), settings, by)
 
 
 def cumulative_incidence(
@@ -381,4 +405,4 @@ def cumulative_incidence(
         "cause_names": names,
         **source_of(frame).as_settings(),
     }
-    return CumulativeIncidence({"events": events}, settings, by)
+    return CumulativeIncidence(curve_tables(events, by), settings, by)

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse import event_table, names_of, source_of
+from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import CountTable, Result
-from symphony_research.survival.risk import EVENT_COUNTS, risk_table, trim_events
+from symphony_research.survival.risk import CURVE_COUNTS, at_risk_of, curve_tables, end_curves, risk_table
 from symphony_research.wording import joined, number
 
 __all__ = ["WEIGHTINGS", "LogRankTest", "logrank_test"]
@@ -23,13 +24,13 @@ class LogRankTest(Result):
     """One test of the hypothesis that the event comes at the same rate in every group."""
 
     title: ClassVar[str] = "Log-rank test"
-    counts: ClassVar[Mapping[str, CountTable]] = EVENT_COUNTS
+    counts: ClassVar[Mapping[str, CountTable]] = CURVE_COUNTS
     shown: ClassVar[tuple[str, ...]] = ("statistic", "degrees_of_freedom", "p_value")
 
     @staticmethod
     def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Weighted observed less expected events, with the hypergeometric covariance."""
-        at_risk, happened = _by_time(tables["events"], by)
+        at_risk, happened = _by_time(tables, by)
         statistic, freedom, p_value = _logrank(at_risk, happened, settings["weighting"])
         row = {"statistic": [statistic], "degrees_of_freedom": [freedom], "p_value": [p_value]}
         schema = {"statistic": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64}
@@ -38,13 +39,13 @@ class LogRankTest(Result):
     @staticmethod
     def trim(tables: Mapping[str, pl.DataFrame], threshold: int, by: tuple[str, ...]) -> Mapping[str, pl.DataFrame]:
         """Leave out what stands for too few people."""
-        return {"events": trim_events(tables["events"], threshold, by)}
+        return end_curves(tables, threshold, by)
 
     @property
     def groups(self) -> pl.DataFrame:
         """People, observed and expected events of each group."""
         self._refuse_undisclosed("The groups of")
-        return _groups(self.count_tables["events"], self.by)
+        return _groups(self.count_tables, self.by)
 
     def sentence(self) -> str:
         """Return whether the groups differ more than chance."""
@@ -62,31 +63,20 @@ def _p_words(p: float) -> str:
     return "under 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
-def _by_time(events: pl.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _by_time(tables: Mapping[str, pl.DataFrame], by: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return people at risk and events as (times, groups) arrays at every time of an event."""
-    table = risk_table(events, by, [])
-    groups = events.select(by).unique(maintain_order=True)
+    table = risk_table(tables, by, [])
+    groups = tables["followed"].select(by).unique(maintain_order=True)
     times = table.filter(pl.col("n_events") > 0)["time"].unique().sort()
     at_risk = np.zeros((len(times), groups.height))
     happened = np.zeros_like(at_risk)
     moments = times.to_numpy()
     for g, names in enumerate(groups.to_dicts()):
-        part, own = table, events
-        for column, value in names.items():
-            same = pl.col(column).eq_missing(pl.lit(value, dtype=events.schema[column]))
-            part, own = part.filter(same), own.filter(same)
-        left = own.filter(pl.col("kind") >= 0).sort("time")
-        came = own.filter(pl.col("kind") < 0).sort("time")
-        at_risk[:, g] = _from(left, moments) - _from(came, moments)
-        where = np.searchsorted(moments, part.filter(pl.col("n_events") > 0)["time"].to_numpy())
-        happened[where, g] = part.filter(pl.col("n_events") > 0)["n_events"].to_numpy()
+        part, followed, events = (same_stratum(t, names) for t in (table, tables["followed"], tables["events"]))
+        at_risk[:, g] = at_risk_of(followed, events, moments)
+        steps = part.filter(pl.col("n_events") > 0)
+        happened[np.searchsorted(moments, steps["time"].to_numpy()), g] = steps["n_events"].to_numpy()
     return np.maximum(at_risk, happened), happened
-
-
-def _from(table: pl.DataFrame, moments: np.ndarray) -> np.ndarray:
-    """People whose time is at or after each moment."""
-    tail = np.concatenate([np.cumsum(table["n_persons"].to_numpy()[::-1])[::-1], [0]])
-    return np.asarray(tail[np.searchsorted(table["time"].to_numpy(), moments, side="left")], dtype=float)
 
 
 def _scores(at_risk: np.ndarray, happened: np.ndarray, weighting: str | None) -> np.ndarray:
@@ -135,11 +125,15 @@ def _compared(weight: np.ndarray) -> list[int]:
     return [g for g in range(len(sets)) if (sets[g + 1 :] == sets[g]).any()]
 
 
-def _groups(events: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    at_risk, happened = _by_time(events, by)
+def _groups(tables: Mapping[str, pl.DataFrame], by: tuple[str, ...]) -> pl.DataFrame:
+    at_risk, happened = _by_time(tables, by)
     share = at_risk / np.maximum(at_risk.sum(axis=1), 1)[:, None]
-    left = pl.col("n_persons").filter(pl.col("kind") >= 0).sum()
-    people = events.group_by(by, maintain_order=True).agg(left)
+    # without late entry everybody is followed at first
+    late = tables["events"].filter(pl.col("kind") < 0)
+    people = tables["followed"].group_by(by, maintain_order=True).agg(pl.col("n_at_risk").first().alias("n_persons"))
+    if late.height:
+        came = late.group_by(by).agg(pl.col("n_persons").sum())
+        people = people.drop("n_persons").join(came, on=by, how="left", nulls_equal=True, maintain_order="left")
     return people.with_columns(
         pl.Series("observed", happened.sum(axis=0)),
         pl.Series("expected", (happened.sum(axis=1)[:, None] * share).sum(axis=0)),
@@ -225,4 +219,4 @@ def logrank_test(
         "weighting": weighting,
         **source_of(frame).as_settings(),
     }
-    return LogRankTest({"events": events}, settings, by)
+    return LogRankTest(curve_tables(events, by), settings, by)

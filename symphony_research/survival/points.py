@@ -10,13 +10,14 @@ import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
-from symphony_research.inference import Array
 from symphony_research.result import Result
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve, Tables, _Curve
-from symphony_research.wording import happened
+from symphony_research.survival.risk import followed_at
+from symphony_research.wording import HIDDEN, UNDEFINED, capital, happened
 
 __all__ = ["CurvePoints", "at"]
 
+MOST_TIMES = 40
 _FAMILIES: dict[str, type[_Curve]] = {"SurvivalCurve": SurvivalCurve, "CumulativeIncidence": CumulativeIncidence}
 
 
@@ -32,7 +33,7 @@ class CurvePoints(_Curve):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """The curve, derived again and read at the times."""
         curve = _FAMILIES[settings["curve"]].derive(tables, settings, by)
-        points = _read(curve, tables["events"], by, settings["times"])
+        points = _read(curve, tables["followed"], by, settings["times"])
         if settings.get("flat_until") is not None:
             # where no counted event is shown there may have been a few: that is no nought, and no hundred per cent
             start = 0.0 if "cause" in points.columns else 1.0
@@ -44,19 +45,20 @@ class CurvePoints(_Curve):
             names = settings["cause_names"]
             told = [happened(names.get(c, f"cause {c}")) for c in settings["causes"]]
             # whatever competes with the first cause came before it
-            told = [_capital(words if k == 0 else f"{words} without it") for k, words in enumerate(told)]
+            told = [capital(words if k == 0 else f"{words} without it") for k, words in enumerate(told)]
             what = pl.col("cause").replace_strict(list(settings["causes"]), told, return_dtype=pl.String)
         else:
-            what = pl.lit(_capital(happened(settings["event_name"], yet=False)))
+            what = pl.lit(capital(happened(settings["event_name"], yet=False)))
         return points.with_columns(what.alias("what"))
+
+    def gap(self, record: Mapping[str, Any], column: str) -> str:
+        """Return a star where people are followed and too few events may be shown, a dash where a curve has ended."""
+        few = self.settings.get("flat_until") is not None and record["n_at_risk"] is not None
+        return HIDDEN if few and record["estimate"] is None else UNDEFINED
 
     def sentence(self) -> str:
         """Return what the curve says at its end."""
         return _FAMILIES[self.settings["curve"]](self.count_tables, self.settings, self.by, self.disclosure).sentence()
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
@@ -72,14 +74,16 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     Returns
     -------
     CurvePoints
-        The strata, `time`, `n_at_risk` (people followed beyond everything
-        before that time), `estimate`, `lower`, `upper`, and in words `what`
-        they are the share of. Past the end of a curve they are null.
+        The strata, `time`, `n_at_risk` (people still followed at that time, of a
+        disclosed curve rounded as any count is), `estimate`, `lower`, `upper`,
+        and in words `what` they are the share of. Past the end of a curve they
+        are null.
 
     Raises
     ------
     ArgumentError
-        If the result is not a curve.
+        If the result is not a curve, or one made safe is read at over 40 times:
+        numbers followed from day to day, beside the steps, tell single people.
 
     Examples
     --------
@@ -92,15 +96,18 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     """
     if not isinstance(result, (SurvivalCurve, CumulativeIncidence)):
         raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
-    settings = {
-        **result.settings,
-        "curve": type(result).__name__,
-        "times": [float(t) for t in ([times] if isinstance(times, (int, float)) else times)],
-    }
+    wanted = [float(t) for t in ([times] if isinstance(times, (int, float)) else times)]
+    done = result.disclosure
+    if done is not None and not done.policy.changes_nothing and len(wanted) > MOST_TIMES:
+        raise ArgumentError(
+            f"A disclosed curve is read at {MOST_TIMES} times at most, not {len(wanted)}: numbers of people followed from "
+            "day to day, set beside its steps, would tell when single people left."
+        )
+    settings = {**result.settings, "curve": type(result).__name__, "times": wanted}
     return CurvePoints(result.count_tables, settings, result.by, result.disclosure)
 
 
-def _read(frame: pl.DataFrame, events: pl.DataFrame, by: tuple[str, ...], times: Sequence[float]) -> pl.DataFrame:
+def _read(frame: pl.DataFrame, followed: pl.DataFrame, by: tuple[str, ...], times: Sequence[float]) -> pl.DataFrame:
     """Return the estimates of a curve at the times, for each stratum and cause."""
     strata = [*by, *(["cause"] if "cause" in frame.columns else [])]
     start = 0.0 if "cause" in frame.columns else 1.0
@@ -113,10 +120,10 @@ def _read(frame: pl.DataFrame, events: pl.DataFrame, by: tuple[str, ...], times:
         moments = part["time"].to_numpy()
         done = np.searchsorted(moments, wanted, side="right") - 1
         past = wanted > moments[-1]
-        at_risk = _followed(same_stratum(events, {c: names[c] for c in by}), wanted)
+        at_risk = followed_at(same_stratum(followed, {c: names[c] for c in by}), wanted)
         columns = {
             "time": wanted,
-            "n_at_risk": [None if gone else int(n) for gone, n in zip(past, at_risk, strict=True)],
+            "n_at_risk": at_risk,
             **{
                 column: [None if past[k] else start if done[k] < 0 else values[done[k]] for k in range(len(wanted))]
                 for column, values in ((c, part[c].to_list()) for c in ("estimate", "lower", "upper"))
@@ -126,18 +133,3 @@ def _read(frame: pl.DataFrame, events: pl.DataFrame, by: tuple[str, ...], times:
         own = [pl.lit(value, dtype=frame.schema[c]).alias(c) for c, value in names.items()]
         parts.append(pl.DataFrame(columns, schema_overrides=schema).select([*own, pl.all()]))
     return pl.concat(parts) if parts else frame.select([*strata, "time", "n_at_risk", "estimate", "lower", "upper"])
-
-
-def _followed(events: pl.DataFrame, times: Array) -> Array:
-    """Return the people who have entered before each time and have not left before it."""
-
-    def after(table: pl.DataFrame, moments: Array) -> Array:
-        ordered = table.sort("time")
-        still = np.concatenate([np.cumsum(ordered["n_persons"].to_numpy()[::-1])[::-1], [0]])
-        return np.asarray(still[np.searchsorted(ordered["time"].to_numpy(), moments, side="left")], dtype=float)
-
-    left, came = events.filter(pl.col("kind") >= 0), events.filter(pl.col("kind") < 0)
-    first = came["time"].min()
-    # whoever enters at the very beginning is followed from it on
-    shifted = np.where(times == first, np.nextafter(times, np.inf), times) if first is not None else times
-    return np.maximum(after(left, times) - after(came, shifted), 0)

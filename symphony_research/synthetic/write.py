@@ -23,7 +23,14 @@ from symphony_research.synthetic.blocks import block_sizes
 from symphony_research.synthetic.effects import Effects
 from symphony_research.synthetic.fingerprint import GENERATOR_NAME, fingerprint, generator_record
 from symphony_research.synthetic.history import draw_history
-from symphony_research.synthetic.messy import FAULTS, IMPERFECTIONS, faults_of_block, mess_up
+from symphony_research.synthetic.messy import (
+    FAULTS,
+    IMPERFECTIONS,
+    LEAST_PEOPLE,
+    PEOPLE_PER_FAULT,
+    faults_of_block,
+    mess_up,
+)
 from symphony_research.synthetic.plan import Plan, check_seed, profile_named
 from symphony_research.synthetic.tables import list_sizes, people_tables, study_tables
 from symphony_research.synthetic.truth import planted
@@ -208,6 +215,8 @@ def synthesise(
     plan = Plan(seed, profile_named(profile), Effects.of(effects))
     jobs = _whole(jobs if jobs is not None else os.cpu_count() or 1, "jobs", least=1)
     faults = _whole(faults, "faults", least=0) if messy else 0
+    if faults:
+        _check_room(faults, sizes)
     _check_destination(out)
     with folder_in_place(out) as folder, _progress(people, progress) as made:
 
@@ -236,6 +245,17 @@ def synthesise(
         (folder / "truth.json").write_text(truth + "\n", encoding="utf-8")
         (folder / "study.toml").write_text(_study_toml(people, plan, messy, fingerprint(folder)), encoding="utf-8")
     return out
+
+
+def _check_room(faults: int, sizes: list[int]) -> None:
+    """Raise ArgumentError unless every block has people enough to bear its faults."""
+    for number, size in enumerate(sizes):
+        own = faults_of_block(faults, number, len(sizes))
+        if own and size < max(LEAST_PEOPLE, PEOPLE_PER_FAULT * own):
+            raise ArgumentError(
+                f"{size:,} people cannot bear {own} rows of each of {len(FAULTS)} kinds of fault: ask for at least "
+                f"{max(LEAST_PEOPLE, PEOPLE_PER_FAULT * own):,} people, or for fewer faults."
+            )
 
 
 def _whole(value: Any, name: str, least: int) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from symphony_research.report.notebooks import read_parameters
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 FORBIDDEN = (
@@ -43,8 +45,11 @@ def test_title_and_question_come_first(path: Path) -> None:
 def test_one_cell_of_parameters_each_explained(path: Path) -> None:
     tagged = [source for _, source, tags in code_cells(path) if "parameters" in tags]
     assert len(tagged) == 1
+    # beside it, or above where that would run off the right of the cell
+    for parameter in read_parameters(tagged[0]):
+        assert parameter.help, f"say what the parameter is: {parameter.name}"
     for line in tagged[0].splitlines():
-        assert "  # " in line, f"say what the parameter is: {line}"
+        assert len(line) <= 110, f"the comment runs off the right: {line}"
     names = {n.id for n in ast.walk(ast.parse(tagged[0])) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     assert {"study", "policy"} <= names
 

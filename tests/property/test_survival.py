@@ -185,3 +185,15 @@ def test_released_curves_hold_together(people, name):
         assert (shown["n_events"] >= 0).all()
         assert (shown["n_censored"] >= 0).all()
         assert (shown["n_at_risk"] >= shown["n_events"]).all()
+    # authority: everybody still followed, counted one by one and rounded half up to five
+    ticks = list(range(10))
+    read = sr.survival.at(sr.suppress(results[0], policy), ticks).estimates.filter(pl.col("cause") == 1)
+    for arm in people["arm"].unique().to_list():
+        times = people.filter(pl.col("arm").eq_missing(pl.lit(arm, dtype=pl.String)))["time"]
+        exact = [int((times >= t).sum()) for t in ticks]
+        expected = [(n + 2) // 5 * 5 if n > policy.threshold else None for n in exact]
+        own = read.filter(pl.col("arm").eq_missing(pl.lit(arm, dtype=pl.String)))
+        if exact[0] > policy.threshold:
+            assert own["n_at_risk"].to_list() == expected
+        else:
+            assert own.height == 0

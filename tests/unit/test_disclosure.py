@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +14,7 @@ import symphony_research as sr
 from symphony_research import disclosure
 from symphony_research.policy import Policy
 from symphony_research.result import INSIDE_REPORT, CountTable
+from symphony_research.survival import curves
 
 POLICIES = [Policy.nhs_england(), Policy.opensafely(), Policy.sacro()]
 CONDITIONS = ["asthma", "cancer", "copd", "diabetes", "stroke"]
@@ -40,8 +42,8 @@ def follow_up(seed: int = 1, people: int = 400) -> pl.DataFrame:
 
 
 def every_family(seed: int = 1) -> dict[str, sr.Result]:
-    table, curves = patterns(seed), follow_up(seed)
-    died = curves.with_columns((pl.col("event") == 1).alias("event"))
+    table, followed = patterns(seed), follow_up(seed)
+    died = followed.with_columns((pl.col("event") == 1).alias("event"))
     return {
         "condition_count": sr.multimorbidity.condition_count(table),
         "prevalence": sr.multimorbidity.prevalence(table),
@@ -49,7 +51,7 @@ def every_family(seed: int = 1) -> dict[str, sr.Result]:
         "at_least": sr.multimorbidity.combinations(table, kind="at_least", min_size=1),
         "cooccurrence": sr.networks.cooccurrence(table),
         "kaplan_meier": sr.survival.kaplan_meier(died, time="time", event="event", by="sex"),
-        "incidence": sr.survival.cumulative_incidence(curves, time="time", event="event", by="sex"),
+        "incidence": sr.survival.cumulative_incidence(followed, time="time", event="event", by="sex"),
         "logrank": sr.survival.logrank_test(died, time="time", event="event", by="sex"),
         "attrition": sr.define_cohort(sr.example_study(), age=(3, 90), sex="F").attrition,
     }
@@ -85,6 +87,19 @@ def test_cumulative_counts_of_a_curve(policy: Policy, exact: list[int], shown: l
     assert frame.select(policy.rounded_cumulative("n"))["n"].to_list() == shown
 
 
+def leak_of_times(released: sr.Result) -> str | None:
+    """Search a released curve for what tells when single people left."""
+    if "followed" not in released.count_tables:
+        return None
+    rows = released.count_tables["followed"].select(*released.by, "n_at_risk", "n_kept").rows()
+    # the last row of a stratum is its end, and may stand beside the first of the next
+    if any(a == b for a, b in itertools.pairwise(rows[:-1])):
+        return "a row tells when somebody left though no rounded number changed"
+    if (released.count_tables["events"]["kind"] == 0).any():
+        return "the rounded count of the censored, beside the people followed, tells their exact number"
+    return None
+
+
 def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
     """Search a released result for anything the policy hides; say what was found."""
     for name, rule in result.counts.items():
@@ -106,17 +121,15 @@ def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
                 running = table.sort([*groups, rule.cumulative]).select(pl.col(column).cum_sum().over(groups))[column]
                 width = policy.curve_width
                 offset = width // 2 if policy.curve == "midpoint" else 0
-                # whoever is left when few remain is put down as leaving at the end: that last step is no count of its own
-                last = table.sort([*groups, rule.cumulative])["kind"] == 0
-                if ((running % width != offset % width) & (running != 0) & ~last).any():
+                if ((running % width != offset % width) & (running != 0)).any():
                     return f"{name}.{column} shows an exact running count"
     frame = released.estimates
     again = released.derive(released.count_tables, released.settings, released.by)
     if not frame.equals(again):
         return "an estimate does not follow from the released counts"
-    if "n_at_risk" in frame.columns and (frame["n_at_risk"] <= policy.threshold).any():
+    if "n_at_risk" in frame.columns and (frame["n_at_risk"].fill_null(0) <= policy.threshold).any():
         return "a curve goes on where few are at risk"
-    return None
+    return leak_of_times(released)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.name)
@@ -220,8 +233,16 @@ def hide_running_without_rounding(self: Policy, column: str) -> pl.Expr:
     return pl.when(pl.col(column) > self.threshold).then(pl.col(column)).otherwise(0).alias(column)
 
 
-def no_trim(tables: dict, threshold: int, by: tuple[str, ...]) -> dict:
-    return tables
+ORIGINAL_END = curves.end_curves
+
+
+def tell_every_time(tables: dict, threshold: int, by: tuple[str, ...]) -> dict:
+    ended = ORIGINAL_END(tables, threshold, by)
+    return {**ended, "followed": tables["followed"].filter(pl.col("n_at_risk") > threshold)}
+
+
+def count_the_censored(tables: dict, threshold: int, by: tuple[str, ...]) -> dict:
+    return {**ORIGINAL_END(tables, threshold, by), "events": tables["events"]}
 
 
 def keep_estimates(self: sr.Result, tables: dict, record: object, **settings: object) -> sr.Result:
@@ -241,7 +262,9 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "small counts are not hidden": lambda m: m.setattr(Policy, "hides", no_hiding),
     "running counts are exact": lambda m: m.setattr(Policy, "rounded_cumulative", exact_running),
     "running counts are hidden but not rounded": lambda m: m.setattr(Policy, "rounded_cumulative", hide_running_without_rounding),
-    "curves are not cut short": lambda m: m.setattr("symphony_research.survival.curves.trim_events", lambda e, t, b: e),
+    "curves are not cut short": lambda m: m.setattr("symphony_research.survival.curves.end_curves", lambda t, n, b: t),
+    "every time somebody left is told": lambda m: m.setattr(curves, "end_curves", tell_every_time),
+    "the censored are counted apart": lambda m: m.setattr(curves, "end_curves", count_the_censored),
     "estimates are not derived again": lambda m: m.setattr(sr.Result, "disclosed", keep_estimates),
     "measures pass as they are": lambda m: m.setattr(disclosure, "_release", release_measures),
 }  # fmt: skip
@@ -310,7 +333,8 @@ def test_a_curve_that_counts_too_few_says_so() -> None:
     )
     curve = sr.survival.cumulative_incidence(frame, time="time", event="event", by="sex")
     said = sr.suppress(curve, Policy.nhs_england()).sentence()
-    assert "too few to show of men" in said
+    assert "of women" in said
+    assert "too few to show: men" in said
     assert "0 % of men" not in said
     points = sr.survival.at(sr.suppress(curve, Policy.nhs_england()), 3).estimates
     assert points.filter(pl.col("sex") == "M")["estimate"].to_list() == [None]
@@ -335,3 +359,41 @@ def test_a_collapsed_table_is_not_shown_in_a_report_and_not_taken_for_people(mon
     for look in (repr, str, lambda t: t._repr_html_(), lambda t: patterns_.to_frame()):
         with pytest.raises(sr.DisclosureError):
             look(table)
+
+
+# 21 women, all joining at 0: 8 admitted at 10, 20, ... 80 days, 9 whose follow-up ends at 95, 4 followed to 365.
+WOMEN = pl.DataFrame({"time": [*range(10, 90, 10), *[95] * 9, *[365] * 4], "event": [1] * 8 + [0] * 13})
+
+
+def test_people_still_followed_are_the_exact_number_rounded_whatever_is_hidden() -> None:
+    curve = sr.survival.kaplan_meier(WOMEN, time="time", event="event")
+    # exact: 21 at 0; 19 at 30, when two have been admitted; 15 at 70; 13 at 90; 4 from 95 on, where the curve has ended
+    assert sr.survival.at(curve, [0, 30, 70, 90, 120]).estimates["n_at_risk"].to_list() == [21, 19, 15, 13, 4]
+    for policy in (Policy.nhs_england(), Policy.opensafely(), Policy.sacro()):
+        read = sr.survival.at(sr.suppress(curve, policy), [0, 30, 70, 90, 120]).estimates
+        # to the nearest five: 20, 20, 15, 15 (no admission is counted before the eighth, and yet people are fewer)
+        assert read["n_at_risk"].to_list() == [20, 20, 15, 15, None]
+
+
+def test_a_step_is_divided_by_everybody_whose_event_it_stands_for() -> None:
+    # the eighth admission, at 80, is the first step shown, as 10 people. 14 were still followed then, but the seven
+    # before stand in the same step: of 21, shown as 20, so 10 of 20; a tenth part less or more than 8 of 21 for rounding
+    shown = sr.suppress(sr.survival.kaplan_meier(WOMEN, time="time", event="event"), Policy.nhs_england()).estimates
+    assert shown.select("time", "n_at_risk", "n_events", "n_censored", "estimate").rows() == [
+        (80, 20, 10, 0, 0.5),
+        # and at 95 the exact number falls from 13 to 4: whoever is left is let go with the end of the curve
+        (95, 15, 0, 15, 0.5),
+    ]
+
+
+def test_a_released_curve_begins_with_its_rounded_size_and_ends_with_the_exact_number() -> None:
+    # 40 men, five of whom leave each month otherwise; never an event. 8 or more until the seventh month.
+    men = pl.DataFrame({"time": [m for m in range(1, 9) for _ in range(5)], "event": [0] * 40})
+    curve = sr.suppress(sr.survival.kaplan_meier(men, time="time", event="event"), Policy.nhs_england())
+    assert sr.survival.at(curve, range(9)).estimates["n_at_risk"].to_list() == [40, 40, 35, 30, 25, 20, 15, 10, None]
+
+
+def test_a_disclosed_curve_is_not_read_from_day_to_day() -> None:
+    curve = sr.suppress(sr.survival.kaplan_meier(WOMEN, time="time", event="event"), Policy.nhs_england())
+    with pytest.raises(sr.ArgumentError, match="40 times at most"):
+        sr.survival.at(curve, range(365))

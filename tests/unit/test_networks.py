@@ -122,3 +122,13 @@ def test_one_condition_has_no_pair():
     network = sr.networks.cooccurrence(patterns)
     assert network.estimates.height == 0
     assert network.sentence() == "No pair of conditions is held by enough people to show."
+
+
+def test_the_finding_says_on_how_many_people_it_rests():
+    rows = [(1, 1)] * 10 + [(1, 0)] * 5 + [(0, 1)] * 5 + [(0, 0)] * 180
+    patterns = sr.Patterns.from_wide(
+        pl.DataFrame(rows, schema=["copd", "gout"], orient="row"), conditions=["copd", "gout"]
+    )
+    said = sr.networks.cooccurrence(patterns).sentence()
+    # 10 / (15 x 15 / 200) = 8.89
+    assert said.startswith("COPD and gout go together most: 8.89 times as many people have both (about 10 people)")

@@ -87,6 +87,17 @@ def test_parameters_are_read_from_the_text_of_the_cell():
     assert found["policy"].kind_in_words == "text or nothing"
 
 
+def test_a_long_comment_may_stand_above_its_parameter():
+    found = read_parameters(
+        "study = 1  # folder\n# what is followed;\n# one of: death, visit\nevent = 'death'\nx = 2\n"
+    )
+    assert [(p.name, p.help, p.choices) for p in found] == [
+        ("study", "folder", ()),
+        ("event", "what is followed", ("death", "visit")),
+        ("x", "", ()),
+    ]
+
+
 def test_a_file_that_is_no_notebook_is_an_error_in_words(tmp_path):
     (tmp_path / "x.ipynb").write_text("not json")
     with pytest.raises(ReportError, match=r"x\.ipynb is not a notebook"):

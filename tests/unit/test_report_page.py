@@ -37,7 +37,8 @@ def record(**changes):
         "hub": "Yeovil",
         "takes_hub": True,
         "study": {"name": "South Somerset", "fingerprint": "b" * 64, "generated": True},
-        "parameters": {"study": "s", "policy": "sacro", "hub": "Yeovil", "horizon": 365, "by": None, "strict": True},
+        "parameters": {"study": "s", "policy": "sacro", "hub": "Yeovil", "horizon": 365,
+                       "measure": "observed_expected", "by": None, "strict": True},
         "parameter_help": {"horizon": "days followed"},
         "policy": {
             "name": "sacro", "title": "SACRO (under 10 hidden)", "threshold": 9, "rounding": 5, "hide_zeros": True,
@@ -93,6 +94,9 @@ def test_the_head_of_a_page_says_what_it_is_about_in_words():
     for words in ("Until what?", "5 May 2026, 14:02 UTC", "counts of 0 to 9 people are hidden", "Days followed"):
         assert words in page
     assert "describe no real person" in page
+    # a column's name is said as its heading says it
+    assert "times expected" in page
+    assert "observed expected" not in page
     assert "2 warnings" in page
     assert "describe no real person" not in report_page(
         FULL, record(study={"name": "S", "fingerprint": "", "generated": False})
@@ -112,6 +116,16 @@ def test_a_figure_is_described_by_its_sentence_once():
     html = page_parts(FULL.cells)[1]["html"]
     assert 'alt="Figure 1. Half are admitted within 90 days."' in html
     assert '<figcaption aria-hidden="true"><strong>Figure 1.</strong> Half are admitted within 90 days.' in html
+
+
+def test_a_figure_that_bears_its_finding_is_captioned_by_what_it_shows():
+    for caption, below in (("People with each condition", "<strong>Figure 1.</strong> People with each condition."),
+                           ("", "<strong>Figure 1</strong>")):  # fmt: skip
+        output = shown(image_png=PIXEL, text_plain="Half have it.")
+        output["metadata"] = {"image/png": {"alt": "Half have it.", "titled": True, "caption": caption}}
+        html = page_parts([code("", output)])[0]["html"]
+        assert f'<figcaption aria-hidden="true">{below}</figcaption>' in html
+        assert 'alt="Figure 1. Half have it."' in html
 
 
 @pytest.mark.parametrize("plain", ["<Figure size 640x480 with 1 Axes>", "<Axes: >", "[<a.B object at 0x7f>]"])

@@ -20,6 +20,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.disclosure import suppress
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
+from symphony_research.result import Source
 
 room = importlib.import_module("symphony_research.show")
 NHS = Policy.nhs_england()
@@ -410,3 +411,183 @@ def test_the_caution_about_exact_sets_is_told():
     assert "with exactly these conditions" in [" ".join(t.split()) for t in words(ax, "panel")]
     many = suppress(multimorbidity.combinations(people(), kind="at_least"), NHS)
     assert any("perhaps with" in t for t in words(room.plot_upset(many), "panel"))
+
+
+def admissions(women, men, women_followed=40, men_followed=40):
+    """Women and men of whom so many are admitted, one a day from the first day; the others are followed for 60 days."""
+    rows = [(d, 1, s) for s, n in (("F", women), ("M", men)) for d in range(1, n + 1)]
+    rows += [(60, 0, s) for s, n in (("F", women_followed - women), ("M", men_followed - men)) for _ in range(n)]
+    frame = pl.DataFrame(rows, schema=["time", "event", "sex"], orient="row")
+    return survival.cumulative_incidence(frame, time="time", event="event", by="sex", time_unit="days",
+                                         cause_names={1: "admission"})  # fmt: skip
+
+
+def test_what_is_too_few_to_show_is_not_drawn_as_nobody():
+    # 25 women: shown as 10 with the 8th, 15 with the 13th, 20, 25: four steps. 7 men: none is shown
+    ax = room.plot_survival(suppress(admissions(25, 7), NHS))
+    assert len(ax.get_lines()) == 1
+    x, y = ax.get_lines()[0].get_data()
+    # nothing is drawn before the eighth woman's day: an incidence of 0 % would be false
+    assert min(x) == 8
+    assert min(y) > 0
+    assert words(ax, "too few") == ["Too few to show: men"]
+    assert words(ax, "curve name") == ["women"]
+    note = " ".join(words(ax, "footnote")[0].split())
+    assert "Not drawn, too few to show (under 8 people had it): men." in note
+    # exact counts are drawn from the start, for both
+    exact = room.plot_survival(admissions(25, 7))
+    assert [min(line.get_xdata()) for line in exact.get_lines()] == [0, 0]
+    assert words(exact, "too few") == []
+
+
+def test_one_or_two_rounded_steps_are_no_curve():
+    # 9 men: one step, to 10; 14 men: two, to 10 and 15; 18 men: three
+    for men, drawn in ((9, 1), (14, 1), (18, 2)):
+        ax = room.plot_survival(suppress(admissions(25, men), NHS))
+        assert len(ax.get_lines()) == drawn
+        told = "fewer than 3 steps of rounded counts to draw a line through: men" in " ".join(
+            words(ax, "footnote")[0].split()
+        )
+        assert told == (drawn == 1)
+    result = suppress(admissions(9, 9), NHS)
+    ax = room.plot_survival(result)
+    assert not ax.get_lines()
+    # 9 of 40, shown as 10 of 40, are told in words instead
+    assert "25.0 % of women and 25.0 % of men" in ax.get_title(loc="left").replace("\n", " ")
+    assert isinstance(room.picture(result), room.Sentence)
+
+
+def test_a_group_too_small_to_follow_is_named():
+    result = suppress(admissions(25, 2, men_followed=6), NHS)
+    assert result.estimates["sex"].unique().to_list() == ["F"]
+    assert "(too few to show: men)" in result.sentence()
+    note = " ".join(words(room.plot_survival(result), "footnote")[0].split())
+    assert "Too few people to follow: men." in note
+
+
+def test_a_group_is_not_lost_from_the_finding_because_its_first_step_comes_late():
+    frame = pl.DataFrame({"time": [1, 2, 9, 9], "event": [1, 0, 1, 0], "sex": ["F", "F", "M", "M"]})
+    said = survival.kaplan_meier(frame, time="time", event="event", by="sex").sentence()
+    # by 2, when the last woman's follow-up ends, one of two women and neither of two men
+    assert said == "By time 2 50.0 % of women and 100 % of men had not had the event."
+
+
+def test_a_finding_is_read_at_a_whole_month():
+    # 40 people followed for 291 days, one admitted each day from the first to the 20th: half, by nine months (274 days)
+    frame = pl.DataFrame({"time": [*range(1, 21), *[291] * 20], "event": [1] * 20 + [0] * 20})
+    curve = survival.kaplan_meier(frame, time="time", event="event", time_unit="days", event_name="admission")
+    assert curve.sentence() == "By 9 months 50.0 % had not been admitted to hospital."
+
+
+def test_a_scale_that_ends_below_a_hundred_says_so():
+    frame = pl.DataFrame({"time": [5, 9, 10], "event": [1, 2, 0], "n": [40, 20, 940]})
+    result = survival.cumulative_incidence(frame, time="time", event="event", weights="n")
+    assert "The scale ends at 10 %." in words(room.plot_survival(result), "footnote")[0]
+    assert "scale ends" not in words(room.plot_survival(result, highest=100), "footnote")[0]
+
+
+def test_the_cost_of_a_combination_has_its_time_and_everybody_to_compare_with():
+    # 40 people with asthma and stroke cost 300 each, 160 others 50 each: everybody 100 on average
+    rows = [{"asthma": 1, "stroke": 1, "cost": 300.0}] * 40 + [{"asthma": 0, "stroke": 0, "cost": 50.0}] * 160
+    source = Source(population={"months": 12, "index": "2011-04-01"})
+    patterns = Patterns.from_wide(pl.DataFrame(rows), conditions=["asthma", "stroke"], values=("cost",), source=source)
+    for by_rule in (lambda r: r, lambda r: suppress(r, NHS)):
+        result = by_rule(multimorbidity.combinations(patterns))
+        ax = room.plot_upset(result)
+        told = " ".join(" ".join(t.split()) for t in words(ax, "panel"))
+        assert "£ per person in the 12 months from 1 April 2011; dashed: everybody, £100" in told
+        panel = next(a for a in ax.figure.axes if a.get_label() == "cost")
+        assert [set(line.get_ydata()) for line in panel.get_lines() if line.get_linestyle() != "-"] == [{100.0}]
+        made = room.table(result).html
+        assert "Mean cost of a person in the 12 months from 1 April 2011" in made
+        assert "£300" in made
+
+
+def test_where_a_rule_hides_means_there_is_no_comparison_either():
+    result = suppress(multimorbidity.combinations(people()), Policy.sacro())
+    assert result.count_tables["population"]["mean_cost"].null_count() == 1
+    assert "dashed" not in " ".join(words(room.plot_upset(result), "panel"))
+
+
+def test_values_of_the_ratio_panel_have_no_line_or_tick_beside_them():
+    ax = room.plot_upset(multimorbidity.combinations(people(conditions=49), kind="at_least", max_size=3, min_persons=9))
+    panel = next(a for a in ax.figure.axes if a.get_label() == "ratio")
+    ax.figure.draw_without_rendering()
+    values = [t.get_window_extent() for t in panel.texts if t.get_gid() == "value"]
+    assert values
+    lowest = min(box.y0 for box in values)
+    ticks = [panel.transData.transform((0, t))[1] for t in panel.get_yticks()]
+    assert max(ticks) < lowest
+
+
+def test_the_last_number_of_conditions_reads_or_more():
+    count = suppress(multimorbidity.condition_count(people(conditions=49), top=5), NHS)
+    made = room.table(count).html
+    assert ">5 or more<" in made
+    assert ">4<" in made
+
+
+def test_no_line_of_the_grid_runs_through_the_legend():
+    ax = room.plot_condition_count(multimorbidity.condition_count(people()))
+    frame = ax.get_legend().get_frame()
+    assert frame.get_visible()
+    assert frame.get_alpha() == 1
+    assert frame.get_facecolor() == (1, 1, 1, 1)
+
+
+def test_names_cover_the_lines_of_the_network_and_a_key_says_what_a_line_means():
+    ax = room.plot_network(suppress(networks.cooccurrence(people(20_000, conditions=49)), NHS))
+    for name in (t for t in ax.texts if t.get_gid() == "node"):
+        assert name.get_bbox_patch().get_facecolor()[:3] == (1, 1, 1)
+        assert name.get_zorder() > max(c.get_zorder() for c in ax.collections)
+    legend = ax.get_legend()
+    assert legend.get_title().get_text() == "Times as many people with both as chance would give"
+    widths = [line.get_linewidth() for line in legend.get_lines()]
+    assert widths == sorted(widths)
+    assert len(widths) == 3
+    assert "people with the condition" in " ".join(words(ax, "footnote")[0].split())
+
+
+def test_the_matrix_keeps_the_commonest_and_tells_nobody_from_chance():
+    network = suppress(networks.cooccurrence(people(conditions=49)), NHS)
+    ax = room.plot_cooccurrence_matrix(network)
+    named = {t.get_text() for t in [*ax.get_xticklabels(), *ax.get_yticklabels()]}
+    held = pl.concat(
+        [network.estimates.select(pl.col(e).alias("c"), pl.col(f"n_{e}").alias("n")) for e in ("source", "target")]
+    )
+    commonest = held.unique("c").sort(["n", "c"], descending=[True, False])["c"].to_list()[:25]
+    assert named == {c.replace("_", " ").replace("gastro o", "gastro-o") for c in commonest}
+    assert "The 25 commonest of 49 conditions." in " ".join(words(ax, "footnote")[0].split())
+    # 30 people with each condition, nobody with two of them: the cell is grey, which no colour of the scale is
+    rows = [{"a": 1, "b": 0, "c": 0}] * 30 + [{"a": 0, "b": 1, "c": 1}] * 30 + [{"a": 0, "b": 0, "c": 0}] * 30
+    apart = networks.cooccurrence(Patterns.from_wide(pl.DataFrame(rows), conditions=["a", "b", "c"]))
+    grey = [p for p in room.plot_cooccurrence_matrix(apart).patches if p.get_gid() == "nobody"]
+    assert len(grey) == 2
+    red, green, blue = grey[0].get_facecolor()[:3]
+    assert max(red, green, blue) < 0.95
+    assert abs(red - blue) < 0.1
+
+
+def test_rows_without_a_figure_do_not_fill_a_table_unless_there_is_room():
+    # 10 women with asthma; 3 with stroke, 2 with gout: with room for two rows the hidden ones are counted, not listed
+    rows = [((c,), n) for c, n in (("asthma", 10), ("stroke", 3), ("gout", 2))]
+    frame = pl.DataFrame(
+        [{c: c in held for c in ("asthma", "stroke", "gout")} | {"sex": "F"} for held, n in rows for _ in range(n)]
+    )
+    held = suppress(
+        multimorbidity.prevalence(Patterns.from_wide(frame, conditions=["asthma", "stroke", "gout"], by="sex")), NHS
+    )
+    short = room.cross_table(held, rows="condition", columns="sex", most=2).html
+    assert "Stroke" not in short
+    assert "and 2 rows without a cell that may be shown" in short
+    assert room.cross_table(held, rows="condition", columns="sex").html.count(">*<") == 2
+
+
+def test_a_table_counts_what_it_leaves_out_by_kind():
+    # pairs of four: a-b 20 people, a-c 20, b-c 0, a-d 3, b-d 0, c-d 0; d is held by 23
+    rows = [("a", "b")] * 20 + [("a", "c")] * 20 + [("a", "d")] * 3 + [("d",)] * 20 + [()] * 60
+    frame = pl.DataFrame([{c: c in held for c in "abcd"} for held in rows])
+    network = suppress(networks.cooccurrence(Patterns.from_wide(frame, conditions=list("abcd"))), NHS)
+    made = room.table(network, sort="lower", rows=1).html
+    assert "and 1 more row, 1 hidden, 3 of nobody" in made
+    assert "In the order of: 95 % from, largest first." in made

@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import re
 
 import matplotlib
 
@@ -156,7 +157,9 @@ def test_table_takes_columns_rows_words_and_order():
     table = room.table(found, columns=["condition", "estimate"], rows=1, sort="condition", words={"condition": "What"})
     assert '<th scope="col">What</th>' in table.html
     assert '<th scope="row">asthma</th><td class="number">34.4 %</td>' in table.html  # 105 of 305
-    assert "and 2 more rows" in table.html
+    # heart failure has 40 people, gout a hidden 6
+    assert "and 1 more row, 1 hidden</p>" in table.html
+    assert "In the order of: What." in table.html
     largest = room.table(found, sort="n_persons").html
     assert largest.index("asthma") < largest.index("heart failure") < largest.index("gout")
     with pytest.raises(ArgumentError, match="no column 'n_person'"):
@@ -199,4 +202,18 @@ def test_where_the_rule_hides_nothing_a_gap_is_no_star(tmp_path):
     free = points.disclosed(points.count_tables, Disclosure(Policy.synthetic(), 0, 0))
     assert "*" not in room.table(free).html
     assert "*" not in room.write_table(free, tmp_path / "a.csv").read_text()
-    assert "or the curve has ended" in room.table(points.disclosed(points.count_tables, Disclosure(NHS, 0, 0))).html
+    ended = room.table(points.disclosed(points.count_tables, Disclosure(NHS, 0, 0))).html
+    assert "– the curve has ended (7 people or fewer are left)" in ended
+
+
+def test_too_few_events_have_a_star_and_a_curve_that_has_ended_a_dash():
+    from symphony_research import survival
+
+    # 30 people, three events at 10, everybody's follow-up over at 20: at 15 three events may not be told; at 30 nobody is left
+    people = pl.DataFrame({"time": [10] * 3 + [20] * 27, "event": [1] * 3 + [0] * 27})
+    curve = suppress(survival.kaplan_meier(people, time="time", event="event"), NHS)
+    made = room.table(survival.at(curve, [15, 30]), columns=["time", "n_at_risk", "estimate"]).html
+    body = re.sub(r"<[^>]+>", " ", made.split("<tbody>")[1].split("</tbody>")[0]).split()
+    # 27 people, shown as 25
+    assert body == ["15", "25", "*", "30", "–", "–"]
+    assert "* too few events to show." in made

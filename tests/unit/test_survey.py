@@ -117,6 +117,33 @@ def test_the_2020_survey(tmp_path: Path) -> None:
     exact = sr.multimorbidity.combinations(by, min_size=0)
     shown = sr.suppress(exact, sr.Policy.nhs_england()).estimates["n_persons"]
     assert (len(shown), shown.null_count()) == (1_283, 497)
+    # 64 combinations are few enough to list every one, so each hidden cell of a combination that may be named has its star
+    rule = sr.Policy.nhs_england()
+    everything = sr.suppress(sr.multimorbidity.combinations(patterns, min_size=0), rule)
+    groups = sr.suppress(exact, rule)
+    named = everything.estimates.filter(pl.col("n_persons").is_not_null())["combination"]
+    stars = groups.estimates.filter(pl.col("combination").is_in(named.implode()))["n_persons"].null_count()
+    made = sr.cross_table(groups, rows="combination", columns="age_band", panels="sex", most=100, among=everything).html
+    assert made.count('<td class="number">*</td>') == stars
+    # and every page says that these are respondents
+    assert "respondents, not of the population" in made
+    assert "respondents, not of the population" in sr.table(everything).html
+
+
+def test_a_note_goes_with_the_numbers(tmp_path: Path) -> None:
+    from symphony_research.report.plan import plan_runs
+    from symphony_research.report.provenance import start_record
+
+    file, mapping = write(tmp_path, TABLE, 'note = "Unweighted answers."\n' + MAP)
+    study = sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping))
+    assert study.note == "Unweighted answers."
+    held = sr.multimorbidity.prevalence(sr.define_cohort(study).patterns())
+    assert "Unweighted answers." in sr.table(held).html
+    assert sr.plot(held).texts[-1].get_text().endswith("Unweighted answers.")
+    assert start_record(plan_runs(study, None)[0], study)["study"]["note"] == "Unweighted answers."
+    # a study without one has nothing to say
+    file, mapping = write(tmp_path, TABLE)
+    assert sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping)).note == ""
 
 
 def test_a_gap_is_not_a_no_and_a_yes_must_occur(tmp_path: Path) -> None:
