@@ -232,10 +232,12 @@ def _open(folder: Path, *, months: bool = False) -> tuple[Study | None, Findings
     listed = tuple(settings["conditions"]) if "conditions" in settings else None
     faults += check_tables(tables, raw, period=period, conditions=listed)
     name = str(settings.get("name", folder.name))
+    notes: list[str] = []
     # A table that lacks a column or cannot be read has a fault without rows.
-    activity = None if any(f.table == "activity" and not f.rows for f in faults) else tables.get("activity")
-    known = months and activity is not None and period is not None
-    findings = Findings(name, tuple(faults), tuple(_completeness(activity, period)) if known else ())
+    unread = any(fault.table == "activity" and not fault.rows for fault in faults)
+    if months and period is not None and "activity" in tables and not unread:
+        notes = _completeness(tables["activity"], period)
+    findings = Findings(name, tuple(faults), tuple(notes))
     if faults or period is None:
         return None, findings
     return _study(folder, name, settings, tables, period, listed), findings

@@ -201,10 +201,10 @@ def _colouring(shown: np.ndarray, measure: str) -> tuple[Any, float, float]:
     from matplotlib.colors import LinearSegmentedColormap
 
     if measure in (*_RATIOS, "phi", "information_component"):
-        most = max(float(np.abs(shown).max()), 0.05 if measure == "phi" else 0.5)
+        most = max(float(np.abs(shown).max(initial=0.0)), 0.05 if measure == "phi" else 0.5)
         colours = LinearSegmentedColormap.from_list("chance", ["#00457a", "#0072B2", "#ffffff", "#E57A1F", "#8a3b00"])
         return colours, -most, most
-    return mpl.colormaps["Blues"], 0.0, float(shown.max()) or 1.0
+    return mpl.colormaps["Blues"], 0.0, float(shown.max(initial=0.0)) or 1.0
 
 
 def _scale(ax: Axes, colour: Any, low: float, high: float, measure: str) -> None:

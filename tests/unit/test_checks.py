@@ -167,6 +167,30 @@ def test_parquet_and_csv_and_parts_are_read_alike(tmp_path: Path) -> None:
     assert sr.read_study(folder).persons.collect().height == 4
 
 
+def test_an_empty_key_is_empty_and_not_a_repeat(tmp_path: Path) -> None:
+    persons = pl.DataFrame(
+        {"person_id": ["1", None, None, None], "sex": ["F"] * 4, "birth_date": ["1950-02-01"] * 4},
+    )
+    gone = pl.DataFrame({"person_id": ["1", "1"], "condition": [None, None], "onset_date": ["2012-01-01"] * 2})
+    folder = write_study(tmp_path / "study", persons=persons, conditions=gone)
+    seen = {(f.table, f.column, f.rows, f.message) for f in sr.check_study(folder).faults}
+    assert ("persons", "person_id", 3, "is empty") in seen
+    assert ("conditions", "condition", 2, "is empty") in seen
+    assert not [row for row in seen if "more than once" in row[3]]
+
+
+def test_months_are_told_whatever_else_is_found(tmp_path: Path) -> None:
+    # Ten rows in each of the study's months, two in its last, and one fault.
+    months = [date(2011 + (k + 3) // 12, (k + 3) % 12 + 1, 5) for k in range(48)]
+    days = [month for month in months[:-1] for _ in range(10)] + [months[-1]] * 2
+    activity = pl.DataFrame({"person_id": ["1"] * len(days), "date": days, "setting": "outpatient", "cost": 1.0})
+    activity = activity.with_columns(cost=pl.when(pl.int_range(pl.len()) == 0).then(-1.0).otherwise(pl.col("cost")))
+    folder = write_study(tmp_path / "study", activity=activity)
+    found = sr.check_study(folder)
+    assert not found.ok
+    assert "March 2015 holds 20 % of the median month" in found.text()
+
+
 def test_the_nhs_number_check() -> None:
     # 943 476 5919: the example in the NHS Data Dictionary; 9434765918 fails its check digit
     # by hand: 9*10+4*9+3*8+4*7+7*6+6*5+5*4+9*3+1*2 = 299; 299 mod 11 = 2; 11 - 2 = 9, the last digit
