@@ -134,6 +134,34 @@ def test_check_prints_every_finding(tmp_path, fake, capsys):
     assert cli.main(["check", str(tmp_path / "none")]) == 2
 
 
+def test_synthesise_passes_on_effects_profile_and_mess(tmp_path, fake):
+    asked = []
+    fake("symphony_research.synthetic", synthesise=lambda out, **more: asked.append(more))
+    words = ["--profile", "planted", "--messy", "--faults", "3"]
+    words += ["--effect", "complex_care.emergency_admissions=0.9,0.8", "--effect", "complex_care.outpatient=1.1"]
+    assert cli.main(["synthesise", str(tmp_path / "s"), *words]) == 0
+    assert asked[0]["profile"] == "planted"
+    assert (asked[0]["messy"], asked[0]["faults"]) == (True, 3)
+    assert asked[0]["effects"] == {"complex_care": {"emergency_admissions": [0.9, 0.8], "outpatient": [1.1]}}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--effect", "complex_care.emergency_admissions"], "is not PROGRAMME.OUTCOME=VALUE"),
+        (["--effect", "complex_care.emergency_admissions=a"], "is not PROGRAMME.OUTCOME=VALUE"),
+        (["--effect", "coaching.outpatient=1.1"], "Choose one of: complex_care"),
+        (["--profile", "plantd"], "Did you mean 'planted'"),
+        (["--faults", "3"], "add --messy"),
+        (["--messy", "--people", "300"], "ask for at least 2,000 people"),
+    ],
+)
+def test_wrong_settings_of_a_study_are_refused(tmp_path, capsys, words, said):
+    assert cli.main(["synthesise", str(tmp_path / "s"), *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
 def test_synthesise_passes_on_only_what_was_asked(tmp_path, fake, capsys):
     asked = []
     fake("symphony_research.synthetic", synthesise=lambda out, **more: asked.append((out, more)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
 from datetime import date
@@ -12,7 +13,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from symphony_research.errors import ArgumentError
+import symphony_research as sr
+from symphony_research.errors import ArgumentError, SchemaError
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.synthetic import (
     carries_own_fingerprint,
@@ -71,6 +73,23 @@ def test_study_toml_says_what_the_study_is(study):
     assert settings["generator"]["people"] == 300
     assert settings["generator"]["seed"] == 1
     assert settings["generator"]["fingerprint"] == fingerprint(study)
+
+
+def test_a_messy_study_says_what_was_planted_and_the_check_finds_it(tmp_path):
+    folder = synthesise(tmp_path / "messy", people=2_000, seed=3, messy=True, faults=5, progress=False)
+    settings = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    assert settings["generator"]["messy"] is True
+    stated = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["messy"]["faults"]
+    found = sr.check_study(folder)
+    assert {(f.table, f.column, f.message, f.rows) for f in found.faults} == {
+        (f["table"], f["column"], f["fault"], f["rows"]) for f in stated
+    }
+    # February and March lose 30 and 60 % of their activity: under four fifths of the usual month.
+    assert "March 2018 holds" in found.text()
+    with pytest.raises(SchemaError):
+        sr.read_study(folder)
+    readable = synthesise(tmp_path / "readable", people=400, seed=3, messy=True, faults=0, progress=False)
+    assert sr.read_study(readable).generated
 
 
 def test_fingerprint_is_made_of_names_and_bytes(study):

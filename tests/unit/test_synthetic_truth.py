@@ -48,16 +48,17 @@ def test_independent_triples_are_expected_as_the_product():
     assert no_three_way(cells)[0, 1, 1, 1] == pytest.approx(10.0)
 
 
-def test_order_by_chance_is_that_of_all_permutations():
+def test_order_by_chance_sets_everybody_against_everybody_else():
     rng = np.random.default_rng(2)
     first, then = rng.integers(0, 6, 7), rng.integers(0, 6, 7)
-    # Naive: every permutation of the second against the first, ties counted half.
-    shares = [
-        np.mean([(a < b) + (a == b) / 2 for a, b in zip(first, order, strict=True)])
-        for order in itertools.permutations(then)
-    ]
+    # Naive: everybody's first onset against everybody else's second, ties counted half.
+    shares = [(first[i] < then[j]) + (first[i] == then[j]) / 2 for i, j in itertools.permutations(range(len(first)), 2)]
     histograms = [np.bincount(values, minlength=6)[None].astype(float) for values in (first, then)]
-    assert null_share(*histograms) == pytest.approx(np.mean(shares))
+    own = np.array([((first < then) + (first == then) / 2).sum()])
+    assert null_share(*histograms, own) == pytest.approx(np.mean(shares))
+    # A stratum of one person says nothing.
+    alone = np.array([[1.0, 0.0]])
+    assert np.isnan(null_share(alone, alone, np.array([0.5])))
 
 
 def test_shares_and_medians_by_hand():
@@ -95,7 +96,7 @@ def test_implied_pairs_share_an_ancestor_and_no_others():
     assert ("anaemia", "diabetes") in implied
     # Siblings: cataract and kidney disease both follow diabetes. The arms of a triad: by the third alone.
     assert ("cataract", "chronic_kidney_disease") in implied
-    assert ("gout", "hypertension") in implied
+    assert ("atrial_fibrillation", "hypertension") in implied
     assert not implied & set(planted_pairs())
     assert ("anxiety", "diabetes") not in implied
 
@@ -136,7 +137,7 @@ def test_profiles_have_the_answers_of_their_mechanisms():
 def test_before_and_after_misleads_with_no_effect_at_all():
     records = named()
     without = records["before_after_ratio/complex_care/emergency_admissions/without"]
-    assert without.value + 5 * without.standard_error < 0.75
+    assert without.value + 5 * without.standard_error < 0.8
     year = records["rate_ratio/complex_care/emergency_admissions/year_1"]
     assert year.value == pytest.approx(1.05, abs=4 * year.standard_error)
 

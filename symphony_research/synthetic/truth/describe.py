@@ -35,7 +35,7 @@ def describe(name: str) -> tuple[str, str, str]:
     if kind == "class_prevalence":
         return f"share of the latent class {rest[0]} with {rest[1]}", _ON_INDEX, "on 1 April 2014"
     older = f"{_ON_INDEX}, aged 65 and over"
-    after = "were nobody to move away"
+    after = "were nobody to move away and no programme to act"
     if kind == "survival":
         return "share still alive", older, f"{rest[-1].replace('_', ' ')} after 1 April 2014, {after}"
     if kind == "cumulative_incidence":

@@ -82,6 +82,12 @@ def _held(history: History) -> NDArray[np.bool_]:
     return held
 
 
+def _year(day: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Calendar year of each day, counted from the first of the histograms."""
+    year = day.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970 - FIRST_YEAR
+    return np.clip(year, 0, ONSET_YEARS - 1)
+
+
 def _row(name: str) -> int:
     return CONDITION_NAMES.index(name)
 
@@ -111,17 +117,18 @@ def tally_conditions(history: History) -> Sums:
 
     onset = np.full(held.shape, np.iinfo(np.int32).max, np.int32)
     onset[history.onsets.person, history.onsets.condition] = history.onsets.day
-    born = np.clip(people.born.astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 70, 0, BIRTH_YEARS - 1)
-    cohort = people.male * BIRTH_YEARS + born
+    cohort = people.male * BIRTH_YEARS + _year(people.born)
     for number, (first, then) in enumerate(DIRECTED):
         both = np.flatnonzero(there & held[:, _row(first)] & held[:, _row(then)])
         a, b = onset[both, _row(first)], onset[both, _row(then)]
         sums[f"order {number}"] = np.array([(a < b).sum(), (a == b).sum(), len(both)], float)
-        for which, day in (("first", a), ("then", b)):
-            year = np.clip(day.astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 70, 0, ONSET_YEARS - 1)
+        years = [_year(day) for day in (a, b)]
+        for which, year in zip(("first", "then"), years, strict=True):
             sums[f"{which} {number}"] = np.bincount(
                 cohort[both] * ONSET_YEARS + year, minlength=2 * BIRTH_YEARS * ONSET_YEARS
             ).astype(float)
+        score = (years[0] < years[1]) + (years[0] == years[1]) / 2
+        sums[f"own {number}"] = np.bincount(cohort[both], score, minlength=2 * BIRTH_YEARS).astype(float)
         gaps = np.minimum((b - a)[a < b] // GAP_BIN, GAP_BINS - 1)
         sums[f"gap {number}"] = np.bincount(gaps, minlength=GAP_BINS).astype(float)
 
@@ -146,7 +153,9 @@ def conditions_found(sums: Mapping[str, NDArray[np.float64]]) -> dict[str, float
     for number, (first, then) in enumerate(DIRECTED):
         found[f"first_share/{first}/{then}"] = first_share(sums[f"order {number}"])
         found[f"null_first_share/{first}/{then}"] = null_share(
-            sums[f"first {number}"].reshape(-1, ONSET_YEARS), sums[f"then {number}"].reshape(-1, ONSET_YEARS)
+            sums[f"first {number}"].reshape(-1, ONSET_YEARS),
+            sums[f"then {number}"].reshape(-1, ONSET_YEARS),
+            sums[f"own {number}"],
         )
         found[f"median_gap/{first}/{then}"] = GAP_BIN * median_of(sums[f"gap {number}"])
     for number, latent in enumerate(CLASSES):

@@ -14,17 +14,24 @@ def first_share(order: NDArray[np.float64]) -> float:
     return float((before + same / 2) / both) if both else float("nan")
 
 
-def null_share(first: NDArray[np.float64], then: NDArray[np.float64]) -> float:
+def null_share(first: NDArray[np.float64], then: NDArray[np.float64], own: NDArray[np.float64]) -> float:
     """Return that share were the two orders of onset unrelated within sex and year of birth.
 
-    Both are histograms of onset by year, one row a sex and year of birth, of the people with both conditions: every
-    onset of the one is set against every onset of the other (the mean of all permutations); the same year counts half.
+    Every onset of the one is set against every onset of the other, but nobody against themselves: in a stratum of few
+    people that would pull the share towards the order observed. The same year counts half.
+
+    Parameters
+    ----------
+    first, then : (S, Y) arrays
+        Histograms of onset by year, one row a sex and year of birth, of the people with both conditions.
+    own : (S,) array
+        People of each row whose first condition began in an earlier year, half of those in the same year.
     """
     people = first.sum(axis=1)
-    some = people > 0
+    some = people > 1
     below = np.cumsum(first, axis=1) - first
-    pairs = ((below + first / 2) * then).sum(axis=1)
-    return float((pairs[some] / people[some]).sum() / people.sum()) if some.any() else float("nan")
+    pairs = ((below + first / 2) * then).sum(axis=1) - own
+    return float((pairs[some] / (people[some] - 1)).sum() / people[some].sum()) if some.any() else float("nan")
 
 
 def median_of(histogram: NDArray[np.float64]) -> float:

@@ -1,0 +1,196 @@
+"""Naive tests that do not use the library: pairs, triads and order of onset, within strata.
+
+References
+----------
+Mantel, N. and Haenszel, W. (1959). Journal of the National Cancer Institute 22, 719-748.
+Vatutin, V. A. and Mikhailov, V. G. (1982). Theory of Probability and its Applications 27, 734-743.
+Bartlett, M. S. (1935). Supplement to the Journal of the Royal Statistical Society 2, 248-252.
+Zelen, M. (1971). Biometrika 58, 129-137.
+Benjamini, Y. and Hochberg, Y. (1995). Journal of the Royal Statistical Society B 57, 289-300.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import betainc, gammainc, gammaln
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """People by stratum, and people with each two conditions (with one: the diagonal) by stratum."""
+
+    people: np.ndarray
+    both: np.ndarray
+
+
+def count_pairs(stratum: np.ndarray, held: np.ndarray, strata: int) -> PairCounts:
+    order = np.argsort(stratum, kind="stable")
+    ends = np.searchsorted(stratum[order], np.arange(strata + 1))
+    sorted_held = held[order].astype(np.float32)  # exact: counts stay under 2**24
+    parts = [sorted_held[start:end] for start, end in pairwise(ends)]
+    return PairCounts(np.diff(ends).astype(float), np.stack([part.T @ part for part in parts]).astype(float))
+
+
+@dataclass(frozen=True)
+class PairTest:
+    """One entry a pair (upper triangle, row by row)."""
+
+    observed: np.ndarray
+    expected: np.ndarray
+    p_value: np.ndarray
+
+
+def test_pairs(counts: PairCounts) -> PairTest:
+    """Mantel and Haenszel's comparison: people with both, against the hypergeometric means summed over the strata.
+
+    The sum is one of independent yes-or-no trials of unequal chances (each hypergeometric count is: Vatutin and
+    Mikhailov 1982), so its distribution is taken as the binomial of the same mean and variance: near normal where
+    many are expected, near Poisson where few are. Two-sided mid-p.
+    """
+    i, j = np.triu_indices(counts.both.shape[1], 1)
+    n = counts.people[:, None]
+    a, b = (counts.both[:, k, k] for k in (i, j))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = np.nan_to_num(a * b / n).sum(axis=0)
+        variance = np.nan_to_num(a * b * (n - a) * (n - b) / (n**2 * (n - 1))).sum(axis=0)
+    observed = counts.both[:, i, j].sum(axis=0)
+    return PairTest(observed, expected, _matched_binomial_p(observed, expected, variance))
+
+
+test_pairs.__test__ = False  # pytest: not a test of its own
+
+
+def _matched_binomial_p(observed: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    p = 1 - variance / np.where(mean > 0, mean, 1)
+    rare = p < 1e-6
+    p = np.where(rare, 0.5, p)
+    trials = mean / p
+
+    def at_least(k: np.ndarray) -> np.ndarray:
+        inside = (k > 0) & (k < trials + 1)
+        binomial = betainc(np.where(inside, k, 1), np.where(inside, trials - k + 1, 1), p)
+        binomial = np.where(inside, binomial, np.where(k <= 0, 1.0, 0.0))
+        return np.where(rare, np.where(k > 0, gammainc(np.maximum(k, 1), mean), 1.0), binomial)
+
+    upper = (at_least(observed) + at_least(observed + 1)) / 2
+    return np.where(mean > 0, np.minimum(1, 2 * np.minimum(upper, 1 - upper)), 1.0)
+
+
+def found_at(p_value: np.ndarray, level: float = 0.05) -> np.ndarray:
+    """What Benjamini and Hochberg call found at a false discovery rate."""
+    order = np.argsort(p_value)
+    below = np.flatnonzero(p_value[order] <= level * np.arange(1, len(order) + 1) / len(order))
+    found = np.zeros(len(order), bool)
+    if len(below):
+        found[order[: below[-1] + 1]] = True
+    return found
+
+
+# Adding one to the cells of this sign and taking one from the others leaves every two-way margin as it was.
+_SIGN = np.array([[[-1, 1], [1, -1]], [[1, -1], [-1, 1]]])
+
+
+def count_triad(stratum: np.ndarray, held: np.ndarray, strata: int) -> np.ndarray:
+    """Counts by stratum x first x second x third."""
+    cell = ((stratum * 2 + held[:, 0]) * 2 + held[:, 1]) * 2 + held[:, 2]
+    return np.bincount(cell, minlength=strata * 8).reshape(strata, 2, 2, 2)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A p value of a discrete test, and the chance, were there nothing, that it is no more than 0.05 and 0.001."""
+
+    p_value: float
+    size_05: float
+    size_001: float
+
+
+def test_triad(cells: np.ndarray) -> Exact:
+    """Two-sided mid-p of no three-way interaction (Bartlett 1935), exact given the two-way tables of every stratum.
+
+    People with all three, summed over the strata, against their distribution given all that the pairs say; in a
+    stratum a table weighs 1 / product(n_ijk!), and the strata are independent (Zelen 1971, a step further).
+    """
+    distribution, at = np.ones(1), 0
+    for table in cells:
+        lowest = -int(table[_SIGN > 0].min())
+        highest = int(table[_SIGN < 0].min())
+        if lowest == highest:
+            continue
+        moved = np.arange(lowest, highest + 1)
+        log_weight = -gammaln(table[..., None] + _SIGN[..., None] * moved + 1).sum(axis=(0, 1, 2))
+        weight = np.exp(log_weight - log_weight.max())
+        distribution = np.convolve(distribution, weight / weight.sum())
+        at -= lowest
+    upper = np.cumsum(distribution[::-1])[::-1] - distribution / 2
+    p = np.minimum(1, 2 * np.minimum(upper, 1 - upper))
+    return Exact(float(p[at]), *(float(distribution[p <= level].sum()) for level in (0.05, 0.001)))
+
+
+test_triad.__test__ = False
+
+
+def no_three_way(cells: np.ndarray) -> np.ndarray:
+    """Expected people with all three given the pairs, by stratum: where the odds ratios are equal, by bisection."""
+    cells = cells.astype(float)
+    plus, minus = cells[:, _SIGN > 0], cells[:, _SIGN < 0]
+    low, high = -plus.min(axis=1), minus.min(axis=1)
+    for _ in range(60):
+        middle = (low + high) / 2
+        with np.errstate(divide="ignore", invalid="ignore"):  # both are empty where only one table can be
+            gap = np.log(plus + middle[:, None]).sum(axis=1) - np.log(minus - middle[:, None]).sum(axis=1)
+        low, high = np.where(gap < 0, middle, low), np.where(gap < 0, high, middle)
+    return cells[:, 1, 1, 1] + (low + high) / 2
+
+
+@dataclass(frozen=True)
+class Order:
+    """How often the first of two conditions began first, and by chance; p of more often, and of either way."""
+
+    people: int
+    first_share: float
+    null_share: float
+    p_first: float
+    p_either: float
+
+
+def test_order(
+    first: np.ndarray, then: np.ndarray, stratum: np.ndarray, random: np.random.Generator, permutations: int
+) -> Order:
+    """Permute the onsets of the second condition among the people of a stratum; the same day counts half."""
+    by = np.argsort(stratum, kind="stable")
+    first, then, stratum = first[by], then[by], stratum[by]
+    shuffled = then[np.argsort(stratum + random.random((permutations, len(by))), axis=1)]
+
+    def score(second: np.ndarray) -> np.ndarray:
+        return (first < second).sum(axis=-1) + (first == second).sum(axis=-1) / 2
+
+    observed, chance = score(then), score(shuffled)
+    more = (1 + (chance >= observed).sum()) / (permutations + 1)
+    fewer = (1 + (chance <= observed).sum()) / (permutations + 1)
+    return Order(len(by), observed / len(by), chance.mean() / len(by), more, min(1.0, 2 * min(more, fewer)))
+
+
+test_order.__test__ = False
+
+
+def share_by_chance(first: np.ndarray, then: np.ndarray, stratum: np.ndarray) -> float:
+    """Share in whom the first would begin first, were each person's second onset somebody else's of the same stratum.
+
+    Nobody is set against themselves: in strata of a few people that would put back the order that was observed.
+    """
+    by = np.lexsort((then, stratum))
+    first, then, stratum = (values[by].astype(np.int64) for values in (first, then, stratum))
+    _, where, people = np.unique(stratum, return_inverse=True, return_counts=True)
+    span = 10**8  # more than any day, so that one sorted line holds all strata
+    line, wanted = where * span + then, where * span + first
+    before = np.cumsum(people) - people
+    later = (before + people)[where] - np.searchsorted(line, wanted, side="right")
+    same = np.searchsorted(line, wanted, side="right") - np.searchsorted(line, wanted, side="left")
+    own = (then > first) + (then == first) / 2
+    others = people[where] - 1
+    several = others > 0
+    return float(((later + same / 2 - own)[several] / others[several]).mean())
