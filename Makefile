@@ -69,7 +69,8 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
 
 lab: $(VENV)/.run $(SMALL)/study.toml
-	$(BIN)/jupyter lab --LabApp.news_url=None notebooks
+	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null
+	$(BIN)/jupyter lab notebooks
 
 $(SMALL)/study.toml: $(VENV)/.run $(wildcard symphony_research/synthetic/*.py symphony_research/synthetic/*/*.py symphony_research/synthetic/data/*)
 	$(BIN)/symphony synthesise $(SMALL) --people 20000
