@@ -82,10 +82,10 @@ def suppress(result: SomeResult, policy: Policy) -> SomeResult:
     }
     if not policy.changes_nothing:
         tables = dict(result.trim(tables, policy.threshold, result.by))
-    hidden, rounded = _changes(result.count_tables, tables, result.counts)
+    hidden = _hidden(result.count_tables, tables, result.counts)
     # a curve that is rounded to nothing until the threshold is passed says nothing until then
     flat = {"flat_until": policy.threshold} if policy.curve == "nearest" and not policy.changes_nothing else {}
-    return result.disclosed(tables, Disclosure(policy, hidden, rounded), **flat)  # type: ignore[return-value]
+    return result.disclosed(tables, Disclosure(policy, hidden), **flat)  # type: ignore[return-value]
 
 
 def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
@@ -112,18 +112,15 @@ def _rounded_mean(mean: pl.Expr) -> pl.Expr:
     )
 
 
-def _changes(
+def _hidden(
     before: Mapping[str, pl.DataFrame],
     after: Mapping[str, pl.DataFrame],
     rules: Mapping[str, CountTable],
-) -> tuple[int, int]:
-    hidden = rounded = 0
+) -> int:
+    """Count what is starred. How many counts were rounded is not told: a count that did not change would be exact."""
+    hidden = 0
     for name, rule in rules.items():
-        if rule.cumulative is not None or before[name].height != after[name].height:
-            rounded += abs(before[name].height - after[name].height)
-            continue
-        for column in rule.columns:
-            gone = after[name][column].is_null() & before[name][column].is_not_null()
-            hidden += int(gone.sum())
-            rounded += int((before[name][column] != after[name][column]).sum())
-    return hidden, rounded
+        if rule.cumulative is None and before[name].height == after[name].height:
+            for column in rule.columns:
+                hidden += int((after[name][column].is_null() & before[name][column].is_not_null()).sum())
+    return hidden

@@ -24,6 +24,14 @@ __all__ = ["POLICIES", "Policy", "policy_named"]
 
 # the rules as their authorities state them: (threshold, rounding)
 _LEAST = {"nhs_england": (7, 5), "opensafely": (7, 5), "sacro": (9, 5)}
+_LEAST_CURVE_WIDTH = {
+    ("nhs_england", "nearest"): 5,
+    ("nhs_england", "midpoint"): 6,
+    ("opensafely", "nearest"): 5,
+    ("opensafely", "midpoint"): 6,
+    ("sacro", "nearest"): 5,
+    ("sacro", "midpoint"): 10,
+}
 POLICIES = ("nhs_england", "opensafely", "sacro", "synthetic")
 
 
@@ -78,6 +86,13 @@ class Policy:
             if not isinstance(value, int) or isinstance(value, bool) or value < (field != "threshold"):
                 raise ArgumentError(f"{field} of a policy is a whole number of people, not {value!r}.")
         least = _LEAST.get(self.name, (0, 1))
+        if self.curve_width < _LEAST_CURVE_WIDTH.get((self.name, self.curve), 1) or (
+            self.name == "sacro" and (self.means or not self.hide_zeros)
+        ):
+            raise ArgumentError(
+                f"{self.name} rounds curves more widely, or hides zeros and means: a setting may be stricter than the rule it "
+                "is named for, never weaker."
+            )
         if self.threshold < least[0] or self.rounding < least[1]:
             raise ArgumentError(
                 f"{self.name} hides counts up to {least[0]} and rounds to {least[1]}: a setting may be stricter than "

@@ -99,7 +99,6 @@ class Disclosure:
 
     policy: Policy
     hidden: int
-    rounded: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)

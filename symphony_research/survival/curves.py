@@ -44,7 +44,9 @@ class _Curve(Result):
             kept = tables["followed"].select(self.by).unique()
             every = self.count_tables["followed"].select(self.by).unique(maintain_order=True)
             gone = every.join(kept, on=list(self.by), how="anti", nulls_equal=True, maintain_order="left")
-            settings["left_out"] = gone.to_dicts()
+            # what an earlier release left out is not among the tables any more
+            before = list(self.settings.get("left_out") or ())
+            settings["left_out"] = before + [names for names in gone.to_dicts() if names not in before]
         return super().disclosed(tables, record, **settings)
 
     @property

@@ -10,7 +10,7 @@ import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
-from symphony_research.result import Result
+from symphony_research.result import Disclosure, Result
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve, Tables, _Curve
 from symphony_research.survival.risk import followed_at
 from symphony_research.wording import HIDDEN, UNDEFINED, capital, happened
@@ -51,6 +51,11 @@ class CurvePoints(_Curve):
             what = pl.lit(capital(happened(settings["event_name"], yet=False)))
         return points.with_columns(what.alias("what"))
 
+    def disclosed(self, tables: Tables, record: Disclosure, **settings: Any) -> Result:
+        """Return the points that may be released: as few of a curve read before its release as after it."""
+        _refuse_many(self.settings["times"], record)
+        return super().disclosed(tables, record, **settings)
+
     def gap(self, record: Mapping[str, Any], column: str) -> str:
         """Return a star where people are followed and too few events may be shown, a dash where a curve has ended."""
         few = self.settings.get("flat_until") is not None and record["n_at_risk"] is not None
@@ -59,6 +64,14 @@ class CurvePoints(_Curve):
     def sentence(self) -> str:
         """Return what the curve says at its end."""
         return _FAMILIES[self.settings["curve"]](self.count_tables, self.settings, self.by, self.disclosure).sentence()
+
+
+def _refuse_many(times: Sequence[float], record: Disclosure) -> None:
+    if not record.policy.changes_nothing and len(times) > MOST_TIMES:
+        raise ArgumentError(
+            f"A disclosed curve is read at {MOST_TIMES} times at most, not {len(times)}: numbers of people followed from "
+            "day to day, set beside its steps, would tell when single people left."
+        )
 
 
 def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
@@ -97,12 +110,8 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     if not isinstance(result, (SurvivalCurve, CumulativeIncidence)):
         raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
     wanted = [float(t) for t in ([times] if isinstance(times, (int, float)) else times)]
-    done = result.disclosure
-    if done is not None and not done.policy.changes_nothing and len(wanted) > MOST_TIMES:
-        raise ArgumentError(
-            f"A disclosed curve is read at {MOST_TIMES} times at most, not {len(wanted)}: numbers of people followed from "
-            "day to day, set beside its steps, would tell when single people left."
-        )
+    if result.disclosure is not None:
+        _refuse_many(wanted, result.disclosure)
     settings = {**result.settings, "curve": type(result).__name__, "times": wanted}
     return CurvePoints(result.count_tables, settings, result.by, result.disclosure)
 

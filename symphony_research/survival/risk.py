@@ -90,7 +90,7 @@ def risk_table(tables: Tables, by: tuple[str, ...], causes: list[int]) -> pl.Dat
         )
     )
     last = pl.col("time") == pl.col("time").max().over(over)
-    followed = tables["followed"].drop("left").with_columns(last.alias("__row"))
+    followed = tables["followed"].drop_nulls("n_at_risk").drop("left").with_columns(last.alias("__row"))
     numbers = [c for c in left.columns if c not in (*by, "time", "__row")]
     table = (
         pl.concat([left, followed], how="diagonal")
@@ -112,13 +112,13 @@ def risk_table(tables: Tables, by: tuple[str, ...], causes: list[int]) -> pl.Dat
 
 
 def followed_at(followed: pl.DataFrame, times: Array) -> list[int | None]:
-    """Return the people of one stratum who are followed at each time; None past the end."""
+    """Return the people of one stratum who are followed at each time; None past the end, and while few had entered."""
     moments, counts = followed["time"].to_numpy(), followed["n_at_risk"].to_list()
     first = 1 if counts and counts[0] == 0 else 0  # whoever enters at the very beginning is followed from it on
     where = np.searchsorted(moments, times, side="left")
     if first:
         where = np.where(np.asarray(times) == moments[0], 1, where)
-    return [int(counts[k]) if k < len(counts) else None for k in where]
+    return [None if k >= len(counts) or counts[k] is None else int(counts[k]) for k in where]
 
 
 def at_risk_of(followed: pl.DataFrame, events: pl.DataFrame, times: Array) -> Array:
@@ -126,17 +126,21 @@ def at_risk_of(followed: pl.DataFrame, events: pl.DataFrame, times: Array) -> Ar
     happened = events.filter(pl.col("kind") > 0).sort("time")
     earlier = np.concatenate([[0], np.cumsum(happened["n_persons"].to_numpy())])
     before = earlier[np.searchsorted(happened["time"].to_numpy(), times, side="left")]
+    followed = followed.drop_nulls("n_at_risk")
     where = np.searchsorted(followed["time"].to_numpy(), times, side="left")
     kept, still = (np.append(followed[c].to_numpy(), 0) for c in ("n_kept", "n_at_risk"))
     return np.where(where < followed.height, np.maximum(kept[where] - before, still[where]), 0).astype(float)
 
 
 def end_curves(tables: Tables, threshold: int, by: tuple[str, ...]) -> dict[str, pl.DataFrame]:
-    """End each curve where the number at risk falls to the threshold, and leave out what tells more than it shows.
+    """End each curve before the number at risk falls to the threshold, and leave out what tells more than it shows.
 
     A stratum that starts at or below the threshold is left out altogether. Of
     the people followed only changes of the rounded number stay, and nothing of
-    when single people were censored: that is told by the number at risk.
+    when single people were censored: that is told by the number at risk. The
+    end is brought forward to a round time: the day itself would be that of the
+    person who left just as many as the threshold behind. Where few had entered
+    before a curve begins, a row without numbers says until when.
     """
     over = _over(by)
     few = pl.col("n_at_risk").is_null() | (pl.col("n_at_risk") <= threshold)
@@ -144,17 +148,47 @@ def end_curves(tables: Tables, threshold: int, by: tuple[str, ...]) -> dict[str,
     # before a curve begins few have entered yet, which ends nothing unless one of them has left already
     ended = (few & (begun | pl.col("left"))).cum_max().over(over)
     numbers = pl.col("n_at_risk", "n_kept")
-    followed = tables["followed"].sort([*by, "time"], nulls_last=True).filter(begun & ~ended)
+    every = tables["followed"].sort([*by, "time"], nulls_last=True)
+    followed = every.filter(begun & ~ended)
+    unit = _coarse(float(every["time"].max() or 0))  # type: ignore[arg-type]
+    end = pl.col("time").max() // unit * unit
+    end = end.cast(every.schema["time"]).alias("__end")
+    ends = followed.group_by(by).agg(end) if by else followed.select(end)
+    on = {"on": list(by), "how": "inner", "nulls_equal": True} if by else {"how": "cross"}
+    # the number at a curve's end is that of the first row from it on
+    later = pl.col("time") >= pl.col("__end")
+    first_later = later & ~later.shift(1, fill_value=False).over(over)
+    followed = followed.join(ends, **on).sort([*by, "time"], nulls_last=True)
+    followed = followed.filter((~later | first_later) & (pl.col("__end") > 0))
+    followed = followed.with_columns(pl.min_horizontal("time", "__end").alias("time")).drop("__end")
     changes = pl.any_horizontal(numbers.ne_missing(numbers.shift(-1)).over(over))
     last = pl.col("time") == pl.col("time").max().over(over)
     followed = followed.filter(changes | last).with_columns(pl.lit(True).alias("left"))
-    ends = followed.group_by(by).agg(pl.col("time").max().alias("__end")) if by else followed.select(
-        pl.col("time").max().alias("__end")
-    )  # fmt: skip
-    events = tables["events"].filter(pl.col("kind") != 0)
-    events = events.join(ends, on=list(by), how="inner", nulls_equal=True) if by else events.join(ends, how="cross")
-    events = events.filter(pl.col("time") <= pl.col("__end")).drop("__end")
-    return {"events": events.sort([*by, "kind", "time"], nulls_last=True), "followed": followed}
+    events = tables["events"].filter(pl.col("kind") != 0).join(ends, **on)
+    events = events.filter((pl.col("time") <= pl.col("__end")) & (pl.col("__end") > 0)).drop("__end")
+    # one row before the beginning is that of everybody who enters there
+    early = every.filter(~begun & ~ended).with_columns(pl.len().over(over).alias("__rows"))
+    early = early.filter((pl.col("__rows") > 1) & (pl.col("time") == pl.col("time").max().over(over))).drop("__rows")
+    if by:
+        early = early.join(followed.select(by).unique(), on=list(by), how="semi", nulls_equal=True)
+    early = early.with_columns(
+        [pl.lit(None, dtype=every.schema[c]).alias(c) for c in ("n_at_risk", "n_kept")] + [pl.lit(False).alias("left")]
+    )
+    followed = pl.concat([followed, early.select(followed.columns)] if followed.height else [followed])
+    return {
+        "events": events.sort([*by, "kind", "time"], nulls_last=True),
+        "followed": followed.sort([*by, "time"], nulls_last=True),
+    }
+
+
+# Each divides the next, so that an end brought forward twice is where it was.
+_ROUND_TIMES = (0.001, 0.01, 0.1, 1, 5, 10, 30, 90, 180, 360)
+
+
+def _coarse(span: float) -> float:
+    """Return the largest round time that fits ten times into a span: 30 days in a year."""
+    fitting = [time for time in _ROUND_TIMES if 10 * time <= span]
+    return fitting[-1] if fitting else _ROUND_TIMES[0]
 
 
 def _over(by: tuple[str, ...]) -> list[Any]:

@@ -217,6 +217,62 @@ def test_a_group_of_few_has_no_curve() -> None:
     assert curve.estimates["arm"].unique().to_list() == ["a"]
 
 
+def test_the_end_of_a_curve_does_not_tell_how_many_were_left() -> None:
+    # One person leaves a day at most: ended on the day itself, exactly seven would be left in every one of them.
+    left = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        time = rng.choice(np.arange(1, 366), 60, replace=False)
+        frame = pl.DataFrame({"time": time, "event": rng.integers(0, 2, 60)})
+        curve = sr.suppress(sr.survival.kaplan_meier(frame, time="time", event="event"), Policy.nhs_england())
+        end = int(curve.estimates["time"].max())
+        assert end % 30 == 0  # a year is read in steps of 30 days
+        left.append(int((time > end).sum()))
+    assert min(left) >= 7
+    assert len(set(left)) >= 5
+    assert left.count(7) <= 10
+
+
+def test_a_curve_is_read_at_few_times_before_its_release_as_after() -> None:
+    frame = pl.DataFrame({"time": list(range(1, 101)), "event": [1, 0] * 50})
+    curve = sr.survival.kaplan_meier(frame, time="time", event="event")
+    every = sr.survival.at(curve, range(100))
+    with pytest.raises(sr.ArgumentError, match="40 times at most"):
+        sr.suppress(every, Policy.nhs_england())
+    assert sr.suppress(sr.survival.at(curve, range(0, 100, 10)), Policy.nhs_england()).estimates.height == 10
+
+
+def test_nobody_is_followed_before_a_curve_begins() -> None:
+    # Two enter at the start, thirty at 50, thirty at 60: until 50 two are followed, which may not be shown.
+    frame = pl.DataFrame({"entry": [0] * 2 + [50] * 30 + [60] * 30, "time": [300] * 62, "event": [1, 0] * 31})
+    curve = sr.survival.kaplan_meier(frame, time="time", event="event", entry="entry")
+    shown = sr.suppress(sr.survival.at(curve, [0, 20, 50, 55, 70]), Policy.nhs_england())
+    assert shown.estimates["n_at_risk"].to_list() == [None, None, None, 30, 60]
+
+
+def test_a_second_release_still_says_which_groups_are_too_small() -> None:
+    frame = pl.DataFrame({"time": list(range(1, 41)), "event": [1, 0] * 20, "arm": ["a"] * 34 + ["b"] * 6})
+    once = sr.suppress(sr.survival.kaplan_meier(frame, time="time", event="event", by="arm"), Policy.nhs_england())
+    twice = sr.suppress(dataclasses.replace(once, disclosure=None), Policy.nhs_england())
+    assert once.settings["left_out"] == twice.settings["left_out"] == [{"arm": "b"}]
+    assert twice.estimates.equals(once.estimates)
+
+
+@pytest.mark.parametrize(
+    ("policy", "weaker"),
+    [
+        (Policy.nhs_england(), {"curve_width": 1}),
+        (Policy.nhs_england(), {"curve": "midpoint", "curve_width": 1}),
+        (Policy.opensafely(), {"curve_width": 2}),
+        (Policy.sacro(), {"hide_zeros": False}),
+        (Policy.sacro(), {"means": True}),
+    ],
+)
+def test_no_part_of_a_rule_is_loosened_under_its_name(policy: Policy, weaker: dict[str, object]) -> None:
+    with pytest.raises(sr.ArgumentError, match="never weaker"):
+        dataclasses.replace(policy, **weaker)
+
+
 def exact_rounding(self: Policy, column: str) -> pl.Expr:
     return pl.when(~self.hides(column)).then(pl.col(column)).alias(column)
 
@@ -381,8 +437,8 @@ def test_a_step_is_divided_by_everybody_whose_event_it_stands_for() -> None:
     shown = sr.suppress(sr.survival.kaplan_meier(WOMEN, time="time", event="event"), Policy.nhs_england()).estimates
     assert shown.select("time", "n_at_risk", "n_events", "n_censored", "estimate").rows() == [
         (80, 20, 10, 0, 0.5),
-        # and at 95 the exact number falls from 13 to 4: whoever is left is let go with the end of the curve
-        (95, 15, 0, 15, 0.5),
+        # at 95 the exact number falls from 13 to 4: the curve ends at the round time before, 90, and lets everybody go
+        (90, 15, 0, 15, 0.5),
     ]
 
 

@@ -199,10 +199,10 @@ def test_where_the_rule_hides_nothing_a_gap_is_no_star(tmp_path):
 
     people = pl.DataFrame({"time": [10] * 30 + [20] * 30, "event": [1] * 30 + [0] * 30})
     points = survival.at(survival.kaplan_meier(people, time="time", event="event"), [10, 30])
-    free = points.disclosed(points.count_tables, Disclosure(Policy.synthetic(), 0, 0))
+    free = points.disclosed(points.count_tables, Disclosure(Policy.synthetic(), 0))
     assert "*" not in room.table(free).html
     assert "*" not in room.write_table(free, tmp_path / "a.csv").read_text()
-    ended = room.table(points.disclosed(points.count_tables, Disclosure(NHS, 0, 0))).html
+    ended = room.table(points.disclosed(points.count_tables, Disclosure(NHS, 0))).html
     assert "– the curve has ended (7 people or fewer are left)" in ended
 
 
