@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,8 +16,11 @@ from symphony_research.wording import joined
 __all__ = ["OUTCOMES", "PROGRAMMES", "Effects", "Outcome"]
 
 PROGRAMMES = ("complex_care", "enhanced_primary_care", "health_coaching")
-LARGEST_RATIO = 5.0
-LARGEST_POUNDS = 500.0
+# Beyond this the candidates of a rate would crowd out the runs of admissions that people are enrolled after.
+LARGEST_RATIO = 1.5
+# Less than planned care costs in any profile, so that no rate falls below nothing.
+POUNDS = (-300.0, 500.0)
+MOST_YEARS = 7
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,10 @@ class Effects:
         ArgumentError
             On an unknown programme or outcome, or a value out of range.
         """
+        if asked is not None and not isinstance(asked, Mapping):
+            raise ArgumentError(
+                "effects must map programmes to outcomes, such as {'complex_care': {'outpatient': [1.1]}}."
+            )
         values = {programme: dict(outcomes) for programme, outcomes in parameters.EFFECTS.items()}
         for programme, outcomes in (asked or {}).items():
             require_one_of(programme, PROGRAMMES, argument="programme of effects")
@@ -96,7 +104,7 @@ class Effects:
         return cls(values)
 
     @property
-    def own(self) -> bool:
+    def are_default(self) -> bool:
         """Whether these are the defaults."""
         return all(
             self.by_year(programme, outcome) == default.by_year(programme, outcome)
@@ -113,7 +121,7 @@ class Effects:
         """Return rate ratios by year, those that follow from pounds added to secondary care included.
 
         `planned_cost` is what planned care costs a person-year without any programme: cost is proportional to the rate, so
-        pounds added are a ratio of 1 + pounds / planned cost.
+        pounds add pounds / planned cost to the outcome's own ratio.
         """
         own = self.by_year(programme, outcome)
         if outcome not in PLANNED:
@@ -121,7 +129,7 @@ class Effects:
         pounds = self.by_year(programme, "secondary_care_cost")
         years = max(len(own), len(pounds))
         return tuple(
-            own[min(y, len(own) - 1)] * (1 + pounds[min(y, len(pounds) - 1)] / planned_cost) for y in range(years)
+            max(own[min(y, len(own) - 1)] + pounds[min(y, len(pounds) - 1)] / planned_cost, 0.0) for y in range(years)
         )
 
 
@@ -131,22 +139,28 @@ def _checked(programme: str, outcome: str, by_year: Any) -> tuple[float, ...]:
         raise ArgumentError(
             f"{programme} cannot change {outcome}: it is measured of people enrolled in complex_care alone."
         )
-    given = [by_year] if isinstance(by_year, int | float) else list(by_year)
+    if outcome == "secondary_care_cost" and programme == "complex_care":
+        raise ArgumentError(
+            "complex_care takes no secondary_care_cost: what planned care costs people enrolled is not known beforehand. "
+            "Set its ratios of elective_admissions and outpatient."
+        )
+    given = [by_year] if isinstance(by_year, numbers.Real | str) or by_year is None else list(by_year)
     unit = OUTCOMES[outcome].unit
     lowest, highest = {
         "ratio": (0.0, LARGEST_RATIO),
-        "points": (-100.0, 100.0),
-        "pounds": (-LARGEST_POUNDS, LARGEST_POUNDS),
+        "points": (-1.0, 1.0) if outcome == "quality_of_life" else (-100.0, 100.0),
+        "pounds": POUNDS,
     }[unit]
-    numbers = [
+    found = [
         float(value)
         for value in given
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
     ]
-    if not given or len(numbers) < len(given) or not all(lowest <= value <= highest for value in numbers):
-        named = joined([f"{value!r}" for value in given]) if given else "nothing"
+    in_range = 0 < len(found) == len(given) <= MOST_YEARS and all(lowest <= value <= highest for value in found)
+    if not in_range:
+        named = joined([repr(value) for value in given]) if given else "nothing"
         raise ArgumentError(
-            f"effects of {programme} on {outcome}: {named} given; one {unit} a year since its start is needed, "
-            f"each from {lowest:g} to {highest:g}."
+            f"effects of {programme} on {outcome}: {named} given; one number for each year since its start is needed "
+            f"({unit}), at most {MOST_YEARS}, each from {lowest:g} to {highest:g}."
         )
-    return tuple(numbers)
+    return tuple(found)

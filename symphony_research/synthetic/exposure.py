@@ -111,7 +111,7 @@ def happening(
     assert contacts.mark is not None
     practice = people.practice_on(contacts.person, contacts.day)
     ratio = np.ones(len(contacts))
-    coaching = np.ones(len(contacts))
+    without_coaching = np.ones(len(contacts))
     for programme in plan.acting:
         values = _ratios(plan, programme, stream)
         if (values == 1).all():
@@ -126,12 +126,12 @@ def happening(
         since = contacts.day - starts.astype(np.int64)
         year = np.minimum((np.maximum(since, 0) / DAYS_IN_YEAR).astype(np.int64), len(values) - 1)
         of_programme = np.where(since >= 0, values[year], 1.0)
-        if programme == "health_coaching" and stream == "primary_care":
-            coaching = of_programme
+        if programme != "health_coaching":
+            without_coaching *= of_programme
         ratio *= of_programme
     if stream != "primary_care":
         return Happening(contacts.mark < ratio)
     practitioner = is_of_practitioner(contacts.code)
     # Other contacts of primary care happen as often as without any programme.
     happens = contacts.mark < np.where(practitioner, ratio, 1.0)
-    return Happening(happens, practitioner & ~happens & (coaching < 1) & (contacts.mark * coaching < ratio))
+    return Happening(happens, practitioner & ~happens & (contacts.mark < without_coaching))

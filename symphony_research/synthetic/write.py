@@ -163,7 +163,8 @@ def synthesise(
     out : path
         Study folder to write. A study this function wrote before is replaced.
     people : int, default 114,874
-        Number of people ever registered in the seven years, as many as in the Symphony data set.
+        Number of people ever registered in the seven years: as many as the Symphony data set holds of one year, in
+        which three in four of these are registered.
     seed : int, default 2013
         The same seed, size and settings give the same bytes, whatever the number of threads.
     profile : {"calibrated", "planted", "null"}
@@ -173,8 +174,9 @@ def synthesise(
         What the programmes do, one value a year since their start, the last from then on. Programmes:
         ``complex_care``, ``enhanced_primary_care``, ``health_coaching``. Outcomes with a rate ratio:
         ``emergency_admissions``, ``elective_admissions``, ``outpatient``, ``accident_and_emergency``,
-        ``general_practitioner``, ``community``; with pounds added a person-year: ``secondary_care_cost``; with points
-        added: ``quality_of_life``, ``patient_activation``. Those not named keep their defaults.
+        ``general_practitioner``, ``community`` (0 to 1.5); with pounds added a person-year, of the two programmes of whole
+        practices: ``secondary_care_cost``; with points added, of complex care: ``quality_of_life``,
+        ``patient_activation``. Those not named keep their defaults.
     messy : bool, default False
         Whether to make the study as untidy as extracts are: incomplete last months, deaths recorded late, practices
         that code unevenly, and `faults` rows of every kind of fault that `symphony check` knows.

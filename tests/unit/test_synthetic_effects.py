@@ -18,7 +18,7 @@ from symphony_research.synthetic.plan import PROFILES, Plan
 
 STRONG = Effects.of(
     {
-        "complex_care": {"emergency_admissions": [0.5, 2.0], "community": [1.5], "quality_of_life": [0.1]},
+        "complex_care": {"emergency_admissions": [0.5, 1.5], "community": [1.5], "quality_of_life": [0.1]},
         "enhanced_primary_care": {"outpatient": [1.2], "secondary_care_cost": [0.0]},
         "health_coaching": {"general_practitioner": [0.7]},
     }
@@ -42,14 +42,14 @@ def test_effects_named_replace_the_defaults_and_leave_the_others():
     assert effects.by_year("enhanced_primary_care", "secondary_care_cost") == (45.0,)
     assert effects.by_year("complex_care", "outpatient") == (1.0,)
     assert effects.by_year("complex_care", "quality_of_life") == (0.0,)
-    assert not effects.own
-    assert Effects.of({"complex_care": {"emergency_admissions": (1.05, 1.02, 1.0)}}).own
+    assert not effects.are_default
+    assert Effects.of({"complex_care": {"emergency_admissions": (1.05, 1.02, 1.0)}}).are_default
 
 
 def test_pounds_are_a_ratio_of_planned_care():
-    # GBP 45 on planned care of GBP 180 a person-year: 1 + 45 / 180 = 1.25, times the outcome's own ratio of 2.
-    effects = Effects.of({"enhanced_primary_care": {"secondary_care_cost": [45.0], "outpatient": [2.0]}})
-    assert effects.ratios("enhanced_primary_care", "outpatient", 180.0) == (2.5,)
+    # GBP 45 on planned care of GBP 180 a person-year: 45 / 180 = 0.25, beside the outcome's own ratio of 1.2 or of 1.
+    effects = Effects.of({"enhanced_primary_care": {"secondary_care_cost": [45.0], "outpatient": [1.2]}})
+    assert effects.ratios("enhanced_primary_care", "outpatient", 180.0) == (1.45,)
     assert effects.ratios("enhanced_primary_care", "elective_admissions", 180.0) == (1.25,)
     assert effects.ratios("enhanced_primary_care", "emergency_admissions", 180.0) == (1.0,)
 
@@ -59,11 +59,18 @@ def test_pounds_are_a_ratio_of_planned_care():
     [
         ({"complex_car": {}}, "Did you mean 'complex_care'"),
         ({"complex_care": {"emergency_admission": [1.0]}}, "Did you mean 'emergency_admissions'"),
-        ({"complex_care": {"outpatient": [-0.1]}}, "from 0 to 5"),
-        ({"complex_care": {"outpatient": [float("nan")]}}, "from 0 to 5"),
+        ({"complex_care": {"outpatient": [-0.1]}}, "from 0 to 1.5"),
+        ({"complex_care": {"outpatient": [float("nan")]}}, "from 0 to 1.5"),
         ({"complex_care": {"outpatient": []}}, "nothing given"),
-        ({"complex_care": {"outpatient": ["a"]}}, "from 0 to 5"),
+        ({"complex_care": {"outpatient": ["a"]}}, "from 0 to 1.5"),
+        ({"complex_care": {"outpatient": None}}, "None given"),
+        ({"complex_care": {"outpatient": "0.9"}}, "from 0 to 1.5"),
+        ({"complex_care": {"outpatient": [1.0] * 8}}, "at most 7"),
+        ({"complex_care": {"quality_of_life": [3.0]}}, "from -1 to 1"),
+        ({"complex_care": {"secondary_care_cost": [45.0]}}, "takes no secondary_care_cost"),
+        ({"enhanced_primary_care": {"secondary_care_cost": [-400.0]}}, "from -300 to 500"),
         ({"complex_care": [1.0]}, "must map outcomes"),
+        (["complex_care"], "must map programmes"),
         ({"health_coaching": {"quality_of_life": [0.1]}}, "cannot change quality_of_life"),
     ],
 )
@@ -96,7 +103,7 @@ def test_the_rate_ratio_is_the_one_set_in_each_year_since_enrolment(worlds):
         since = contacts.day - history.enrolled[contacts.person].astype(np.int64)
         return np.where(since > 0, np.ceil(since / 365.25), 0)
 
-    for number, ratio in ((0, 1.0), (1, 0.5), (2, 2.0)):
+    for number, ratio in ((0, 1.0), (1, 0.5), (2, 1.5)):
         # Complex care alone, against none: enrolment is then the same in both worlds.
         with_ = count(worlds["care"], "emergency", lambda h, c, n=number: year(h, c) == n)
         without = count(worlds["none"], "emergency", lambda h, c, n=number: year(h, c) == n)
@@ -129,6 +136,12 @@ def test_contacts_saved_become_contacts_with_a_coach(worlds):
     assert total[0] == total[1]
     assert practitioner[1] - practitioner[0] == coached > 1000
     assert count(worlds["none"], "primary_care", lambda h, c: c.code == COACH) == 0
+
+
+def test_all_contacts_saved_become_contacts_with_a_coach():
+    plan = Plan(4, PROFILES["calibrated"], Effects.of({"health_coaching": {"general_practitioner": 0}}))
+    with_, without = (draw_history(replace(plan, acting=acting), 0, 16_384) for acting in (PROGRAMMES, ()))
+    assert len(with_.use.streams["primary_care"]) == len(without.use.streams["primary_care"])
 
 
 def test_points_are_added_to_measures_after_enrolment(worlds):

@@ -148,16 +148,26 @@ def test_practice_level_cost_is_the_one_set():
     assert record.value == pytest.approx(45.0, abs=4 * record.standard_error + 0.2)
 
 
+def test_pounds_are_told_as_the_ratios_they_are_planted_by():
+    # GBP 45 on planned care of GBP 369: 1 + 45 / 369 of both kinds of planned care, and of nothing else.
+    records = named()
+    planned = parameters.PLANNED_COST_PER_PERSON_YEAR["calibrated"]
+    for outcome in ("elective_admissions", "outpatient"):
+        record = records[f"effect/enhanced_primary_care/{outcome}/year_1"]
+        assert record.value == pytest.approx(1 + 45 / planned)
+    assert records["effect/enhanced_primary_care/emergency_admissions/year_1"].value == 1.0
+    assert records["effect/enhanced_primary_care/secondary_care_cost/year_1"].standard_error > 0
+
+
 def test_effects_of_ones_own_are_simulated_anew(monkeypatch):
     asked = {"complex_care": {"emergency_admissions": [0.5]}}
-    monkeypatch.setattr(stored_module, "PEOPLE_FOR_OWN_EFFECTS", 60_000)
+    monkeypatch.setattr(stored_module, "PEOPLE_FOR_OWN_EFFECTS", 65_536)
     records = named(effects=asked)
     assert records["effect/complex_care/emergency_admissions/year_1"].value == 0.5
     own = records["rate_ratio/complex_care/emergency_admissions/year_1"]
     assert own.value == pytest.approx(0.5, abs=5 * own.standard_error)
-    assert own.people == 60_000
-    # What has nothing to do with programmes stays as stored.
-    assert records["survival/65_and_over/365_days"] == named()["survival/65_and_over/365_days"]
+    assert own.people == 65_536
+    assert records["survival/65_and_over/365_days"].people == 65_536
 
 
 def test_stored_answers_are_of_these_parameters():

@@ -33,6 +33,8 @@ class Target:
 
 
 TARGETS = (
+    Target("people_registered", "People registered in any of 2012-13", "", "shown",
+           "of the people ever registered in the seven years", digits=0),
     Target("variance_by_conditions", "Variance of individual cost explained by number of conditions (bands 0-7+), %",
            "11.45", "published", SYMPHONY, 11.25, 11.65),
     Target("variance_by_age", "Variance of individual cost explained by age (five-year bands), %",

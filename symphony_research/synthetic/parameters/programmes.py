@@ -17,6 +17,7 @@ __all__ = [
     "HUBS",
     "HUBS_DESIGNED_FOR",
     "PLANNED_COST_PER_PERSON_YEAR",
+    "PLANNED_COST_STANDARD_ERROR",
     "PRACTICES",
     "Hub",
     "Practice",
@@ -105,3 +106,4 @@ EFFECTS = MappingProxyType(
 # What elective admissions and outpatient contacts cost a registered person a year at the practices and from the days that
 # enhanced primary care reached, without it; by profile, simulated from six million people (standard error GBP 1).
 PLANNED_COST_PER_PERSON_YEAR = MappingProxyType({"calibrated": 369.0, "planted": 362.0, "null": 360.0})
+PLANNED_COST_STANDARD_ERROR = 1.2

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from symphony_research.synthetic.plan import PROFILES, Plan
-from symphony_research.synthetic.truth.simulate import simulate_all
+from symphony_research.synthetic.truth.simulate import people_drawn, simulate_all
 from symphony_research.synthetic.truth.stored import STORED, parameters_digest
 
 PEOPLE = 4_000_000
@@ -27,7 +27,7 @@ def main() -> None:
         with tqdm(total=2 * people, unit=" people", unit_scale=True, desc=name) as bar:
             found = simulate_all(Plan(0, profile), people, jobs=os.cpu_count() or 1, made=bar.update)
         profiles[name] = {key: [float(f"{value:.8g}"), float(f"{error:.3g}")] for key, (value, error) in found.items()}
-    held = {"parameters": parameters_digest(), "people": people, "profiles": profiles}
+    held = {"parameters": parameters_digest(), "people": people_drawn(people), "profiles": profiles}
     target = Path(__file__).parents[1] / "data" / STORED
     beside = target.with_suffix(".new")
     beside.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")

@@ -57,7 +57,7 @@ def describe(name: str) -> tuple[str, str, str]:
 
 
 def _of_programme(kind: str, rest: list[str]) -> tuple[str, str, str]:
-    enrolled = "people enrolled in complex care"
+    enrolled = "people enrolled in complex care, the other programmes acting"
     if kind in ("rate", "rate_ratio") and rest[0] == "complex_care":
         what = "emergency admissions a person-year" if kind == "rate" else "rate ratio of emergency admissions"
         world = f", {rest[3]} the programme" if kind == "rate" else ", with the programme against without"
@@ -66,12 +66,13 @@ def _of_programme(kind: str, rest: list[str]) -> tuple[str, str, str]:
     if kind == "cost" and rest == ["complex_care"]:
         return "pounds a person-year added by the programme", enrolled, "from enrolment to the end of follow-up"
     if kind == "before_after_ratio":
+        told = ": no effect of it, but regression from a crisis" if rest[-1] == "without" else ""
         return (
-            f"emergency admissions in the year after enrolment over those in the year before, {rest[-1]} the programme: "
-            "no effect of it, but regression from a crisis", f"{enrolled} and followed for a year before and after",
+            f"emergency admissions in the year after enrolment over those in the year before, {rest[-1]} the programme{told}",
+            f"{enrolled} and followed for a year before and after",
             "a year on either side of enrolment",
         )  # fmt: skip
-    reached = f"people registered with a practice that {rest[0].replace('_', ' ')} had reached"
+    reached = f"people registered with a practice that {rest[0].replace('_', ' ')} had reached, the others acting"
     if kind == "cost":
         return "pounds of secondary care a person-year added by the programme", reached, "from its start to March 2018"
     if kind == "planned_cost_without":

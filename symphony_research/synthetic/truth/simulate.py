@@ -20,7 +20,7 @@ from symphony_research.synthetic.truth.index_day import (
 )
 from symphony_research.synthetic.truth.programmes import WORLDS, programmes_found, tally_programmes
 
-__all__ = ["SEED", "Found", "simulate_all", "simulate_programmes"]
+__all__ = ["SEED", "Found", "people_drawn", "simulate_all", "simulate_programmes"]
 
 SEED = 20_130_401  # far from the seeds of studies
 BATCHES = 32
@@ -44,6 +44,11 @@ def _index_day(plan: Plan, number: int) -> Sums:
     """One block without programmes in which nobody moves away after the index day."""
     history = draw_history(replace(plan, acting=(), settled_from=2014), number, BLOCK_SIZE)
     return tally_conditions(history) | tally_survival(history)
+
+
+def people_drawn(people: int) -> int:
+    """Return how many people whole blocks make of about so many."""
+    return max(2, -(-people // BLOCK_SIZE)) * BLOCK_SIZE
 
 
 def simulate_programmes(
@@ -74,7 +79,7 @@ def _simulate(
     made: Callable[[int], object],
 ) -> Found:
     """Add up blocks in batches; the standard error is that of the jackknife which leaves out one batch at a time."""
-    blocks = max(2, -(-people // BLOCK_SIZE))
+    blocks = people_drawn(people) // BLOCK_SIZE
     batches: list[Sums | None] = [None] * min(BATCHES, blocks)
 
     def one(number: int) -> tuple[int, Sums]:
