@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.synthetic.calendar import DAYS_IN_YEAR, YEARS
+from symphony_research.synthetic.calendar import DAYS_IN_YEAR, YEAR_ENDS, YEARS
 from symphony_research.synthetic.departures import Departures, Years
 from symphony_research.synthetic.people import People
 from symphony_research.synthetic.plan import Plan
@@ -59,7 +59,7 @@ def draw_outcomes(
     person = np.concatenate([surveyed, enrolled[held]])
     day = np.concatenate([survey_day, wave_day[held]]).astype(np.int32)
     recovered = np.concatenate([np.zeros(len(surveyed), bool), after])
-    conditions = years.conditions[person, -1]
+    conditions = years.conditions[person, np.clip(np.searchsorted(YEAR_ENDS, day), 0, YEARS - 1)]
     quality = 0.93 - PER_CONDITION["quality_of_life"] * conditions + RECOVERY["quality_of_life"] * recovered
     quality += -0.03 * people.frailty[person] + 0.11 * random.standard_normal(len(person))
     activation = 66 - PER_CONDITION["patient_activation"] * conditions + RECOVERY["patient_activation"] * recovered

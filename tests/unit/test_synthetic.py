@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from symphony_research.errors import ArgumentError
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.synthetic import generate_tables, parameters
+from symphony_research.synthetic.calendar import YEAR_STARTS
 from symphony_research.synthetic.conditions import _settle, _tables, _undone
-from symphony_research.synthetic.plan import PROFILES
+from symphony_research.synthetic.history import draw_history
+from symphony_research.synthetic.outcomes import draw_outcomes
+from symphony_research.synthetic.plan import PROFILES, Plan
 
 YEAR = (date(2012, 4, 1), date(2013, 3, 31))
 
@@ -219,6 +223,22 @@ def test_enrolment_follows_a_crisis(tables):
     day = (admissions["date"] - admissions["enrolled"]).dt.total_days()
     # The trap of the published before-after report: the quarter before is the worst, whatever the hub does.
     assert day.is_between(-90, -1).sum() > 1.5 * day.is_between(1, 90).sum()
+
+
+def test_quality_of_life_knows_nothing_of_conditions_to_come():
+    # The same people and random numbers, with five more conditions in the last year: only its measures are lower.
+    plan = Plan(1)
+    history = draw_history(plan, 0, 16_384)
+    more = history.years.conditions.copy()
+    more[:, -1] += 5
+    worse = replace(history.years, conditions=more)
+    drawn = [
+        draw_outcomes(np.random.default_rng(1), history.people, history.departures, years, history.enrolments, plan)
+        for years in (history.years, worse)
+    ]
+    early = drawn[0].day < YEAR_STARTS[-2]
+    assert (drawn[0].value[early] == drawn[1].value[early]).all()
+    assert (drawn[0].value[~early] > drawn[1].value[~early]).mean() > 0.9
 
 
 def test_health_coaching_reaches_sixteen_practices_with_52_coaches(tables):
