@@ -187,7 +187,7 @@ def about(count: float) -> str:
 
 
 def roughly(count: float) -> str:
-    """Return a sum of rounded counts for prose, to three figures: it need not equal a count shown elsewhere."""
+    """Return a total for prose, to three figures: an exact one may be a multiple of five, and would then stand as it is."""
     scale = 10 ** max(0, len(str(int(abs(count)))) - 3)
     return f"{int(count / scale + 0.5) * scale:,}"
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about
+from symphony_research.wording import roughly
 
 __all__ = ["Attrition"]
 
@@ -47,5 +47,5 @@ class Attrition(Result):
         if not end:
             return "Too few people meet the rules for anything to be shown."
         if frame.height == 1:
-            return f"About {about(end)} people are studied."
-        return f"Of about {about(start)} people, about {about(end)} meet every rule and are studied."
+            return f"About {roughly(end)} people are studied."
+        return f"Of about {roughly(start)} people, about {roughly(end)} meet every rule and are studied."

@@ -37,6 +37,7 @@ from symphony_research.wording import (
     number,
     percentage,
     pounds,
+    roughly,
     times,
 )
 
@@ -195,7 +196,7 @@ def _notes(
     people = one_stratum(result, result.count_tables["population"], stratum)["n_persons"][0]
     notes = [f"The {n_drawn} largest of {number(n_seen)} combinations."] if n_seen > n_drawn else []
     if people is not None:
-        notes.append(f"Out of about {about(people)} people in all, with and without conditions.")
+        notes.append(f"Out of about {roughly(people)} people in all, with and without conditions.")
     hidden = every["n_persons"].null_count()
     if hidden and result.disclosure is not None:
         are = "combination is" if hidden == 1 else "combinations are"

@@ -125,6 +125,8 @@ def test_the_2020_survey(tmp_path: Path) -> None:
     stars = groups.estimates.filter(pl.col("combination").is_in(named.implode()))["n_persons"].null_count()
     made = sr.cross_table(groups, rows="combination", columns="age_band", panels="sex", most=100, among=everything).html
     assert made.count('<td class="number">*</td>') == stars
+    # 319,795 is a multiple of five: what is said of it must not be the exact total
+    assert sr.suppress(cohort.attrition, rule).sentence() == "About 320,000 people are studied."
     # and every page says that these are respondents
     assert "respondents, not of the population" in made
     assert "respondents, not of the population" in sr.table(everything).html
