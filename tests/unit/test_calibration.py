@@ -95,10 +95,17 @@ def test_no_person_year_costs_more_than_the_bound():
     assert 50_000 < dearest < largest_possible_person_year()
 
 
+def test_cost_rises_with_every_further_condition():
+    total = added([tally(draw_history(Plan(3), number, 16_384)) for number in range(7)])
+    assert (np.diff(total["band cost"] / total["band n"]) > 0).all()
+
+
 def test_eight_seeds_are_near_the_published_figures():
     count = 8
     with ThreadPoolExecutor(2) as pool:
         by_seed = [measured(seed, 114_874, pool) for seed in range(count)]
+    # Symphony: the number of conditions explains cost far better than age.
+    assert all(found["variance_by_conditions"] > 2 * found["variance_by_age"] for found in by_seed)
     for target in TARGETS:
         if target.low is None or target.high is None:
             continue

@@ -181,6 +181,8 @@ def test_three_eligible_people_are_left_for_each_enrolled():
         )
         on = (there["enrolled"] <= month).sum()
         assert there.height - on >= 3 * on, month
+    # Enough people at every hub to report on.
+    assert tables["enrolments"]["hub"].value_counts()["count"].min() >= 20
     by_july = tables["enrolments"].filter(pl.col("start_date") < date(2016, 8, 1)).height
     # Published: 230 by July 2016; a Poisson number within five standard deviations.
     assert abs(by_july - 230) <= 5 * np.sqrt(230)

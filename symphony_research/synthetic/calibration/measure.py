@@ -86,14 +86,10 @@ def tally(history: History) -> Tallies:
         age[there] * total[there],
     ]
     made["squares"] = np.array([part.sum() for part in squares])
-    made["band squares"] = _sums(band[there], CONDITION_BANDS, total[there] ** 2)
     made["band inpatient"] = _sums(band[there], CONDITION_BANDS, inpatient[there])
     made["largest"] = np.array([_largest_person_year(history)])
     made["two or more"] = np.array([(there & (people.male == sex) & (band >= 2)).sum() for sex in (0, 1)], float)
     made["by sex"] = np.array([(there & (people.male == sex)).sum() for sex in (0, 1)], float)
-    held = history.onsets.day <= YEAR_ENDS[YEAR]
-    held &= there[history.onsets.person]
-    made["prevalence"] = _sums(history.onsets.condition[held], len(CONDITION_NAMES))
     return made | _flows(history) | _programme(history)
 
 
