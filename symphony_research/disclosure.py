@@ -93,9 +93,10 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
         return table
     if rule.cumulative is None:
         released = table.with_columns([policy.rounded(column) for column in rule.columns])
-        visible = pl.all_horizontal([pl.col(column).is_not_null() for column in rule.columns])
+        visible = pl.all_horizontal([pl.lit(True), *[pl.col(column).is_not_null() for column in rule.columns]])
         return released.with_columns(
             [pl.when(visible & policy.means).then(_rounded_mean(pl.col(m))).alias(m) for m in rule.measures]
+            + [pl.when(visible).then(pl.col(f).round_sig_figs(FIGURES)).alias(f) for f in rule.factors]
         )
     groups = [*by, *rule.within]
     over: list[Any] = groups or [pl.lit(0)]

@@ -64,12 +64,16 @@ class CountTable:
         Columns that separate one running count from another.
     measures : tuple of str
         Columns that describe the counted people (a mean cost): hidden with the count.
+    factors : tuple of str
+        Ratios without a unit by which a figure made from these counts is
+        multiplied: hidden with the count, else released to three figures.
     """
 
     columns: tuple[str, ...]
     cumulative: str | None = None
     within: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

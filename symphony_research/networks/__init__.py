@@ -1,0 +1,10 @@
+"""Which conditions go together: every pair against chance, and the network the pairs form.
+
+Counts of pairs come from `Patterns`; whatever is said of the network (its
+backbone, what is central, its communities) is derived from those counts, so it
+can be made again from released ones.
+"""
+
+from symphony_research.networks.cooccurrence import Cooccurrence, cooccurrence
+
+__all__ = ["Cooccurrence", "cooccurrence"]
