@@ -20,8 +20,10 @@ __all__ = [
     "about",
     "against_chance",
     "capital",
+    "chance_words",
     "cost_period",
     "duration",
+    "given",
     "happened",
     "html_table",
     "in_words",
@@ -30,6 +32,7 @@ __all__ = [
     "percentage",
     "pounds",
     "roughly",
+    "tested_words",
     "times",
 ]
 
@@ -75,11 +78,15 @@ COLUMN_WORDS = {
     "target": "Second condition",
     "sex": "Sex",
     "age_band": "Age",
+    "deprivation_band": "Deprivation",
+    "deprivation_decile": "Deprivation",
     "step": "Step",
     "time": "Time",
     "cause": "Cause",
     "phi": "Correlation (phi)",
     "odds_ratio": "Odds ratio",
+    "odds_ratio_lower": "Odds ratio, from",
+    "odds_ratio_upper": "Odds ratio, to",
     "jaccard": "Jaccard",
     "cosine": "Cosine",
     "overlap": "Overlap",
@@ -206,6 +213,23 @@ def against_chance(ratio: float) -> str:
     if ratio < 1:
         return f"fewer than expected if conditions fell independently ({times(ratio)} times as many)"
     return f"{times(ratio)} times as many as if conditions fell independently"
+
+
+def given(adjust: Sequence[str]) -> str:
+    """Return what was adjusted for as part of a sentence: ", given age and sex,", or nothing."""
+    names = [COLUMN_WORDS.get(name, in_words(name)).lower() for name in adjust]
+    return f", given {joined(names)}," if names else ""
+
+
+def chance_words(adjust: Sequence[str]) -> dict[str, str]:
+    """Return the heading of expected counts, with what was adjusted for."""
+    return {"expected": f"Expected by chance{given(adjust)}".rstrip(",")}
+
+
+def tested_words(correction: str, n_tested: int) -> str:
+    """Return the heading of p values adjusted for their number, with that number and how."""
+    how = {"benjamini_hochberg": "Benjamini-Hochberg"}.get(correction, capital(correction))
+    return f"p value, adjusted for all {n_tested:,} tested ({how})"
 
 
 def percentage(share: float | None) -> str:

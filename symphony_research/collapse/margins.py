@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse.bits import Integers, pair_sums, single_sums
+from symphony_research.collapse.bits import single_sums
 from symphony_research.collapse.patterns import Patterns
 from symphony_research.inference import Array
 
 __all__ = [
     "as_float",
-    "by_stratum",
     "nan_to_null",
-    "pair_frame",
     "pattern_settings",
     "possible_table",
     "same_stratum",
@@ -35,19 +33,6 @@ def strata_margins(patterns: Patterns) -> tuple[pl.DataFrame, pl.DataFrame]:
             rows.append((*names.values(), condition, int(n)))
     schema = {**stratum_schema(patterns), "condition": pl.String, "n_persons": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row"), patterns.strata
-
-
-def by_stratum(
-    patterns: Patterns, build: Callable[[Mapping[str, Any], Any, Integers, pl.DataFrame], pl.DataFrame]
-) -> pl.DataFrame:
-    """Stack what `build(names, sets, people, rows)` makes of each stratum; no row where there is no stratum."""
-    made, start = [], 0
-    for names, words, people in patterns.parts():
-        made.append(build(names, words, people, patterns.frame.slice(start, len(people))))
-        start += len(people)
-    if made:
-        return pl.concat(made)
-    return build(dict.fromkeys(patterns.by), patterns.words, np.zeros(0, dtype=np.int64), patterns.frame).clear()
 
 
 def stratum_schema(patterns: Patterns) -> dict[str, Any]:
@@ -96,18 +81,6 @@ def pattern_settings(patterns: Patterns, method: str, reference: str, **argument
         **arguments,
         **patterns.source.as_settings(),
     }
-
-
-def pair_frame(patterns: Patterns, names: Mapping[str, Any], words: Any, people: Integers) -> pl.DataFrame:
-    """Return the people with both of every pair of conditions in one stratum."""
-    conditions = patterns.conditions
-    both = pair_sums(words, people, len(conditions))
-    i, j = np.triu_indices(len(conditions), k=1)
-    listed = pl.Series("c", conditions, dtype=pl.String)
-    return pl.DataFrame(
-        {"source": listed.gather(i), "target": listed.gather(j), "n_both": both[i, j]},
-        schema={"source": pl.String, "target": pl.String, "n_both": pl.Int64},
-    ).select([pl.lit(v, dtype=patterns.frame.schema[k]).alias(k) for k, v in names.items()] + [pl.all()])
 
 
 def possible_table(both: Array, first: Array, second: Array, n: float | Array) -> tuple[Array, Array, Array, Array]:

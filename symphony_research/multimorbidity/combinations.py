@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -10,34 +10,45 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Patterns
-from symphony_research.collapse.bits import Integers, frequent_sets, unpack
-from symphony_research.collapse.margins import (
-    as_float,
-    by_stratum,
-    nan_to_null,
-    pair_frame,
-    pattern_settings,
-    possible_table,
-    split,
-    strata_margins,
-)
+from symphony_research.collapse.bits import Integers, unpack
+from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, possible_table, split
+from symphony_research.collapse.nested import Row, rows_of, split_strata, strata_pairs
 from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
-    benjamini_hochberg,
+    CORRECTIONS,
+    adjusted_p,
     hypergeometric_mid_p,
+    log_interval,
+    matched_mid_p,
     normal_quantile,
-    two_sided_normal_p,
     wilson_interval,
 )
+from symphony_research.multimorbidity.expectation import Chance, against_parts, independence
+from symphony_research.multimorbidity.sets import WHICH, as_bits, as_tuples, counts_by_stratum, kept_of, sets_of
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, against_chance, cost_period, in_words, joined
+from symphony_research.wording import (
+    about,
+    against_chance,
+    chance_words,
+    cost_period,
+    given,
+    in_words,
+    joined,
+    tested_words,
+)
 
 __all__ = ["Combinations", "combinations"]
 
 Tables = Mapping[str, pl.DataFrame]
 
+CHANCES = ("expected", "score_variance", "log_ratio_variance")
+NOUGHT = 1e-13
 SLACK = 25  # people by which rounding may lift a count over the floor
+AGAINST = ("independence", "no_higher_order_interaction")
+MOST_PARTS = 8  # conditions of a set whose every subset is counted
+# by what strata, or another expectation, change the figures of the whole population under independence
+FACTORS = ("expected_factor", "score_factor", "spread_factor")
 
 
 class Combinations(Result):
@@ -66,14 +77,27 @@ class Combinations(Result):
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
-        """Headings, the time over which costs were summed among them."""
+        """Headings, with the time over which costs were summed and how many sets were tested."""
         cost = f"Mean cost of a person {cost_period(self.settings)}".rstrip()
-        return {"estimate": "Share of people", "mean_cost": cost}
+        parts = {"expected": "Expected from its smaller sets"} if self.settings["against"] != "independence" else {}
+        return {
+            "estimate": "Share of people",
+            "mean_cost": cost,
+            **chance_words(self.settings["adjust"]),
+            **parts,
+            "q_value": tested_words(self.settings["correction"], self.n_tested),
+        }
+
+    @property
+    def n_tested(self) -> int:
+        """How many sets were tested: what `q_value` is adjusted for."""
+        return int(self.estimates["p_value"].is_not_null().sum())
 
     def __post_init__(self) -> None:
         means = tuple(f"mean_{value}" for value in self.settings["values"])
         rules = dict(type(self).counts)
-        rules["cells"] = rules["population"] = CountTable(("n_persons",), measures=means)
+        rules["population"] = CountTable(("n_persons",), measures=means)
+        rules["cells"] = CountTable(("n_persons",), measures=means, factors=FACTORS if _scaled(self.settings) else ())
         object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 
@@ -100,12 +124,13 @@ class Combinations(Result):
             )
         ]
         frame = pl.concat(parts)
-        frame = frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))))
+        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"])
+        frame = frame.with_columns(pl.Series("q_value", q_value))
         totals = [(pl.col(f"mean_{v}") * pl.col("n_persons")).alias(f"total_{v}") for v in settings["values"]]
         measures = [c for v in settings["values"] for c in (f"mean_{v}", f"total_{v}")]
         ordered = [
             *by, "combination", "size", "n_persons", "estimate", "lower", "upper", "expected",
-            "observed_expected", "oe_lower", "oe_upper", "p_value", "q_value",
+            "observed_expected", "oe_lower", "oe_upper", "statistic", "p_value", "q_value",
         ]  # fmt: skip
         return nan_to_null(frame.with_columns(totals)).select([*ordered, *measures])
 
@@ -121,72 +146,59 @@ class Combinations(Result):
         where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
         return (
             f"The commonest combination{where} is {exactly}{joined(first['combination'])}{others}: about "
-            f"{about(first['n_persons'])} people, {against_chance(first['observed_expected'])}."
+            f"{about(first['n_persons'])} people, {against_chance(first['observed_expected'])}{given(self.settings['adjust']).rstrip(',')}."
         )
+
+
+def _scaled(settings: Mapping[str, Any]) -> bool:
+    """Whether the expectation is another than independence in the whole population."""
+    return bool(settings["adjust"]) or settings["against"] != "independence"
 
 
 def _against_chance(
     cells: pl.DataFrame, margins: pl.DataFrame, pairs: pl.DataFrame, people: pl.Series, settings: Mapping[str, Any]
 ) -> pl.DataFrame:
-    conditions = settings["conditions"]
-    position = {c: k for k, c in enumerate(conditions)}
-    n_conditions, n_sets = len(conditions), cells.height
-    observed = as_float(cells["n_persons"])
+    conditions, exact = settings["conditions"], settings["kind"] == "exact"
+    inside = as_bits(cells["combination"], conditions)
+    kept = kept_of(inside, cells["n_persons"], settings["which"])
+    cells, inside = cells.filter(pl.Series(kept, dtype=pl.Boolean)), inside[kept]
+    observed, held = as_float(cells["n_persons"]), as_float(margins["n_persons"])
     n = float(as_float(people)[0]) if len(people) else np.nan
-    # a hidden margin is of a handful of people: as part of a set it hides the set, outside it it is taken as none
-    held = as_float(margins["n_persons"])
-    p = held / n if n > 0 else np.full(n_conditions, np.nan)
-    p_out = np.nan_to_num(p)
-    inside = np.zeros((n_sets, n_conditions), dtype=bool)
-    flat = cells.select(pl.col("combination").list.explode(keep_nulls=False, empty_as_null=False))["combination"]
-    rows = np.repeat(np.arange(n_sets), cells["combination"].list.len().to_numpy())
-    inside[rows, [position[c] for c in flat]] = True
-    exact = settings["kind"] == "exact"
-    matched = np.where(inside, p, 1 - p_out if exact else 1.0)
-    covariance = np.zeros((n_conditions, n_conditions))
+    both = np.zeros((len(conditions), len(conditions)))
     if pairs.height:
-        i = np.array([position[c] for c in pairs["source"]])
-        j = np.array([position[c] for c in pairs["target"]])
-        both = as_float(pairs["n_both"])
-        # a hidden pair is taken as independent: only the interval feels it
-        c = np.nan_to_num(both / n - p[i] * p[j] if n > 0 else both)
-        covariance[i, j] = covariance[j, i] = c
+        i, j = np.triu_indices(len(conditions), k=1)
+        both[i, j] = both[j, i] = as_float(pairs["n_both"])
+    crude = independence(inside, observed[None], np.array([n]), held[None], both[None], exact=exact)
+    expected, score, spread = crude.expected, crude.score_variance, crude.log_ratio_variance
+    if _scaled(settings):
+        factors = (as_float(cells[name]) for name in FACTORS)
+        expected, score, spread = (x * f for x, f in zip((expected, score, spread), factors, strict=True))
+    known = ~np.isnan(observed)
     with np.errstate(divide="ignore", invalid="ignore"):
-        chance = np.prod(matched, axis=1)
-        expected = n * chance
-        sign = np.where(inside, 1.0, -1.0 if exact else 0.0)
-        loading = sign / matched
-        spread = np.where(sign != 0, 1 / matched - 1, 0.0).sum(axis=1)
-        cross = np.einsum("si,ij,sj->s", np.nan_to_num(loading), covariance, np.nan_to_num(loading), optimize=True)
-        # delta method with every margin estimated; for a pair it is 1/C - 1/A - 1/B + 2C/(AB) - 1/N
-        variance = (n / observed - 1 - spread + cross) / n
-        ratio = observed / expected
-        width = normal_quantile(settings["confidence"]) * np.sqrt(np.maximum(variance, 0))
-        oe_lower, oe_upper = ratio * np.exp(-width), ratio * np.exp(width)
-        # score test under mutual independence, margins estimated; for a pair its square is Pearson's chi-squared
-        null_variance = n * (chance * (1 - chance) - chance**2 * spread)
-        z = (observed - expected) / np.sqrt(null_variance)
-        p_value = np.where(null_variance > 1e-12 * expected, two_sided_normal_p(z), np.nan)
+        ratio = np.where(known & (expected > 0), observed / expected, np.nan)
+        possible = known & (score > 1e-12 * expected)
+        statistic = np.where(possible, (observed - expected) / np.sqrt(np.where(possible, score, 1)), np.nan)
+    p_value = matched_mid_p(observed, expected, score)
+    size = inside.sum(axis=1)
     if not exact:
-        size = inside.sum(axis=1)
-        two = np.flatnonzero((size == 2) & ~np.isnan(observed) & ~np.isnan(expected))
-        if len(two):
+        two = np.flatnonzero((size == 2) & known & ~np.isnan(expected))
+        if len(two) and not _scaled(settings):
             first, second = np.nonzero(inside[two])[1].reshape(-1, 2).T
             p_value[two] = hypergeometric_mid_p(*possible_table(observed[two], held[first], held[second], n))
-        single = size < 2
-        p_value[single] = np.nan
+        for tested in (statistic, p_value):
+            tested[size < 2] = np.nan
     share_lower, share_upper = wilson_interval(observed, n, settings["confidence"])
-    usable = ~np.isnan(expected) & (expected > 0) & (observed > 0)
-    blank = ~np.isnan(observed)
-    return cells.with_columns(
+    oe_lower, oe_upper = log_interval(ratio, spread, settings["confidence"])
+    return cells.drop([name for name in FACTORS if name in cells.columns]).with_columns(
         pl.Series("estimate", observed / n),
         pl.Series("lower", share_lower),
         pl.Series("upper", share_upper),
-        pl.Series("expected", np.where(blank, expected, np.nan)),
-        pl.Series("observed_expected", np.where(blank & (expected > 0), ratio, np.nan)),
-        pl.Series("oe_lower", np.where(usable, oe_lower, np.nan)),
-        pl.Series("oe_upper", np.where(usable, oe_upper, np.nan)),
-        pl.Series("p_value", np.where(blank, p_value, np.nan)),
+        pl.Series("expected", np.where(known, expected, np.nan)),
+        pl.Series("observed_expected", ratio),
+        pl.Series("oe_lower", oe_lower),
+        pl.Series("oe_upper", oe_upper),
+        pl.Series("statistic", statistic),
+        pl.Series("p_value", np.where(known, p_value, np.nan)),
     )
 
 
@@ -194,9 +206,13 @@ def combinations(
     patterns: Patterns,
     *,
     kind: str = "exact",
+    adjust: str | Sequence[str] = (),
+    against: str = "independence",
+    which: str = "all",
     min_size: int = 2,
     max_size: int | None = None,
     min_persons: int = 1,
+    correction: str = "benjamini_hochberg",
     confidence: float = 0.95,
 ) -> Combinations:
     """Count sets of conditions, and set each against chance.
@@ -204,14 +220,30 @@ def combinations(
     Parameters
     ----------
     patterns : Patterns
-        Collapsed people; their strata become rows, their values are summarised.
+        Collapsed people; their strata become rows, unless named in `adjust`;
+        their values are summarised.
     kind : {"exact", "at_least"}
         People with these conditions and no others, or with these and perhaps more.
+    adjust : str or sequence of str
+        Strata of the patterns, such as age band and sex, within which chance is
+        reckoned: expected counts are summed over them.
+    against : {"independence", "no_higher_order_interaction"}
+        What is expected: that all conditions are independent; or, of at-least
+        sets of three conditions or more, just what all their smaller sets imply,
+        so that a set made of pairs that go together is no news by itself.
+    which : {"all", "closed", "maximal"}
+        Of at-least sets: all; those that no larger set listed has as many
+        people as; those that no larger set listed contains. By the counts that
+        are shown. With `max_size` the larger ones are not looked for.
     min_size, max_size : int
-        Conditions in a set, from and to; at least sets begin at one. By default from two to all.
+        Conditions in a set, from and to; at least sets begin at one. By default
+        from two to all; against no higher-order interaction from three, and
+        `max_size`, of at most eight, must be given.
     min_persons : int, default 1
         Leave out sets that fewer people have, by the counts that are shown: of
         a disclosed result, the rounded ones.
+    correction : {"benjamini_hochberg", "holm", "bonferroni"}
+        How p values are adjusted for the number of sets tested.
     confidence : float, default 0.95
         Of the intervals.
 
@@ -221,21 +253,29 @@ def combinations(
         One row per stratum and set: `combination` (list of str), `size`,
         `n_persons`, `estimate` (share of people, with Wilson's `lower`,
         `upper`), `expected` (people, were conditions independent with these
-        prevalences; for an exact set the absence of all others is part of it),
-        `observed_expected` with `oe_lower`, `oe_upper`, `p_value`, `q_value`
-        (Benjamini-Hochberg over all rows) and `mean_` and `total_` of each value.
+        prevalences in each stratum; for an exact set the absence of all others
+        is part of it), `observed_expected` with `oe_lower`, `oe_upper`,
+        `statistic` (score test, standard normal were there nothing), `p_value`,
+        `q_value` (adjusted over all rows tested; `.n_tested` says how many) and
+        `mean_` and `total_` of each value.
 
     Raises
     ------
     ArgumentError
-        On an unknown kind, sizes the wrong way round, or more than five million sets.
+        On an unknown word, strata the patterns do not carry, sizes the wrong
+        way round, or more than five million sets.
 
     Notes
     -----
     The interval is on the log scale by the delta method with every margin
-    estimated. The test of an at-least pair is the two-sided hypergeometric
-    mid-p; of any other set the score test of mutual independence, a normal
-    approximation that is rough where fewer than about five people are expected.
+    estimated. The test of an at-least pair in the whole population is the
+    two-sided hypergeometric mid-p; any other is a score test: the count's mean
+    and variance, all margins of each stratum given (for a pair that is the
+    Cochran-Mantel-Haenszel test), with the mid-p of the binomial of that mean
+    and variance, so that rare sets are not called found too often. Against no
+    higher-order interaction the expected counts are those of the log-linear
+    model with every smaller interaction, fitted in each stratum.
+
     Whenever any conditions are associated nearly every exact set differs from
     1, and people with one condition alone are fewer than expected: that is not
     protection.
@@ -244,96 +284,141 @@ def combinations(
     ----------
     Hidalgo, C. A. et al. (2009). A dynamic network approach for the study of
     human phenotypes. PLoS Computational Biology 5, e1000353.
+    Mantel, N. and Haenszel, W. (1959). Journal of the National Cancer Institute 22, 719-748.
+    Bartlett, M. S. (1935). Contingency table interactions. Supplement to the
+    Journal of the Royal Statistical Society 2, 248-252.
 
     Examples
     --------
     >>> import symphony_research as sr
-    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
-    >>> found = sr.multimorbidity.combinations(patterns, kind="at_least", max_size=2, min_persons=5)
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns(by=("age_band", "sex"))
+    >>> found = sr.multimorbidity.combinations(
+    ...     patterns, kind="at_least", adjust=("age_band", "sex"), max_size=2, min_persons=5
+    ... )
     >>> bool((found.estimates["size"] == 2).all())
     True
     """
+    _check(kind, against, which, min_size, max_size, min_persons, correction, confidence)
+    by, adjust = split_strata(patterns, adjust)
+    settings: dict[str, Any] = {
+        "kind": kind,
+        "adjust": list(adjust),
+        "against": against,
+        "which": which,
+        "min_size": max(min_size, 3) if against != "independence" else min_size,
+        "max_size": max_size,
+        "min_persons": min_persons,
+        "correction": correction,
+        "confidence": confidence,
+    }
+    made = [_tables(patterns, row, settings) for row in rows_of(patterns, by, adjust)]
+    if not made:  # strata, and nobody in any
+        nobody = Row(dict.fromkeys(by), patterns.words, np.zeros(0, np.int64), np.zeros(0, np.int64), patterns.frame)
+        made = [{name: table.clear() for name, table in _tables(patterns, nobody, settings).items()}]
+    return Combinations(
+        {name: pl.concat([tables[name] for tables in made]) for name in made[0]},
+        pattern_settings(patterns, *_method(settings), **settings),
+        by,
+    )
+
+
+def _check(
+    kind: str, against: str, which: str, min_size: int, max_size: int | None, min_persons: int,
+    correction: str, confidence: float,
+) -> None:  # fmt: skip
     require_one_of(kind, ("exact", "at_least"), argument="kind")
+    require_one_of(against, AGAINST, argument="against")
+    require_one_of(which, WHICH, argument="which")
+    require_one_of(correction, CORRECTIONS, argument="correction")
     normal_quantile(confidence)
     if min_size < 0 or min_persons < 1 or (max_size is not None and max_size < min_size):
         raise ArgumentError("min_size and max_size must be a range of sizes, and min_persons at least 1.")
-
-    def sets(names: Mapping[str, Any], words: Any, people: Integers, rows: pl.DataFrame) -> pl.DataFrame:
-        # the floor itself is laid on the counts that are shown (see derive); a little below it is enough here
-        return _sets(patterns, names, words, people, rows, kind, min_size, max_size, max(1, min_persons - SLACK))
-
-    cells = by_stratum(patterns, sets)
-    pairs = by_stratum(patterns, lambda names, words, people, _: pair_frame(patterns, names, words, people))
-    margins, population = strata_margins(patterns)
-    population = _with_means(patterns, population)
-    method = (
-        "exact sets" if kind == "exact" else "at-least sets"
-    ) + " against independence; delta-method interval; score test, mid-p for at-least pairs; Benjamini-Hochberg"
-    return Combinations(
-        {"cells": cells, "margins": margins, "pairs": pairs, "population": population},
-        pattern_settings(
-            patterns,
-            method,
-            "Hidalgo 2009; Benjamini and Hochberg 1995",
-            kind=kind,
-            min_size=min_size,
-            max_size=max_size,
-            min_persons=min_persons,
-            confidence=confidence,
-        ),
-        patterns.by,
-    )
-
-
-def _sets(
-    patterns: Patterns,
-    names: Mapping[str, Any],
-    words: Any,
-    people: Integers,
-    rows: pl.DataFrame,
-    kind: str,
-    min_size: int,
-    max_size: int | None,
-    min_persons: int,
-) -> pl.DataFrame:
-    n_conditions = len(patterns.conditions)
-    sums = [_summed(rows, v) for v in patterns.values]
-    weights = np.column_stack([people, *sums]) if sums else people[:, None]
-    if kind == "exact":
-        size = unpack(words, n_conditions).sum(axis=1, dtype=np.int64)
-        most = n_conditions if max_size is None else max_size
-        kept = (size >= min_size) & (size <= most) & (people >= min_persons)
-        words, weights = words[kept], weights[kept]
-    else:
-        found = frequent_sets(
-            words, weights, n_conditions, min_persons=min_persons, min_size=max(min_size, 1), max_size=max_size
+    if kind == "exact" and (which != "all" or against != "independence"):
+        raise ArgumentError(
+            "Closed and maximal sets, and sets against no higher-order interaction, are at-least sets: "
+            "pass kind='at_least'."
         )
-        words, weights = found.words, found.sums
-    bits = unpack(words, n_conditions)
-    means = {
-        f"mean_{v}": weights[:, 1 + k] / HUNDRED / np.maximum(weights[:, 0], 1) for k, v in enumerate(patterns.values)
-    }
-    frame = pl.DataFrame(
-        {"size": bits.sum(axis=1, dtype=np.int64), "n_persons": weights[:, 0].astype(np.int64), **means}
-    ).insert_column(0, combination_names(bits, patterns.conditions))
-    # an order that says nothing of the counts, so that what is hidden cannot be ranked
-    frame = frame.sort(["size", pl.col("combination").list.join(" ")])
-    return frame.select(
-        [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in names.items()] + [pl.all()]
+    if against != "independence" and not (max_size and 3 <= max_size <= MOST_PARTS):
+        raise ArgumentError(
+            f"Against no higher-order interaction every subset of a set is counted: pass max_size, from 3 to {MOST_PARTS}."
+        )
+
+
+def _method(settings: Mapping[str, Any]) -> tuple[str, str]:
+    kind = "exact sets" if settings["kind"] == "exact" else "at-least sets"
+    adjust = settings["adjust"]
+    model = "independence" if settings["against"] == "independence" else "no higher-order interaction"
+    where = f"within {', '.join(adjust)}, summed" if adjust else "in the whole population"
+    return (
+        f"{kind} against {model} {where}; delta-method interval; score test by binomial mid-p, hypergeometric mid-p "
+        f"for at-least pairs of the whole population; {CORRECTIONS[settings['correction']]}",
+        "Hidalgo 2009; Mantel and Haenszel 1959; Bartlett 1935",
     )
 
 
-def _with_means(patterns: Patterns, population: pl.DataFrame) -> pl.DataFrame:
-    """Add everybody's mean of each value, against which a combination's is read."""
-    sums = [pl.col(f"{v}__sum").sum().cast(pl.Float64).alias(f"mean_{v}") for v in patterns.values]
-    if patterns.by:
-        totals = patterns.frame.group_by(patterns.by).agg(sums)
-        on = list(patterns.by)
-        population = population.join(totals, on=on, how="left", nulls_equal=True, maintain_order="left")
+def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+    """Return the count tables of one row."""
+    conditions, k, exact = patterns.conditions, len(patterns.conditions), settings["kind"] == "exact"
+    sums = [_summed(row.frame, value) for value in patterns.values]
+    words, weights = sets_of(
+        row, k, exact=exact, sums=sums, min_size=settings["min_size"], max_size=settings["max_size"],
+        # the floor itself is laid on the counts that are shown (see derive); a little below it is enough here
+        min_persons=max(1, settings["min_persons"] - SLACK),
+    )  # fmt: skip
+    bits = unpack(words, k)
+    singles, both = strata_pairs(row, k)
+    cells = {"size": bits.sum(axis=1, dtype=np.int64), "n_persons": weights[:, 0].astype(np.int64)}
+    cells |= {
+        f"mean_{v}": weights[:, 1 + at] / HUNDRED / np.maximum(weights[:, 0], 1) for at, v in enumerate(patterns.values)
+    }
+    if _scaled(settings):
+        cells |= _factors(row, words, weights[:, 0], singles, both, settings)
+    named = pl.DataFrame(cells).insert_column(0, combination_names(bits, conditions))
+    listed = pl.Series("c", conditions, dtype=pl.String)
+    i, j = np.triu_indices(k, k=1)
+    people = int(row.people.sum())
+    means = {
+        f"mean_{v}": [float(total.sum()) / HUNDRED / max(people, 1)]
+        for v, total in zip(patterns.values, sums, strict=True)
+    }
+    tables = {
+        # an order that says nothing of the counts, so that what is hidden cannot be ranked
+        "cells": named.sort(["size", pl.col("combination").list.join(" ")]),
+        "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),
+        "pairs": pl.DataFrame(
+            {"source": listed.gather(i), "target": listed.gather(j), "n_both": both.sum(axis=0)[i, j]},
+            schema={"source": pl.String, "target": pl.String, "n_both": pl.Int64},
+        ),
+        "population": pl.DataFrame({"n_persons": [people], **means}, schema_overrides={"n_persons": pl.Int64}),
+    }
+    strata = [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in row.names.items()]
+    return {name: table.select([*strata, pl.all()]) for name, table in tables.items()}
+
+
+def _factors(
+    row: Row, words: Any, total: Integers, singles: Integers, both: Integers, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """By what the strata, or the smaller sets, change what independence in the whole population gives."""
+    k, exact = singles.shape[1], settings["kind"] == "exact"
+    inside = unpack(words, k).astype(bool)
+    held, pairs, people = singles.astype(float), both.astype(float), row.stratum_people.astype(float)
+    whole = (x.sum(axis=0, keepdims=True) for x in (people, held, pairs))
+    crude = independence(inside, total[None].astype(float), *whole, exact=exact)
+    if settings["against"] == "independence":
+        observed = counts_by_stratum(row, words, k, exact=exact)
+        within = independence(inside, observed, people, held, pairs, exact=exact)
     else:
-        population = population.with_columns(patterns.frame.select(sums))
-    people = pl.col("n_persons").clip(lower_bound=1)
-    return population.with_columns([pl.col(f"mean_{v}") / HUNDRED / people for v in patterns.values])
+        within = against_parts(row, as_tuples(inside), k)
+    return {name: _ratio(within, crude, field) for name, field in zip(FACTORS, CHANCES, strict=True)}
+
+
+def _ratio(within: Chance, crude: Chance, field: str) -> Any:
+    one, other = getattr(within, field), getattr(crude, field)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # what is nought both ways, but for the last digits, is not changed
+        nothing = (np.abs(one) < NOUGHT) & (np.abs(other) < NOUGHT) & (field == "log_ratio_variance")
+        ratio = np.where(nothing, 1.0, np.where(other > 0, one / other, np.where(one == 0, 1.0, np.nan)))
+    return np.where(np.isfinite(ratio), ratio, np.nan)
 
 
 def _summed(part: pl.DataFrame, value: str) -> Integers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,22 +12,25 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import (
     as_float,
-    by_stratum,
     nan_to_null,
-    pair_frame,
     pattern_settings,
     possible_table,
     same_stratum,
-    strata_margins,
 )
-from symphony_research.errors import ArgumentError
+from symphony_research.collapse.nested import Row, rows_of, split_strata, strata_pairs
+from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
-    benjamini_hochberg,
+    CORRECTIONS,
+    Array,
+    adjusted_p,
     hypergeometric_mid_p,
+    log_interval,
+    matched_mid_p,
     normal_quantile,
 )
+from symphony_research.inference.strata import StratifiedPairs, stratified_pairs
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, capital, in_words, times
+from symphony_research.wording import about, capital, chance_words, given, in_words, tested_words, times
 
 if TYPE_CHECKING:
     import networkx
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 Tables = Mapping[str, pl.DataFrame]
 
 __all__ = ["Cooccurrence", "cooccurrence"]
+
+# what adjustment multiplies: expected people, variances, odds ratio and its variance
+FACTORS = ("expected_factor", "spread_factor", "score_factor", "odds_factor", "odds_spread_factor")
 
 
 class Cooccurrence(Result):
@@ -59,6 +65,25 @@ class Cooccurrence(Result):
         "q_value",
     )
 
+    def __post_init__(self) -> None:
+        if self.settings["adjust"]:
+            rules = {**type(self).counts, "pairs": CountTable(("n_both",), factors=FACTORS)}
+            object.__setattr__(self, "counts", MappingProxyType(rules))
+        super().__post_init__()
+
+    @property
+    def n_tested(self) -> int:
+        """How many pairs were tested: what `q_value` is adjusted for."""
+        return int(self.estimates["p_value"].is_not_null().sum())
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings, with how many pairs were tested."""
+        return {
+            **chance_words(self.settings["adjust"]),
+            "q_value": tested_words(self.settings["correction"], self.n_tested),
+        }
+
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Every measure of association that follows from the four counts of a pair."""
@@ -72,8 +97,9 @@ class Cooccurrence(Result):
             table = table.join(people, on=by, how="left", nulls_equal=True, maintain_order="left")
         else:
             table = table.join(people, how="cross")
-        frame = _associations(table, settings["confidence"])
-        return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
+        frame = _associations(table, settings)
+        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"])
+        return frame.with_columns(pl.Series("q_value", q_value).fill_nan(None))
 
     def to_networkx(self, *, stratum: Mapping[str, Any] | None = None) -> networkx.Graph:
         """Return the network: a node a condition, an edge a pair whose people may be shown.
@@ -109,32 +135,47 @@ class Cooccurrence(Result):
         frame = self.estimates.filter(pl.col("lower").is_not_null())
         if not frame.height:
             return "No pair of conditions is held by enough people to show."
-        first = frame.sort("lower", descending=True).row(0, named=True)
+        first = frame.sort("lower", descending=True, maintain_order=True).row(0, named=True)
         where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
         if first["lower"] <= 1:
             return "No pair of conditions is clearly found together more often than chance would give."
         return (
-            f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together most"
-            f"{where}: {times(first['observed_expected'])} times as many people have both (about {about(first['n_both'])} people) as "
-            f"chance would give ({100 * self.settings['confidence']:g} % interval {times(first['lower'])} to "
-            f"{times(first['upper'])})."
+            f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together most{where}: "
+            f"{pair_against_chance(first, self.settings)}"
         )
 
 
-def _associations(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
+def pair_against_chance(pair: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Say of one pair how much likelier than chance people with the one are to have the other."""
+    more = pair["observed_expected"] >= 1
+    likely = (
+        f"{times(pair['observed_expected'])} times as likely as chance"
+        if more
+        else (f"less likely than chance ({times(pair['observed_expected'])} times as likely)")
+    )
+    return (
+        f"people with {in_words(pair['source'])} are {likely}{given(settings['adjust'])} to have "
+        f"{in_words(pair['target'])} (about {about(pair['n_both'])} people have both; "
+        f"{100 * settings['confidence']:g} % interval {times(pair['lower'])} to {times(pair['upper'])})."
+    )
+
+
+def _associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFrame:
     from scipy.special import gammaincinv
 
+    confidence = settings["confidence"]
     c, a, b, n = (as_float(table[name]) for name in ("n_both", "n_source", "n_target", "n_persons"))
     # rounding a count must not make a table that cannot exist
     c, a, b, n = possible_table(c, a, b, n)
+    sums = stratified_pairs(c[None, :], a[None, :], b[None, :], n[None, :])
+    if settings["adjust"]:
+        sums = _scaled(sums, *(as_float(table[name]) for name in FACTORS))
+    expected = sums.expected
     with np.errstate(divide="ignore", invalid="ignore"):
-        expected = a * b / n
         ratio = c / expected
-        spread = np.sqrt(np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0))
-        width = normal_quantile(confidence) * spread
-        lower, upper = ratio * np.exp(-width), ratio * np.exp(width)
+        lower, upper = log_interval(ratio, sums.log_ratio_variance, confidence)
+        odds_lower, odds_upper = log_interval(sums.odds_ratio, sums.log_odds_variance, confidence)
         phi = (c * n - a * b) / np.sqrt(a * b * (n - a) * (n - b))
-        odds_ratio = c * (n - a - b + c) / ((a - c) * (b - c))
         jaccard = c / (a + b - c)
         cosine = c / np.sqrt(a * b)
         overlap = c / np.minimum(a, b)
@@ -143,15 +184,19 @@ def _associations(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
         ic_lower = np.log2(gammaincinv(c + 0.5, (1 - confidence) / 2) / (expected + 0.5))
     p_value = np.full(len(c), np.nan)
     known = ~(np.isnan(c) | np.isnan(expected)) & (a > 0) & (b > 0)
-    if known.any():
+    if settings["adjust"]:
+        p_value[known] = matched_mid_p(c, expected, sums.score_variance)[known]
+    elif known.any():
         p_value[known] = hypergeometric_mid_p(c[known], a[known], b[known], n[known])
     estimates = {
         "expected": expected,
         "observed_expected": ratio,
-        "lower": np.where(c > 0, lower, np.nan),
-        "upper": np.where(c > 0, upper, np.nan),
+        "lower": lower,
+        "upper": upper,
         "phi": phi,
-        "odds_ratio": odds_ratio,
+        "odds_ratio": sums.odds_ratio,
+        "odds_ratio_lower": odds_lower,
+        "odds_ratio_upper": odds_upper,
         "jaccard": jaccard,
         "cosine": cosine,
         "overlap": overlap,
@@ -163,18 +208,77 @@ def _associations(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
     columns = [
         pl.Series(name, np.where(hidden | np.isinf(values), np.nan, values)) for name, values in estimates.items()
     ]
-    ordered = [k for k in table.columns if k not in ("n_both", "n_source", "n_target", "n_persons", "source", "target")]
     counts = ["source", "target", "n_both", "n_source", "n_target", "n_persons"]
+    ordered = [k for k in table.columns if k not in (*counts, *FACTORS)]
     return nan_to_null(table.select([*ordered, *counts]).with_columns(columns))
 
 
-def cooccurrence(patterns: Patterns, *, confidence: float = 0.95) -> Cooccurrence:
+def _scaled(
+    crude: StratifiedPairs, expected: Array, spread: Array, score: Array, odds: Array, odds_spread: Array
+) -> StratifiedPairs:
+    """What is summed over strata: each crude figure times the factor by which the strata change it."""
+    return StratifiedPairs(
+        crude.observed,
+        crude.expected * expected,
+        crude.score_variance * score,
+        crude.log_ratio_variance * spread,
+        crude.odds_ratio * odds,
+        crude.log_odds_variance * odds_spread,
+    )
+
+
+def _pairs_of(row: Row, by: Mapping[str, Any], conditions: tuple[str, ...], adjusted: bool) -> tuple[pl.DataFrame, ...]:
+    """Return the pairs, the people with each condition, and the people, of one row."""
+    singles, pairs = strata_pairs(row, len(conditions))
+    i, j = np.triu_indices(len(conditions), k=1)
+    listed = pl.Series("c", conditions, dtype=pl.String)
+    strata = [pl.lit(value, dtype=by[name]).alias(name) for name, value in row.names.items()]
+    people = row.stratum_people
+    pair = {"source": listed.gather(i), "target": listed.gather(j), "n_both": pairs.sum(axis=0)[i, j]}
+    if adjusted:
+        held = singles.astype(float)
+        pair |= _factors(pairs[:, i, j].astype(float), held[:, i], held[:, j], people.astype(float))
+    return (
+        pl.DataFrame(pair, schema_overrides={"n_both": pl.Int64}).select([*strata, pl.all()]),
+        pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}).select([*strata, pl.all()]),
+        pl.DataFrame({"n_persons": [int(people.sum())]}, schema={"n_persons": pl.Int64}).select([*strata, pl.all()]),
+    )
+
+
+def _factors(both: Array, first: Array, second: Array, people: Array) -> dict[str, Array]:
+    """By what the strata change each figure of the pooled people; 1 where there is nothing to change."""
+    within = stratified_pairs(both, first, second, people)
+    whole = [x.sum(axis=0, keepdims=True) for x in (both, first, second, people)]
+    crude = stratified_pairs(*whole)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = (
+            np.where(crude.expected > 0, within.expected / crude.expected, 1.0),
+            within.log_ratio_variance / crude.log_ratio_variance,
+            np.where(crude.score_variance > 0, within.score_variance / crude.score_variance, 1.0),
+            within.odds_ratio / crude.odds_ratio,
+            within.log_odds_variance / crude.log_odds_variance,
+        )
+    return {name: np.where(np.isfinite(r), r, np.nan) for name, r in zip(FACTORS, ratios, strict=True)}
+
+
+def cooccurrence(
+    patterns: Patterns,
+    *,
+    adjust: str | Sequence[str] = (),
+    correction: str = "benjamini_hochberg",
+    confidence: float = 0.95,
+) -> Cooccurrence:
     """Set every pair of conditions against chance.
 
     Parameters
     ----------
     patterns : Patterns
-        Collapsed people; their strata become rows.
+        Collapsed people; their strata become rows, unless named in `adjust`.
+    adjust : str or sequence of str
+        Strata of the patterns, such as age band and sex, within which chance is
+        reckoned: expected counts are summed over them.
+    correction : {"benjamini_hochberg", "holm", "bonferroni"}
+        How p values are adjusted for the number of pairs tested.
     confidence : float, default 0.95
         Of the intervals.
 
@@ -183,14 +287,31 @@ def cooccurrence(patterns: Patterns, *, confidence: float = 0.95) -> Cooccurrenc
     Cooccurrence
         One row per stratum and pair (`source` before `target` in the alphabet):
         `n_both`, `n_source`, `n_target`, `n_persons`, `expected` (people with
-        both, were the two independent), `observed_expected` with `lower` and
-        `upper`, `phi`, `odds_ratio`, `jaccard`, `cosine`, `overlap`,
-        `information_component` and its lower credible limit `ic_lower`, the
-        hypergeometric mid-p `p_value`, and `q_value` (Benjamini-Hochberg over
-        every pair and stratum). `.to_networkx()` gives the network.
+        both, were the two independent within each stratum), `observed_expected`
+        with `lower` and `upper`, `phi`, `odds_ratio` (Mantel and Haenszel's if
+        adjusted) with `odds_ratio_lower` and `odds_ratio_upper` (Robins, Breslow
+        and Greenland's; Woolf's if not adjusted), `jaccard`, `cosine`,
+        `overlap`, `information_component` and its lower credible limit
+        `ic_lower`, `p_value`, and `q_value` (adjusted over every pair and
+        stratum tested; `.n_tested` says how many). phi, Jaccard, cosine and
+        overlap describe the people as they are and are never adjusted.
+        `.to_networkx()` gives the network.
+
+    Raises
+    ------
+    ArgumentError
+        On an unknown correction, or strata the patterns do not carry.
 
     Notes
     -----
+    The interval of observed/expected is on the log scale by the delta method
+    with every margin estimated. The p value of a pair is the hypergeometric
+    mid-p; if adjusted, the mid-p of the binomial with the mean and variance of
+    the Cochran-Mantel-Haenszel score test, which does not call rare pairs found
+    too often as the normal approximation would. Of a disclosed result all is
+    made from rounded counts, times the ratios (three figures) by which the
+    strata change what the whole population would give.
+
     Observed/expected (Hidalgo's "relative risk", lift in data mining) favours
     pairs of rare conditions and joint prevalence pairs of common ones; phi,
     Jaccard and cosine lie between.
@@ -198,27 +319,46 @@ def cooccurrence(patterns: Patterns, *, confidence: float = 0.95) -> Cooccurrenc
     References
     ----------
     Hidalgo, C. A. et al. (2009). PLoS Computational Biology 5, e1000353.
+    Mantel, N. and Haenszel, W. (1959). Journal of the National Cancer Institute 22, 719-748.
+    Robins, J., Breslow, N. and Greenland, S. (1986). Biometrics 42, 311-323.
     Norén, G. N. et al. (2013). Statistical Methods in Medical Research 22, 57-69.
     Monchka, B. A. et al. (2022). BMC Medical Research Methodology 22, 258.
 
     Examples
     --------
     >>> import symphony_research as sr
-    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
-    >>> network = sr.networks.cooccurrence(patterns)
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns(by=("age_band", "sex"))
+    >>> network = sr.networks.cooccurrence(patterns, adjust=("age_band", "sex"))
     >>> network.to_networkx().number_of_nodes() == len(patterns.conditions)
     True
     """
     normal_quantile(confidence)
-    pairs = by_stratum(patterns, lambda names, words, people, _: pair_frame(patterns, names, words, people))
-    margins, population = strata_margins(patterns)
+    require_one_of(correction, CORRECTIONS, argument="correction")
+    by, adjust = split_strata(patterns, adjust)
+    schema = {name: patterns.frame.schema[name] for name in by}
+    made = [_pairs_of(row, schema, patterns.conditions, bool(adjust)) for row in rows_of(patterns, by, adjust)]
+    if not made:  # strata, and nobody in any
+        nobody = Row(
+            dict.fromkeys(by),
+            patterns.words,
+            patterns.frame["n_persons"].to_numpy(),
+            np.zeros(0, np.int64),
+            patterns.frame,
+        )
+        made = [tuple(table.clear() for table in _pairs_of(nobody, schema, patterns.conditions, bool(adjust)))]
+    pairs, margins, population = (pl.concat(tables) for tables in zip(*made, strict=True))
+    expectation = f"expected within {', '.join(adjust)}, summed" if adjust else "expected in the whole population"
+    test = "binomial mid-p of the Cochran-Mantel-Haenszel test" if adjust else "hypergeometric mid-p"
     return Cooccurrence(
         {"pairs": pairs, "margins": margins, "population": population},
         pattern_settings(
             patterns,
-            "observed/expected with delta-method interval; hypergeometric mid-p; Benjamini-Hochberg",
-            "Hidalgo 2009; Norén 2013",
+            f"observed/{expectation}; delta-method interval; {test}; {CORRECTIONS[correction]}",
+            "Hidalgo 2009; Norén 2013"
+            + ("; Mantel and Haenszel 1959; Robins, Breslow and Greenland 1986" if adjust else ""),
+            adjust=list(adjust),
+            correction=correction,
             confidence=confidence,
         ),
-        patterns.by,
+        by,
     )

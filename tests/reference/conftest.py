@@ -141,9 +141,9 @@ def expected() -> Callable[[str], pl.DataFrame]:
 
 
 def run_scripts(origin: str, out: Path, dumps: Path) -> None:
-    """Run one R script: origin is "real", "lifelines" or "measures"."""
-    if origin == "measures":
-        command = ["Rscript", str(HERE / "r" / "measures.R"), str(out)]
+    """Run one R script: origin is "real", "lifelines", "measures" or "strata"."""
+    if origin in ("measures", "strata"):
+        command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(out)]
     else:
         if origin == "lifelines":
             for name in FROM_LIFELINES:

@@ -9,6 +9,7 @@ TABLES = {
     "real": ("kaplan_meier_real", "cumulative_incidence_real", "logrank_real"),
     "lifelines": ("kaplan_meier_lifelines", "cumulative_incidence_lifelines", "logrank_lifelines"),
     "measures": ("measures",),
+    "strata": ("strata", "strata_cells", "strata_triads"),
 }
 
 

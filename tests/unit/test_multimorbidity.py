@@ -98,25 +98,17 @@ def test_interval_of_a_pair():
     assert pair["oe_upper"] == pytest.approx(ratio * exp(Z * error), rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("cells", "p"),
-    [
-        # R: chisq.test(matrix(cells, 2), correct = FALSE)$p.value; cells: both, a only, b only, neither
-        ((12, 8, 5, 75), 1.0424418464292361e-08),
-        ((3, 17, 22, 158), 0.72157972508911017),
-    ],
-)
-def test_score_test_squared_is_pearsons_chi_squared(cells, p):
+@pytest.mark.parametrize("cells", [(12, 8, 5, 75), (3, 17, 22, 158)])
+def test_score_statistic_squared_is_mantel_and_haenszels(cells):
     # with two conditions, the exact set of both is the at-least pair
     both, a, b, neither = cells
     n = sum(cells)
-    pair = by_name(sr.multimorbidity.combinations(counted({"ab": both, "a": a, "b": b, "": neither}, "ab")), "ab")
-    assert pair["p_value"] == pytest.approx(p, rel=1e-10)
-    # by hand: N (both x neither - a x b)^2 / product of the margins
-    chi = n * (both * neither - a * b) ** 2 / ((both + a) * (both + b) * (n - both - a) * (n - both - b))
-    from scipy.stats import chi2
-
-    assert pair["p_value"] == pytest.approx(chi2.sf(chi, 1), rel=1e-10)
+    found = sr.multimorbidity.combinations(counted({"ab": both, "a": a, "b": b, "": neither}, "ab"), min_size=0)
+    # by hand: (N - 1) (both x neither - a x b)^2 / product of the margins; R: mantelhaen.test() without continuity
+    # correction gives the same of one stratum, and Pearson's chi-squared is N / (N - 1) times as much
+    chi = (n - 1) * (both * neither - a * b) ** 2 / ((both + a) * (both + b) * (n - both - a) * (n - both - b))
+    # knowing one cell of four tells the others: all have one statistic, but for its sign
+    assert [z**2 for z in found.estimates["statistic"]] == pytest.approx([chi] * 4, rel=1e-10)
 
 
 # shares of the eight sets of three associated conditions, for the simulations
@@ -185,11 +177,15 @@ def test_score_test_rejects_independence_5_times_in_100():
 
 
 def test_q_values_are_over_all_rows():
-    found = sr.multimorbidity.combinations(counted(TWO, "ab"), min_size=0).estimates
-    p = found["p_value"].to_list()
-    # two by two: the four cells have one and the same p, so each adjusted value is p x 4 / 4
-    assert p == pytest.approx([p[0]] * 4, rel=1e-9)
-    assert found["q_value"].to_list() == pytest.approx(p, rel=1e-9)
+    found = sr.multimorbidity.combinations(counted(TWO, "ab"), min_size=0)
+    p = found.estimates["p_value"].to_numpy()
+    # naive: of each p, the smallest of p' x 4 / rank of p' over all p' no smaller
+    ranked = sorted(p)
+    naive = [min(other * 4 / (ranked.index(other) + 1) for other in ranked if other >= own) for own in p]
+    assert found.estimates["q_value"].to_list() == pytest.approx(naive, rel=1e-12)
+    assert found.n_tested == 4
+    bonferroni = sr.multimorbidity.combinations(counted(TWO, "ab"), min_size=0, correction="bonferroni").estimates
+    assert bonferroni["q_value"].to_list() == pytest.approx([min(1, 4 * own) for own in p])
 
 
 def test_mean_and_total_of_a_value():

@@ -131,4 +131,7 @@ def test_the_finding_says_on_how_many_people_it_rests():
     )
     said = sr.networks.cooccurrence(patterns).sentence()
     # 10 / (15 x 15 / 200) = 8.89
-    assert said.startswith("COPD and gout go together most: 8.89 times as many people have both (about 10 people)")
+    assert said.startswith(
+        "COPD and gout go together most: people with COPD are 8.89 times as likely as chance to have gout "
+        "(about 10 people have both;"
+    )

@@ -1,62 +1,27 @@
-"""Small pure pieces of statistics that several estimators share. Arrays in, arrays out.
+"""Chances of counts: the hypergeometric and binomial mid-p, and the Poisson-binomial distribution.
 
 References
 ----------
-Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
-inference. Journal of the American Statistical Association 22, 209-212.
 Lancaster, H. O. (1961). Significance tests in discrete distributions. Journal
 of the American Statistical Association 56, 223-234 (mid-p).
 Loader, C. (2000). Fast and accurate computation of binomial probabilities.
 Bell Laboratories (how R computes them).
-Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate.
-Journal of the Royal Statistical Society B 57, 289-300.
+Vatutin, V. A. and Mikhailov, V. G. (1982). Limit theorems for the number of
+empty cells in an equiprobable scheme for group allocation of particles. Theory
+of Probability and its Applications 27, 734-743 (a hypergeometric count is a sum
+of independent yes-or-no counts).
+Ehm, W. (1991). Binomial approximation to the Poisson binomial distribution.
+Statistics and Probability Letters 11, 7-16.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from symphony_research.errors import ArgumentError
+from symphony_research.inference.intervals import Array
 
-__all__ = [
-    "benjamini_hochberg",
-    "hypergeometric_mid_p",
-    "normal_quantile",
-    "poisson_binomial",
-    "two_sided_normal_p",
-    "wilson_interval",
-]
-
-Array = NDArray[np.float64]
-
-
-def normal_quantile(confidence: float) -> float:
-    """Return z of a two-sided normal interval, refusing a confidence outside (0, 1)."""
-    from scipy.special import ndtri
-
-    if not 0 < confidence < 1:
-        raise ArgumentError(f"confidence={confidence!r} must lie between 0 and 1, such as 0.95.")
-    return float(ndtri(0.5 + confidence / 2))
-
-
-def two_sided_normal_p(z: ArrayLike) -> Array:
-    """Return the two-sided p value of a standard normal statistic."""
-    from scipy.special import ndtr
-
-    return 2 * ndtr(-np.abs(np.asarray(z, dtype=float)))
-
-
-def wilson_interval(count: ArrayLike, total: ArrayLike, confidence: float) -> tuple[Array, Array]:
-    """Return Wilson's score interval of a proportion; NaN where nobody was counted."""
-    z = normal_quantile(confidence)
-    k, n = np.asarray(count, dtype=float), np.asarray(total, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = k / n
-        centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    # rounding error must not push the ends past 0 and 1, where Wilson's interval touches exactly
-    return np.where(k == 0, 0.0, centre - half) + 0 * p, np.where(k == n, 1.0, centre + half) + 0 * p
+__all__ = ["hypergeometric_mid_p", "matched_mid_p", "poisson_binomial"]
 
 
 def poisson_binomial(probabilities: ArrayLike) -> Array:
@@ -87,6 +52,57 @@ def hypergeometric_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, t
     mode = np.floor((r + 1) * (s + 1) / (n + 2))
     tail = at / 2 + np.where(c >= mode, _tail(c, r, s, n, at), _tail(r - c, r, n - s, n, at))
     return np.minimum(1.0, 2 * np.minimum(tail, 1 - tail))
+
+
+def matched_mid_p(observed: ArrayLike, expected: ArrayLike, variance: ArrayLike) -> Array:
+    """Return the two-sided mid-p value of a count whose mean and variance are known.
+
+    A hypergeometric count, and so a sum of them over strata, is a sum of
+    independent yes-or-no counts (Vatutin and Mikhailov 1982), which the binomial
+    of the same mean and variance approximates closely in its tails too (Ehm
+    1991): the score test, without calling three people where 0.1 were expected
+    found once in a billion. Its number of trials need not be whole: the
+    distribution is the incomplete beta function. Past that number the chance is
+    the smaller of two bounds, so that it never falls to nought: Poisson's tail of
+    the same mean, and the chance of all the trials.
+
+    Parameters
+    ----------
+    observed, expected, variance : array_like
+        The count, and its mean and variance were there nothing to find; a
+        variance of at least the mean is taken as a Poisson count's. NaN where
+        the variance is not above 0.
+    """
+    o, e, v = np.broadcast_arrays(*(np.atleast_1d(np.asarray(a, dtype=float)) for a in (observed, expected, variance)))
+    result = np.full(o.shape, np.nan)
+    known = np.isfinite(o) & (e > 0) & (v > 1e-12 * e)
+    o, e, v = o[known], e[known], v[known]
+    # a mean so far below the number of trials that a double cannot tell is Poisson's
+    share = np.maximum(1 - v / e, 1e-12)
+    trials = e / share
+    upper = (_at_least(o, e, trials, share) + _at_least(o + 1, e, trials, share)) / 2
+    lower = (_below(o, trials, share) + _below(o + 1, trials, share)) / 2
+    result[known] = np.minimum(1.0, 2 * np.minimum(upper, lower))
+    return result
+
+
+def _at_least(k: Array, mean: Array, trials: Array, share: Array) -> Array:
+    """Chance of at least k of a binomial whose trials need not be whole; past them no more than Poisson's, nor than all of them."""
+    from scipy.special import betainc, gammainc
+
+    within = k < trials
+    inside = betainc(np.maximum(k, 1e-300), np.where(within, trials - k + 1, 1.0), share)
+    beyond = np.minimum(gammainc(np.maximum(k, 1e-300), mean), share**trials)
+    return np.where(k <= 0, 1.0, np.where(within, inside, beyond))
+
+
+def _below(k: Array, trials: Array, share: Array) -> Array:
+    """Chance of fewer than k."""
+    from scipy.special import betaincc
+
+    within = k < trials
+    inside = betaincc(np.maximum(k, 1e-300), np.where(within, trials - k + 1, 1.0), share)
+    return np.where(k <= 0, 0.0, np.where(within, inside, 1.0))
 
 
 def _tail(c: Array, r: Array, s: Array, n: Array, at: Array) -> Array:
@@ -144,17 +160,3 @@ def _stirling_error(n: Array) -> Array:
     square = safe * safe
     series = (1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - 1 / 1188 / square) / square) / square) / square) / safe
     return np.where(n > 15, series, direct)
-
-
-def benjamini_hochberg(p: ArrayLike) -> Array:
-    """Return p values adjusted for the false discovery rate; NaN stays NaN and is not counted as a test."""
-    p = np.asarray(p, dtype=float)
-    adjusted = np.full(p.shape, np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    if not len(known):
-        return adjusted
-    order = known[np.argsort(p[known], kind="stable")]
-    m = len(order)
-    stepped = p[order] * m / np.arange(1, m + 1)
-    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(stepped[::-1])[::-1])
-    return adjusted

@@ -1,0 +1,25 @@
+"""Small pure pieces of statistics that several estimators share. Arrays in, arrays out."""
+
+from symphony_research.inference.exact import hypergeometric_mid_p, matched_mid_p, poisson_binomial
+from symphony_research.inference.intervals import (
+    Array,
+    log_interval,
+    normal_quantile,
+    two_sided_normal_p,
+    wilson_interval,
+)
+from symphony_research.inference.multiplicity import CORRECTIONS, adjusted_p, benjamini_hochberg
+
+__all__ = [
+    "CORRECTIONS",
+    "Array",
+    "adjusted_p",
+    "benjamini_hochberg",
+    "hypergeometric_mid_p",
+    "log_interval",
+    "matched_mid_p",
+    "normal_quantile",
+    "poisson_binomial",
+    "two_sided_normal_p",
+    "wilson_interval",
+]

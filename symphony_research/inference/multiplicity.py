@@ -1,0 +1,65 @@
+"""p values adjusted for how many were looked at.
+
+References
+----------
+Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate.
+Journal of the Royal Statistical Society B 57, 289-300.
+Holm, S. (1979). A simple sequentially rejective multiple test procedure.
+Scandinavian Journal of Statistics 6, 65-70.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from symphony_research.errors import require_one_of
+from symphony_research.inference.intervals import Array
+
+__all__ = ["CORRECTIONS", "adjusted_p", "benjamini_hochberg"]
+
+CORRECTIONS: Mapping[str, str] = MappingProxyType(
+    {"benjamini_hochberg": "Benjamini-Hochberg", "holm": "Holm", "bonferroni": "Bonferroni"}
+)
+
+
+def adjusted_p(p: ArrayLike, correction: str = "benjamini_hochberg") -> Array:
+    """Return p values adjusted for their number; NaN stays NaN and is not counted as a test.
+
+    Parameters
+    ----------
+    p : array_like
+    correction : {"benjamini_hochberg", "holm", "bonferroni"}
+        The first bounds the share of false findings among those found, the
+        others the chance of any false finding at all.
+
+    Raises
+    ------
+    ArgumentError
+        On an unknown correction.
+    """
+    require_one_of(correction, CORRECTIONS, argument="correction")
+    p = np.asarray(p, dtype=float)
+    adjusted = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    m = len(known)
+    if not m:
+        return adjusted
+    if correction == "bonferroni":
+        adjusted[known] = np.minimum(1.0, m * p[known])
+        return adjusted
+    order = known[np.argsort(p[known], kind="stable")]
+    if correction == "holm":
+        stepped = np.maximum.accumulate(p[order] * np.arange(m, 0, -1))
+    else:
+        stepped = np.minimum.accumulate((p[order] * m / np.arange(1, m + 1))[::-1])[::-1]
+    adjusted[order] = np.minimum(1.0, stepped)
+    return adjusted
+
+
+def benjamini_hochberg(p: ArrayLike) -> Array:
+    """Return p values adjusted for the false discovery rate."""
+    return adjusted_p(p)

@@ -1,0 +1,139 @@
+"""What chance gives of a set of conditions: expected people, and the variances that go with them, summed over strata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symphony_research.collapse.nested import Row, subset_sums
+from symphony_research.inference import Array
+from symphony_research.inference.interaction import SetAgainstItsParts, cells_of, set_against_its_parts
+
+__all__ = ["Chance", "against_parts", "independence"]
+
+CHUNK = 2**22  # sets x conditions worked on at once
+NEVER = -1e4  # log of nought, kept finite: its exponential is nought
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Of each set: expected people, variance of the count were that all, variance of log(observed/expected)."""
+
+    expected: Array
+    score_variance: Array
+    log_ratio_variance: Array
+
+
+def independence(
+    inside: NDArray[np.bool_], observed: Array, people: Array, held: Array, both: Array, *, exact: bool
+) -> Chance:
+    """Set F sets against independence of all conditions within each of S strata.
+
+    Parameters
+    ----------
+    inside : (F, K) array
+        The sets.
+    observed : (S, F) array
+        People of each stratum who have them.
+    people, held, both : (S,), (S, K), (S, K, K) arrays
+        People; with each condition; with both of each pair. A condition whose
+        people are unknown (NaN) makes its sets unknown, and is nobody's outside
+        them; an unknown pair is taken as independent.
+    exact : bool
+        Whether the absence of every other condition belongs to the set.
+
+    Notes
+    -----
+    With m the share of a stratum that agrees with the set in one condition and
+    e their product, n e people are expected. Given all margins the count has
+    the mean n e and the variance n e + (n e)^2 (r - 1), r = (n - 1)/n times the
+    product of (M - 1) n / (M (n - 1)), M = n m: for a pair the hypergeometric
+    variance. The log ratio has the delta-method variance with every margin
+    estimated: a person moves log(O/E) by 1[set]/O - e y/E, y = 1 + sum of
+    (agreement - m)/m over the conditions, and the variance is the sum of
+    squares over all people.
+    """
+    step = max(1, CHUNK // max(inside.shape[1], 1))
+    parts = [
+        _independence(inside[at : at + step], observed[:, at : at + step], people, held, both, exact)
+        for at in range(0, max(len(inside), 1), step)
+    ]
+    return Chance(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _independence(
+    inside: NDArray[np.bool_], observed: Array, people: Array, held: Array, both: Array, exact: bool
+) -> tuple[Array, Array, Array]:
+    within, outside = inside.astype(float), (~inside).astype(float) * exact
+    unknown = inside @ np.isnan(held).any(axis=0).astype(float) > 0
+    expected, score, crossed, squared = (np.zeros(len(inside)) for _ in range(4))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for n, a, c, o in zip(people, np.nan_to_num(held), both, observed, strict=True):
+            if not n > 0:
+                continue
+            p = a / n
+            log_chance = within @ _log(p) + outside @ _log(1 - p)
+            e = np.exp(log_chance)
+            mean = n * e
+            # 1/m, nought where nobody agrees: e is nought there too
+            one_in, one_out = _inverse(p), _inverse(1 - p)
+            spread = within @ np.where(p > 0, one_in - 1, 0) + outside @ np.where(p < 1, one_out - 1, 0)
+            covariance = c / n - np.outer(p, p)
+            covariance[np.isnan(covariance)] = 0
+            np.fill_diagonal(covariance, 0)
+            loading = within * one_in - outside * one_out
+            cross = ((loading @ covariance) * loading).sum(axis=1)
+            expected += mean
+            crossed += o * e * (1 + spread)
+            squared += n * e**2 * (1 + spread + cross)
+            if n > 1:
+                lost = np.log1p(-1 / n)
+                pairs_in, pairs_out = _log1p_inverse(a), _log1p_inverse(n - a)
+                log_pairs = lost + within @ (pairs_in - lost) + outside @ (pairs_out - lost)
+                score += np.maximum(mean + mean**2 * np.expm1(log_pairs), 0)
+        total = observed.sum(axis=0)
+        log_ratio = 1 / total - 2 * crossed / (total * expected) + squared / expected**2
+    for column in (expected, score, log_ratio):
+        column[unknown] = np.nan
+    if not (people > 0).any():
+        expected[:] = np.nan
+    return expected, score, log_ratio
+
+
+def _log(share: Array) -> Array:
+    return np.where(share > 0, np.log(np.where(share > 0, share, 1)), NEVER)
+
+
+def _inverse(share: Array) -> Array:
+    return np.where(share > 0, 1 / np.where(share > 0, share, 1), 0.0)
+
+
+def _log1p_inverse(count: Array) -> Array:
+    """Log of (M - 1) / M."""
+    return np.where(count > 1, np.log1p(-1 / np.maximum(count, 1.5)), NEVER)
+
+
+def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> Chance:
+    """Set sets of three conditions or more against what their smaller subsets imply within each stratum."""
+    size = np.array([len(one) for one in sets], dtype=int)
+    found = np.full((3, len(sets)), np.nan)
+    for k in np.unique(size):
+        of_size = np.flatnonzero(size == k)
+        step = max(1, CHUNK // (max(len(row.starts), 1) << int(k)))
+        for at in range(0, len(of_size), step):
+            chosen = of_size[at : at + step]
+            made = _of_size([sets[f] for f in chosen], row, n_conditions, int(k))
+            found[:, chosen] = made.expected, made.score_variance, made.log_ratio_variance
+    return Chance(*found)
+
+
+def _of_size(sets: list[tuple[int, ...]], row: Row, n_conditions: int, k: int) -> SetAgainstItsParts:
+    members = [[i for i in range(k) if code >> i & 1] for code in range(1 << k)]
+    subsets = [[tuple(one[i] for i in member) for member in members] for one in sets]
+    every = sorted({subset for own in subsets for subset in own})
+    place = {subset: at for at, subset in enumerate(every)}
+    sums = subset_sums(row, every, n_conditions)[:, :, 0]
+    at_least = sums[:, np.array([[place[subset] for subset in own] for own in subsets])]
+    return set_against_its_parts(cells_of(at_least))
