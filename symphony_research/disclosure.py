@@ -109,7 +109,9 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
 
 def _rounded_mean(mean: pl.Expr) -> pl.Expr:
     return (
-        pl.when(mean < SMALL_MEAN).then(mean.round_sig_figs(FIGURES_OF_SMALL)).otherwise(mean.round_sig_figs(FIGURES))
+        pl.when(mean.abs() < SMALL_MEAN)
+        .then(mean.round_sig_figs(FIGURES_OF_SMALL))
+        .otherwise(mean.round_sig_figs(FIGURES))
     )
 
 

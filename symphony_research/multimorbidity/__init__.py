@@ -1,9 +1,24 @@
-"""How many conditions people have, which ones, and which combinations, against chance.
+"""How many conditions people have, which ones, which combinations against chance, and at what cost.
 
-All three take `Patterns` and return a Result with one row per stratum and point.
+All take `Patterns` and return a Result with one row per stratum and point.
 """
 
 from symphony_research.multimorbidity.combinations import Combinations, combinations
+from symphony_research.multimorbidity.companions import Companions, FurtherConditions, companions, further_conditions
+from symphony_research.multimorbidity.costs import CombinationCosts, combination_costs
 from symphony_research.multimorbidity.counts import ConditionCount, Prevalence, condition_count, prevalence
 
-__all__ = ["Combinations", "ConditionCount", "Prevalence", "combinations", "condition_count", "prevalence"]
+__all__ = [
+    "CombinationCosts",
+    "Combinations",
+    "Companions",
+    "ConditionCount",
+    "FurtherConditions",
+    "Prevalence",
+    "combination_costs",
+    "combinations",
+    "companions",
+    "condition_count",
+    "further_conditions",
+    "prevalence",
+]

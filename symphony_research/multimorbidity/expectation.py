@@ -11,7 +11,7 @@ from symphony_research.collapse.nested import Row, subset_sums
 from symphony_research.inference import Array
 from symphony_research.inference.interaction import SetAgainstItsParts, cells_of, set_against_its_parts
 
-__all__ = ["Chance", "against_parts", "independence"]
+__all__ = ["Chance", "against_parts", "cells_by_stratum", "independence"]
 
 CHUNK = 2**22  # sets x conditions worked on at once
 NEVER = -1e4  # log of nought, kept finite: its exponential is nought
@@ -130,10 +130,18 @@ def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> C
 
 
 def _of_size(sets: list[tuple[int, ...]], row: Row, n_conditions: int, k: int) -> SetAgainstItsParts:
+    people = row.people[:, None].astype(float)
+    return set_against_its_parts(cells_by_stratum(row, sets, n_conditions, k, people)[..., 0])
+
+
+def cells_by_stratum(
+    row: Row, sets: list[tuple[int, ...]], n_conditions: int, k: int, weights: Array
+) -> NDArray[np.float64]:
+    """Return sums over those who have, of each set of k conditions, exactly each subset, (S, F, 2**k, V)."""
     members = [[i for i in range(k) if code >> i & 1] for code in range(1 << k)]
     subsets = [[tuple(one[i] for i in member) for member in members] for one in sets]
     every = sorted({subset for own in subsets for subset in own})
     place = {subset: at for at, subset in enumerate(every)}
-    sums = subset_sums(row, every, n_conditions)[:, :, 0]
-    at_least = sums[:, np.array([[place[subset] for subset in own] for own in subsets])]
-    return set_against_its_parts(cells_of(at_least))
+    sums = subset_sums(row, every, n_conditions, weights)
+    at_least = sums[:, np.array([[place[subset] for subset in own] for own in subsets], dtype=int).reshape(-1, 1 << k)]
+    return np.moveaxis(cells_of(np.moveaxis(at_least, -1, 0)), 0, -1)

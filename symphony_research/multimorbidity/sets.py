@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from symphony_research.collapse.bits import Integers, Words, frequent_sets, pack, unpack
 from symphony_research.collapse.nested import Row, pooled, subset_sums
 
-__all__ = ["WHICH", "as_bits", "as_tuples", "counts_by_stratum", "kept_of", "sets_of"]
+__all__ = ["WHICH", "as_bits", "as_tuples", "counts_by_stratum", "exact_sums", "kept_of", "sets_of"]
 
 WHICH = ("all", "closed", "maximal")
 
@@ -59,15 +59,22 @@ def as_tuples(bits: NDArray[np.bool_] | NDArray[np.uint8]) -> list[tuple[int, ..
 
 def counts_by_stratum(row: Row, words: Words, n_conditions: int, *, exact: bool) -> NDArray[np.float64]:
     """Return the people of each stratum who have each set, (S, F)."""
-    if not exact:
-        return subset_sums(row, as_tuples(unpack(words, n_conditions)), n_conditions)[:, :, 0]
-    found = np.zeros((len(row.starts), len(words)))
+    if exact:
+        return exact_sums(row, words, row.people[:, None].astype(float))[:, :, 0]
+    return subset_sums(row, as_tuples(unpack(words, n_conditions)), n_conditions)[:, :, 0]
+
+
+def exact_sums(row: Row, words: Words, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums of each stratum over those who have exactly each set, (S, F, V)."""
+    found = np.zeros((len(row.starts), len(words), weights.shape[1]))
     names = [f"k{w}" for w in range(words.shape[1])]
     stratum = np.repeat(np.arange(len(row.starts)), np.diff([*row.starts, len(row.people)]))
-    people = pl.DataFrame({**{k: row.words[:, w] for w, k in enumerate(names)}, "s": stratum, "n": row.people})
+    people = pl.DataFrame(
+        {**{k: row.words[:, w] for w, k in enumerate(names)}, "s": stratum, "at": np.arange(len(stratum))}
+    )
     sets = pl.DataFrame({**{k: words[:, w] for w, k in enumerate(names)}, "f": np.arange(len(words))})
     met = people.join(sets, on=names)
-    found[met["s"].to_numpy(), met["f"].to_numpy()] = met["n"].to_numpy()
+    found[met["s"].to_numpy(), met["f"].to_numpy()] = weights[met["at"].to_numpy()]
     return found
 
 

@@ -1,0 +1,336 @@
+"""From one condition outwards: how many others people with it have, and which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from symphony_research.collapse import Patterns
+from symphony_research.collapse.bits import unpack
+from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings
+from symphony_research.collapse.nested import Row, rows_of
+from symphony_research.collapse.patterns import HUNDRED
+from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.inference import adjusted_p, normal_quantile, wilson_interval
+from symphony_research.multimorbidity.combinations import Combinations, combinations
+from symphony_research.result import CountTable, Result
+from symphony_research.wording import (
+    about,
+    capital,
+    chance_words,
+    cost_period,
+    given,
+    in_words,
+    percentage,
+    pounds,
+    tested_words,
+    times,
+)
+
+__all__ = ["Companions", "FurtherConditions", "companions", "further_conditions"]
+
+Tables = Mapping[str, pl.DataFrame]
+
+
+class FurtherConditions(Result):
+    """Of people with each condition: how many have no other, one, two, or more."""
+
+    title: ClassVar[str] = "How many other conditions people with each condition have"
+    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
+    shown: ClassVar[tuple[str, ...]] = ("condition", "n_others", "n_persons", "estimate", "mean_cost")
+
+    def __post_init__(self) -> None:
+        means = tuple(f"mean_{value}" for value in self.settings["values"])
+        object.__setattr__(self, "counts", MappingProxyType({"cells": CountTable(("n_persons",), measures=means)}))
+        super().__post_init__()
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings, with the time over which costs were summed."""
+        return {
+            "condition": "People with",
+            "n_others": "Other conditions",
+            "estimate": "Share of people with it",
+            "mean_cost": f"Mean cost of a person {cost_period(self.settings)}".rstrip(),
+        }
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Share of each number of others among those with the condition."""
+        cells = tables["cells"]
+        # the total is the sum of the cells shown, so it gives no hidden cell away
+        total = as_float(cells.select(pl.col("n_persons").sum().over([*by, "condition"]))["n_persons"])
+        n = as_float(cells["n_persons"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = n / total
+        lower, upper = wilson_interval(n, total, settings["confidence"])
+        means = [f"mean_{value}" for value in settings["values"]]
+        counted = cells.with_columns(pl.Series("estimate", share), pl.Series("lower", lower), pl.Series("upper", upper))
+        return nan_to_null(
+            counted.select([*by, "condition", "n_others", "n_persons", "estimate", "lower", "upper", *means])
+        )
+
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return the number of others in words."""
+        if column == "n_others":
+            return _others(record[column], self.settings["top"])
+        return super().say(record, column)
+
+    def sentence(self) -> str:
+        """Name the conditions that people have alone most often, and most seldom."""
+        alone = self.estimates.filter((pl.col("n_others") == 0) & pl.col("estimate").is_not_null())
+        if not alone.height:
+            return "No condition is held by enough people to show."
+        ordered = alone.sort("estimate", maintain_order=True)
+        low, high = ordered.row(0, named=True), ordered.row(-1, named=True)
+
+        def group(record: Mapping[str, Any]) -> str:
+            where = f" ({', '.join(in_words(record[c]) for c in self.by)})" if self.by else ""
+            return f"{in_words(record['condition'])}{where}"
+
+        text = f"{percentage(low['estimate'])} of people with {group(low)} have none of the other conditions"
+        if alone.height > 1:
+            text += f", against {percentage(high['estimate'])} of those with {group(high)}"
+        most = self.estimates.filter(
+            (pl.col("condition") == low["condition"])
+            & (pl.col("n_others") == self.settings["top"])
+            & pl.col("estimate").is_not_null()
+        )
+        if not self.by and most.height:
+            text += f"; {percentage(most['estimate'][0])} of people with {in_words(low['condition'])} have {_others(self.settings['top'], self.settings['top'])}"
+        return text + "."
+
+
+def _others(number: int, top: int) -> str:
+    if number == top:
+        return f"{number} or more others"
+    return "no other" if number == 0 else f"{number} other" if number == 1 else f"{number} others"
+
+
+def further_conditions(
+    patterns: Patterns,
+    *,
+    conditions: str | Sequence[str] | None = None,
+    top: int = 3,
+    confidence: float = 0.95,
+) -> FurtherConditions:
+    """Count, of people with each condition, how many others they have.
+
+    Parameters
+    ----------
+    patterns : Patterns
+        Collapsed people; their strata become rows, their values are averaged.
+    conditions : str or sequence of str, optional
+        Which conditions to begin from; by default each.
+    top : int, default 3
+        Put everybody with this many others or more together.
+    confidence : float, default 0.95
+        Of the intervals.
+
+    Returns
+    -------
+    FurtherConditions
+        One row per stratum, `condition` and number of others `n_others` (0 to
+        `top`, the last standing for all above): `n_persons`, `estimate` (share
+        of people with the condition, Wilson's `lower`, `upper`), and `mean_` of
+        each value.
+
+    Raises
+    ------
+    ArgumentError
+        If `top` is below one, or a condition is not listed in the patterns.
+
+    References
+    ----------
+    Barnett, K. et al. (2012). Epidemiology of multimorbidity and implications
+    for health care, research, and medical education. Lancet 380, 37-43.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
+    >>> found = sr.multimorbidity.further_conditions(patterns, conditions="diabetes")
+    >>> found.estimates["n_others"].to_list()
+    [0, 1, 2, 3]
+    """
+    normal_quantile(confidence)
+    if top < 1:
+        raise ArgumentError(f"top={top} must be at least 1.")
+    chosen = patterns.conditions if conditions is None else (conditions,) if isinstance(conditions, str) else conditions
+    for name in chosen:
+        require_one_of(name, patterns.conditions, argument="conditions")
+    rows = [_further(patterns, row, tuple(chosen), top) for row in rows_of(patterns, patterns.by, ())]
+    if not rows:
+        nobody = Row(
+            dict.fromkeys(patterns.by), patterns.words, np.zeros(0, np.int64), np.zeros(0, np.int64), patterns.frame
+        )
+        rows = [_further(patterns, nobody, tuple(chosen), top).clear()]
+    return FurtherConditions(
+        {"cells": pl.concat(rows)},
+        pattern_settings(
+            patterns, "number of other conditions of people with each; Wilson interval", "Barnett 2012; Wilson 1927",
+            top=top, confidence=confidence,
+        ),
+        patterns.by,
+    )  # fmt: skip
+
+
+def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) -> pl.DataFrame:
+    bits = unpack(row.words, len(patterns.conditions))
+    others = np.minimum(np.maximum(bits.sum(axis=1, dtype=np.int64) - 1, 0), top)
+    sums = [row.frame[f"{value}__sum"].cast(pl.Float64).to_numpy() / HUNDRED for value in patterns.values]
+    parts = []
+    for name in chosen:
+        held = bits[:, patterns.conditions.index(name)] == 1
+        n, *totals = (
+            np.bincount(others[held], weights=weights[held], minlength=top + 1) for weights in (row.people, *sums)
+        )
+        means = {f"mean_{v}": t / np.maximum(n, 1) for v, t in zip(patterns.values, totals, strict=True)}
+        parts.append(
+            pl.DataFrame({"n_others": np.arange(top + 1), "n_persons": n.astype(np.int64), **means}).select(
+                [
+                    *(pl.lit(level, dtype=patterns.frame.schema[c]).alias(c) for c, level in row.names.items()),
+                    pl.lit(name).alias("condition"),
+                    pl.all(),
+                ]
+            )
+        )
+    return pl.concat(parts)
+
+
+class Companions(Combinations):
+    """Which other conditions people with one condition have, against chance."""
+
+    title: ClassVar[str] = "Which other conditions people with one condition have"
+    shown: ClassVar[tuple[str, ...]] = (
+        "condition", "n_persons", "estimate", "expected_share", "observed_expected", "oe_lower", "oe_upper", "q_value",
+        "mean_cost",
+    )  # fmt: skip
+    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper", "expected_share")
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings that name the condition begun from."""
+        having = f"people with {in_words(self.settings['condition'])}"
+        return {
+            **super().column_words,
+            "condition": "Other condition",
+            "estimate": f"Share of {having}",
+            "expected_share": f"Share by chance{given(self.settings['adjust'])}".rstrip(","),
+            **chance_words(self.settings["adjust"]),
+            "q_value": tested_words(self.settings["correction"], self.n_tested),
+        }
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Every pair that holds the condition, as a share of the people who have it."""
+        name = settings["condition"]
+        pairs = Combinations.derive(tables, settings, by).filter(pl.col("combination").list.contains(name))
+        other = pl.col("combination").list.set_difference([name]).list.first()
+        people = tables["margins"].filter(pl.col("condition") == name).select([*by, pl.col("n_persons").alias("__of")])
+        frame = pairs.with_columns(other.alias("condition"))
+        frame = (
+            frame.join(people, on=by, how="left", nulls_equal=True, maintain_order="left")
+            if by
+            else frame.join(people, how="cross")
+        )
+        n, of = as_float(frame["n_persons"]), as_float(frame["__of"])
+        lower, upper = wilson_interval(np.minimum(n, of), of, settings["confidence"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share, expected = np.minimum(n / of, 1), as_float(frame["expected"]) / of
+        measures = [c for v in settings["values"] for c in (f"mean_{v}", f"total_{v}")]
+        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"])
+        frame = frame.with_columns(
+            pl.Series("estimate", share),
+            pl.Series("lower", lower),
+            pl.Series("upper", upper),
+            pl.Series("expected_share", expected),
+            pl.Series("q_value", q_value),
+        )
+        return nan_to_null(frame).select(
+            [
+                *by, "condition", "n_persons", "estimate", "lower", "upper", "expected", "expected_share",
+                "observed_expected", "oe_lower", "oe_upper", "statistic", "p_value", "q_value", *measures,
+            ]
+        )  # fmt: skip
+
+    def sentence(self) -> str:
+        """Name the commonest companion, and the one furthest above chance."""
+        name = in_words(self.settings["condition"])
+        frame = self.estimates.filter(pl.col("estimate").is_not_null())
+        if not frame.height:
+            return f"No other condition is held by enough people with {name} to show."
+        first = frame.sort("n_persons", descending=True, maintain_order=True).row(0, named=True)
+        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        text = (
+            f"{capital(in_words(first['condition']))} is what people with {name}{where} most often have besides: "
+            f"{percentage(first['estimate'])} of them (about {about(first['n_persons'])} people)"
+        )
+        if first.get("mean_cost") is not None:
+            text += f", at a mean cost of {pounds(first['mean_cost'])}"
+        above = frame.filter(pl.col("oe_lower") > 1).sort("oe_lower", descending=True, maintain_order=True)
+        if above.height:
+            top = above.row(0, named=True)
+            text += (
+                f". They are {times(top['observed_expected'])} times as likely as chance"
+                f"{given(self.settings['adjust'])} to have {in_words(top['condition'])}"
+            )
+        return text + "."
+
+
+def companions(
+    patterns: Patterns,
+    condition: str,
+    *,
+    adjust: str | Sequence[str] = (),
+    min_persons: int = 1,
+    correction: str = "benjamini_hochberg",
+    confidence: float = 0.95,
+) -> Companions:
+    """Say which other conditions people with one condition have, how often, and against chance.
+
+    Parameters
+    ----------
+    patterns : Patterns
+        Collapsed people; their strata become rows, unless named in `adjust`; their values are averaged.
+    condition : str
+        The condition to begin from.
+    adjust, min_persons, correction, confidence
+        As of `combinations`.
+
+    Returns
+    -------
+    Companions
+        One row per stratum and other `condition`, the commonest first:
+        `n_persons` with both, `estimate` (share of those with the condition
+        begun from; Wilson's `lower`, `upper`), `expected` people and
+        `expected_share` were the two independent, `observed_expected` with
+        `oe_lower`, `oe_upper`, `statistic`, `p_value`, `q_value` (adjusted over
+        the rows here), and `mean_` and `total_` of each value.
+
+    Raises
+    ------
+    ArgumentError
+        If the condition is not listed in the patterns, and as of `combinations`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
+    >>> found = sr.multimorbidity.companions(patterns, "diabetes", min_persons=3)
+    >>> "diabetes" in found.estimates["condition"]
+    False
+    """
+    require_one_of(condition, patterns.conditions, argument="condition")
+    pairs = combinations(
+        patterns, kind="at_least", adjust=adjust, max_size=2, min_persons=min_persons,
+        correction=correction, confidence=confidence,
+    )  # fmt: skip
+    # only pairs that hold the condition are kept, so no other pair travels with the result
+    tables = dict(pairs.count_tables)
+    tables["cells"] = tables["cells"].filter(pl.col("combination").list.contains(condition))
+    return Companions(tables, {**pairs.settings, "condition": condition}, pairs.by)

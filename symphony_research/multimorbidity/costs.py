@@ -1,0 +1,317 @@
+"""What a combination of conditions costs, and what it costs beyond the sum of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from symphony_research.collapse import Patterns
+from symphony_research.collapse.bits import pack, unpack
+from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings
+from symphony_research.collapse.nested import Row, rows_of, split_strata
+from symphony_research.collapse.patterns import HUNDRED, combination_names
+from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.inference import CORRECTIONS, Array, adjusted_p, normal_quantile, two_sided_normal_p
+from symphony_research.multimorbidity.expectation import cells_by_stratum
+from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
+from symphony_research.result import CountTable, Result
+from symphony_research.wording import about, cost_period, given, in_words, joined, pounds, tested_words
+
+__all__ = ["CombinationCosts", "combination_costs"]
+
+Tables = Mapping[str, pl.DataFrame]
+
+FEWEST = 2  # people of a part in a stratum, from whom a variance can be told
+SLACK = 25  # as of `combinations`
+
+
+class CombinationCosts(Result):
+    """Mean and total of a value for each combination, and what lies beyond the sum of its parts."""
+
+    title: ClassVar[str] = "What combinations cost, and what they cost beyond the sum of their parts"
+    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
+        {
+            "cells": CountTable(("n_persons",), measures=("mean", "mean_error")),
+            "parts": CountTable(("n_compared", "n_fewest"), measures=("expected", "excess", "excess_error")),
+            "population": CountTable(("n_persons",), measures=("mean",)),
+        }
+    )
+    shown: ClassVar[tuple[str, ...]] = (
+        "combination", "n_persons", "estimate", "total", "share_of_total", "expected", "excess", "excess_lower",
+        "excess_upper", "q_value",
+    )  # fmt: skip
+    percentages: ClassVar[tuple[str, ...]] = ("share_of_total",)
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings, with the time over which costs were summed."""
+        value = in_words(self.settings["value"])
+        period = f" {cost_period(self.settings)}".rstrip() if self.settings["value"] == "cost" else ""
+        return {
+            "estimate": f"Mean {value} of a person{period}",
+            "lower": f"Mean {value}, from",
+            "upper": f"Mean {value}, to",
+            "total": f"{value.capitalize()} of all of them",
+            "share_of_total": f"Share of all {value}",
+            "expected": f"Mean {value}, did its parts add up",
+            "excess": "Beyond the sum of its parts",
+            "excess_lower": "Beyond, from",
+            "excess_upper": "Beyond, to",
+            "n_compared": "People with parts to compare",
+            "q_value": tested_words(self.settings["correction"], self.n_tested),
+        }
+
+    @property
+    def n_tested(self) -> int:
+        """How many combinations were tested: what `q_value` is adjusted for."""
+        return int(self.estimates["p_value"].is_not_null().sum())
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Mean, total and share of each combination, and its excess with interval and test."""
+        cells = tables["cells"].with_columns(tables["parts"].select("n_compared", "expected", "excess", "excess_error"))
+        whole = tables["population"].select([*by, (pl.col("n_persons") * pl.col("mean")).alias("__all")])
+        frame = (
+            cells.join(whole, on=by, how="left", nulls_equal=True, maintain_order="left")
+            if by
+            else cells.join(whole, how="cross")
+        )
+        z = normal_quantile(settings["confidence"])
+        floor = settings["min_persons"]
+        frame = frame.filter((pl.col("n_persons") >= floor).fill_null(floor == 1)).with_columns(
+            pl.col("mean").alias("estimate"),
+            (pl.col("mean") - z * pl.col("mean_error")).clip(lower_bound=0).alias("lower"),
+            (pl.col("mean") + z * pl.col("mean_error")).alias("upper"),
+            (pl.col("mean") * pl.col("n_persons")).alias("total"),
+            (pl.col("excess") - z * pl.col("excess_error")).alias("excess_lower"),
+            (pl.col("excess") + z * pl.col("excess_error")).alias("excess_upper"),
+        )
+        frame = frame.with_columns(
+            pl.when(pl.col("__all") > 0).then(pl.col("total") / pl.col("__all")).alias("share_of_total")
+        )
+        excess, error = as_float(frame["excess"]), as_float(frame["excess_error"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p_value = np.where(error > 0, two_sided_normal_p(excess / error), np.nan)
+        frame = frame.with_columns(
+            pl.Series("p_value", p_value), pl.Series("q_value", adjusted_p(p_value, settings["correction"]))
+        ).sort([*by, "total"], descending=[False] * len(by) + [True], nulls_last=True, maintain_order=True)
+        return nan_to_null(frame).select(
+            [
+                *by, "combination", "size", "n_persons", "estimate", "lower", "upper", "total", "share_of_total",
+                "n_compared", "expected", "excess", "excess_lower", "excess_upper", "p_value", "q_value",
+            ]
+        )  # fmt: skip
+
+    def sentence(self) -> str:
+        """Name the combination that costs most beyond the sum of its parts, by its lower limit."""
+        frame = self.estimates.filter(pl.col("excess_lower").is_not_null())
+        if not frame.height:
+            return "No combination and its parts are held by enough people to say what it costs beyond them."
+        first = frame.sort("excess_lower", descending=True, maintain_order=True).row(0, named=True)
+        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        value = in_words(self.settings["value"])
+        if first["excess_lower"] <= 0:
+            return f"No combination clearly has a higher mean {value} than its parts add up to."
+        amount = pounds if self.settings["value"] == "cost" else about
+        others = " and nothing else" if self.settings["kind"] == "exact" else ", whatever else they have,"
+        return (
+            f"People with {joined(first['combination'])}{others}{where} stand out most: their mean {value} is "
+            f"{amount(first['excess'])} more than each condition alone would add up to{given(self.settings['adjust']).rstrip(',')} "
+            f"({100 * self.settings['confidence']:g} % interval {amount(first['excess_lower'])} to "
+            f"{amount(first['excess_upper'])})."
+        )
+
+
+def combination_costs(
+    patterns: Patterns,
+    *,
+    value: str = "cost",
+    kind: str = "at_least",
+    adjust: str | Sequence[str] = (),
+    min_size: int = 2,
+    max_size: int = 3,
+    min_persons: int = 20,
+    correction: str = "benjamini_hochberg",
+    confidence: float = 0.95,
+) -> CombinationCosts:
+    """Set what people with a combination cost against the sum of its parts.
+
+    Parameters
+    ----------
+    patterns : Patterns
+        Collapsed people with `values=` the value; their strata become rows, unless named in `adjust`.
+    value : str, default "cost"
+        Which value, in its own units a person.
+    kind : {"at_least", "exact"}
+        People with these conditions and perhaps more, or with no others. The
+        parts are judged alike: people who of the set's conditions have one, or
+        none, whatever else; or who have just that one condition, or none at all.
+    adjust : str or sequence of str
+        Strata within which parts are added up.
+    min_size, max_size : int, default 2 and 3
+        Conditions in a combination, from and to; at most eight.
+    min_persons : int, default 20
+        Leave out combinations that fewer people have, by the counts shown.
+    correction : {"benjamini_hochberg", "holm", "bonferroni"}
+        How p values are adjusted for the number of combinations tested.
+    confidence : float, default 0.95
+        Of the intervals.
+
+    Returns
+    -------
+    CombinationCosts
+        One row per stratum and combination, the largest total first:
+        `combination`, `size`, `n_persons`, `estimate` (mean of a person, with
+        `lower`, `upper`), `total`, `share_of_total`, `n_compared` (people with
+        it in strata where every part has at least two people), `expected`
+        (their mean, did the parts add up), `excess` (how far above that their
+        mean is) with `excess_lower`, `excess_upper`, `p_value`, `q_value`.
+
+    Raises
+    ------
+    ArgumentError
+        If the patterns carry no such value, on an unknown word, or sizes
+        outside 2 to 8.
+
+    Notes
+    -----
+    With c the mean of those with no part and c_i of those with part i alone,
+    in one stratum, k conditions that add up cost c + sum(c_i - c). That is
+    averaged over the strata as the combination's people are spread. Intervals
+    are normal, the people of the combination and of each part drawn at random;
+    costs are skewed, so with fewer than some fifty people they are rough.
+
+    References
+    ----------
+    Kasteridis, P. et al. (2015). The importance of multimorbidity in explaining
+    utilisation and costs across health and social care settings. CHE RP 96.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
+    >>> costs = sr.multimorbidity.combination_costs(patterns, max_size=2, min_persons=5)
+    >>> bool((costs.estimates["total"] > 0).all())
+    True
+    """
+    require_one_of(kind, ("exact", "at_least"), argument="kind")
+    require_one_of(correction, CORRECTIONS, argument="correction")
+    normal_quantile(confidence)
+    if value not in patterns.values:
+        carried = ", ".join(patterns.values) or "none"
+        raise ArgumentError(
+            f"value='{value}' is not summed in these patterns. Values: {carried}. Collapse with values=."
+        )
+    if not 2 <= min_size <= max_size <= 8 or min_persons < 1:
+        raise ArgumentError("min_size and max_size must be a range of sizes within 2 to 8, and min_persons at least 1.")
+    by, adjust = split_strata(patterns, adjust)
+    settings = {
+        "value": value,
+        "kind": kind,
+        "adjust": list(adjust),
+        "min_size": min_size,
+        "max_size": max_size,
+        "min_persons": min_persons,
+        "correction": correction,
+        "confidence": confidence,
+    }
+    made = [_tables(patterns, row, settings) for row in rows_of(patterns, by, adjust)]
+    if not made:
+        nobody = Row(dict.fromkeys(by), patterns.words, np.zeros(0, np.int64), np.zeros(0, np.int64), patterns.frame)
+        made = [{name: table.clear() for name, table in _tables(patterns, nobody, settings).items()}]
+    where = f"within {', '.join(adjust)}" if adjust else "in the whole population"
+    return CombinationCosts(
+        {name: pl.concat([tables[name] for tables in made]) for name in made[0]},
+        pattern_settings(
+            patterns,
+            f"mean of combinations against the sum of their parts {where}; normal intervals; {CORRECTIONS[correction]}",
+            "Kasteridis 2015",
+            **settings,
+        ),
+        by,
+    )
+
+
+def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+    k, exact, value = len(patterns.conditions), settings["kind"] == "exact", settings["value"]
+    sums = row.frame[f"{value}__sum"].cast(pl.Float64).to_numpy() / HUNDRED
+    squares = row.frame[f"{value}__sum_squares"].cast(pl.Float64).to_numpy() / HUNDRED**2
+    weights = np.column_stack([row.people.astype(float), sums, squares])
+    words, _ = sets_of(
+        row, k, exact=exact, min_size=settings["min_size"], max_size=settings["max_size"],
+        min_persons=max(1, settings["min_persons"] - SLACK),
+    )  # fmt: skip
+    bits = unpack(words, k).astype(bool)
+    size = bits.sum(axis=1)
+    found = np.full((len(words), 8), np.nan)
+    for of_size in np.unique(size):
+        chosen = np.flatnonzero(size == of_size)
+        parts = _parts(row, bits[chosen], int(of_size), weights, exact=exact)
+        found[chosen] = _against_parts(parts)
+    names = ["n_persons", "mean", "mean_error", "n_compared", "n_fewest", "expected", "excess", "excess_error"]
+    columns = {name: found[:, at] for at, name in enumerate(names)}
+    frame = (
+        pl.DataFrame({"size": size.astype(np.int64), **columns})
+        .insert_column(0, combination_names(bits, patterns.conditions))
+        .with_columns(pl.col("n_persons", "n_compared", "n_fewest").cast(pl.Int64))
+        .sort(["size", pl.col("combination").list.join(" ")])
+    )
+    people = int(row.people.sum())
+    strata = [pl.lit(level, dtype=patterns.frame.schema[name]).alias(name) for name, level in row.names.items()]
+    tables = {
+        "cells": frame.select("combination", "size", "n_persons", "mean", "mean_error"),
+        "parts": frame.select("n_compared", "n_fewest", "expected", "excess", "excess_error"),
+        "population": pl.DataFrame(
+            {"n_persons": [people], "mean": [float(sums.sum()) / max(people, 1)]},
+            schema_overrides={"n_persons": pl.Int64},
+        ),
+    }
+    return {name: nan_to_null(table.select([*strata, pl.all()])) for name, table in tables.items()}
+
+
+def _parts(row: Row, bits: NDArray[np.bool_], k: int, weights: Array, *, exact: bool) -> NDArray[np.float64]:
+    """Return people, sum and sum of squares of those with no part, with each part alone, and with all, (S, F, k + 2, 3)."""
+    sets = as_tuples(bits)
+    if not exact:
+        cells = cells_by_stratum(row, sets, bits.shape[1], k, weights)
+        return cells[:, :, [0, *(1 << i for i in range(k)), (1 << k) - 1]]
+    wanted = np.zeros((len(sets), k + 2, bits.shape[1]), np.uint8)
+    for f, one in enumerate(sets):
+        wanted[f, np.arange(1, k + 1), list(one)] = 1
+        wanted[f, -1, list(one)] = 1
+    flat, place = np.unique(wanted.reshape(-1, bits.shape[1]), axis=0, return_inverse=True)
+    return exact_sums(row, pack(flat), weights)[:, place.reshape(len(sets), k + 2)]
+
+
+def _against_parts(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return, of each set: people, mean and its error; people compared, fewest of a part; expected, excess, its error."""
+    n, total, squares = (parts[..., v] for v in range(3))
+    k = parts.shape[2] - 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        all_n, all_total, all_squares = (x[:, :, -1].sum(axis=0) for x in (n, total, squares))
+        mean = all_total / all_n
+        mean_error = np.sqrt(np.maximum(all_squares - all_n * mean**2, 0) / (all_n - 1) / all_n)
+        usable = (n[:, :, :-1] >= FEWEST).all(axis=2) & (n[:, :, -1] > 0)
+        part_mean = total[:, :, :-1] / n[:, :, :-1]
+        spread = np.maximum(squares[:, :, :-1] - n[:, :, :-1] * part_mean**2, 0) / (n[:, :, :-1] - 1) / n[:, :, :-1]
+        added = part_mean[:, :, 1:].sum(axis=2) - (k - 1) * part_mean[:, :, 0]
+        error = spread[:, :, 1:].sum(axis=2) + (k - 1) ** 2 * spread[:, :, 0]
+        own_n, own_total, own_squares = (np.where(usable, x[:, :, -1], 0.0) for x in (n, total, squares))
+        added, error = np.where(usable, added, 0.0), np.where(usable, error, 0.0)
+        compared = own_n.sum(axis=0)
+        expected = (own_n * added).sum(axis=0) / compared
+        excess = own_total.sum(axis=0) / compared - expected
+        # of the combination's people: how far each is from what the parts of their stratum add up to
+        own = (own_squares - 2 * added * own_total + own_n * added**2).sum(axis=0) - compared * excess**2
+        variance = np.maximum(own, 0) / (compared - 1) / compared + (own_n**2 * error).sum(axis=0) / compared**2
+        fewest = np.where(usable[:, :, None], n[:, :, :-1], 0.0).sum(axis=0).min(axis=1)
+    some = compared >= FEWEST
+    blank = np.where(some, 1.0, np.nan)
+    return np.column_stack(
+        [all_n, mean, mean_error, compared, fewest, expected * blank, excess * blank, np.sqrt(variance) * blank]
+    )

@@ -1,0 +1,171 @@
+"""What combinations cost beyond the sum of their parts, and what people with one condition have besides."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import norm
+
+import symphony_research as sr
+from symphony_research.errors import ArgumentError
+
+Z = 1.959963984540054  # R: qnorm(0.975)
+
+
+def by_hand() -> pl.DataFrame:
+    #               a     b     a and b   neither
+    #  young     10, 30  20, 20  90, 110    0, 10     parts add up to 20 + 20 - 5 = 35, and they cost 100
+    #  old       50, 70  40, 60   300      10, 30     parts add up to 60 + 50 - 20 = 90, and she costs 300
+    rows = [
+        *[("young", 1, 0, c) for c in (10, 30)], *[("young", 0, 1, c) for c in (20, 20)],
+        *[("young", 1, 1, c) for c in (90, 110)], *[("young", 0, 0, c) for c in (0, 10)],
+        *[("old", 1, 0, c) for c in (50, 70)], *[("old", 0, 1, c) for c in (40, 60)],
+        ("old", 1, 1, 300), *[("old", 0, 0, c) for c in (10, 30)],
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=["age_band", "a", "b", "cost"], orient="row")
+
+
+@pytest.mark.parametrize("kind", ["exact", "at_least"])
+def test_what_lies_beyond_the_sum_of_the_parts(kind):
+    patterns = sr.Patterns.from_wide(by_hand(), conditions=["a", "b"], by="age_band", values="cost")
+    found = sr.multimorbidity.combination_costs(patterns, kind=kind, adjust="age_band", min_persons=1)
+    row = found.estimates.row(0, named=True)
+    assert (row["n_persons"], row["n_compared"], row["total"]) == (3, 3, 500)
+    assert row["share_of_total"] == pytest.approx(500 / 850)
+    assert row["estimate"] == pytest.approx(500 / 3)
+    # two young people at 35 and one old at 90
+    assert row["expected"] == pytest.approx((2 * 35 + 90) / 3)
+    assert row["excess"] == pytest.approx(340 / 3)
+    # people: 55, 75 and 210 above what their parts add up to; variance of their mean
+    own = ((55 - 340 / 3) ** 2 + (75 - 340 / 3) ** 2 + (210 - 340 / 3) ** 2) / 2 / 3
+    # parts: variances of the means of two people each: young 200/2, 0, 50/2; old 200/2, 200/2, 200/2
+    parts = ((2 / 3) ** 2 * (100 + 0 + 25)) + ((1 / 3) ** 2 * (100 + 100 + 100))
+    assert row["excess_lower"] == pytest.approx(340 / 3 - Z * sqrt(own + parts))
+    assert row["p_value"] == pytest.approx(2 * norm.sf(340 / 3 / sqrt(own + parts)), rel=1e-9)
+    deviation = sqrt(((90 - 500 / 3) ** 2 + (110 - 500 / 3) ** 2 + (300 - 500 / 3) ** 2) / 2 / 3)
+    assert row["upper"] == pytest.approx(500 / 3 + Z * deviation)
+    assert row["lower"] == pytest.approx(max(0, 500 / 3 - Z * deviation))
+
+
+def test_a_stratum_without_every_part_is_left_out_and_said():
+    frame = pl.concat(
+        [by_hand(), pl.DataFrame({"age_band": ["oldest"] * 2, "a": [1, 1], "b": [1, 1], "cost": [500, 700]})]
+    )
+    patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="age_band", values="cost")
+    row = sr.multimorbidity.combination_costs(patterns, adjust="age_band", min_persons=1).estimates.row(0, named=True)
+    assert (row["n_persons"], row["n_compared"]) == (5, 3)
+    assert row["excess"] == pytest.approx(340 / 3)
+    alone = sr.Patterns.from_wide(frame.filter(pl.col("age_band") == "oldest"), conditions=["a", "b"], values="cost")
+    row = sr.multimorbidity.combination_costs(alone, min_persons=1).estimates.row(0, named=True)
+    assert (row["n_compared"], row["excess"], row["expected"], row["p_value"]) == (0, None, None, None)
+
+
+def test_triads_are_those_of_naive_people():
+    rng = np.random.default_rng(4)
+    held = rng.random((900, 4)) < [0.4, 0.35, 0.3, 0.5]
+    cost = rng.gamma(1, 100, 900) * (1 + held.sum(axis=1))
+    frame = pl.DataFrame({**{f"c{k}": held[:, k] for k in range(4)}, "cost": cost.round(2)})
+    patterns = sr.Patterns.from_wide(frame, conditions=["c0", "c1", "c2", "c3"], values="cost")
+    cost = frame["cost"].to_numpy()
+    for kind in ("exact", "at_least"):
+        found = sr.multimorbidity.combination_costs(patterns, kind=kind, min_size=3, max_size=3, min_persons=2)
+        for row in found.estimates.iter_rows(named=True):
+            own = [int(name[1]) for name in row["combination"]]
+            others = [k for k in range(4) if k not in own]
+            rest = ~held[:, others].any(axis=1) if kind == "exact" else np.ones(900, bool)
+
+            def mean(pattern: tuple[int, ...], own=own, rest=rest) -> float:
+                return cost[(held[:, own] == np.array(pattern, bool)).all(axis=1) & rest].mean()
+
+            added = mean((1, 0, 0)) + mean((0, 1, 0)) + mean((0, 0, 1)) - 2 * mean((0, 0, 0))
+            assert row["expected"] == pytest.approx(added, rel=1e-9)
+            assert row["excess"] == pytest.approx(mean((1, 1, 1)) - added, rel=1e-9)
+
+
+def test_intervals_hold_the_true_excess_95_times_in_100():
+    # a, b and both multiply costs, so both cost 100 x (3 x 2 - 3 - 2 + 1) = 200 more than they add up to, in all strata
+    rng = np.random.default_rng(11)
+    inside = 0
+    for _ in range(400):
+        n = 1_200
+        old = rng.random(n) < 0.4
+        a, b = rng.random(n) < 0.3 + 0.2 * old, rng.random(n) < 0.25 + 0.2 * old
+        cost = rng.gamma(2, 50, n) * np.where(a, 3, 1) * np.where(b, 2, 1)
+        frame = pl.DataFrame({"old": old, "a": a, "b": b, "cost": cost})
+        patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="old", values="cost")
+        row = sr.multimorbidity.combination_costs(patterns, adjust="old").estimates.row(0, named=True)
+        inside += row["excess_lower"] <= 200 <= row["excess_upper"]
+    assert 0.92 < inside / 400 < 0.98  # Monte Carlo error 1.1 points
+
+
+def test_what_may_not_be_shown_takes_its_cost_with_it():
+    study = sr.define_cohort(sr.example_study()).patterns(by="sex", values="cost")
+    safe = sr.suppress(sr.multimorbidity.combination_costs(study, adjust="sex", min_persons=1), sr.Policy.nhs_england())
+    for row in safe.estimates.iter_rows(named=True):
+        if row["n_persons"] is None:
+            assert row["estimate"] is row["total"] is row["share_of_total"] is None
+        if row["n_compared"] is None:
+            assert row["expected"] is row["excess"] is row["p_value"] is None
+    assert safe.estimates["estimate"].null_count() > 0
+    # means may not be shown where dominance would have to be tested first
+    strict = sr.suppress(sr.multimorbidity.combination_costs(study, min_persons=1), sr.Policy.sacro()).estimates
+    assert strict.select(pl.col("estimate", "total", "excess").is_not_null().sum()).row(0) == (0, 0, 0)
+    parts = safe.count_tables["parts"].filter(pl.col("n_fewest").is_null())
+    assert parts["excess"].null_count() == parts.height
+
+
+def test_costs_say_what_is_wrong():
+    patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
+    with pytest.raises(ArgumentError, match=r"value='bed_days' is not summed in these patterns\. Values: cost"):
+        sr.multimorbidity.combination_costs(patterns, value="bed_days")
+    with pytest.raises(ArgumentError, match="within 2 to 8"):
+        sr.multimorbidity.combination_costs(patterns, max_size=9)
+
+
+def further() -> sr.Patterns:
+    held = {"abc": 4, "ab": 3, "a": 2, "b": 5, "c": 6, "": 10}
+    rows = [(*(name in cell for name in "abc"), 10 * len(cell)) for cell, n in held.items() for _ in range(n)]
+    return sr.Patterns.from_wide(
+        pl.DataFrame(rows, schema=["a", "b", "c", "cost"], orient="row"), conditions=list("abc"), values="cost"
+    )
+
+
+def test_of_people_with_a_condition_how_many_others_they_have():
+    found = sr.multimorbidity.further_conditions(further(), top=2)
+    # of nine people with a: two have no other, three one, four two
+    own = found.estimates.filter(pl.col("condition") == "a")
+    assert own["n_persons"].to_list() == [2, 3, 4]
+    assert own["estimate"].to_list() == pytest.approx([2 / 9, 3 / 9, 4 / 9])
+    assert own["mean_cost"].to_list() == [10, 20, 30]
+    assert found.say(own.row(2, named=True), "n_others") == "2 or more others"
+    # everybody with two others or more together; one is the last then
+    one = sr.multimorbidity.further_conditions(further(), conditions="a", top=1).estimates
+    assert one["n_persons"].to_list() == [2, 7]
+    assert one["mean_cost"].to_list() == pytest.approx([10, (3 * 20 + 4 * 30) / 7])
+    assert "have none of the other conditions" in found.sentence()
+    with pytest.raises(ArgumentError, match="conditions='gout' is not known"):
+        sr.multimorbidity.further_conditions(further(), conditions="gout")
+    with pytest.raises(ArgumentError, match="at least 1"):
+        sr.multimorbidity.further_conditions(further(), top=0)
+
+
+def test_of_people_with_a_condition_which_others_they_have():
+    found = sr.multimorbidity.companions(further(), "a")
+    #  b: 7 of the 9 with a; 12 of 30 people have b, so 9 x 12 / 30 = 3.6 by chance.  c: 4 of 9, 9 x 10 / 30 = 3
+    assert found.estimates["condition"].to_list() == ["b", "c"]
+    assert found.estimates["n_persons"].to_list() == [7, 4]
+    assert found.estimates["estimate"].to_list() == pytest.approx([7 / 9, 4 / 9])
+    assert found.estimates["expected"].to_list() == pytest.approx([3.6, 3.0])
+    assert found.estimates["expected_share"].to_list() == pytest.approx([0.4, 1 / 3])
+    assert found.estimates["mean_cost"].to_list() == pytest.approx([(3 * 20 + 4 * 30) / 7, 30])
+    assert found.n_tested == 2
+    assert found.sentence().startswith(
+        "B is what people with a most often have besides: 77.8 % of them (about 7 people)"
+    )
+    safe = sr.suppress(found, sr.Policy.nhs_england())
+    assert safe.estimates["estimate"].null_count() == 2
+    with pytest.raises(ArgumentError, match="condition='gout' is not known"):
+        sr.multimorbidity.companions(further(), "gout")
