@@ -32,6 +32,7 @@ __all__ = [
     "percentage",
     "pounds",
     "roughly",
+    "strata_phrase",
     "tested_words",
     "times",
 ]
@@ -217,8 +218,12 @@ def against_chance(ratio: float) -> str:
 
 def given(adjust: Sequence[str]) -> str:
     """Return what was adjusted for as part of a sentence: ", given age and sex,", or nothing."""
-    names = [COLUMN_WORDS.get(name, in_words(name)).lower() for name in adjust]
-    return f", given {joined(names)}," if names else ""
+    return f", given {strata_phrase(adjust)}," if adjust else ""
+
+
+def strata_phrase(columns: Sequence[str]) -> str:
+    """Return stratum columns in words: "age and sex"."""
+    return joined([COLUMN_WORDS.get(name, in_words(name)).lower() for name in columns])
 
 
 def chance_words(adjust: Sequence[str]) -> dict[str, str]:

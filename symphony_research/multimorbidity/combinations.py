@@ -38,7 +38,7 @@ from symphony_research.wording import (
     tested_words,
 )
 
-__all__ = ["Combinations", "combinations"]
+__all__ = ["Combinations", "combinations", "count_rules"]
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -56,14 +56,6 @@ class Combinations(Result):
 
     title: ClassVar[str] = "Combinations of conditions, against chance"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "cells": CountTable(("n_persons",)),
-            "margins": CountTable(("n_persons",)),
-            "pairs": CountTable(("n_both",)),
-            "population": CountTable(("n_persons",)),
-        }
-    )
     shown: ClassVar[tuple[str, ...]] = (
         "combination",
         "n_persons",
@@ -94,11 +86,7 @@ class Combinations(Result):
         return int(self.estimates["p_value"].is_not_null().sum())
 
     def __post_init__(self) -> None:
-        means = tuple(f"mean_{value}" for value in self.settings["values"])
-        rules = dict(type(self).counts)
-        rules["population"] = CountTable(("n_persons",), measures=means)
-        rules["cells"] = CountTable(("n_persons",), measures=means, factors=FACTORS if _scaled(self.settings) else ())
-        object.__setattr__(self, "counts", MappingProxyType(rules))
+        object.__setattr__(self, "counts", count_rules(self.settings))
         super().__post_init__()
 
     @staticmethod
@@ -148,6 +136,19 @@ class Combinations(Result):
             f"The commonest combination{where} is {exactly}{joined(first['combination'])}{others}: about "
             f"{about(first['n_persons'])} people, {against_chance(first['observed_expected'])}{given(self.settings['adjust']).rstrip(',')}."
         )
+
+
+def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
+    """Return how the count tables of sets, and what describes their people, may be released."""
+    means = tuple(f"mean_{value}" for value in settings["values"])
+    return MappingProxyType(
+        {
+            "cells": CountTable(("n_persons",), measures=means, factors=FACTORS if _scaled(settings) else ()),
+            "margins": CountTable(("n_persons",)),
+            "pairs": CountTable(("n_both",)),
+            "population": CountTable(("n_persons",), measures=means),
+        }
+    )
 
 
 def _scaled(settings: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from symphony_research.collapse.nested import Row, rows_of
 from symphony_research.collapse.patterns import HUNDRED
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import adjusted_p, normal_quantile, wilson_interval
-from symphony_research.multimorbidity.combinations import Combinations, combinations
+from symphony_research.multimorbidity.combinations import Combinations, combinations, count_rules
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
@@ -202,7 +202,7 @@ def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) ->
     return pl.concat(parts)
 
 
-class Companions(Combinations):
+class Companions(Result):
     """Which other conditions people with one condition have, against chance."""
 
     title: ClassVar[str] = "Which other conditions people with one condition have"
@@ -212,12 +212,21 @@ class Companions(Combinations):
     )  # fmt: skip
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper", "expected_share")
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", count_rules(self.settings))
+        super().__post_init__()
+
+    @property
+    def n_tested(self) -> int:
+        """How many companions were tested: what `q_value` is adjusted for."""
+        return int(self.estimates["p_value"].is_not_null().sum())
+
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
         """Headings that name the condition begun from."""
         having = f"people with {in_words(self.settings['condition'])}"
         return {
-            **super().column_words,
+            "mean_cost": f"Mean cost of a person with both {cost_period(self.settings)}".rstrip(),
             "condition": "Other condition",
             "estimate": f"Share of {having}",
             "expected_share": f"Share by chance{given(self.settings['adjust'])}".rstrip(","),

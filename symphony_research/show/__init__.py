@@ -6,6 +6,7 @@ holds. `picture`, `table` and `sentence` return what a notebook displays;
 """
 
 from symphony_research.show.bars import plot_condition_count, plot_prevalence
+from symphony_research.show.companions import plot_combination_costs, plot_companions, plot_further_conditions
 from symphony_research.show.cross import cross_table
 from symphony_research.show.curves import plot_survival
 from symphony_research.show.families import plot
@@ -25,8 +26,11 @@ __all__ = [
     "picture",
     "plot",
     "plot_attrition",
+    "plot_combination_costs",
+    "plot_companions",
     "plot_condition_count",
     "plot_cooccurrence_matrix",
+    "plot_further_conditions",
     "plot_network",
     "plot_prevalence",
     "plot_survival",

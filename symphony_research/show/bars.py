@@ -28,7 +28,7 @@ from symphony_research.wording import HIDDEN, capital, in_words, number, percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_condition_count", "plot_prevalence"]
+__all__ = ["divided_bars", "percent_axis", "plot_condition_count", "plot_prevalence", "row_step"]
 
 
 def plot_prevalence(
@@ -95,13 +95,13 @@ def plot_prevalence(
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         rows = list(range(drawn.height))
         shares, lower, upper = (100 * drawn[c] for c in ("estimate", "lower", "upper"))
-        size = min(LABEL, _step(ax, own, drawn.height) * 0.62)
+        size = min(LABEL, row_step(ax, own, drawn.height) * 0.62)
         ax.barh(rows, shares, height=0.66, color=MAIN)
         ax.hlines(rows, lower, upper, color=INK, linewidth=1.4)
         ax.set_yticks(rows, [in_words(c) for c in drawn["condition"].to_list()])
         ax.set_ylim(drawn.height - 0.4, -0.6)
         ax.set_xlim(0, max([*upper.to_list(), 0.001]))
-        _percent_axis(ax, "x")
+        percent_axis(ax, "x")
         plain_axes(ax, grid="x", hide=("top", "right", "left"))
         ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
         ax.set_xlabel("Share of people", fontsize=LABEL, color=INK)
@@ -163,7 +163,7 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
             ax, own = begin(ax, 8.5, 2.1 + 0.3 * len(strata))
             if frame["estimate"].null_count() == frame.height:
                 return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
-            _divided(ax, result, strata, _step(ax, own, len(strata)))
+            _divided(ax, result, strata, row_step(ax, own, len(strata)))
         else:
             ax, own = begin(ax, 8.0, 5.4)
             if frame["estimate"].null_count() == frame.height:
@@ -175,12 +175,13 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
 _TALL = 200.0  # of the axes of a figure made here, in points, near enough to set a label clear of a diamond
 
 
-def _step(ax: Axes, own: bool, rows: int) -> float:
+def row_step(ax: Axes, own: bool, rows: int) -> float:
     """Height of a row of bars, in points."""
     return 0.27 * 72 if own else axes_points(ax)[1] / max(rows, 1)
 
 
-def _percent_axis(ax: Axes, which: str) -> None:
+def percent_axis(ax: Axes, which: str) -> None:
+    """Write a scale in percent."""
     axis = ax.xaxis if which == "x" else ax.yaxis
     axis.set_major_formatter(lambda value, _: f"{value:g} %")
 
@@ -217,7 +218,7 @@ def _counted(ax: Axes, result: Result, own: bool) -> None:
     ax.set_xticks(numbers, [_number_words(result, n, numbers[-1]) for n in numbers])
     ax.set_xlim(numbers[0] - 0.6, numbers[-1] + 0.6)
     ax.set_ylim(0, highest)
-    _percent_axis(ax, "y")
+    percent_axis(ax, "y")
     plain_axes(ax, grid="y")
     ax.set_xlabel("Number of long-term conditions", fontsize=LABEL, color=INK)
     ax.set_ylabel("Share of people", fontsize=LABEL, color=INK)
@@ -240,29 +241,44 @@ def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
 
 
 def _divided(ax: Axes, result: Result, strata: Sequence[dict[str, Any]], step: float) -> None:
-    """Draw one bar a stratum, from few conditions in pale to many in dark."""
+    """Draw one bar a stratum, divided by the number of conditions."""
+    frame = result.estimates
+    numbers = frame["n_conditions"].unique().sort().to_list()
+    share_of = {
+        (tuple(record[c] for c in result.by), record["n_conditions"]): record["estimate"]
+        for record in frame.iter_rows(named=True)
+    }
+    parts = {
+        _number_words(result, n, numbers[-1]): [share_of.get((tuple(names.values()), n)) for names in strata]
+        for n in numbers
+    }
+    divided_bars(ax, [strata_words(names) for names in strata], parts, step, "Number of long-term conditions")
+
+
+def divided_bars(
+    ax: Axes,
+    names: Sequence[str],
+    parts: Mapping[str, Sequence[float | None]],
+    step: float,
+    title: str,
+    *,
+    names_width: float = 170,
+) -> None:
+    """Draw one bar a name, divided into parts from pale to dark; a part that may not be shown is left out."""
     import matplotlib as mpl
     from matplotlib.colors import to_hex, to_rgb
 
-    frame = result.estimates
-    numbers = frame["n_conditions"].unique().sort().to_list()
     scale = mpl.colormaps["Blues"]
-    shades = [to_hex(scale(0.12 + 0.85 * k / max(len(numbers) - 1, 1))) for k in range(len(numbers))]
+    shades = [to_hex(scale(0.12 + 0.85 * k / max(len(parts) - 1, 1))) for k in range(len(parts))]
     size = min(LABEL, step * 0.62)
     wide = axes_points(ax)[0]
-    position = {tuple(names.values()): row for row, names in enumerate(strata)}
-    reached = [0.0] * len(strata)
-    for n, shade in zip(numbers, shades, strict=True):
-        rows, starts, lengths = [], [], []
-        for record in frame.filter(pl.col("n_conditions") == n).iter_rows(named=True):
-            row = position[tuple(record[c] for c in result.by)]
-            if record["estimate"] is None:
-                continue
-            rows.append(row)
-            starts.append(reached[row])
-            lengths.append(100 * record["estimate"])
-            reached[row] += lengths[-1]
-        words = _number_words(result, n, numbers[-1])
+    reached = [0.0] * len(names)
+    for (words, shares), shade in zip(parts.items(), shades, strict=True):
+        rows = [row for row, share in enumerate(shares) if share is not None]
+        lengths = [100 * share for share in shares if share is not None]
+        starts = [reached[row] for row in rows]
+        for row, length in zip(rows, lengths, strict=True):
+            reached[row] += length
         ax.barh(rows, lengths, left=starts, height=0.74, color=shade, edgecolor="white", linewidth=0.6, label=words)
         light = sum(c * w for c, w in zip(to_rgb(shade), (0.2126, 0.7152, 0.0722), strict=True))
         for row, start, length in zip(rows, starts, lengths, strict=True):
@@ -270,16 +286,16 @@ def _divided(ax: Axes, result: Result, strata: Sequence[dict[str, Any]], step: f
             if text_width(text, SMALL) + 6 < length / 100 * wide * 0.9:
                 ax.text(start + length / 2, row, text, ha="center", va="center", fontsize=min(size, SMALL),
                         color="white" if light < 0.55 else INK, gid="value")  # fmt: skip
-    ax.set_yticks(range(len(strata)), [wrapped(strata_words(names), 170, size) for names in strata])
-    ax.set_ylim(len(strata) - 0.45, -0.55)
+    ax.set_yticks(range(len(names)), [wrapped(name, names_width, size) for name in names])
+    ax.set_ylim(len(names) - 0.45, -0.55)
     ax.set_xlim(0, 100)
-    _percent_axis(ax, "x")
+    percent_axis(ax, "x")
     plain_axes(ax, hide=("top", "right", "left", "bottom"))
     ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
     ax.set_xlabel("Share of people", fontsize=LABEL, color=INK)
     legend = ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(numbers), max(3, int(wide / 46))), borderaxespad=0.2,
-        fontsize=SMALL, handlelength=1.1, handletextpad=0.4, columnspacing=1.0, title="Number of long-term conditions",
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(parts), max(3, int(wide / 46))), borderaxespad=0.2,
+        fontsize=SMALL, handlelength=1.1, handletextpad=0.4, columnspacing=1.0, title=title,
         title_fontsize=SMALL, alignment="left",
     )  # fmt: skip
     legend.get_title().set_color(QUIET)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.bars import plot_condition_count, plot_prevalence
+from symphony_research.show.companions import plot_combination_costs, plot_companions, plot_further_conditions
 from symphony_research.show.curves import plot_survival
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.gate import is_family, require_showable
@@ -25,6 +26,9 @@ NATURAL: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "SurvivalCurve": plot_survival,
         "CumulativeIncidence": plot_survival,
         "Combinations": plot_upset,
+        "CombinationCosts": plot_combination_costs,
+        "Companions": plot_companions,
+        "FurtherConditions": plot_further_conditions,
         "ConditionCount": plot_condition_count,
         "Prevalence": plot_prevalence,
         "Cooccurrence": plot_network,

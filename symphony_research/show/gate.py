@@ -10,10 +10,11 @@ import polars as pl
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result, inside_report
-from symphony_research.wording import COLUMN_WORDS, in_words, number
+from symphony_research.wording import COLUMN_WORDS, in_words, number, strata_phrase
 
 __all__ = [
     "band",
+    "chance_note",
     "hidden_words",
     "is_family",
     "listed",
@@ -26,7 +27,12 @@ __all__ = [
 ]
 
 # their figures say which groups are hidden; a number of counts beside it would seem to differ
-_SAY_WHAT_IS_HIDDEN = ("Combinations", "Prevalence")
+_SAY_WHAT_IS_HIDDEN = ("Combinations", "CombinationCosts", "Companions", "FurtherConditions", "Prevalence")
+
+
+_ADJUSTED = ("observed_expected", "odds_ratio", "information_component")
+# which rows they have comes from the records: a hidden one is not named
+_FOUND_IN_RECORDS = ("Combinations", "CombinationCosts", "Companions")
 
 
 def is_family(result: object, names: Sequence[str]) -> bool:
@@ -75,6 +81,18 @@ def hidden_words(policy: Policy) -> str:
     return f"{'0' if policy.hide_zeros else '1'} to {policy.threshold} people"
 
 
+def chance_note(result: Result, measure: str = "observed_expected") -> list[str]:
+    """Return what chance means in a figure: crude, or within strata."""
+    adjust = result.settings.get("adjust")
+    if adjust is None:
+        return []
+    if adjust and measure not in _ADJUSTED:
+        return ["This measure describes the people as they are and is not adjusted."]
+    if adjust:
+        return [f"Chance is reckoned among people alike in {strata_phrase(adjust)}."]
+    return ["Chance is crude: not adjusted for age or anything else."]
+
+
 def provenance(result: Result) -> list[str]:
     """Return the rule a disclosed result was made under, and where its numbers come from."""
     notes = []
@@ -104,7 +122,7 @@ def listed(result: Result) -> pl.DataFrame:
     "*" would still say that somebody has exactly these conditions.
     """
     frame = result.estimates
-    if result.disclosure is not None and is_family(result, ["Combinations"]):
+    if result.disclosure is not None and is_family(result, _FOUND_IN_RECORDS):
         return frame.filter(pl.col("n_persons").is_not_null())
     return frame
 

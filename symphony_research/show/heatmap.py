@@ -11,7 +11,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, hidden_words, one_stratum, require_family, strata_words
 from symphony_research.show.network import MEASURES
 from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
 from symphony_research.wording import COLUMN_WORDS, HIDDEN, capital, in_words, number
@@ -92,6 +92,7 @@ def plot_cooccurrence_matrix(
         notes.append("Grey: nobody has both.")
     if held > len(conditions):
         notes.append(f"The {len(conditions)} commonest of {held} conditions.")
+    notes += chance_note(result, measure)
     if title is None and stratum:
         title = f"{capital(strata_words(stratum))}: pairs of conditions against chance."
     with drawing():

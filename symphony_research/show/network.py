@@ -11,7 +11,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, one_stratum, require_family, strata_words
 from symphony_research.show.placing import by_distance, placed
 from symphony_research.show.style import (
     MAIN,
@@ -110,7 +110,7 @@ def plot_network(
         title = f"{capital(strata_words(stratum))}: {_finding(every)}"
     people = _people(every)
     nodes = sorted({*edges["source"], *edges["target"]})
-    notes = _notes(measure, able.height, edges.height, len(people) - len(nodes))
+    notes = [*_notes(measure, able.height, edges.height, len(people) - len(nodes)), *chance_note(result, measure)]
     with drawing():
         # a square of some 115 points a side for each name and circle
         area = max(len(nodes), 6) * 115**2

@@ -11,7 +11,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.frame import begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, hidden_words, one_stratum, require_family, strata_words
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -33,6 +33,7 @@ from symphony_research.wording import (
     against_chance,
     capital,
     cost_period,
+    given,
     in_words,
     number,
     percentage,
@@ -187,7 +188,7 @@ def _finding(result: Result, every: pl.DataFrame) -> str:
     exactly = "exactly " if result.settings["kind"] == "exact" else ""
     people = about(first["n_persons"])
     said = against_chance(first["observed_expected"])
-    return f"the commonest combination is {exactly}{words}: about {people} people, {said}."
+    return f"the commonest combination is {exactly}{words}: about {people} people, {said}{given(result.settings['adjust']).rstrip(',')}."
 
 
 def _notes(
@@ -201,6 +202,7 @@ def _notes(
     if hidden and result.disclosure is not None:
         are = "combination is" if hidden == 1 else "combinations are"
         notes.append(f"{number(hidden)} {are} of {hidden_words(result.disclosure.policy)} and not drawn.")
+    notes += chance_note(result)
     if result.settings["kind"] == "exact":
         notes.append(EXACT_SET_CAUTION)
     return notes

@@ -136,6 +136,13 @@ RESULTS = {
     "few": lambda: curve(30),
     "exact": lambda: multimorbidity.combinations(people()),
     "at least": lambda: multimorbidity.combinations(people(conditions=49), kind="at_least", max_size=3, min_persons=9),
+    "at least, adjusted": lambda: multimorbidity.combinations(
+        people(by="sex"), kind="at_least", adjust="sex", max_size=2
+    ),
+    "further": lambda: multimorbidity.further_conditions(people(conditions=20)),
+    "companions": lambda: multimorbidity.companions(people(by="sex"), LONG[0], adjust="sex"),
+    "costs": lambda: multimorbidity.combination_costs(people(by="sex"), adjust="sex"),
+    "network, adjusted": lambda: networks.cooccurrence(people(by="sex"), adjust="sex"),
     "count": lambda: multimorbidity.condition_count(people()),
     "count to a top": lambda: multimorbidity.condition_count(people(conditions=49), top=5),
     "count by": lambda: multimorbidity.condition_count(people(by="sex"), top=5),
@@ -591,3 +598,39 @@ def test_a_table_counts_what_it_leaves_out_by_kind():
     made = room.table(network, sort="lower", rows=1).html
     assert "and 1 more row, 1 hidden, 3 of nobody" in made
     assert "In the order of: 95 % from, largest first." in made
+
+
+def test_parts_and_what_lies_beyond_reach_the_mean():
+    found = suppress(multimorbidity.combination_costs(people(by="sex"), adjust="sex"), NHS)
+    ax = room.plot_combination_costs(found, top=6)
+    drawn = found.estimates.filter(pl.col("excess").is_not_null()).head(6)
+    bars = [bar for container in ax.containers for bar in container]
+    for row, record in enumerate(drawn.iter_rows(named=True)):
+        own = [bar for bar in bars if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.1]
+        blue, orange = own[0].get_width(), own[1].get_width()
+        assert blue + orange == pytest.approx(record["expected"] + record["excess"])
+        # the grey part, where there is one, is what is missing to the sum of the parts
+        assert (orange > 0) == (record["excess"] > 0)
+    assert any("alike in sex" in text for text in words(ax, "footnote"))
+
+
+def test_figures_say_whether_chance_is_adjusted():
+    crude = room.plot_upset(multimorbidity.combinations(people(), kind="at_least"))
+    assert any("Chance is crude" in text for text in words(crude, "footnote"))
+    network = networks.cooccurrence(people(by="sex"), adjust="sex")
+    assert any("alike in sex" in text for text in words(room.plot_network(network), "footnote"))
+    phi = room.plot_cooccurrence_matrix(network, measure="phi")
+    assert any("not adjusted" in text for text in words(phi, "footnote"))
+
+
+def test_hidden_companions_and_costs_are_not_named():
+    for found in (
+        multimorbidity.companions(people(400), LONG[0]),
+        multimorbidity.combination_costs(people(400), min_persons=1),
+    ):
+        safe = suppress(found, NHS)
+        assert safe.estimates["n_persons"].null_count()
+        column = "condition" if "condition" in safe.estimates.columns else "combination"
+        assert room.gate.listed(safe)["n_persons"].null_count() == 0
+        shown = room.table(safe, rows=500)._repr_html_()
+        assert shown.count("<tr>") - 1 == safe.estimates[column].len() - safe.estimates["n_persons"].null_count()
