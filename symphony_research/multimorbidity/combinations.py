@@ -38,12 +38,20 @@ from symphony_research.wording import (
     tested_words,
 )
 
-__all__ = ["Combinations", "combinations", "count_rules"]
+__all__ = ["COUNTS", "Combinations", "combinations", "count_rules"]
 
 Tables = Mapping[str, pl.DataFrame]
 
 CHANCES = ("expected", "score_variance", "log_ratio_variance")
 NOUGHT = 1e-13
+COUNTS = MappingProxyType(
+    {
+        "cells": CountTable(("n_persons",)),
+        "margins": CountTable(("n_persons",)),
+        "pairs": CountTable(("n_both",)),
+        "population": CountTable(("n_persons",)),
+    }
+)
 SLACK = 25  # people by which rounding may lift a count over the floor
 AGAINST = ("independence", "no_higher_order_interaction")
 MOST_PARTS = 8  # conditions of a set whose every subset is counted
@@ -55,6 +63,7 @@ class Combinations(Result):
     """Sets of conditions that people have, observed against expected by chance."""
 
     title: ClassVar[str] = "Combinations of conditions, against chance"
+    counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = (
         "combination",
@@ -143,9 +152,8 @@ def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
     means = tuple(f"mean_{value}" for value in settings["values"])
     return MappingProxyType(
         {
+            **COUNTS,
             "cells": CountTable(("n_persons",), measures=means, factors=FACTORS if _scaled(settings) else ()),
-            "margins": CountTable(("n_persons",)),
-            "pairs": CountTable(("n_both",)),
             "population": CountTable(("n_persons",), measures=means),
         }
     )

@@ -16,7 +16,7 @@ from symphony_research.collapse.nested import Row, rows_of
 from symphony_research.collapse.patterns import HUNDRED
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import adjusted_p, normal_quantile, wilson_interval
-from symphony_research.multimorbidity.combinations import Combinations, combinations, count_rules
+from symphony_research.multimorbidity.combinations import COUNTS, Combinations, combinations, count_rules
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
@@ -40,6 +40,7 @@ class FurtherConditions(Result):
     """Of people with each condition: how many have no other, one, two, or more."""
 
     title: ClassVar[str] = "How many other conditions people with each condition have"
+    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({"cells": CountTable(("n_persons",))})
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_others", "n_persons", "estimate", "mean_cost")
 
@@ -206,6 +207,7 @@ class Companions(Result):
     """Which other conditions people with one condition have, against chance."""
 
     title: ClassVar[str] = "Which other conditions people with one condition have"
+    counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     shown: ClassVar[tuple[str, ...]] = (
         "condition", "n_persons", "estimate", "expected_share", "observed_expected", "oe_lower", "oe_upper", "q_value",
         "mean_cost",
@@ -293,8 +295,8 @@ class Companions(Result):
 
 def companions(
     patterns: Patterns,
-    condition: str,
     *,
+    condition: str,
     adjust: str | Sequence[str] = (),
     min_persons: int = 1,
     correction: str = "benjamini_hochberg",
@@ -308,8 +310,14 @@ def companions(
         Collapsed people; their strata become rows, unless named in `adjust`; their values are averaged.
     condition : str
         The condition to begin from.
-    adjust, min_persons, correction, confidence
-        As of `combinations`.
+    adjust : str or sequence of str
+        Strata of the patterns within which chance is reckoned.
+    min_persons : int, default 1
+        Leave out conditions that fewer people have besides, by the counts shown.
+    correction : {"benjamini_hochberg", "holm", "bonferroni"}
+        How p values are adjusted for the number of conditions tested.
+    confidence : float, default 0.95
+        Of the intervals.
 
     Returns
     -------
@@ -326,11 +334,15 @@ def companions(
     ArgumentError
         If the condition is not listed in the patterns, and as of `combinations`.
 
+    References
+    ----------
+    Barnett, K. et al. (2012). Lancet 380, 37-43.
+
     Examples
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
-    >>> found = sr.multimorbidity.companions(patterns, "diabetes", min_persons=3)
+    >>> found = sr.multimorbidity.companions(patterns, condition="diabetes", min_persons=3)
     >>> "diabetes" in found.estimates["condition"]
     False
     """

@@ -167,7 +167,7 @@ def plot_companions(
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns()
-    >>> found = sr.suppress(sr.multimorbidity.companions(patterns, "diabetes"), sr.Policy.synthetic())
+    >>> found = sr.suppress(sr.multimorbidity.companions(patterns, condition="diabetes"), sr.Policy.synthetic())
     >>> len(sr.plot_companions(found, top=5).patches)
     5
     """

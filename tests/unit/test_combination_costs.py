@@ -153,7 +153,7 @@ def test_of_people_with_a_condition_how_many_others_they_have():
 
 
 def test_of_people_with_a_condition_which_others_they_have():
-    found = sr.multimorbidity.companions(further(), "a")
+    found = sr.multimorbidity.companions(further(), condition="a")
     #  b: 7 of the 9 with a; 12 of 30 people have b, so 9 x 12 / 30 = 3.6 by chance.  c: 4 of 9, 9 x 10 / 30 = 3
     assert found.estimates["condition"].to_list() == ["b", "c"]
     assert found.estimates["n_persons"].to_list() == [7, 4]
@@ -168,4 +168,4 @@ def test_of_people_with_a_condition_which_others_they_have():
     safe = sr.suppress(found, sr.Policy.nhs_england())
     assert safe.estimates["estimate"].null_count() == 2
     with pytest.raises(ArgumentError, match="condition='gout' is not known"):
-        sr.multimorbidity.companions(further(), "gout")
+        sr.multimorbidity.companions(further(), condition="gout")

@@ -140,7 +140,7 @@ RESULTS = {
         people(by="sex"), kind="at_least", adjust="sex", max_size=2
     ),
     "further": lambda: multimorbidity.further_conditions(people(conditions=20)),
-    "companions": lambda: multimorbidity.companions(people(by="sex"), LONG[0], adjust="sex"),
+    "companions": lambda: multimorbidity.companions(people(by="sex"), condition=LONG[0], adjust="sex"),
     "costs": lambda: multimorbidity.combination_costs(people(by="sex"), adjust="sex"),
     "network, adjusted": lambda: networks.cooccurrence(people(by="sex"), adjust="sex"),
     "count": lambda: multimorbidity.condition_count(people()),
@@ -625,7 +625,7 @@ def test_figures_say_whether_chance_is_adjusted():
 
 def test_hidden_companions_and_costs_are_not_named():
     for found in (
-        multimorbidity.companions(people(400), LONG[0]),
+        multimorbidity.companions(people(400), condition=LONG[0]),
         multimorbidity.combination_costs(people(400), min_persons=1),
     ):
         safe = suppress(found, NHS)
