@@ -65,10 +65,12 @@ def as_frame(frame: Any) -> pl.DataFrame:
 
 
 def names_of(names: str | Iterable[str] | None) -> tuple[str, ...]:
-    """Return a name or a sequence of names as a tuple."""
+    """Return a name, names between commas, or a sequence of names as a tuple."""
     if names is None:
         return ()
-    return (names,) if isinstance(names, str) else tuple(names)
+    if isinstance(names, str):
+        return tuple(name for part in names.split(",") if (name := part.strip()))
+    return tuple(names)
 
 
 def refuse_names(names: Iterable[str], reserved: Iterable[str], *, what: str) -> None:

@@ -30,12 +30,14 @@ from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
     against_chance,
+    capital,
     chance_words,
     cost_period,
     given,
     in_words,
     joined,
     tested_words,
+    times,
 )
 
 __all__ = ["COUNTS", "Combinations", "combinations", "count_rules"]
@@ -136,6 +138,8 @@ class Combinations(Result):
         frame = self.estimates.filter(pl.col("observed_expected").is_not_null() & (pl.col("size") >= 2))
         if not frame.height:
             return "No combination of conditions is held by enough people to show."
+        if self.settings["against"] != "independence":
+            return self._sentence_against_parts(frame)
         first = frame.sort("n_persons", descending=True).row(0, named=True)
         exact = self.settings["kind"] == "exact"
         exactly = "exactly " if exact else ""
@@ -144,6 +148,21 @@ class Combinations(Result):
         return (
             f"The commonest combination{where} is {exactly}{joined(first['combination'])}{others}: about "
             f"{about(first['n_persons'])} people, {against_chance(first['observed_expected'])}{given(self.settings['adjust']).rstrip(',')}."
+        )
+
+    def _sentence_against_parts(self, frame: pl.DataFrame) -> str:
+        """Name the set furthest above what its smaller sets imply, by its lower limit."""
+        above = frame.filter(pl.col("oe_lower") > 1)
+        alike = given(self.settings["adjust"])
+        if not above.height:
+            return f"No combination is clearly commoner than its smaller sets imply{alike.rstrip(',')}."
+        first = above.sort("oe_lower", descending=True, maintain_order=True).row(0, named=True)
+        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        return (
+            f"{capital(joined(first['combination']))} are together{where} "
+            f"{times(first['observed_expected'])} times as often as their pairs and smaller sets imply{alike.rstrip(',')} (about "
+            f"{about(first['n_persons'])} people; {100 * self.settings['confidence']:g} % interval "
+            f"{times(first['oe_lower'])} to {times(first['oe_upper'])})."
         )
 
 

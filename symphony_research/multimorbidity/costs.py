@@ -26,6 +26,7 @@ __all__ = ["CombinationCosts", "combination_costs"]
 
 Tables = Mapping[str, pl.DataFrame]
 
+_MONEY = ("estimate", "lower", "upper", "total", "expected", "excess", "excess_lower", "excess_upper")
 FEWEST = 2  # people of a part in a stratum, from whom a variance can be told
 SLACK = 25  # as of `combinations`
 
@@ -50,7 +51,7 @@ class CombinationCosts(Result):
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
         """Headings, with the time over which costs were summed."""
-        value = in_words(self.settings["value"])
+        value = in_words(self.settings["value"] or "cost")
         period = f" {cost_period(self.settings)}".rstrip() if self.settings["value"] == "cost" else ""
         return {
             "estimate": f"Mean {value} of a person{period}",
@@ -107,8 +108,17 @@ class CombinationCosts(Result):
             ]
         )  # fmt: skip
 
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return money as money."""
+        value = record[column]
+        if value is not None and column in _MONEY and self.settings["value"] == "cost":
+            return f"−{pounds(-value)}" if value < 0 else pounds(value)
+        return super().say(record, column)
+
     def sentence(self) -> str:
         """Name the combination that costs most beyond the sum of its parts, by its lower limit."""
+        if self.settings["value"] is None:
+            return "No costs are recorded in these data."
         frame = self.estimates.filter(pl.col("excess_lower").is_not_null())
         if not frame.height:
             return "No combination and its parts are held by enough people to say what it costs beyond them."
@@ -130,7 +140,7 @@ class CombinationCosts(Result):
 def combination_costs(
     patterns: Patterns,
     *,
-    value: str = "cost",
+    value: str | None = None,
     kind: str = "at_least",
     adjust: str | Sequence[str] = (),
     min_size: int = 2,
@@ -145,8 +155,9 @@ def combination_costs(
     ----------
     patterns : Patterns
         Collapsed people with `values=` the value; their strata become rows, unless named in `adjust`.
-    value : str, default "cost"
-        Which value, in its own units a person.
+    value : str, optional
+        Which value, in its own units a person; by default the first one the
+        patterns carry. Where they carry none the result has no rows and says so.
     kind : {"at_least", "exact"}
         People with these conditions and perhaps more, or with no others. The
         parts are judged alike: people who of the set's conditions have one, or
@@ -202,7 +213,8 @@ def combination_costs(
     require_one_of(kind, ("exact", "at_least"), argument="kind")
     require_one_of(correction, CORRECTIONS, argument="correction")
     normal_quantile(confidence)
-    if value not in patterns.values:
+    value = value or next(iter(patterns.values), None)
+    if value is not None and value not in patterns.values:
         carried = ", ".join(patterns.values) or "none"
         raise ArgumentError(
             f"value='{value}' is not summed in these patterns. Values: {carried}. Collapse with values=."
@@ -210,7 +222,7 @@ def combination_costs(
     if not 2 <= min_size <= max_size <= 8 or min_persons < 1:
         raise ArgumentError("min_size and max_size must be a range of sizes within 2 to 8, and min_persons at least 1.")
     by, adjust = split_strata(patterns, adjust)
-    settings = {
+    settings: dict[str, Any] = {
         "value": value,
         "kind": kind,
         "adjust": list(adjust),
@@ -239,6 +251,9 @@ def combination_costs(
 
 def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
     k, exact, value = len(patterns.conditions), settings["kind"] == "exact", settings["value"]
+    if value is None:
+        row = Row(row.names, row.words[:0], row.people[:0], row.starts[:0], _without_value(patterns.frame))
+        value = "value"
     sums = row.frame[f"{value}__sum"].cast(pl.Float64).to_numpy() / HUNDRED
     squares = row.frame[f"{value}__sum_squares"].cast(pl.Float64).to_numpy() / HUNDRED**2
     weights = np.column_stack([row.people.astype(float), sums, squares])
@@ -272,6 +287,10 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
         ),
     }
     return {name: nan_to_null(table.select([*strata, pl.all()])) for name, table in tables.items()}
+
+
+def _without_value(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.clear().with_columns(pl.lit(0).alias(f"value__{name}") for name in ("sum", "sum_squares"))
 
 
 def _parts(row: Row, bits: NDArray[np.bool_], k: int, weights: Array, *, exact: bool) -> NDArray[np.float64]:

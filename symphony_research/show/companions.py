@@ -113,7 +113,7 @@ def plot_further_conditions(
             "shares are of the people in the parts shown."
         )
     with drawing():
-        ax, own = begin(ax, 8.5, 2.1 + 0.3 * max(drawn.height, 1))
+        ax, own = begin(ax, 8.5, 2.7 + 0.3 * max(drawn.height, 1))
         title = _titled(result, stratum, title, "how many other conditions people with each condition have.")
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
@@ -182,7 +182,7 @@ def plot_companions(
     notes += ["The number: how many times as likely as chance.", *chance_note(result)]
     own_name = in_words(result.settings["condition"])
     with drawing():
-        ax, own = begin(ax, 8.0, 2.0 + 0.29 * max(drawn.height, 1))
+        ax, own = begin(ax, 8.0, 2.5 + 0.29 * max(drawn.height, 1))
         title = _titled(result, stratum, title, f"what people with {own_name} have besides.")
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
@@ -274,13 +274,13 @@ def plot_combination_costs(
         names = [wrapped(capital(joined(c)), _NAMES, LABEL) for c in drawn["combination"].to_list()]
         lines = max([name.count("\n") + 1 for name in names], default=1)
         tall = 0.08 + 0.2 * max(lines, 1.3)
-        ax, own = begin(ax, 8.8, 2.0 + tall * max(drawn.height, 1))
+        ax, own = begin(ax, 8.8, 2.3 + tall * max(drawn.height, 1))
         title = _titled(result, stratum, title, "what combinations cost, against the sum of their parts.")
         if not drawn.height:
-            return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
+            return nothing_to_draw(ax, result, own=own, title=title)
         step = tall * 72 if own else axes_points(ax)[1] / drawn.height
         _costs(ax, drawn, names, min(LABEL, 0.6 * step / lines), amount)
-        value = in_words(result.settings["value"])
+        value = in_words(result.settings["value"] or "cost")
         ax.set_xlabel(f"Mean {value} of a person", fontsize=LABEL, color=INK)
         return finish(ax, result, own=own, title=title, notes=notes)
 
@@ -309,6 +309,7 @@ def _costs(ax: Axes, drawn: pl.DataFrame, names: Sequence[str], size: float, amo
     ax.set_yticks(rows, names)
     ax.set_ylim(drawn.height - 0.4, -0.6)
     ax.set_xlim(0, max(ends) * 1.02)
+    ax.locator_params(axis="x", nbins=5)
     ax.xaxis.set_major_formatter(lambda value, _: amount(value) if value else "0")
     plain_axes(ax, grid="x", hide=("top", "right", "left"))
     ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)

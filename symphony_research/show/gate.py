@@ -88,6 +88,9 @@ def chance_note(result: Result, measure: str = "observed_expected") -> list[str]
         return []
     if adjust and measure not in _ADJUSTED:
         return ["This measure describes the people as they are and is not adjusted."]
+    if result.settings.get("against", "independence") != "independence":
+        alike = f", among people alike in {strata_phrase(adjust)}" if adjust else ""
+        return [f"Expected: what the smaller sets of its conditions imply{alike}."]
     if adjust:
         return [f"Chance is reckoned among people alike in {strata_phrase(adjust)}."]
     return ["Chance is crude: not adjusted for age or anything else."]

@@ -283,7 +283,8 @@ def _html(
         notes.append(f"{UNDEFINED} {ended}.")
     unlisted = result.estimates.height - listed(result).height
     if unlisted and result.disclosure is not None:
-        notes.append(f"Combinations that are not listed, of {few} each: {number(unlisted)}.")
+        what = "Combinations" if "combination" in result.estimates.columns else "Conditions"
+        notes.append(f"{what} that are not listed, of {few} each: {number(unlisted)}.")
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return f'<div class="symphony-result">{above}{text}{below}</div>'

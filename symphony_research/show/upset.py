@@ -152,7 +152,8 @@ def plot_upset(
         size = max(min(LABEL, 0.7 * heights["matrix"] / len(names)), 4.0)
         others = [_matrix(_panel(ax, panels, "matrix"), drawn, conditions, names, size)]
         if "ratio" in heights:
-            others.append(_ratio(_panel(ax, panels, "ratio"), drawn, label, min(max(size + 1, SMALL), LABEL)))
+            parts = result.settings["against"] != "independence"
+            others.append(_ratio(_panel(ax, panels, "ratio"), drawn, label, min(max(size + 1, SMALL), LABEL), parts))
         if "cost" in heights:
             people = one_stratum(result, result.count_tables["population"], stratum)
             everybody = people["mean_cost"][0] if "mean_cost" in people.columns else None
@@ -188,6 +189,8 @@ def _finding(result: Result, every: pl.DataFrame) -> str:
     exactly = "exactly " if result.settings["kind"] == "exact" else ""
     people = about(first["n_persons"])
     said = against_chance(first["observed_expected"])
+    if result.settings["against"] != "independence":
+        said = f"{times(first['observed_expected'])} times as many as their smaller sets imply"
     return f"the commonest combination is {exactly}{words}: about {people} people, {said}{given(result.settings['adjust']).rstrip(',')}."
 
 
@@ -321,7 +324,7 @@ def _matrix(ax: Axes, drawn: pl.DataFrame, conditions: Sequence[str], names: Seq
     return ax
 
 
-def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float) -> Axes:
+def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float, parts: bool) -> Axes:
     """Draw observed against expected on a scale of proportions, where half and twice are as far from one."""
     ax.set_yscale("log")
     _columns(ax, drawn.height)
@@ -354,7 +357,10 @@ def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float) -> Axes:
     ax.set_yticks([], minor=True)
     ax.grid(axis="y", color=LINE, linewidth=0.6)
     ax.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    _name(ax, label, "Times as many as chance", "would give; line: 95 % interval", size, _TICKS)
+    if parts:
+        _name(ax, label, "Times as many", "as its smaller sets imply; line: 95 % interval", size, _TICKS)
+    else:
+        _name(ax, label, "Times as many as chance", "would give; line: 95 % interval", size, _TICKS)
     return ax
 
 
