@@ -160,7 +160,7 @@ def frequent_sets(  # noqa: C901  (one search: its steps share what has been fou
         count += more
         if count > MOST_SETS:
             raise ArgumentError(
-                f"More than {MOST_SETS:,} sets are held by at least {min_persons} people. "
+                f"More than {MOST_SETS:,} sets are held by {min_persons:,} people or more. "
                 "Raise min_persons, or set max_size."
             )
 

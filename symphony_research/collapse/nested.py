@@ -49,7 +49,7 @@ class Row:
 
     def strata(self) -> Iterator[slice]:
         """Go through the strata."""
-        stops = [*self.starts[1:], len(self.people)]
+        stops = [*self.starts[1:], len(self.people)] if len(self.starts) else []
         yield from (slice(int(start), int(stop)) for start, stop in zip(self.starts, stops, strict=True))
 
 

@@ -25,7 +25,15 @@ from symphony_research.inference import (
     wilson_interval,
 )
 from symphony_research.multimorbidity.expectation import Chance, against_parts, independence
-from symphony_research.multimorbidity.sets import WHICH, as_bits, as_tuples, counts_by_stratum, kept_of, sets_of
+from symphony_research.multimorbidity.sets import (
+    WHICH,
+    as_bits,
+    as_tuples,
+    counts_by_stratum,
+    kept_of,
+    looked_for,
+    sets_of,
+)
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
@@ -54,7 +62,6 @@ COUNTS = MappingProxyType(
         "population": CountTable(("n_persons",)),
     }
 )
-SLACK = 25  # people by which rounding may lift a count over the floor
 AGAINST = ("independence", "no_higher_order_interaction")
 MOST_PARTS = 8  # conditions of a set whose every subset is counted
 # by what strata, or another expectation, change the figures of the whole population under independence
@@ -190,7 +197,8 @@ def _against_chance(
     inside = as_bits(cells["combination"], conditions)
     kept = kept_of(inside, cells["n_persons"], settings["which"])
     cells, inside = cells.filter(pl.Series(kept, dtype=pl.Boolean)), inside[kept]
-    observed, held = as_float(cells["n_persons"]), as_float(margins["n_persons"])
+    observed = as_float(cells["n_persons"])
+    held = as_float(margins["n_persons"]) if margins.height else np.full(len(conditions), np.nan)
     n = float(as_float(people)[0]) if len(people) else np.nan
     both = np.zeros((len(conditions), len(conditions)))
     if pairs.height:
@@ -390,8 +398,7 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
     sums = [_summed(row.frame, value) for value in patterns.values]
     words, weights = sets_of(
         row, k, exact=exact, sums=sums, min_size=settings["min_size"], max_size=settings["max_size"],
-        # the floor itself is laid on the counts that are shown (see derive); a little below it is enough here
-        min_persons=max(1, settings["min_persons"] - SLACK),
+        min_persons=looked_for(settings["min_persons"]),
     )  # fmt: skip
     bits = unpack(words, k)
     singles, both = strata_pairs(row, k)

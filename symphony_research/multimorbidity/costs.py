@@ -18,7 +18,7 @@ from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, Array, adjusted_p, normal_quantile, two_sided_normal_p
 from symphony_research.multimorbidity.expectation import cells_by_stratum
-from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
+from symphony_research.multimorbidity.sets import as_tuples, exact_sums, looked_for, sets_of
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import about, cost_period, given, in_words, joined, pounds, tested_words
 
@@ -28,7 +28,6 @@ Tables = Mapping[str, pl.DataFrame]
 
 _MONEY = ("estimate", "lower", "upper", "total", "expected", "excess", "excess_lower", "excess_upper")
 FEWEST = 2  # people of a part in a stratum, from whom a variance can be told
-SLACK = 25  # as of `combinations`
 
 
 class CombinationCosts(Result):
@@ -259,7 +258,7 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
     weights = np.column_stack([row.people.astype(float), sums, squares])
     words, _ = sets_of(
         row, k, exact=exact, min_size=settings["min_size"], max_size=settings["max_size"],
-        min_persons=max(1, settings["min_persons"] - SLACK),
+        min_persons=looked_for(settings["min_persons"]),
     )  # fmt: skip
     bits = unpack(words, k).astype(bool)
     size = bits.sum(axis=1)

@@ -182,3 +182,14 @@ def test_mid_p_of_57_million_people_loses_no_digits(both, first, second):
 
 def test_mid_p_far_beyond_the_smallest_double_is_zero_at_once():
     assert hypergeometric_mid_p(9_000_000, 10_000_000, 10_000_000, 57_000_000) == [0.0]
+
+
+def test_poisson_binomial_is_the_sum_over_every_outcome():
+    # brute force: the chance of each of 2**8 outcomes of eight trials, summed by the number of successes
+    rng = np.random.default_rng(8)
+    outcomes = np.array(list(np.ndindex(*[2] * 8)))
+    for _ in range(100):
+        p = rng.beta(0.5, 1.5, 8)
+        chance = np.prod(np.where(outcomes == 1, p, 1 - p), axis=1)
+        brute = np.bincount(outcomes.sum(axis=1), weights=chance, minlength=9)
+        assert poisson_binomial(p) == pytest.approx(brute, rel=1e-10, abs=1e-15)

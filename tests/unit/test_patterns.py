@@ -261,7 +261,7 @@ def test_too_many_sets_stop_with_a_word_of_advice(monkeypatch):
     monkeypatch.setattr(bits, "MOST_SETS", 1_000)
     drawn = pl.DataFrame({f"c{k}": [1] for k in range(40)})
     patterns = sr.Patterns.from_wide(drawn, conditions=drawn.columns)
-    with pytest.raises(ArgumentError, match="More than 1,000 sets are held by at least 1 people"):
+    with pytest.raises(ArgumentError, match="More than 1,000 sets are held by 1 people or more"):
         sr.multimorbidity.combinations(patterns, kind="at_least")
     # 40 choose 2 = 780 pairs are few enough
     assert sr.multimorbidity.combinations(patterns, kind="at_least", max_size=2).estimates.height == 780
