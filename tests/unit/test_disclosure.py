@@ -49,7 +49,17 @@ def every_family(seed: int = 1) -> dict[str, sr.Result]:
         "prevalence": sr.multimorbidity.prevalence(table),
         "exact": sr.multimorbidity.combinations(table, kind="exact", min_size=0),
         "at_least": sr.multimorbidity.combinations(table, kind="at_least", min_size=1),
+        "exact, adjusted": sr.multimorbidity.combinations(table, kind="exact", adjust="sex"),
+        "at_least, adjusted": sr.multimorbidity.combinations(table, kind="at_least", adjust="sex", min_persons=3),
+        "closed": sr.multimorbidity.combinations(table, kind="at_least", which="closed"),
+        "triads": sr.multimorbidity.combinations(
+            table, kind="at_least", adjust="sex", against="no_higher_order_interaction", max_size=3
+        ),
+        "costs": sr.multimorbidity.combination_costs(table, adjust="sex", min_persons=1),
+        "further": sr.multimorbidity.further_conditions(table),
+        "companions": sr.multimorbidity.companions(table, condition="stroke", adjust="sex"),
         "cooccurrence": sr.networks.cooccurrence(table),
+        "cooccurrence, adjusted": sr.networks.cooccurrence(table, adjust="sex"),
         "kaplan_meier": sr.survival.kaplan_meier(died, time="time", event="event", by="sex"),
         "incidence": sr.survival.cumulative_incidence(followed, time="time", event="event", by="sex"),
         "logrank": sr.survival.logrank_test(died, time="time", event="event", by="sex"),
@@ -116,6 +126,11 @@ def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
                         return f"{measure} stands beside a hidden count"
                     if (table[measure].drop_nulls() != table[measure].drop_nulls().round_sig_figs(3)).any():
                         return f"{measure} is exact"
+                for factor in rule.factors:
+                    if (table[factor].is_not_null() & values.is_null()).any():
+                        return f"{factor} stands beside a hidden count"
+                    if (table[factor].drop_nulls() != table[factor].drop_nulls().round_sig_figs(3)).any():
+                        return f"{factor} is exact"
             else:
                 groups = [*released.by, *rule.within]
                 running = table.sort([*groups, rule.cumulative]).select(pl.col(column).cum_sum().over(groups))[column]
@@ -322,6 +337,10 @@ def release_measures(table: pl.DataFrame, rule: CountTable, policy: Policy, by: 
     return ORIGINAL_RELEASE(table, dataclasses.replace(rule, measures=()), policy, by)
 
 
+def release_factors(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
+    return ORIGINAL_RELEASE(table, dataclasses.replace(rule, factors=()), policy, by)
+
+
 ORIGINAL_RELEASE = disclosure._release
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "counts are not rounded": lambda m: m.setattr(Policy, "rounded", exact_rounding),
@@ -333,6 +352,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "the censored are counted apart": lambda m: m.setattr(curves, "end_curves", count_the_censored),
     "estimates are not derived again": lambda m: m.setattr(sr.Result, "disclosed", keep_estimates),
     "measures pass as they are": lambda m: m.setattr(disclosure, "_release", release_measures),
+    "factors pass as they are": lambda m: m.setattr(disclosure, "_release", release_factors),
 }  # fmt: skip
 
 
