@@ -110,6 +110,16 @@ def leak_of_times(released: sr.Result) -> str | None:
     return None
 
 
+def leak_beside(table: pl.DataFrame, counts: pl.Series, columns: tuple[str, ...]) -> str | None:
+    """Search what stands beside a count: gone where it is hidden, of three figures where it is not."""
+    for column in columns:
+        if (table[column].is_not_null() & counts.is_null()).any():
+            return f"{column} stands beside a hidden count"
+        if (table[column].drop_nulls() != table[column].drop_nulls().round_sig_figs(3)).any():
+            return f"{column} is exact"
+    return None
+
+
 def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
     """Search a released result for anything the policy hides; say what was found."""
     for name, rule in result.counts.items():
@@ -121,16 +131,9 @@ def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
                     return f"{name}.{column} shows a small count"
                 if (values.drop_nulls() % policy.rounding != 0).any():
                     return f"{name}.{column} shows an exact count"
-                for measure in rule.measures:
-                    if (table[measure].is_not_null() & values.is_null()).any():
-                        return f"{measure} stands beside a hidden count"
-                    if (table[measure].drop_nulls() != table[measure].drop_nulls().round_sig_figs(3)).any():
-                        return f"{measure} is exact"
-                for factor in rule.factors:
-                    if (table[factor].is_not_null() & values.is_null()).any():
-                        return f"{factor} stands beside a hidden count"
-                    if (table[factor].drop_nulls() != table[factor].drop_nulls().round_sig_figs(3)).any():
-                        return f"{factor} is exact"
+                beside = leak_beside(table, values, (*rule.measures, *rule.factors))
+                if beside:
+                    return beside
             else:
                 groups = [*released.by, *rule.within]
                 running = table.sort([*groups, rule.cumulative]).select(pl.col(column).cum_sum().over(groups))[column]
