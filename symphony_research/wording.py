@@ -45,6 +45,13 @@ COUNT_COLUMNS = (
     "n_events",
     "n_censored",
     "n_excluded",
+    "n_first",
+    "n_second",
+    "n_same_day",
+    "n_alone",
+    "n_left_out",
+    "n_both_a",
+    "n_both_b",
 )
 
 COLUMN_WORDS = {
@@ -57,6 +64,14 @@ COLUMN_WORDS = {
     "n_events": "Events",
     "n_censored": "Follow-up ended",
     "n_excluded": "People left out",
+    "n_first": "First before second",
+    "n_second": "Second before first",
+    "n_same_day": "Both on one day",
+    "n_alone": "With nobody to compare with",
+    "n_left_out": "Order unknown",
+    "median_gap_months": "Median months between them",
+    "median_months_to_second": "Median months to the second",
+    "p_value_half": "p value against one half",
     "mean_cost": "Mean cost of a person",
     "total_cost": "Cost of all of them",
     "estimate": "Estimate",

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from symphony_research.cohort.attrition import Attrition
-from symphony_research.collapse import Collapsed, Patterns, names_of
+from symphony_research.collapse import Collapsed, Onsets, Patterns, names_of
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.schema import SETTINGS
 from symphony_research.study import Study
@@ -195,6 +195,69 @@ class Cohort:
         )
         source = self.study.source(**{**self.rules, "event": event, "until": last.isoformat(), "time_unit": "days"})
         return Collapsed.of(table, source)
+
+    def onsets(
+        self,
+        *,
+        adjust: str | Sequence[str] = ("sex", "birth_year"),
+        birth_years: int = 1,
+        washout_days: int = 90,
+        until: str | date | None = None,
+        conditions: Sequence[str] | None = None,
+    ) -> Onsets:
+        """Hand over when each condition of each person began, for `networks.sequences`.
+
+        Parameters
+        ----------
+        adjust : str or sequence of str, default ("sex", "birth_year")
+            "birth_year", or any of `STRATA`: orders of onset are compared within them.
+        birth_years : int, default 1
+            Years of birth put together to one cohort; more where people are few.
+        washout_days : int, default 90
+            An onset from the day of joining any practice to this many days later
+            was entered on joining, so its day is taken as unknown.
+        until : date, optional
+            Last day of an onset; by default the study's.
+        conditions : sequence of str, optional
+            Take these conditions alone; by default the study's list.
+
+        Returns
+        -------
+        Onsets
+            Person rows, which it does not show.
+
+        Raises
+        ------
+        ArgumentError
+            If a stratum or condition is unknown.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> sr.define_cohort(sr.example_study()).onsets(birth_years=5)
+        Onsets of 49 conditions by sex, birth_year (confidential: person rows)
+        """
+        adjust = names_of(adjust)
+        for name in adjust:
+            require_one_of(name, ("birth_year", *STRATA), argument="adjust")
+        listed = listed_conditions(self.study, conditions)
+        last = self.study.period[1] if until is None else as_date(until, "until")
+        people = self._strata(tuple(name for name in adjust if name != "birth_year"))
+        mine = people.lazy().select("person_id")
+        records = self.study.conditions.join(mine, on="person_id", how="semi").filter(
+            pl.col("onset_date").is_null() | (pl.col("onset_date") <= last)
+        )
+        spells = self.study.registrations.join(mine, on="person_id", how="semi")
+        return Onsets.from_long(
+            records,
+            people.select("person_id", "birth_date", *[name for name in dict.fromkeys(adjust) if name != "birth_year"]),
+            adjust=adjust,
+            birth_years=birth_years,
+            joined=spells if self.study.has("registrations") else None,
+            washout_days=washout_days,
+            conditions=listed,
+            source=self.study.source(**{**self.rules, "until": last.isoformat(), "conditions": len(listed)}),
+        )
 
     def _with_event(self, people: pl.DataFrame, event: str) -> pl.DataFrame:
         if not self.study.has("activity"):
