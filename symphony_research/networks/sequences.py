@@ -302,7 +302,12 @@ def sequences(
     }  # fmt: skip
     if isinstance(records, Onsets):
         defaults = sequences.__kwdefaults__ or {}
-        given = [k for k, v in {"persons": persons, **reading}.items() if v is not defaults[k] and v != defaults[k]]
+        plain = (str, int, tuple, list)
+        given = [
+            name
+            for name, value in {"persons": persons, **reading}.items()
+            if value is not defaults[name] and not (isinstance(value, plain) and value == defaults[name])
+        ]
         if given:
             raise ArgumentError(
                 f"Onsets are read already, so {', '.join(given)} would do nothing: pass them to cohort.onsets()."
