@@ -72,6 +72,8 @@ COLUMN_WORDS = {
     "median_gap_months": "Median months between them",
     "median_months_to_second": "Median months to the second",
     "p_value_half": "p value against one half",
+    "ratio": "One over the other",
+    "family_wise_p": "p value, for all pairs together",
     "mean_cost": "Mean cost of a person",
     "total_cost": "Cost of all of them",
     "estimate": "Estimate",
@@ -264,11 +266,11 @@ def _cell(value: Any, column: str) -> str:
         return joined(value) if len(value) else "no conditions"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column in ("p_value", "q_value"):
+    if column in ("p_value", "q_value", "family_wise_p", "p_value_half"):
         return "under 0.001" if value < 0.001 else f"{value:.3f}"
     if column == "time":
         return f"{value:,g}"
-    if column in ("observed_expected", "oe_lower", "oe_upper"):
+    if column in ("oe_lower", "oe_upper") or column.startswith("observed_expected"):
         return times(value)
     if isinstance(value, float):
         return pounds(value) if column.startswith(("mean_cost", "total_cost")) else number(value)

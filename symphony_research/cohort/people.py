@@ -200,7 +200,7 @@ class Cohort:
         self,
         *,
         adjust: str | Sequence[str] = ("sex", "birth_year"),
-        birth_years: int = 1,
+        birth_years: int = 5,
         washout_days: int = 90,
         until: str | date | None = None,
         conditions: Sequence[str] | None = None,
@@ -211,8 +211,9 @@ class Cohort:
         ----------
         adjust : str or sequence of str, default ("sex", "birth_year")
             "birth_year", or any of `STRATA`: orders of onset are compared within them.
-        birth_years : int, default 1
-            Years of birth put together to one cohort; more where people are few.
+        birth_years : int, default 5
+            Years of birth put together to one cohort: 10 for a few thousand people, 1
+            where there are many millions.
         washout_days : int, default 90
             An onset from the day of joining any practice to this many days later
             was entered on joining, so its day is taken as unknown.
@@ -234,7 +235,7 @@ class Cohort:
         Examples
         --------
         >>> import symphony_research as sr
-        >>> sr.define_cohort(sr.example_study()).onsets(birth_years=5)
+        >>> sr.define_cohort(sr.example_study()).onsets()
         Onsets of 49 conditions by sex, birth_year (confidential: person rows)
         """
         adjust = names_of(adjust)

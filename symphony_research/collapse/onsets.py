@@ -71,7 +71,7 @@ class Onsets:
         condition: str = "condition",
         onset: str = "onset_date",
         adjust: str | Sequence[str] = ("sex", "birth_year"),
-        birth_years: int = 1,
+        birth_years: int = 5,
         joined: Any = None,
         washout_days: int = 90,
         conditions: Sequence[str] | None = None,
@@ -91,8 +91,9 @@ class Onsets:
         adjust : str or sequence of str, default ("sex", "birth_year")
             Columns of `persons` within which orders are compared. "birth_year" is
             made from the column `birth_date` unless `persons` has it.
-        birth_years : int, default 1
-            Years of birth put together to one cohort; more where people are few.
+        birth_years : int, default 5
+            Years of birth put together to one cohort: 10 for a few thousand people, 1
+            where there are many millions.
         joined : str or frame, optional
             When people joined their practice: a date column of `persons`, or a
             frame of spells with the person and `start_date`. Left out, no onset is

@@ -62,8 +62,9 @@ class NetworkComparison(Result):
         named = {}
         for side, name in zip("ab", self.settings["names"], strict=True):
             named[f"n_both_{side}"] = f"With both: {in_words(name)}"
+            named[f"expected_{side}"] = f"Expected by chance: {in_words(name)}"
             named[f"observed_expected_{side}"] = f"Times expected: {in_words(name)}"
-        return {**named, "ratio": "One over the other"}
+        return named
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -80,6 +81,13 @@ class NetworkComparison(Result):
         pairs = tables["pairs"].with_columns([pl.when(shown).then(_level(pl.col(p))).alias(p) for p in _P_VALUES])
         population = tables["population"].with_columns(_level(pl.col("overall_p")))
         return {**tables, "pairs": pairs, "population": population}
+
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return a released p value as what it is: a level that the exact one does not exceed."""
+        coarse = self.disclosure is not None and not self.disclosure.policy.changes_nothing
+        if coarse and column in (*_P_VALUES, "q_value") and record[column] is not None:
+            return f"at most {record[column]:.3g}"
+        return super().say(record, column)
 
     @property
     def overall(self) -> pl.DataFrame:

@@ -23,6 +23,7 @@ MOST_PEOPLE = 10**9 - 1  # numpy draws from no larger urn
 TIE = 1e-9
 BATCH = 64  # permutations drawn at once, fewer where there are millions of patterns
 MOST_DRAWN = 20_000_000
+OWN = 1993  # so that these random numbers are none that the data were made of under the same seed
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -228,7 +229,7 @@ def from_patterns(
         groups = sums_of(strata, [drawn[None, :] for _, drawn in found], first, second)
         observed, testable = statistic(*groups)[0], testable_pairs(*groups)
         tally = Tally(observed, testable)
-        random = np.random.default_rng((seed, number))
+        random = np.random.default_rng((seed, number, OWN))
         batch = max(1, min(BATCH, MOST_DRAWN // part.height))
         for done in range(0, permutations, batch):
             size = min(batch, permutations - done)
@@ -352,7 +353,7 @@ def _pair_by_pair(a: Array, b: Array, permutations: int, seed: int) -> Array:
 
     observed = groups(a)
     tally = Tally(statistic(*observed)[0], testable_pairs(*observed))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng((seed, 0, OWN))
     for _ in range(permutations):
         drawn, left, rest = np.zeros_like(pooled), in_a.copy(), pooled.sum(axis=0)
         for cell in range(3):

@@ -83,6 +83,12 @@ class Sequences(Result):
         """Pairs tested, over which `q_value` is adjusted."""
         return int(self.estimates["p_value"].is_not_null().sum())
 
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return months as whole numbers, as they are."""
+        if column in ("median_gap_months", "median_months_to_second") and record[column] is not None:
+            return f"{record[column]:,.0f}"
+        return super().say(record, column)
+
     def to_networkx(self, *, q_value: float = 0.05) -> networkx.DiGraph:
         """Return the directed network: an edge where the order is found more often than by chance.
 
@@ -196,7 +202,7 @@ def sequences(
     condition: str = "condition",
     onset: str = "onset_date",
     adjust: str | Sequence[str] = ("sex", "birth_year"),
-    birth_years: int = 1,
+    birth_years: int = 5,
     joined: Any = None,
     washout_days: int = 90,
     min_persons: int = 20,
@@ -224,8 +230,9 @@ def sequences(
         Names of the columns.
     adjust : str or sequence of str, default ("sex", "birth_year")
         Columns of `persons` within which orders are compared.
-    birth_years : int, default 1
-        Years of birth put together to one cohort; more where people are few.
+    birth_years : int, default 5
+        Years of birth put together to one cohort: 10 for a few thousand people, 1
+        where there are many millions.
     joined : str or frame, optional
         When people joined their practice: a date column of `persons`, or spells
         with the person and `start_date` (a study's `registrations`).
@@ -265,7 +272,9 @@ def sequences(
     Hoeffding's variance, and the third), and Pearson's type III distribution
     through them: no permutation is drawn, so there is no seed. Leaving out
     self-pairs multiplies a stratum's difference by n / (n - 1) and changes
-    nothing else (see `networks.order`). Its size is measured in docs/recovery.md.
+    nothing else (see `networks.order`). Where nothing was planted, 4 % of the
+    pairs of 115,000 people have a p value under 0.05 and most of the
+    `p_value_half` (decision 8).
 
     A pair that is found in order says that the one is recorded before the other,
     not that it causes it: a test ordered for the one may find the other. People

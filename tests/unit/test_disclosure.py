@@ -12,6 +12,7 @@ import pytest
 
 import symphony_research as sr
 from symphony_research import disclosure
+from symphony_research.networks.compare import LEVELS, NetworkComparison
 from symphony_research.policy import Policy
 from symphony_research.result import INSIDE_REPORT, CountTable
 from symphony_research.survival import curves
@@ -41,6 +42,21 @@ def follow_up(seed: int = 1, people: int = 400) -> pl.DataFrame:
     )
 
 
+def onsets(seed: int = 1, people: int = 500) -> tuple[pl.DataFrame, pl.DataFrame]:
+    rng = np.random.default_rng(seed)
+    persons = pl.DataFrame(
+        {
+            "person_id": np.arange(people),
+            "sex": rng.choice(["F", "M"], people),
+            "birth_year": rng.integers(1930, 1940, people),
+        }
+    )
+    who, which = np.nonzero(rng.random((people, len(CONDITIONS))) < 0.25)
+    days = pl.Series(rng.integers(5_000, 15_000, len(who)), dtype=pl.Int32).cast(pl.Date)
+    records = pl.DataFrame({"person_id": who, "condition": pl.Series(CONDITIONS).gather(which), "onset_date": days})
+    return records, persons
+
+
 def every_family(seed: int = 1) -> dict[str, sr.Result]:
     table, followed = patterns(seed), follow_up(seed)
     died = followed.with_columns((pl.col("event") == 1).alias("event"))
@@ -50,6 +66,8 @@ def every_family(seed: int = 1) -> dict[str, sr.Result]:
         "exact": sr.multimorbidity.combinations(table, kind="exact", min_size=0),
         "at_least": sr.multimorbidity.combinations(table, kind="at_least", min_size=1),
         "cooccurrence": sr.networks.cooccurrence(table),
+        "sequences": sr.networks.sequences(onsets(seed)[0], persons=onsets(seed)[1], birth_years=5, min_persons=1),
+        "comparison": sr.networks.compare(table, patterns(seed + 10, 900), permutations=99),
         "kaplan_meier": sr.survival.kaplan_meier(died, time="time", event="event", by="sex"),
         "incidence": sr.survival.cumulative_incidence(followed, time="time", event="event", by="sex"),
         "logrank": sr.survival.logrank_test(died, time="time", event="event", by="sex"),
@@ -100,6 +118,19 @@ def leak_of_times(released: sr.Result) -> str | None:
     return None
 
 
+def leak_of_factors(table: pl.DataFrame, rule: CountTable, count: pl.Series) -> str | None:
+    """Search the factors released beside a count."""
+    for factor in rule.factors:
+        shown = table[factor].drop_nulls()
+        if (table[factor].is_not_null() & count.is_null()).any():
+            return f"{factor} stands beside a hidden count"
+        if (shown != shown.round_sig_figs(3)).any():
+            return f"{factor} is exact"
+        if factor.endswith(("_p", "p_value")) and not set(shown) <= set(LEVELS):
+            return f"{factor} from exact counts is told to the last permutation"
+    return None
+
+
 def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
     """Search a released result for anything the policy hides; say what was found."""
     for name, rule in result.counts.items():
@@ -116,6 +147,9 @@ def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
                         return f"{measure} stands beside a hidden count"
                     if (table[measure].drop_nulls() != table[measure].drop_nulls().round_sig_figs(3)).any():
                         return f"{measure} is exact"
+                found = leak_of_factors(table, rule, values)
+                if found:
+                    return found
             else:
                 groups = [*released.by, *rule.within]
                 running = table.sort([*groups, rule.cumulative]).select(pl.col(column).cum_sum().over(groups))[column]
@@ -322,6 +356,10 @@ def release_measures(table: pl.DataFrame, rule: CountTable, policy: Policy, by: 
     return ORIGINAL_RELEASE(table, dataclasses.replace(rule, measures=()), policy, by)
 
 
+def release_factors(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
+    return ORIGINAL_RELEASE(table, dataclasses.replace(rule, factors=()), policy, by)
+
+
 ORIGINAL_RELEASE = disclosure._release
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "counts are not rounded": lambda m: m.setattr(Policy, "rounded", exact_rounding),
@@ -333,6 +371,8 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "the censored are counted apart": lambda m: m.setattr(curves, "end_curves", count_the_censored),
     "estimates are not derived again": lambda m: m.setattr(sr.Result, "disclosed", keep_estimates),
     "measures pass as they are": lambda m: m.setattr(disclosure, "_release", release_measures),
+    "factors pass as they are": lambda m: m.setattr(disclosure, "_release", release_factors),
+    "p values of permutations pass as they are": lambda m: m.setattr(NetworkComparison, "trim", staticmethod(lambda t, n, b: t)),
 }  # fmt: skip
 
 
