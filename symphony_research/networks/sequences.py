@@ -272,8 +272,8 @@ def sequences(
     Hoeffding's variance, and the third), and Pearson's type III distribution
     through them: no permutation is drawn, so there is no seed. Leaving out
     self-pairs multiplies a stratum's difference by n / (n - 1) and changes
-    nothing else (see `networks.order`). Where nothing was planted, 4 % of the
-    pairs of 115,000 people have a p value under 0.05 and most of the
+    nothing else (see `networks.order`). In studies of 115,000 people with
+    nothing planted 4 % of pairs have a p value under 0.05, and two in three a
     `p_value_half` (decision 8).
 
     A pair that is found in order says that the one is recorded before the other,

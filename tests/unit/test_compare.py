@@ -214,6 +214,15 @@ def test_networks_are_compared_pair_by_pair_from_their_own_counts():
     assert pairs["family_wise_p"].null_count() == pairs.height
 
 
+def test_networks_with_strata_are_compared_stratum_by_stratum():
+    a, b = (random_patterns(k, 600, COMMON, by="age") for k in (1, 2))
+    people = sr.networks.compare(a, b, permutations=99).estimates
+    pairs = sr.networks.compare(sr.networks.cooccurrence(a), sr.networks.cooccurrence(b), permutations=99).estimates
+    same = [c for c in people.columns if c not in ("p_value", "q_value", "family_wise_p")]
+    assert people.height == 3 * 10
+    assert_frame_equal(pairs.select(same), people.select(same))
+
+
 def test_disclosed_networks_tell_nothing_that_they_did_not():
     # 98 to 102 people all read 100: comparisons of disclosed networks are equal, to the p value
     def network(extra: int) -> sr.Result:

@@ -305,6 +305,9 @@ def test_a_planted_order_is_found_and_is_an_edge():
     assert edge["estimate"] > edge["expected"] > 0.3
     assert found.sentence().startswith("A comes before b in ")
     assert "of 6 pairs tested" in found.sentence()
+    html = found._repr_html_()
+    assert "Comes first" in html
+    assert f">{edge['median_months_to_second']:.0f}<" in html
 
 
 def test_a_study_and_a_cohort_give_the_same():
