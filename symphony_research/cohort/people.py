@@ -202,7 +202,7 @@ class Cohort:
         adjust: str | Sequence[str] = ("sex", "birth_year"),
         birth_years: int = 5,
         washout_days: int = 90,
-        until: str | date | None = None,
+        on: str | date = "index",
         conditions: Sequence[str] | None = None,
     ) -> Onsets:
         """Hand over when each condition of each person began, for `networks.sequences`.
@@ -217,8 +217,9 @@ class Cohort:
         washout_days : int, default 90
             An onset from the day of joining any practice to this many days later
             was entered on joining, so its day is taken as unknown.
-        until : date, optional
-            Last day of an onset; by default the study's.
+        on : "index" or date
+            The last day of an onset. People no longer followed on a later day than
+            the index date are left out: what began in them by then is not known.
         conditions : sequence of str, optional
             Take these conditions alone; by default the study's list.
 
@@ -242,13 +243,13 @@ class Cohort:
         for name in adjust:
             require_one_of(name, ("birth_year", *STRATA), argument="adjust")
         listed = listed_conditions(self.study, conditions)
-        last = self.study.period[1] if until is None else as_date(until, "until")
-        people = self._strata(tuple(name for name in adjust if name != "birth_year"))
-        mine = people.lazy().select("person_id")
-        records = self.study.conditions.join(mine, on="person_id", how="semi").filter(
-            pl.col("onset_date").is_null() | (pl.col("onset_date") <= last)
+        day = pl.col("index_date") if on == "index" else pl.lit(as_date(on, "on"))
+        people = self._strata(tuple(name for name in adjust if name != "birth_year")).filter(pl.col("exit_date") >= day)
+        mine = people.lazy().select("person_id", "index_date")
+        records = self.study.conditions.join(mine, on="person_id", how="inner").filter(
+            pl.col("onset_date").is_null() | (pl.col("onset_date") <= day)
         )
-        spells = self.study.registrations.join(mine, on="person_id", how="semi")
+        spells = self.study.registrations.join(mine.select("person_id"), on="person_id", how="semi")
         return Onsets.from_long(
             records,
             people.select("person_id", "birth_date", *[name for name in dict.fromkeys(adjust) if name != "birth_year"]),
@@ -257,7 +258,7 @@ class Cohort:
             joined=spells if self.study.has("registrations") else None,
             washout_days=washout_days,
             conditions=listed,
-            source=self.study.source(**{**self.rules, "until": last.isoformat(), "conditions": len(listed)}),
+            source=self.study.source(**{**self.rules, "on": str(on), "conditions": len(listed)}),
         )
 
     def _with_event(self, people: pl.DataFrame, event: str) -> pl.DataFrame:

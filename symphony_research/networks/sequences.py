@@ -123,12 +123,12 @@ class Sequences(Result):
             0, named=True
         )
         gap = first["median_months_to_second"]
-        after = f", half of them within {gap:.0f} month{'' if gap == 1 else 's'}" if gap is not None else ""
+        after = f", for half of them by {gap:.0f} month{'' if gap == 1 else 's'} at most" if gap is not None else ""
         return (
-            f"{capital(in_words(first['source']))} comes before {in_words(first['target'])} in "
-            f"{percentage(first['estimate'])} of about {about(first['n_both'])} people with both{after}; by when each "
-            f"condition begins, chance alone would give {percentage(first['expected'])} ({number(found.height)} {of} are "
-            "clearly in one order more often than by chance)."
+            f"{capital(in_words(first['source']))} comes before {in_words(first['target'])} more often than chance would "
+            f"give: in {percentage(first['estimate'])} of about {about(first['n_both'])} people with both{after}, where "
+            f"{percentage(first['expected'])} would be expected from when each condition begins ({number(found.height)} "
+            f"{of} {'is' if found.height == 1 else 'are'} clearly in one order more often than by chance)."
         )
 
 
@@ -279,7 +279,9 @@ def sequences(
     A pair that is found in order says that the one is recorded before the other,
     not that it causes it: a test ordered for the one may find the other. People
     are those with both: where the one soon ends in death, those who had the other
-    first are left.
+    first are left. Everybody must have been observed until one day, and onsets
+    taken up to it, as `cohort.onsets()` does: of a person who left earlier the
+    later of two onsets may be unknown.
 
     Disclosure: both orders' counts are counts, so an order that few people are
     in hides the row's figures; `expected`, and the variance and skewness behind

@@ -164,8 +164,8 @@ def test_people_on_a_programme_start_on_the_day_they_joined() -> None:
 
 def test_onsets_are_those_of_the_cohort_and_left_truncated_ones_are_unknown() -> None:
     # On 2012-04-01 there are 1, 2, 3 and 6. Asthma: 1 in 1990, ten years before joining a practice; 2 on no date; 6 on
-    # 2000-01-01, the day of joining, so unknown. Diabetes of 1 comes in 2013, after the end of 2012.
-    onsets = sr.define_cohort(study(), index=INDEX).onsets(until="2012-12-31")
+    # 2000-01-01, the day of joining, so unknown. Diabetes of 1 comes in 2013, after the index date.
+    onsets = sr.define_cohort(study(), index=INDEX).onsets()
     assert (onsets.n_persons, onsets.conditions) == (4, ("asthma", "diabetes", "stroke"))
     known = [int((days != UNKNOWN).sum()) for days in onsets._days]
     assert [len(days) for days in onsets._days] == [3, 0, 1]
@@ -174,7 +174,11 @@ def test_onsets_are_those_of_the_cohort_and_left_truncated_ones_are_unknown() ->
     # a washout of nothing leaves out the day of joining itself, no more
     assert sr.define_cohort(study(), index=INDEX).onsets(washout_days=0).settings["washout_days"] == 0
     found = sr.networks.sequences(onsets, min_persons=1)
-    assert found.settings["population"]["until"] == "2012-12-31"
+    assert found.settings["population"]["on"] == "index"
+    # a year later the diabetes is there, and 6, who left in September 2012, is not
+    later = sr.define_cohort(study(), index=INDEX).onsets(on="2013-02-01")
+    assert later.n_persons == 3
+    assert [len(days) for days in later._days] == [2, 1, 1]
     # asthma and stroke are of one person alone, who has nobody to be compared with
     assert found.estimates.height == 0
 

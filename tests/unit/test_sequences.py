@@ -303,7 +303,7 @@ def test_a_planted_order_is_found_and_is_an_edge():
     assert list(found.to_networkx().edges) == [("a", "b")]
     edge = found.to_networkx().edges["a", "b"]
     assert edge["estimate"] > edge["expected"] > 0.3
-    assert found.sentence().startswith("A comes before b in ")
+    assert found.sentence().startswith("A comes before b more often than chance would give: in ")
     assert "of 6 pairs tested" in found.sentence()
     html = found._repr_html_()
     assert "Comes first" in html
@@ -329,7 +329,7 @@ def test_a_study_and_a_cohort_give_the_same():
         pairs, on=["condition", "condition_right"], how="semi"
     )
     assert counted == listed.height
-    assert sr.networks.sequences(onsets, min_persons=1).settings["population"]["until"] == "2018-03-31"
+    assert sr.networks.sequences(onsets, min_persons=1).settings["population"]["on"] == "index"
 
 
 def test_onsets_show_no_person():
