@@ -67,6 +67,7 @@ bench: $(VENV)/.test
 	$(PIP) install pyfim efficient-apriori
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
+	$(BIN)/python tests/bench/orders.py docs/bench-orders.md
 
 lab: $(VENV)/.run $(SMALL)/study.toml
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null

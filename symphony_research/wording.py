@@ -49,6 +49,13 @@ COUNT_COLUMNS = (
     "n_events",
     "n_censored",
     "n_excluded",
+    "n_first",
+    "n_second",
+    "n_same_day",
+    "n_alone",
+    "n_left_out",
+    "n_both_a",
+    "n_both_b",
 )
 
 COLUMN_WORDS = {
@@ -61,6 +68,16 @@ COLUMN_WORDS = {
     "n_events": "Events",
     "n_censored": "Follow-up ended",
     "n_excluded": "People left out",
+    "n_first": "First before second",
+    "n_second": "Second before first",
+    "n_same_day": "Both on one day",
+    "n_alone": "With nobody to compare with",
+    "n_left_out": "Order unknown",
+    "median_gap_months": "Median months between them",
+    "median_months_to_second": "Median months to the second",
+    "p_value_half": "p value against one half",
+    "ratio": "One over the other",
+    "family_wise_p": "p value, for all pairs together",
     "mean_cost": "Mean cost of a person",
     "total_cost": "Cost of all of them",
     "estimate": "Estimate",
@@ -278,11 +295,11 @@ def _cell(value: Any, column: str) -> str:
         return joined(value) if len(value) else "no conditions"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column in ("p_value", "q_value"):
+    if column in ("p_value", "q_value", "family_wise_p", "p_value_half"):
         return "under 0.001" if value < 0.001 else f"{value:.3f}"
     if column == "time":
         return f"{value:,g}"
-    if column in ("observed_expected", "oe_lower", "oe_upper"):
+    if column in ("oe_lower", "oe_upper") or column.startswith("observed_expected"):
         return times(value)
     if isinstance(value, float):
         return pounds(value) if column.startswith(("mean_cost", "total_cost")) else number(value)

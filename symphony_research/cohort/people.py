@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from symphony_research.cohort.attrition import Attrition
-from symphony_research.collapse import Collapsed, Patterns, names_of
+from symphony_research.collapse import Collapsed, Onsets, Patterns, names_of
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.schema import SETTINGS
 from symphony_research.study import Study
@@ -195,6 +195,71 @@ class Cohort:
         )
         source = self.study.source(**{**self.rules, "event": event, "until": last.isoformat(), "time_unit": "days"})
         return Collapsed.of(table, source)
+
+    def onsets(
+        self,
+        *,
+        adjust: str | Sequence[str] = ("sex", "birth_year"),
+        birth_years: int = 5,
+        washout_days: int = 90,
+        on: str | date = "index",
+        conditions: Sequence[str] | None = None,
+    ) -> Onsets:
+        """Hand over when each condition of each person began, for `networks.sequences`.
+
+        Parameters
+        ----------
+        adjust : str or sequence of str, default ("sex", "birth_year")
+            "birth_year", or any of `STRATA`: orders of onset are compared within them.
+        birth_years : int, default 5
+            Years of birth put together to one cohort: 10 for a few thousand people, 1
+            where there are many millions.
+        washout_days : int, default 90
+            An onset from the day of joining any practice to this many days later
+            was entered on joining, so its day is taken as unknown.
+        on : "index" or date
+            The last day of an onset. People no longer followed on a later day than
+            the index date are left out: what began in them by then is not known.
+        conditions : sequence of str, optional
+            Take these conditions alone; by default the study's list.
+
+        Returns
+        -------
+        Onsets
+            Person rows, which it does not show.
+
+        Raises
+        ------
+        ArgumentError
+            If a stratum or condition is unknown.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> sr.define_cohort(sr.example_study()).onsets()
+        Onsets of 49 conditions by sex, birth_year (confidential: person rows)
+        """
+        adjust = names_of(adjust)
+        for name in adjust:
+            require_one_of(name, ("birth_year", *STRATA), argument="adjust")
+        listed = listed_conditions(self.study, conditions)
+        day = pl.col("index_date") if on == "index" else pl.lit(as_date(on, "on"))
+        people = self._strata(tuple(name for name in adjust if name != "birth_year")).filter(pl.col("exit_date") >= day)
+        mine = people.lazy().select("person_id", "index_date")
+        records = self.study.conditions.join(mine, on="person_id", how="inner").filter(
+            pl.col("onset_date").is_null() | (pl.col("onset_date") <= day)
+        )
+        spells = self.study.registrations.join(mine.select("person_id"), on="person_id", how="semi")
+        return Onsets.from_long(
+            records,
+            people.select("person_id", "birth_date", *[name for name in dict.fromkeys(adjust) if name != "birth_year"]),
+            adjust=adjust,
+            birth_years=birth_years,
+            joined=spells if self.study.has("registrations") else None,
+            washout_days=washout_days,
+            conditions=listed,
+            source=self.study.source(**{**self.rules, "on": str(on), "conditions": len(listed)}),
+        )
 
     def _with_event(self, people: pl.DataFrame, event: str) -> pl.DataFrame:
         if not self.study.has("activity"):

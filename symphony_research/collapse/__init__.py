@@ -1,15 +1,18 @@
 """People collapsed once into small tables of counts and sums that add up.
 
 `patterns` holds the sets of conditions as bitmasks, `frames` is the door every
-frame argument comes through, and `tidy` the other collapses.
+frame argument comes through, `tidy` the other collapses, and `onsets` the one
+table of people that cannot be collapsed.
 """
 
 from symphony_research.collapse.frames import as_frame, as_lazy, names_of
+from symphony_research.collapse.onsets import Onsets
 from symphony_research.collapse.patterns import Patterns
 from symphony_research.collapse.tidy import Collapsed, event_table, source_of
 
 __all__ = [
     "Collapsed",
+    "Onsets",
     "Patterns",
     "as_frame",
     "as_lazy",

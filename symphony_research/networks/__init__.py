@@ -5,6 +5,8 @@ backbone, what is central, its communities) is derived from those counts, so it
 can be made again from released ones.
 """
 
+from symphony_research.networks.compare import NetworkComparison, compare
 from symphony_research.networks.cooccurrence import Cooccurrence, cooccurrence
+from symphony_research.networks.sequences import Sequences, sequences
 
-__all__ = ["Cooccurrence", "cooccurrence"]
+__all__ = ["Cooccurrence", "NetworkComparison", "Sequences", "compare", "cooccurrence", "sequences"]

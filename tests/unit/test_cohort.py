@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
+from symphony_research.collapse.onsets import UNKNOWN
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.study import empty
 
@@ -159,6 +160,27 @@ def test_people_on_a_programme_start_on_the_day_they_joined() -> None:
     north = sr.define_cohort(study(), hub="North")
     assert north.follow_up(event="emergency_admission").rows() == [(0.5, 1, 0.0, 1)]
     assert north.attrition.estimates.rows()[-1][1:] == (5, 1)
+
+
+def test_onsets_are_those_of_the_cohort_and_left_truncated_ones_are_unknown() -> None:
+    # On 2012-04-01 there are 1, 2, 3 and 6. Asthma: 1 in 1990, ten years before joining a practice; 2 on no date; 6 on
+    # 2000-01-01, the day of joining, so unknown. Diabetes of 1 comes in 2013, after the index date.
+    onsets = sr.define_cohort(study(), index=INDEX).onsets()
+    assert (onsets.n_persons, onsets.conditions) == (4, ("asthma", "diabetes", "stroke"))
+    known = [int((days != UNKNOWN).sum()) for days in onsets._days]
+    assert [len(days) for days in onsets._days] == [3, 0, 1]
+    assert known == [1, 0, 1]
+    assert onsets._days[0].min() == (date(1990, 1, 1) - date(1970, 1, 1)).days
+    # a washout of nothing leaves out the day of joining itself, no more
+    assert sr.define_cohort(study(), index=INDEX).onsets(washout_days=0).settings["washout_days"] == 0
+    found = sr.networks.sequences(onsets, min_persons=1)
+    assert found.settings["population"]["on"] == "index"
+    # a year later the diabetes is there, and 6, who left in September 2012, is not
+    later = sr.define_cohort(study(), index=INDEX).onsets(on="2013-02-01")
+    assert later.n_persons == 3
+    assert [len(days) for days in later._days] == [2, 1, 1]
+    # asthma and stroke are of one person alone, who has nobody to be compared with
+    assert found.estimates.height == 0
 
 
 def test_unknown_names_are_refused_with_the_choices() -> None:

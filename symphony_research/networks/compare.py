@@ -1,0 +1,345 @@
+"""Whether two networks differ: every pair's observed/expected in one group against the other's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from symphony_research.collapse import Patterns, names_of
+from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
+from symphony_research.errors import ArgumentError
+from symphony_research.inference import benjamini_hochberg, normal_quantile
+from symphony_research.networks.cooccurrence import Cooccurrence
+from symphony_research.networks.regroup import from_networks, from_patterns, with_margins
+from symphony_research.result import CountTable, Result, Source
+from symphony_research.wording import about, capital, in_words, times
+
+__all__ = ["NetworkComparison", "compare"]
+
+Tables = Mapping[str, pl.DataFrame]
+
+# a released p value is the first of these that it does not exceed
+LEVELS = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+TIE = 1e-9
+_P_VALUES = ("p_value", "family_wise_p")
+
+
+class NetworkComparison(Result):
+    """Every pair of conditions in two groups of people: how much more often than chance in each, and whether they differ."""
+
+    title: ClassVar[str] = "Pairs of conditions in two groups"
+    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
+        {
+            "pairs": CountTable(
+                ("n_both_a", "n_both_b"),
+                factors=("expected_factor_a", "expected_factor_b", "variance_factor", *_P_VALUES),
+            ),
+            "margins": CountTable(("n_persons_a", "n_persons_b")),
+            "population": CountTable(("n_persons_a", "n_persons_b"), factors=("overall_p",)),
+        }
+    )
+    shown: ClassVar[tuple[str, ...]] = (
+        "source",
+        "target",
+        "n_both_a",
+        "n_both_b",
+        "observed_expected_a",
+        "observed_expected_b",
+        "ratio",
+        "lower",
+        "upper",
+        "q_value",
+        "family_wise_p",
+    )
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings with the names of the groups."""
+        named = {}
+        for side, name in zip("ab", self.settings["names"], strict=True):
+            named[f"n_both_{side}"] = f"With both: {in_words(name)}"
+            named[f"expected_{side}"] = f"Expected by chance: {in_words(name)}"
+            named[f"observed_expected_{side}"] = f"Times expected: {in_words(name)}"
+        return named
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Observed/expected in each group, their ratio with its interval, and the adjusted p values."""
+        frame = _ratios(with_margins(tables, by), by, settings["confidence"])
+        return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
+
+    @staticmethod
+    def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
+        """Release a p value as the level it does not exceed, and only where every count behind it is shown."""
+        joined = with_margins(tables, by)
+        counts = [f"n_{what}_{side}" for what in ("both", "source", "target", "persons") for side in "ab"]
+        shown = joined.select(pl.all_horizontal([pl.col(c).is_not_null() for c in counts])).to_series()
+        pairs = tables["pairs"].with_columns([pl.when(shown).then(_level(pl.col(p))).alias(p) for p in _P_VALUES])
+        population = tables["population"].with_columns(_level(pl.col("overall_p")))
+        return {**tables, "pairs": pairs, "population": population}
+
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return a released p value as what it is: a level that the exact one does not exceed."""
+        coarse = self.disclosure is not None and not self.disclosure.policy.changes_nothing
+        if coarse and column in (*_P_VALUES, "q_value") and record[column] is not None:
+            return f"at most {record[column]:.3g}"
+        return super().say(record, column)
+
+    @property
+    def overall(self) -> pl.DataFrame:
+        """One row a stratum: the people of each group, and the p value of the two networks as a whole."""
+        self._refuse_undisclosed("The overall test of")
+        return self.count_tables["population"].select(
+            *self.by, "n_persons_a", "n_persons_b", pl.col("overall_p").alias("p_value")
+        )
+
+    def sentence(self) -> str:
+        """Name the pair that differs most clearly, or say that none does."""
+        one, other = (in_words(name) for name in self.settings["names"])
+        frame = self.estimates.filter(pl.col("ratio").is_not_null())
+        if not frame.height:
+            return f"No pair of conditions is held by enough people in both {one} and {other} to compare them."
+        # from networks alone there is no family-wise p value
+        found = frame.filter(pl.coalesce("family_wise_p", "q_value") <= 0.05)
+        if not found.height:
+            return f"No pair of conditions goes together clearly more in {one} than in {other}, or the other way round."
+        size = (pl.col("ratio").log().abs()).alias("__size")
+        first = found.sort(size, descending=True, maintain_order=True).row(0, named=True)
+        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        return (
+            f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together differently{where}: "
+            f"{times(first['observed_expected_a'])} times as often as chance would give in {one} (about "
+            f"{about(first['n_both_a'])} people with both) and {times(first['observed_expected_b'])} times in {other} "
+            f"(about {about(first['n_both_b'])}); {found.height:,} of {frame.height:,} pairs clearly differ."
+        )
+
+
+def _level(p: pl.Expr) -> pl.Expr:
+    level = pl.lit(None, dtype=pl.Float64)
+    for limit in reversed(LEVELS):
+        level = pl.when(p <= limit + TIE).then(limit).otherwise(level)
+    return level.alias(p.meta.output_name())
+
+
+def _ratios(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
+    made, spread = {}, np.zeros(table.height)
+    for side in "ab":
+        counts = (as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
+        c, a, b, n = possible_table(*counts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            expected = a * b / n * as_float(table[f"expected_factor_{side}"])
+            ratio = c / expected
+            spread = spread + np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0)
+        made[f"expected_{side}"] = expected
+        made[f"observed_expected_{side}"] = np.where(expected > 0, ratio, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = made["observed_expected_a"] / made["observed_expected_b"]
+        width = normal_quantile(confidence) * np.sqrt(spread * as_float(table["variance_factor"]))
+        made |= {"ratio": ratio, "lower": ratio * np.exp(-width), "upper": ratio * np.exp(width)}
+    nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
+    for name in ("ratio", "lower", "upper"):
+        made[name] = np.where(nobody | ~np.isfinite(made[name]), np.nan, made[name])
+    # a figure of one group is not shown where the other's count is hidden: the factors stand for both
+    return nan_to_null(
+        table.select(
+            *by,
+            "source",
+            "target",
+            "n_both_a",
+            "n_both_b",
+            *[pl.Series(k, v) for k, v in made.items()],
+            "p_value",
+            pl.lit(None, dtype=pl.Float64).alias("q_value"),
+            "family_wise_p",
+        )
+    )
+
+
+def compare(
+    a: Patterns | Cooccurrence,
+    b: Patterns | Cooccurrence,
+    *,
+    names: Sequence[str] = ("a", "b"),
+    adjust: str | Sequence[str] = (),
+    permutations: int = 999,
+    seed: int = 1,
+    confidence: float = 0.95,
+) -> NetworkComparison:
+    """Test whether conditions go together differently in two groups of people.
+
+    Parameters
+    ----------
+    a, b : Patterns
+        The two groups, collapsed alike: the same conditions and strata, no person
+        in both. Or two `Cooccurrence` results, whose pairs are then compared one
+        by one, without `adjust` and without `family_wise_p`.
+    names : (str, str), default ("a", "b")
+        What to call the groups, such as ("women", "men").
+    adjust : str or sequence of str
+        Strata that the groups may differ in, such as age: expected counts are
+        summed over them, and people change groups within them alone. The other
+        strata become rows.
+    permutations : int, default 999
+        Random divisions of the people into two groups of the same sizes.
+    seed : int, default 1
+        The same seed gives the same result.
+    confidence : float, default 0.95
+        Of the intervals.
+
+    Returns
+    -------
+    NetworkComparison
+        One row per stratum and pair: `n_both_a`, `n_both_b`, `expected_a`,
+        `expected_b`, `observed_expected_a`, `observed_expected_b`, `ratio` of the
+        two with `lower` and `upper` (delta method on the log scale), `p_value`,
+        `q_value` (Benjamini-Hochberg over every pair and stratum) and
+        `family_wise_p` (over the pairs of the stratum). `.overall` is one p value
+        a stratum: the sum over all pairs of the squared statistic.
+
+    Raises
+    ------
+    ArgumentError
+        If the conditions, strata or kinds of the two differ, a group is empty, or
+        adjusted results come without the patterns.
+
+    Notes
+    -----
+    The statistic of a pair is the difference of log observed/expected (half a
+    person added to each observed and expected count, so that a pair nobody has
+    counts) over its standard error. Divided so, the test of equal
+    observed/expected stays at its level where the two groups differ in how
+    common the conditions are (Chung and Romano 2013), and no rare pair drowns the
+    others in the largest. p = (1 + permutations at least as extreme) /
+    (1 + permutations), two-sided; a pair that nobody has, or of which nobody has
+    a condition in one group, is not tested. `family_wise_p` steps down from the largest statistic
+    (Westfall and Young 1993). No p value is under 1 / (1 + permutations), so with
+    999 permutations of 1,176 pairs fewer than 24 that differ can never reach a
+    `q_value` of 0.05: read `family_wise_p`, or draw more.
+
+    Collapsed people are enough: the people of one pattern and stratum who fall
+    into the first group are a multivariate hypergeometric draw. From two
+    `Cooccurrence` results the four cells of each pair are drawn, pair by pair.
+
+    Disclosure: every figure is made again from rounded counts but the p values,
+    which rest on the exact ones. Whoever knows the rounded counts, the method and
+    the seed could try every count that rounds to them and keep those that give
+    the p value shown; an exact p value would leave few. So a released one is the
+    first of 0.0001, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1 that it does not exceed, and there
+    is none where a count of the pair, or of one of its conditions, is hidden in
+    either group. Where no count may be narrowed down within its rounding at all,
+    compare two disclosed `Cooccurrence` results: then nothing but released counts is used.
+    Two comparisons of one group with others that differ by a few people can be
+    set against each other as two tables can.
+
+    References
+    ----------
+    Westfall, P. H. and Young, S. S. (1993). Resampling-Based Multiple Testing. Wiley.
+    Chung, E. and Romano, J. P. (2013). Exact and asymptotically robust permutation
+    tests. Annals of Statistics 41, 484-507.
+    Phipson, B. and Smyth, G. K. (2010). Permutation p-values should never be zero.
+    Statistical Applications in Genetics and Molecular Biology 9, article 39.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> women, men = (sr.define_cohort(sr.example_study(), sex=sex).patterns() for sex in ("F", "M"))
+    >>> found = sr.networks.compare(women, men, names=("women", "men"), permutations=99)
+    >>> bool((found.estimates["family_wise_p"] >= found.estimates["p_value"]).all())
+    True
+    """
+    normal_quantile(confidence)
+    names, adjust = names_of(names), names_of(adjust)
+    if len(names) != 2 or names[0] == names[1]:
+        raise ArgumentError(f"names={list(names)} must be two different names, such as ('women', 'men').")
+    for word, value, least in (("permutations", permutations, 1), ("seed", seed, 0)):
+        if type(value) is not int or value < least:
+            raise ArgumentError(f"{word}={value!r} must be a whole number, at least {least}.")
+    if isinstance(a, Patterns) and isinstance(b, Patterns):
+        conditions, by = _alike(a, b, names, adjust)
+        made = from_patterns(a, b, by, adjust, permutations, seed)
+        sources: tuple[Any, Any] = (a.source.as_settings(), b.source.as_settings())
+    elif isinstance(a, Cooccurrence) and isinstance(b, Cooccurrence):
+        conditions, by = _alike_networks(a, b, names, adjust)
+        made = from_networks(a, b, by, permutations, seed)
+        sources = (a.settings, b.settings)
+    else:
+        raise ArgumentError(
+            f"compare takes two Patterns, or two Cooccurrence results, not {type(a).__name__} and {type(b).__name__}."
+        )
+    settings = {
+        "method": "studentised difference of log observed/expected; permutation of groups; step-down largest statistic; "
+        "Benjamini-Hochberg",
+        "reference": "Westfall and Young 1993; Chung and Romano 2013",
+        "conditions": list(conditions),
+        "names": list(names),
+        "adjust": list(adjust),
+        "permutations": permutations,
+        "seed": seed,
+        "confidence": confidence,
+        **_common(sources, names),
+    }
+    return NetworkComparison(made, settings, by)
+
+
+def _common(sources: tuple[Mapping[str, Any], Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """Return what is true of both groups, and the population of each by its name."""
+    one, other = sources
+    same = one.get("fingerprint") == other.get("fingerprint")
+    population = {name: dict(source.get("population") or {}) for name, source in zip(names, sources, strict=True)}
+    notes = dict.fromkeys(source["note"] for source in sources if source.get("note"))
+    return Source(
+        one.get("study") if same else None,
+        one.get("fingerprint") if same else None,
+        bool(one.get("generated") and other.get("generated")),
+        population,
+        " ".join(notes),
+    ).as_settings()
+
+
+def _refuse_other_conditions(one: Sequence[str], other: Sequence[str], names: Sequence[str]) -> None:
+    apart = [set(one) - set(other), set(other) - set(one)]
+    if any(apart):
+        raise ArgumentError(
+            f"The two list different conditions: {len(apart[0])} are in '{names[0]}' alone and {len(apart[1])} in "
+            f"'{names[1]}' alone. Collapse both with the same conditions=."
+        )
+
+
+def _alike(
+    a: Patterns, b: Patterns, names: Sequence[str], adjust: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    _refuse_other_conditions(a.conditions, b.conditions, names)
+    if a.by != b.by or any(a.frame.schema[c] != b.frame.schema[c] for c in a.by):
+        raise ArgumentError(f"The two have different strata, {list(a.by)} and {list(b.by)}. Collapse them alike first.")
+    missing = [name for name in adjust if name not in a.by]
+    if missing:
+        raise ArgumentError(
+            f"adjust names {', '.join(missing)}, and the patterns have the strata {list(a.by)}. Collapse with by= first."
+        )
+    for name, patterns in zip(names, (a, b), strict=True):
+        if not patterns.n_persons:
+            raise ArgumentError(f"Group '{name}' has no people.")
+    return a.conditions, tuple(name for name in a.by if name not in adjust)
+
+
+def _alike_networks(
+    a: Cooccurrence, b: Cooccurrence, names: Sequence[str], adjust: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if adjust or a.settings.get("adjust") or b.settings.get("adjust"):
+        raise ArgumentError(
+            "An adjusted comparison moves people within strata, which a network no longer knows: pass the patterns."
+        )
+    _refuse_other_conditions(a.settings["conditions"], b.settings["conditions"], names)
+    if a.by != b.by:
+        raise ArgumentError(f"The two have different strata, {list(a.by)} and {list(b.by)}. Collapse them alike first.")
+    policies = [network.disclosure.policy if network.disclosure else None for network in (a, b)]
+    if policies[0] != policies[1]:
+        raise ArgumentError("One network is disclosed and the other not, or under another policy: pass two alike.")
+    for name, network in zip(names, (a, b), strict=True):
+        if not network.count_tables["population"]["n_persons"].fill_null(1).sum():
+            raise ArgumentError(f"Group '{name}' has no people.")
+    return tuple(a.settings["conditions"]), a.by

@@ -1,0 +1,390 @@
+"""Which of two conditions comes first, against the order that chance would give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from symphony_research.collapse import Onsets
+from symphony_research.collapse.margins import as_float, nan_to_null
+from symphony_research.collapse.onsets import NEVER, UNKNOWN
+from symphony_research.errors import ArgumentError
+from symphony_research.inference import Array, benjamini_hochberg, normal_quantile, wilson_interval
+from symphony_research.networks.order import order_by_chance, pearson_p, sizes
+from symphony_research.result import CountTable, Result
+from symphony_research.wording import DAYS_A_MONTH, about, capital, in_words, number, percentage
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["Sequences", "sequences"]
+
+Tables = Mapping[str, pl.DataFrame]
+
+SLACK = 25  # people by which rounding may lift a count over the floor
+
+
+class Sequences(Result):
+    """Pairs of conditions: in how many people the one began before the other, against chance."""
+
+    title: ClassVar[str] = "Which condition comes first"
+    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
+        {
+            "pairs": CountTable(
+                ("n_both", "n_first", "n_second"),
+                measures=("median_gap_months", "months_first", "months_second"),
+                factors=("expected", "variance", "skewness"),
+            ),
+            "same_day": CountTable(("n_same_day",)),
+            "alone": CountTable(("n_alone",)),
+            "left_out": CountTable(("n_left_out",)),
+        }
+    )
+    shown: ClassVar[tuple[str, ...]] = (
+        "source",
+        "target",
+        "n_both",
+        "n_first",
+        "estimate",
+        "expected",
+        "observed_expected",
+        "median_months_to_second",
+        "q_value",
+    )
+    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper", "expected")
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "source": "Comes first",
+            "target": "Comes second",
+            "estimate": "In that order",
+            "expected": "In that order by chance",
+        }
+    )
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Share in the order found more often than by chance, its interval, and its tests."""
+        table = tables["pairs"]
+        for name in ("same_day", "alone", "left_out"):
+            table = table.join(tables[name], on=["first", "second"], how="left", maintain_order="left")
+        floor = settings["min_persons"]
+        # laid on the counts that are shown: laid on exact ones, a row that is there would tell what rounding hides
+        table = table.filter((pl.col("n_both") >= floor).fill_null(floor == 1))
+        frame = _in_order(table, settings["confidence"])
+        return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
+
+    @property
+    def n_tested(self) -> int:
+        """Pairs tested, over which `q_value` is adjusted."""
+        return int(self.estimates["p_value"].is_not_null().sum())
+
+    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return months as whole numbers, as they are."""
+        if column in ("median_gap_months", "median_months_to_second") and record[column] is not None:
+            return f"{record[column]:,.0f}"
+        return super().say(record, column)
+
+    def to_networkx(self, *, q_value: float = 0.05) -> networkx.DiGraph:
+        """Return the directed network: an edge where the order is found more often than by chance.
+
+        Parameters
+        ----------
+        q_value : float, default 0.05
+            Edges are the pairs whose adjusted p value is at most this.
+
+        Returns
+        -------
+        networkx.DiGraph
+            Edges from the condition that comes first; their attributes are the columns of `estimates`.
+        """
+        import networkx
+
+        graph = networkx.DiGraph()
+        for record in self.estimates.filter(pl.col("q_value") <= q_value).iter_rows(named=True):
+            rest = {k: v for k, v in record.items() if k not in ("source", "target")}
+            graph.add_edge(record["source"], record["target"], **rest)
+        return graph
+
+    def sentence(self) -> str:
+        """Name the order that is furthest above chance."""
+        tested = self.n_tested
+        if not tested:
+            return "No two conditions are held by enough people to say which comes first."
+        found = self.estimates.filter(pl.col("q_value") < 0.05)
+        of = f"of {number(tested)} pairs tested"
+        if not found.height:
+            return f"No order of two conditions is clearly more frequent than chance would give ({of})."
+        first = found.sort(pl.col("estimate") - pl.col("expected"), descending=True, maintain_order=True).row(
+            0, named=True
+        )
+        gap = first["median_months_to_second"]
+        after = f", for half of them by {gap:.0f} month{'' if gap == 1 else 's'} at most" if gap is not None else ""
+        return (
+            f"{capital(in_words(first['source']))} comes before {in_words(first['target'])} more often than chance would "
+            f"give: in {percentage(first['estimate'])} of about {about(first['n_both'])} people with both{after}, where "
+            f"{percentage(first['expected'])} would be expected from when each condition begins ({number(found.height)} "
+            f"{of} {'is' if found.height == 1 else 'are'} clearly in one order more often than by chance)."
+        )
+
+
+def _in_order(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    """Turn each pair so that its first condition comes first more often than by chance, and test it."""
+    from scipy.special import bdtr
+
+    n, first, second = (as_float(table[name]) for name in ("n_both", "n_first", "n_second"))
+    expected, variance, skewness = (as_float(table[name]) for name in ("expected", "variance", "skewness"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # the same day counts half: what is not in the one order nor in the other
+        share = np.clip((1 + (first - second) / n) / 2, 0, 1)
+    share = np.where(n > 0, share, np.nan)
+    known = ~np.isnan(share)
+    turned = known & (share < np.where(np.isnan(expected), 0.5, expected))
+    share, expected = np.where(turned, 1 - share, share), np.where(turned, 1 - expected, expected)
+    skewness = np.where(turned, -skewness, skewness)
+    ahead = np.where(turned, second, first)
+    lower, upper = wilson_interval(share * n, n, confidence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = share / expected
+        z = (share - expected) * np.sqrt(n / variance)
+        p_value = np.where(variance > 0, pearson_p(z, skewness / np.sqrt(n)), np.nan)
+        # against one half: which of two unlike conditions is commoner in youth decides that, and not their order
+        either = np.nan_to_num(first + second)
+        smaller = np.nan_to_num(np.minimum(first, second))
+        tail = bdtr(smaller, either.astype(np.int64), 0.5)
+        p_half = np.where(either > 0, np.minimum(1, 2 * tail - _binomial_half(smaller, either)), np.nan)
+    swap = pl.Series(turned)
+
+    def either_way(a: str, b: str) -> pl.Expr:
+        return pl.when(swap).then(pl.col(b)).otherwise(pl.col(a))
+
+    found = table.select(
+        either_way("first", "second").alias("source"),
+        either_way("second", "first").alias("target"),
+        "n_both",
+        either_way("n_first", "n_second").alias("n_first"),
+        either_way("n_second", "n_first").alias("n_second"),
+        "n_same_day",
+        "n_alone",
+        "n_left_out",
+        pl.Series("estimate", share),
+        pl.Series("lower", lower),
+        pl.Series("upper", upper),
+        pl.Series("expected", np.where(known, expected, np.nan)),
+        pl.Series("observed_expected", np.where(np.isinf(ratio), np.nan, ratio)),
+        pl.Series("p_value", np.where(known, p_value, np.nan)),
+        pl.Series("q_value", np.full(len(n), np.nan)),
+        pl.Series("p_value_half", np.where(known, p_half, np.nan)),
+        "median_gap_months",
+        pl.when(pl.Series(ahead > 0))
+        .then(either_way("months_first", "months_second"))
+        .alias("median_months_to_second"),
+    )
+    return nan_to_null(found)
+
+
+def _binomial_half(k: Array, n: Array) -> Array:
+    """Chance of k of n at one half, so that the p value counts what was observed half on either side."""
+    from scipy.special import gammaln
+
+    return np.exp(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) - n * np.log(2))
+
+
+def sequences(
+    records: Any,
+    *,
+    persons: Any = None,
+    person: str = "person_id",
+    condition: str = "condition",
+    onset: str = "onset_date",
+    adjust: str | Sequence[str] = ("sex", "birth_year"),
+    birth_years: int = 5,
+    joined: Any = None,
+    washout_days: int = 90,
+    min_persons: int = 20,
+    confidence: float = 0.95,
+) -> Sequences:
+    """Find which of two conditions comes first more often than chance would give.
+
+    Of two unrelated conditions the one of younger people comes first in nearly
+    everybody, so one half is the wrong comparison. Here each onset is set
+    against the onsets of other people of the same sex and birth cohort who have
+    both conditions, nobody against themselves.
+
+    Reads person rows: the order of two dates within a person, and every
+    permutation of one of them, are in no smaller table. The result holds counts.
+
+    Parameters
+    ----------
+    records : Onsets or frame
+        `cohort.onsets()`, or one row per person and condition with the date (or
+        the month) it began; with a frame, the arguments up to `washout_days` say
+        how to read it, as in `Onsets.from_long`.
+    persons : frame
+        One row per person: sex, birth date, or whatever `adjust` names.
+    person, condition, onset : str
+        Names of the columns.
+    adjust : str or sequence of str, default ("sex", "birth_year")
+        Columns of `persons` within which orders are compared.
+    birth_years : int, default 5
+        Years of birth put together to one cohort: 10 for a few thousand people, 1
+        where there are many millions.
+    joined : str or frame, optional
+        When people joined their practice: a date column of `persons`, or spells
+        with the person and `start_date` (a study's `registrations`).
+    washout_days : int, default 90
+        Onsets from joining to this many days later were entered on joining: the
+        person is left out of the condition's pairs and counted in `n_left_out`.
+    min_persons : int, default 20
+        Leave out pairs with fewer people compared, by the counts that are shown.
+    confidence : float, default 0.95
+        Of the intervals.
+
+    Returns
+    -------
+    Sequences
+        One row per pair, turned so that `source` comes first more often than by
+        chance: `n_both` (people compared), `n_first` (the source first),
+        `n_second` (the target first), `n_same_day`, `n_alone` (with both, and
+        nobody else in their stratum, so not compared), `n_left_out` (with both, an
+        onset unknown or left-truncated), `estimate` (share of `n_both` with the
+        source first, the same day counted half) with Wilson's `lower` and `upper`,
+        `expected` (that share by chance), `observed_expected`, `p_value` and
+        `q_value` (Benjamini-Hochberg over the pairs tested, `.n_tested`),
+        `p_value_half` (against one half: the wrong comparison, for contrast),
+        `median_gap_months` (between the two onsets, either way) and
+        `median_months_to_second` (among people with the source first), in whole
+        months. `.to_networkx()` gives the directed network.
+
+    Raises
+    ------
+    ArgumentError
+        As `Onsets.from_long`; or if `Onsets` come with arguments that say how to
+        read a frame.
+
+    Notes
+    -----
+    Exact moments over all permutations of one onset within each stratum (mean,
+    Hoeffding's variance, and the third), and Pearson's type III distribution
+    through them: no permutation is drawn, so there is no seed. Leaving out
+    self-pairs multiplies a stratum's difference by n / (n - 1) and changes
+    nothing else (see `networks.order`). In studies of 115,000 people with
+    nothing planted 4 % of pairs have a p value under 0.05, and two in three a
+    `p_value_half` (decision 8).
+
+    A pair that is found in order says that the one is recorded before the other,
+    not that it causes it: a test ordered for the one may find the other. People
+    are those with both: where the one soon ends in death, those who had the other
+    first are left. Everybody must have been observed until one day, and onsets
+    taken up to it, as `cohort.onsets()` does: of a person who left earlier the
+    later of two onsets may be unknown.
+
+    Disclosure: both orders' counts are counts, so an order that few people are
+    in hides the row's figures; `expected`, and the variance and skewness behind
+    the p value, are factors of three figures; the p value is made again from the
+    rounded counts; the medians are whole months.
+
+    References
+    ----------
+    Jensen, A. B. et al. (2014). Temporal disease trajectories condensed from
+    population-wide registry data. Nature Communications 5, 4022.
+    Hoeffding, W. (1951). A combinatorial central limit theorem. Annals of
+    Mathematical Statistics 22, 558-566.
+    Mielke, P. W. and Berry, K. J. (2007). Permutation Methods (Pearson's type III). Springer.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> cohort = sr.define_cohort(sr.example_study())
+    >>> found = sr.networks.sequences(cohort.onsets(birth_years=10), min_persons=2)
+    >>> bool((found.estimates["estimate"] >= found.estimates["expected"]).all())
+    True
+    """
+    normal_quantile(confidence)
+    if type(min_persons) is not int or min_persons < 1:
+        raise ArgumentError(f"min_persons={min_persons!r} must be a whole number of people, at least 1.")
+    reading = {
+        "person": person, "condition": condition, "onset": onset, "adjust": adjust, "birth_years": birth_years,
+        "joined": joined, "washout_days": washout_days,
+    }  # fmt: skip
+    if isinstance(records, Onsets):
+        defaults = sequences.__kwdefaults__ or {}
+        plain = (str, int, tuple, list)
+        given = [
+            name
+            for name, value in {"persons": persons, **reading}.items()
+            if value is not defaults[name] and not (isinstance(value, plain) and value == defaults[name])
+        ]
+        if given:
+            raise ArgumentError(
+                f"Onsets are read already, so {', '.join(given)} would do nothing: pass them to cohort.onsets()."
+            )
+        onsets = records
+    else:
+        if persons is None:
+            raise ArgumentError("persons is needed beside a frame of records: one row per person with sex and birth.")
+        onsets = Onsets.from_long(records, persons, **reading)
+    settings = {
+        "method": "share with the one first against the onsets of others of the stratum; exact permutation moments, "
+        "Pearson type III; Benjamini-Hochberg",
+        "reference": "Jensen 2014; Hoeffding 1951; Mielke and Berry 2007",
+        "conditions": list(onsets.conditions),
+        **onsets.settings,
+        "min_persons": min_persons,
+        "confidence": confidence,
+        **onsets.source.as_settings(),
+    }
+    return Sequences(_count_tables(onsets, max(1, min_persons - SLACK)), settings)
+
+
+_SCHEMA = {
+    "first": pl.String, "second": pl.String, "n_both": pl.Int64, "n_first": pl.Int64, "n_second": pl.Int64,
+    "n_same_day": pl.Int64, "n_alone": pl.Int64, "n_left_out": pl.Int64, "expected": pl.Float64,
+    "variance": pl.Float64, "skewness": pl.Float64, "median_gap_months": pl.Float64, "months_first": pl.Float64,
+    "months_second": pl.Float64,
+}  # fmt: skip
+
+
+def _count_tables(onsets: Onsets, fewest: int) -> dict[str, pl.DataFrame]:
+    rows = []
+    day_of = np.full(onsets.n_persons, NEVER, dtype=np.int32)
+    for i, name in enumerate(onsets.conditions):
+        day_of[onsets._people[i]] = onsets._days[i]
+        for j in range(i + 1, len(onsets.conditions)):
+            people, second = onsets._people[j], onsets._days[j]
+            first = day_of[people]
+            both = first != NEVER
+            known = both & (first != UNKNOWN) & (second != UNKNOWN)
+            stratum = onsets._stratum[people[known]]
+            if len(stratum) < fewest:
+                continue
+            first, second = first[known], second[known]
+            order = order_by_chance(first, second, stratum)
+            if order.n_both < fewest:
+                continue
+            size = sizes(stratum)
+            gap = (second.astype(np.int64) - first)[np.repeat(size > 1, size)]
+            rows.append(
+                (
+                    name, onsets.conditions[j], order.n_both, order.n_first, order.n_second,
+                    order.n_both - order.n_first - order.n_second, order.n_alone, int(both.sum() - known.sum()),
+                    order.expected, order.variance, order.skewness, *_medians(gap),
+                )
+            )  # fmt: skip
+        day_of[onsets._people[i]] = NEVER
+    table = nan_to_null(pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
+    others = ("n_same_day", "n_alone", "n_left_out")
+    return {
+        "pairs": table.drop(others),
+        **{name.removeprefix("n_"): table.select("first", "second", name) for name in others},
+    }
+
+
+def _medians(gap: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Return the median gap either way, where the first came first, and where the second did, in whole months."""
+    groups = (np.abs(gap), gap[gap > 0], -gap[gap < 0])
+    return tuple(float(np.floor(np.median(g) / DAYS_A_MONTH + 0.5)) if len(g) else np.nan for g in groups)  # type: ignore[return-value]
