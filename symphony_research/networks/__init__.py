@@ -5,6 +5,7 @@ backbone, what is central, its communities) is derived from those counts, so it
 can be made again from released ones.
 """
 
+from symphony_research.networks.backbone import Backbone, backbone
 from symphony_research.networks.cooccurrence import Cooccurrence, cooccurrence
 
-__all__ = ["Cooccurrence", "cooccurrence"]
+__all__ = ["Backbone", "Cooccurrence", "backbone", "cooccurrence"]
