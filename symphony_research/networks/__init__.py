@@ -6,6 +6,7 @@ can be made again from released ones.
 """
 
 from symphony_research.networks.backbone import Backbone, backbone
+from symphony_research.networks.centrality import Centrality, centrality
 from symphony_research.networks.cooccurrence import Cooccurrence, cooccurrence
 
-__all__ = ["Backbone", "Cooccurrence", "backbone", "cooccurrence"]
+__all__ = ["Backbone", "Centrality", "Cooccurrence", "backbone", "centrality", "cooccurrence"]
