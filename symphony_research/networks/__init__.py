@@ -7,6 +7,16 @@ can be made again from released ones.
 
 from symphony_research.networks.backbone import Backbone, backbone
 from symphony_research.networks.centrality import Centrality, centrality
+from symphony_research.networks.communities import Communities, communities
 from symphony_research.networks.cooccurrence import Cooccurrence, cooccurrence
 
-__all__ = ["Backbone", "Centrality", "Cooccurrence", "backbone", "centrality", "cooccurrence"]
+__all__ = [
+    "Backbone",
+    "Centrality",
+    "Communities",
+    "Cooccurrence",
+    "backbone",
+    "centrality",
+    "communities",
+    "cooccurrence",
+]
