@@ -9,14 +9,17 @@ from symphony_research.networks.backbone import Backbone, backbone
 from symphony_research.networks.centrality import Centrality, centrality
 from symphony_research.networks.communities import Communities, communities
 from symphony_research.networks.cooccurrence import Cooccurrence, cooccurrence
+from symphony_research.networks.hypergraph import SetCentrality, set_centrality
 
 __all__ = [
     "Backbone",
     "Centrality",
     "Communities",
     "Cooccurrence",
+    "SetCentrality",
     "backbone",
     "centrality",
     "communities",
     "cooccurrence",
+    "set_centrality",
 ]

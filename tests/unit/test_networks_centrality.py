@@ -95,7 +95,7 @@ def random_patterns(by: tuple[str, ...] = ()) -> sr.Patterns:
     bits = rng.random((3000, 12)) < np.outer(ill, np.linspace(0.05, 0.5, 12))
     names = [f"c{k:02}" for k in range(12)]
     people = pl.DataFrame(bits.astype(int), schema=names).with_columns(
-        pl.Series("sex", np.where(rng.random(3000) < 0.5, "F", None))
+        pl.Series("sex", np.where(rng.random(3000) < 0.5, "F", None).tolist(), dtype=pl.String)
     )
     return sr.Patterns.from_wide(people, conditions=names, by=by)
 
