@@ -8,6 +8,7 @@ holds. `picture`, `table` and `sentence` return what a notebook displays;
 from symphony_research.show.bars import plot_condition_count, plot_prevalence
 from symphony_research.show.cross import cross_table
 from symphony_research.show.curves import plot_survival
+from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
@@ -34,5 +35,6 @@ __all__ = [
     "sentence",
     "table",
     "write_figure",
+    "write_network",
     "write_table",
 ]
