@@ -38,6 +38,7 @@ _OWN = ("community", "stability", "modularity", "adjusted_rand_index", "together
 # what resampling finds stands beside the count it belongs to, and is hidden with it
 _FOUND = {"pairs": "together", "population": "adjusted_rand_index"}
 NAMED = 5  # conditions of a community that a sentence names
+CLEAR = 0.75  # stability below which a community is said to be uncertain (Hennig 2007 calls a cluster valid from there)
 
 
 class Communities(Result):
@@ -108,12 +109,15 @@ class Communities(Result):
         people = f"{', '.join(joined([n]) for n in names)} and {number(rest)} more" if rest else joined(names)
         n = int(in_stratum(self.estimates, first, self.by)["community"].max() or 0)  # type: ignore[arg-type]
         groups = "one community" if n == 1 else f"{number(n)} communities"
-        mean = own["stability"].mean()
+        known = own["stability"].drop_nulls().to_list()
+        mean = sum(known) / len(known) if known else None
         sure = (
-            f"; in resamples of the people two of them stay together {percentage(float(mean))} of the time"  # type: ignore[arg-type]
+            f"; in resamples of the people two of them stay together {percentage(mean)} of the time"
             if mean is not None
             else ""
         )
+        if mean is not None and mean < CLEAR:
+            sure += ", so who belongs together is uncertain"
         return f"Conditions that go together form {groups}{stratum_words(first, self.by)}; the largest: {people}{sure}."
 
 
@@ -174,7 +178,8 @@ def communities(
     Resamples are multinomial draws of the people over the collapsed patterns
     within each stratum, which is the bootstrap of people. Each is set against
     chance anew, so links come and go too; communities of few people or chance
-    links fall apart. Shares are kept to two decimals.
+    links fall apart. Shares are kept to two decimals. A resample takes as long
+    as `cooccurrence` itself; the people need not be read again.
 
     Released communities are found anew from rounded counts, and stability is
     made anew for them from the shares of pairs that may be shown. Resampling

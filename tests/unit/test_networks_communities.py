@@ -86,6 +86,7 @@ def test_groups_by_chance_do_not_stay(seed):
     found = sr.networks.communities(sr.networks.cooccurrence(people), seed=seed, patterns=people, resamples=40)
     assert found.quality["n_communities"][0] >= 2
     assert found.estimates["stability"].mean() < 0.7
+    assert found.sentence().endswith(" of the time, so who belongs together is uncertain.")
     assert found.quality["adjusted_rand_index"][0] < 0.5
 
 
@@ -238,6 +239,21 @@ def test_what_it_says():
     assert sr.networks.communities(network, seed=1).sentence() == (
         "Conditions that go together form 2 communities; the largest: d, a, b and c."
     )
+
+
+def test_results_travel():
+    import pickle
+
+    people = planted(1, n=1000)
+    network = sr.networks.cooccurrence(people)
+    for result in (
+        sr.networks.communities(network, seed=1, patterns=people, resamples=2), sr.networks.centrality(network),
+        sr.networks.set_centrality(people),
+    ):  # fmt: skip
+        for made in (result, sr.suppress(result, NHS)):
+            again = pickle.loads(pickle.dumps(made))
+            assert_frame_equal(again.estimates, made.estimates)
+            assert again.counts == made.counts
 
 
 def test_what_it_refuses():
