@@ -176,7 +176,7 @@ def test_released_communities_are_those_of_the_released_network(policy):
     before = sr.suppress(sr.networks.communities(network, seed=1), policy)
     after = sr.networks.communities(sr.suppress(network, policy), seed=1)
     assert_frame_equal(before.estimates, after.estimates)
-    found = sr.networks.communities(network, seed=1, patterns=people, resamples=20)
+    found = sr.networks.communities(network, seed=1, patterns=people, resamples=30)
     released = sr.suppress(found, policy)
     assert_frame_equal(
         released.estimates.drop("stability", "adjusted_rand_index"),

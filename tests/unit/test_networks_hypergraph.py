@@ -251,6 +251,20 @@ def test_parts_that_are_not_the_largest_are_nought():
     assert sets == pytest.approx({"ab": 1 / sqrt(2), "bc": 1 / sqrt(2), "de": 0})
 
 
+def test_of_parts_as_large_the_one_with_more_sets():
+    found = sr.networks.set_centrality(patterns({"ab": 20, "bc": 20, "de": 20, "ef": 20, "df": 20}, "abcdef"))
+    values = told(found)
+    assert [values[c] for c in "abc"] == [0, 0, 0]
+    assert values["d"] == pytest.approx(values["e"]) == pytest.approx(1 / sqrt(6))
+
+
+def test_the_floor_is_laid_on_the_counts_that_are_shown():
+    # 8 and 12 people are both shown as 10: if only one of them were there, it would be known to be 10 or more
+    found = sr.networks.set_centrality(patterns({"ab": 8, "bc": 12, "ac": 7, "a": 20, "c": 20}, "abc"), form="sets")
+    assert told(found, "n_persons") == {"bc": 12}
+    assert told(sr.suppress(found, NHS), "n_persons") == {"ab": 10, "bc": 10}
+
+
 @pytest.mark.parametrize("form", ["conditions", "sets", "both"])
 @pytest.mark.parametrize(("sets", "conditions"), [({"a": 30, "": 5}, "a"), ({"a": 30, "b": 30}, "ab"), ({"": 30}, "abc"),
                                                   ({"ab": 3}, "ab")])  # fmt: skip
