@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
         sentence,
         table,
         write_figure,
+        write_network,
         write_table,
     )
     from symphony_research.study import Study, check_study, read_study
@@ -77,6 +78,7 @@ _HOMES = {
         "sentence",
         "table",
         "write_figure",
+        "write_network",
         "write_table",
     ),
     "study": ("Study", "check_study", "read_study"),

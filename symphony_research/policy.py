@@ -20,10 +20,12 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
 
-__all__ = ["POLICIES", "Policy", "policy_named"]
+__all__ = ["POLICIES", "Policy", "looked_for", "policy_named"]
 
 # the rules as their authorities state them: (threshold, rounding)
 _LEAST = {"nhs_england": (7, 5), "opensafely": (7, 5), "sacro": (9, 5)}
+_SHOWN = 1 + min(threshold for threshold, _ in _LEAST.values())
+_SLACK = 25  # people by which rounding, to fifty at most, may lift a count
 _LEAST_CURVE_WIDTH = {
     ("nhs_england", "nearest"): 5,
     ("nhs_england", "midpoint"): 6,
@@ -154,6 +156,16 @@ class Policy:
             return pl.when(count > 0).then(steps * width - width // 2).otherwise(0).alias(column)
         nearest = (count + self.curve_width // 2) // self.curve_width * self.curve_width
         return pl.when(count > self.threshold).then(nearest).otherwise(0).alias(column)
+
+
+def looked_for(min_persons: int) -> int:
+    """Return from how many people rows are looked for, so that none is missed that rounding lifts over a floor.
+
+    A floor is laid on the counts that are shown: laid on exact ones, the rows
+    that are there would tell what rounding hides. Fewer people than any rule
+    shows cannot be lifted, so a low floor is not lowered.
+    """
+    return max(min(min_persons, _SHOWN), min_persons - _SLACK)
 
 
 def policy_named(name: str, **settings: int) -> Policy:

@@ -31,9 +31,9 @@ from symphony_research.multimorbidity.sets import (
     as_tuples,
     counts_by_stratum,
     kept_of,
-    looked_for,
     sets_of,
 )
+from symphony_research.policy import looked_for
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,

@@ -18,7 +18,8 @@ from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, Array, adjusted_p, normal_quantile, two_sided_normal_p
 from symphony_research.multimorbidity.expectation import cells_by_stratum
-from symphony_research.multimorbidity.sets import as_tuples, exact_sums, looked_for, sets_of
+from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
+from symphony_research.policy import looked_for
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import about, cost_period, given, in_words, joined, pounds, tested_words
 

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from symphony_research.collapse.bits import Integers, Words, frequent_sets, pack, unpack
 from symphony_research.collapse.nested import Row, pooled, subset_sums
 
-__all__ = ["WHICH", "as_bits", "as_tuples", "counts_by_stratum", "exact_sums", "kept_of", "looked_for", "sets_of"]
+__all__ = ["WHICH", "as_bits", "as_tuples", "counts_by_stratum", "exact_sums", "kept_of", "sets_of"]
 
 WHICH = ("all", "closed", "maximal")
-SLACK = 25  # people by which rounding may lift a count over the floor
-SHOWN = 8  # people from which a count may be shown under any rule that hides some
 
 
 def sets_of(
@@ -39,15 +37,6 @@ def sets_of(
     most = n_conditions if max_size is None else max_size
     kept = (size >= min_size) & (size <= most) & (weights[:, 0] >= min_persons)
     return words[kept], weights[kept]
-
-
-def looked_for(min_persons: int) -> int:
-    """Return from how many people sets are looked for, so that none is missed that rounding lifts over the floor.
-
-    The floor itself is laid on the counts that are shown. Fewer people than any
-    rule shows cannot be lifted, so a low floor is not lowered.
-    """
-    return max(min(min_persons, SHOWN), min_persons - SLACK)
 
 
 def as_bits(combinations: pl.Series, conditions: Sequence[str]) -> NDArray[np.bool_]:

@@ -183,7 +183,7 @@ def _associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFr
         # the posterior of observed/expected is a gamma distribution (Norén 2013)
         ic_lower = np.log2(gammaincinv(c + 0.5, (1 - confidence) / 2) / (expected + 0.5))
     p_value = np.full(len(c), np.nan)
-    known = ~(np.isnan(c) | np.isnan(expected)) & (a > 0) & (b > 0)
+    known = ~(np.isnan(c) | np.isnan(expected)) & (a > 0) & (b > 0) & settings.get("tested", True)
     if settings["adjust"]:
         p_value[known] = matched_mid_p(c, expected, sums.score_variance)[known]
     elif known.any():
@@ -332,6 +332,13 @@ def cooccurrence(
     >>> network.to_networkx().number_of_nodes() == len(patterns.conditions)
     True
     """
+    return build(patterns, adjust=adjust, correction=correction, confidence=confidence)
+
+
+def build(
+    patterns: Patterns, *, adjust: str | Sequence[str], correction: str, confidence: float, tested: bool = True
+) -> Cooccurrence:
+    """Make the network; without p values where only its weights are wanted, since those take the longest."""
     normal_quantile(confidence)
     require_one_of(correction, CORRECTIONS, argument="correction")
     by, adjust = split_strata(patterns, adjust)
@@ -359,6 +366,7 @@ def cooccurrence(
             adjust=list(adjust),
             correction=correction,
             confidence=confidence,
+            **({} if tested else {"tested": False}),
         ),
         by,
     )

@@ -16,6 +16,7 @@ from symphony_research.collapse.onsets import NEVER, UNKNOWN
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array, benjamini_hochberg, normal_quantile, wilson_interval
 from symphony_research.networks.order import order_by_chance, pearson_p, sizes
+from symphony_research.policy import looked_for
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import DAYS_A_MONTH, about, capital, in_words, number, percentage
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Sequences", "sequences"]
 
 Tables = Mapping[str, pl.DataFrame]
-
-SLACK = 25  # people by which rounding may lift a count over the floor
 
 
 class Sequences(Result):
@@ -338,7 +337,7 @@ def sequences(
         "confidence": confidence,
         **onsets.source.as_settings(),
     }
-    return Sequences(_count_tables(onsets, max(1, min_persons - SLACK)), settings)
+    return Sequences(_count_tables(onsets, looked_for(min_persons)), settings)
 
 
 _SCHEMA = {

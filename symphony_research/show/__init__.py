@@ -9,6 +9,7 @@ from symphony_research.show.bars import plot_condition_count, plot_prevalence
 from symphony_research.show.companions import plot_combination_costs, plot_companions, plot_further_conditions
 from symphony_research.show.cross import cross_table
 from symphony_research.show.curves import plot_survival
+from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
@@ -38,5 +39,6 @@ __all__ = [
     "sentence",
     "table",
     "write_figure",
+    "write_network",
     "write_table",
 ]
