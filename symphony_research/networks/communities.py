@@ -118,7 +118,8 @@ class Communities(Result):
         )
         if mean is not None and mean < CLEAR:
             sure += ", so who belongs together is uncertain"
-        return f"Conditions that go together form {groups}{stratum_words(first, self.by)}; the largest: {people}{sure}."
+        largest = ": " if groups == "one community" else "; the largest: "
+        return f"Conditions that go together form {groups}{stratum_words(first, self.by)}{largest}{people}{sure}."
 
 
 def communities(

@@ -122,7 +122,7 @@ class Sequences(Result):
             0, named=True
         )
         gap = first["median_months_to_second"]
-        after = f", for half of them by {gap:.0f} month{'' if gap == 1 else 's'} at most" if gap is not None else ""
+        after = f", half of the time within {gap:.0f} month{'' if gap == 1 else 's'}" if gap is not None else ""
         return (
             f"{capital(in_words(first['source']))} comes before {in_words(first['target'])} more often than chance would "
             f"give: in {percentage(first['estimate'])} of about {about(first['n_both'])} people with both{after}, where "

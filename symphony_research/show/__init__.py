@@ -15,6 +15,7 @@ from symphony_research.show.flow import plot_attrition
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
 from symphony_research.show.network import plot_network
 from symphony_research.show.pictures import Picture, picture, write_figure
+from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.tables import Sentence, Table, sentence, table, write_table
 from symphony_research.show.upset import EXACT_SET_CAUTION, plot_upset
 
@@ -27,13 +28,16 @@ __all__ = [
     "picture",
     "plot",
     "plot_attrition",
+    "plot_centrality",
     "plot_combination_costs",
     "plot_companions",
+    "plot_comparison",
     "plot_condition_count",
     "plot_cooccurrence_matrix",
     "plot_further_conditions",
     "plot_network",
     "plot_prevalence",
+    "plot_sequences",
     "plot_survival",
     "plot_upset",
     "sentence",

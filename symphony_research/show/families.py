@@ -14,6 +14,7 @@ from symphony_research.show.curves import plot_survival
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.gate import is_family, require_showable
 from symphony_research.show.network import plot_network
+from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.upset import plot_upset
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ NATURAL: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "ConditionCount": plot_condition_count,
         "Prevalence": plot_prevalence,
         "Cooccurrence": plot_network,
+        "Centrality": plot_centrality,
+        "NetworkComparison": plot_comparison,
+        "Sequences": plot_sequences,
         "Attrition": plot_attrition,
     }
 )

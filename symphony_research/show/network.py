@@ -11,11 +11,12 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import chance_note, one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, one_stratum, require_family, require_showable, strata_words
 from symphony_research.show.placing import by_distance, placed
 from symphony_research.show.style import (
     MAIN,
     MARGIN,
+    PALETTE,
     QUIET,
     SMALL,
     drawing,
@@ -49,6 +50,7 @@ def plot_network(
     measure: str = "observed_expected",
     min_measure: float | None = None,
     top_edges: int = 40,
+    communities: Result | None = None,
     seed: int = 1,
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
@@ -67,6 +69,9 @@ def plot_network(
         Leave out weaker lines.
     top_edges : int, default 40
         The most lines drawn, strongest first.
+    communities : Communities, optional
+        What `networks.communities` found in this network, disclosed under the
+        same rule: circles of one community then have one colour.
     seed : int, default 1
         Of the layout: one seed, one picture.
     stratum : mapping, optional
@@ -101,6 +106,7 @@ def plot_network(
     require_one_of(measure, MEASURES, argument="measure")
     if top_edges < 1:
         raise ArgumentError(f"top_edges={top_edges} must be at least 1.")
+    colour_of = _colours(result, communities, stratum)
     every = one_stratum(result, result.estimates, stratum)
     able = every.filter((pl.col("lower") > 1) & pl.col(measure).is_not_null() & (pl.col("n_both") > 0))
     if min_measure is not None:
@@ -111,6 +117,10 @@ def plot_network(
     people = _people(every)
     nodes = sorted({*edges["source"], *edges["target"]})
     notes = [*_notes(measure, able.height, edges.height, len(people) - len(nodes)), *chance_note(result, measure)]
+    if communities is not None:
+        notes.insert(
+            0, "Circles of one colour are a community: they go together more with one another than with the rest."
+        )
     with drawing():
         # a square of some 115 points a side for each name and circle
         area = max(len(nodes), 6) * 115**2
@@ -129,9 +139,26 @@ def plot_network(
         _key(ax, edges[measure].to_numpy().astype(float), measure)
 
         def draw() -> None:
-            _draw(ax, edges, nodes, people, measure, seed)
+            _draw(ax, edges, nodes, people, measure, seed, colour_of)
 
         return finish(ax, result, own=own, title=title, notes=notes, settle=draw)
+
+
+def _colours(result: Result, communities: Result | None, stratum: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the colour of each condition's community; those past the palette are grey, as are those without one."""
+    if communities is None:
+        return {}
+    require_family(communities, ("Communities",), "plot_network(communities=)", "networks.communities")
+    require_showable(communities, "plot_network")
+    rules = [r.disclosure.policy if r.disclosure else None for r in (result, communities)]
+    if rules[0] != rules[1]:
+        raise ArgumentError("The network and its communities are disclosed under different rules: suppress both alike.")
+    found = one_stratum(communities, communities.estimates, stratum).drop_nulls("community")
+    return {
+        name: PALETTE[number_of - 1]
+        for name, number_of in found.select("condition", "community").iter_rows()
+        if number_of <= len(PALETTE) - 1
+    }
 
 
 def _fill(ax: Axes) -> None:
@@ -174,7 +201,13 @@ def _notes(measure: str, able: int, drawn: int, alone: int) -> list[str]:
 
 
 def _draw(
-    ax: Axes, edges: pl.DataFrame, nodes: Sequence[str], people: Mapping[str, int | None], measure: str, seed: int
+    ax: Axes,
+    edges: pl.DataFrame,
+    nodes: Sequence[str],
+    people: Mapping[str, int | None],
+    measure: str,
+    seed: int,
+    colour_of: Mapping[str, str],
 ) -> None:
     from matplotlib.collections import LineCollection
     from matplotlib.patches import Circle
@@ -201,7 +234,7 @@ def _draw(
     for k, name in enumerate(nodes):
         hidden = people[name] is None
         circle = Circle(
-            tuple(at[k]), radii[k], facecolor="white" if hidden else MAIN, edgecolor=QUIET if hidden else "white",
+            tuple(at[k]), radii[k], facecolor="white" if hidden else colour_of.get(name, QUIET if colour_of else MAIN), edgecolor=QUIET if hidden else "white",
             linewidth=1.2, zorder=2,
         )  # fmt: skip
         ax.add_patch(circle)

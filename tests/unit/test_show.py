@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import os
+from datetime import date
 
 import matplotlib
 
@@ -80,6 +81,28 @@ def kept(n=900, by=()):
     return survival.kaplan_meier(frame, time="time", event="event", by=by, time_unit="days", event_name="readmission")
 
 
+def orders(n=3000, seed=7):
+    """Onsets of five conditions by sex and year of birth, the first before the second more often than by chance."""
+    random = np.random.default_rng(seed)
+    persons = pl.DataFrame(
+        {
+            "person_id": range(n),
+            "sex": random.choice(["F", "M"], n),
+            "birth_date": [date(1940 + k % 20, 6, 1) for k in range(n)],
+        }
+    )
+    first = random.integers(0, 9000, n)
+    parts = []
+    for k, name in enumerate(LONG[:5]):
+        day = first + random.integers(-400, 4000, n) if k == 1 else random.integers(0, 9000, n) if k else first
+        held = random.random(n) < 0.4
+        parts.append(pl.DataFrame({"person_id": np.arange(n)[held], "condition": name, "day": day[held]}))
+    records = pl.concat(parts).select(
+        "person_id", "condition", (pl.lit(date(1985, 1, 1)) + pl.duration(days=pl.col("day"))).alias("onset_date")
+    )
+    return networks.sequences(records, persons=persons)
+
+
 def attrition():
     table = pl.DataFrame(
         {
@@ -143,6 +166,11 @@ RESULTS = {
     "companions": lambda: multimorbidity.companions(people(by="sex"), condition=LONG[0], adjust="sex"),
     "costs": lambda: multimorbidity.combination_costs(people(by="sex"), adjust="sex"),
     "network, adjusted": lambda: networks.cooccurrence(people(by="sex"), adjust="sex"),
+    "centrality": lambda: networks.centrality(networks.cooccurrence(people(conditions=30))),
+    "sequences": lambda: orders(),
+    "comparison": lambda: networks.compare(
+        people(seed=1), people(seed=2), names=("Yeovil and the villages round", "everybody else"), permutations=19
+    ),
     "count": lambda: multimorbidity.condition_count(people()),
     "count to a top": lambda: multimorbidity.condition_count(people(conditions=49), top=5),
     "count by": lambda: multimorbidity.condition_count(people(by="sex"), top=5),
@@ -634,3 +662,34 @@ def test_hidden_companions_and_costs_are_not_named():
         assert room.gate.listed(safe)["n_persons"].null_count() == 0
         shown = room.table(safe, rows=500)._repr_html_()
         assert shown.count("<tr>") - 1 == safe.estimates[column].len() - safe.estimates["n_persons"].null_count()
+
+
+def test_circles_of_one_community_have_one_colour():
+    from matplotlib.patches import Circle
+
+    network = networks.cooccurrence(people(conditions=20))
+    found = networks.communities(network, seed=1)
+    ax = room.plot_network(network, communities=found)
+    circles = [patch for patch in ax.patches if isinstance(patch, Circle)]
+    names = sorted({*ax_names(ax)})
+    assert len(circles) == len(names)
+    community = dict(found.estimates.select("condition", "community").iter_rows())
+    colours = {}
+    for circle, name in zip(circles, names, strict=True):
+        colours.setdefault(community[name], set()).add(circle.get_facecolor())
+    assert all(len(own) == 1 for own in colours.values())
+    assert len({next(iter(own)) for own in colours.values()}) == len(colours) > 1
+    with pytest.raises(ArgumentError, match="under different rules"):
+        room.plot_network(suppress(network, NHS), communities=found)
+    with pytest.raises(ArgumentError, match=r"networks\.communities"):
+        room.plot_network(network, communities=network)
+
+
+def ax_names(ax):
+    """Conditions whose circles are drawn, from their names as words."""
+    words_of = {name.replace("_", " "): name for name in [*LONG, *(f"condition_{k:02d}" for k in range(20))]}
+    words_of["COPD"] = "copd"
+    shown = [" ".join(text.split("\n")[:-1]) for text in words(ax, "node")]
+    return [
+        words_of.get(text, text.replace(" ", "_").replace("gastro-oesophageal", "gastro_oesophageal")) for text in shown
+    ]

@@ -40,6 +40,7 @@ def disclosed():
 def test_picture_is_a_png_with_the_finding_as_its_words():
     from matplotlib import pyplot as plt
 
+    plt.close("all")
     result = disclosed()
     picture = room.picture(result)
     bundle, metadata = picture._repr_mimebundle_()
