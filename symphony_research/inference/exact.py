@@ -54,45 +54,49 @@ def hypergeometric_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, t
     return np.minimum(1.0, 2 * np.minimum(tail, 1 - tail))
 
 
-def matched_mid_p(observed: ArrayLike, expected: ArrayLike, variance: ArrayLike) -> Array:
-    """Return the two-sided mid-p value of a count whose mean and variance are known.
+def matched_mid_p(observed: ArrayLike, mean: ArrayLike, variance: ArrayLike, third: ArrayLike) -> Array:
+    """Return the two-sided mid-p value of a count whose first three moments are known.
 
     A hypergeometric count, and so a sum of them over strata, is a sum of
-    independent yes-or-no counts (Vatutin and Mikhailov 1982), which the binomial
-    of the same mean and variance approximates closely in its tails too (Ehm
-    1991): the score test, without calling three people where 0.1 were expected
-    found once in a billion. Its number of trials need not be whole: the
-    distribution is the incomplete beta function. Past that number the chance is
-    the smaller of two bounds, so that it never falls to nought: Poisson's tail of
-    the same mean, and the chance of all the trials.
+    independent yes-or-no counts (Vatutin and Mikhailov 1982), which a binomial
+    approximates closely in its tails too (Ehm 1991): the score test, without
+    calling three people where 0.1 were expected found once in a billion. Here a
+    shifted binomial with the same three moments, counted from whichever side is
+    the longer; its number of trials need not be whole, as its distribution is
+    the incomplete beta function. Past that number the chance is the smaller of
+    Poisson's of the same mean and that of all the trials, so it is never nought.
 
     Parameters
     ----------
-    observed, expected, variance : array_like
-        The count, and its mean and variance were there nothing to find; a
-        variance of at least the mean is taken as a Poisson count's. NaN where
-        the variance is not above 0.
+    observed, mean, variance, third : array_like
+        The count, and its mean, variance and third central moment were there
+        nothing to find; a third moment as large as the variance is a Poisson
+        count's. NaN where the variance is not above 0.
     """
-    o, e, v = np.broadcast_arrays(*(np.atleast_1d(np.asarray(a, dtype=float)) for a in (observed, expected, variance)))
+    columns = (observed, mean, variance, third)
+    o, e, v, t = np.broadcast_arrays(*(np.atleast_1d(np.asarray(a, dtype=float)) for a in columns))
     result = np.full(o.shape, np.nan)
-    known = np.isfinite(o) & (e > 0) & (v > 1e-12 * e)
-    o, e, v = o[known], e[known], v[known]
-    # a mean so far below the number of trials that a double cannot tell is Poisson's
-    share = np.maximum(1 - v / e, 1e-12)
-    trials = e / share
-    upper = (_at_least(o, e, trials, share) + _at_least(o + 1, e, trials, share)) / 2
-    lower = (_below(o, trials, share) + _below(o + 1, trials, share)) / 2
+    known = np.isfinite(o) & np.isfinite(e) & np.isfinite(t) & (v > 1e-12 * np.maximum(e, 1e-300))
+    o, e, v, t = o[known], e[known], v[known], t[known]
+    # seen in a mirror where the longer tail lies below
+    side = np.where(t < 0, -1.0, 1.0)
+    o, e = side * o, side * e
+    share = np.clip((1 - np.abs(t) / v) / 2, 1e-12, 0.5)
+    trials = v / (share * (1 - share))
+    at = o - (e - trials * share)
+    upper = (_at_least(at, trials, share) + _at_least(at + 1, trials, share)) / 2
+    lower = (_below(at, trials, share) + _below(at + 1, trials, share)) / 2
     result[known] = np.minimum(1.0, 2 * np.minimum(upper, lower))
     return result
 
 
-def _at_least(k: Array, mean: Array, trials: Array, share: Array) -> Array:
+def _at_least(k: Array, trials: Array, share: Array) -> Array:
     """Chance of at least k of a binomial whose trials need not be whole; past them no more than Poisson's, nor than all of them."""
     from scipy.special import betainc, gammainc
 
     within = k < trials
     inside = betainc(np.maximum(k, 1e-300), np.where(within, trials - k + 1, 1.0), share)
-    beyond = np.minimum(gammainc(np.maximum(k, 1e-300), mean), share**trials)
+    beyond = np.minimum(gammainc(np.maximum(k, 1e-300), trials * share), share**trials)
     return np.where(k <= 0, 1.0, np.where(within, inside, beyond))
 
 

@@ -66,6 +66,8 @@ AGAINST = ("independence", "no_higher_order_interaction")
 MOST_PARTS = 8  # conditions of a set whose every subset is counted
 # by what strata, or another expectation, change the figures of the whole population under independence
 FACTORS = ("expected_factor", "score_factor", "spread_factor")
+# against its smaller sets: mean of the count over what is expected, and third moment over variance
+OF_PARTS = ("mean_factor", "third_share")
 
 
 class Combinations(Result):
@@ -179,7 +181,7 @@ def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
     return MappingProxyType(
         {
             **COUNTS,
-            "cells": CountTable(("n_persons",), measures=means, factors=FACTORS if _scaled(settings) else ()),
+            "cells": CountTable(("n_persons",), measures=means, factors=_factor_names(settings)),
             "population": CountTable(("n_persons",), measures=means),
         }
     )
@@ -188,6 +190,12 @@ def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
 def _scaled(settings: Mapping[str, Any]) -> bool:
     """Whether the expectation is another than independence in the whole population."""
     return bool(settings["adjust"]) or settings["against"] != "independence"
+
+
+def _factor_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    if settings["against"] != "independence":
+        return (*FACTORS, *OF_PARTS)
+    return FACTORS if _scaled(settings) else ()
 
 
 def _against_chance(
@@ -206,15 +214,20 @@ def _against_chance(
         both[i, j] = both[j, i] = as_float(pairs["n_both"])
     crude = independence(inside, observed[None], np.array([n]), held[None], both[None], exact=exact)
     expected, score, spread = crude.expected, crude.score_variance, crude.log_ratio_variance
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean, lopsided = expected, np.where(score > 0, crude.third / score, 0.0)
     if _scaled(settings):
         factors = (as_float(cells[name]) for name in FACTORS)
         expected, score, spread = (x * f for x, f in zip((expected, score, spread), factors, strict=True))
+        mean = expected
+    if settings["against"] != "independence":
+        mean, lopsided = expected * as_float(cells["mean_factor"]), as_float(cells["third_share"])
     known = ~np.isnan(observed)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(known & (expected > 0), observed / expected, np.nan)
         possible = known & (score > 1e-12 * expected)
-        statistic = np.where(possible, (observed - expected) / np.sqrt(np.where(possible, score, 1)), np.nan)
-    p_value = matched_mid_p(observed, expected, score)
+        statistic = np.where(possible, (observed - mean) / np.sqrt(np.where(possible, score, 1)), np.nan)
+    p_value = matched_mid_p(observed, mean, score, lopsided * score)
     size = inside.sum(axis=1)
     if not exact:
         two = np.flatnonzero((size == 2) & known & ~np.isnan(expected))
@@ -225,7 +238,7 @@ def _against_chance(
             tested[size < 2] = np.nan
     share_lower, share_upper = wilson_interval(observed, n, settings["confidence"])
     oe_lower, oe_upper = log_interval(ratio, spread, settings["confidence"])
-    return cells.drop([name for name in FACTORS if name in cells.columns]).with_columns(
+    return cells.drop(_factor_names(settings)).with_columns(
         pl.Series("estimate", observed / n),
         pl.Series("lower", share_lower),
         pl.Series("upper", share_upper),
@@ -444,7 +457,12 @@ def _factors(
         within = independence(inside, observed, people, held, pairs, exact=exact)
     else:
         within = against_parts(row, as_tuples(inside), k)
-    return {name: _ratio(within, crude, field) for name, field in zip(FACTORS, CHANCES, strict=True)}
+    factors = {name: _ratio(within, crude, field) for name, field in zip(FACTORS, CHANCES, strict=True)}
+    if settings["against"] != "independence":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factors["mean_factor"] = np.where(within.expected > 0, within.null_mean / within.expected, np.nan)
+            factors["third_share"] = np.where(within.score_variance > 0, within.third / within.score_variance, 0.0)
+    return factors
 
 
 def _ratio(within: Chance, crude: Chance, field: str) -> Any:

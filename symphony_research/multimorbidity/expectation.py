@@ -19,10 +19,23 @@ NEVER = -1e4  # log of nought, kept finite: its exponential is nought
 
 @dataclass(frozen=True)
 class Chance:
-    """Of each set: expected people, variance of the count were that all, variance of log(observed/expected)."""
+    """Of each set what chance gives.
+
+    Attributes
+    ----------
+    expected : array
+        People.
+    null_mean, score_variance, third : array
+        Mean, variance and third central moment of the count, all that is given
+        fixed, were there nothing to find.
+    log_ratio_variance : array
+        Variance of log(observed/expected), people drawn at random.
+    """
 
     expected: Array
+    null_mean: Array
     score_variance: Array
+    third: Array
     log_ratio_variance: Array
 
 
@@ -48,9 +61,10 @@ def independence(
     -----
     With m the share of a stratum that agrees with the set in one condition and
     e their product, n e people are expected. Given all margins the count has
-    the mean n e and the variance n e + (n e)^2 (r - 1), r = (n - 1)/n times the
-    product of (M - 1) n / (M (n - 1)), M = n m: for a pair the hypergeometric
-    variance. The log ratio has the delta-method variance with every margin
+    the mean n e and, since people's agreements in each condition are shuffled,
+    factorial moments that are products too: the variance is n e + (n e)^2 (r - 1),
+    r = (n - 1)/n times the product of (M - 1) n / (M (n - 1)), M = n m, for a pair
+    the hypergeometric variance; the third alike. The log ratio has the delta-method variance with every margin
     estimated: a person moves log(O/E) by 1[set]/O - e y/E, y = 1 + sum of
     (agreement - m)/m over the conditions, and the variance is the sum of
     squares over all people.
@@ -65,10 +79,10 @@ def independence(
 
 def _independence(
     inside: NDArray[np.bool_], observed: Array, people: Array, held: Array, both: Array, exact: bool
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, ...]:
     within, outside = inside.astype(float), (~inside).astype(float) * exact
     unknown = inside @ np.isnan(held).any(axis=0).astype(float) > 0
-    expected, score, crossed, squared = (np.zeros(len(inside)) for _ in range(4))
+    expected, score, third, crossed, squared = (np.zeros(len(inside)) for _ in range(5))
     with np.errstate(divide="ignore", invalid="ignore"):
         for n, a, c, o in zip(people, np.nan_to_num(held), both, observed, strict=True):
             if not n > 0:
@@ -88,18 +102,32 @@ def _independence(
             expected += mean
             crossed += o * e * (1 + spread)
             squared += n * e**2 * (1 + spread + cross)
-            if n > 1:
-                lost = np.log1p(-1 / n)
-                pairs_in, pairs_out = _log1p_inverse(a), _log1p_inverse(n - a)
-                log_pairs = lost + within @ (pairs_in - lost) + outside @ (pairs_out - lost)
-                score += np.maximum(mean + mean**2 * np.expm1(log_pairs), 0)
+            two, three = (_factorial(k, n, a, within, outside) for k in (2, 3))
+            score += np.maximum(mean + mean**2 * two, 0)
+            third += mean + 3 * mean**2 * two + mean**3 * (three - 3 * two)
         total = observed.sum(axis=0)
         log_ratio = 1 / total - 2 * crossed / (total * expected) + squared / expected**2
-    for column in (expected, score, log_ratio):
+    for column in (expected, score, third, log_ratio):
         column[unknown] = np.nan
     if not (people > 0).any():
         expected[:] = np.nan
-    return expected, score, log_ratio
+    return expected, expected, score, third, log_ratio
+
+
+def _factorial(k: int, n: float, held: Array, within: Array, outside: Array) -> Array:
+    """The k-th factorial moment of the count over the k-th power of its mean, less 1."""
+    if n < k:
+        return np.full(len(within), -1.0)
+    lost = np.log1p(-np.arange(1, k) / n).sum()
+    taken_in, taken_out = _taken(k, held), _taken(k, n - held)
+    return np.expm1(lost + within @ (taken_in - lost) + outside @ (taken_out - lost))
+
+
+def _taken(k: int, count: Array) -> Array:
+    """Log of (M - 1)...(M - k + 1) / M^(k - 1)."""
+    enough = count >= k
+    safe = np.where(enough, count, k)
+    return np.where(enough, np.log1p(-np.arange(1, k)[:, None] / safe).sum(axis=0), NEVER)
 
 
 def _log(share: Array) -> Array:
@@ -110,22 +138,17 @@ def _inverse(share: Array) -> Array:
     return np.where(share > 0, 1 / np.where(share > 0, share, 1), 0.0)
 
 
-def _log1p_inverse(count: Array) -> Array:
-    """Log of (M - 1) / M."""
-    return np.where(count > 1, np.log1p(-1 / np.maximum(count, 1.5)), NEVER)
-
-
 def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> Chance:
     """Set sets of three conditions or more against what their smaller subsets imply within each stratum."""
     size = np.array([len(one) for one in sets], dtype=int)
-    found = np.full((3, len(sets)), np.nan)
+    found = np.full((5, len(sets)), np.nan)
     for k in np.unique(size):
         of_size = np.flatnonzero(size == k)
         step = max(1, CHUNK // (max(len(row.starts), 1) << int(k)))
         for at in range(0, len(of_size), step):
             chosen = of_size[at : at + step]
             made = _of_size([sets[f] for f in chosen], row, n_conditions, int(k))
-            found[:, chosen] = made.expected, made.score_variance, made.log_ratio_variance
+            found[:, chosen] = made.expected, made.null_mean, made.score_variance, made.third, made.log_ratio_variance
     return Chance(*found)
 
 

@@ -185,7 +185,7 @@ def _associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFr
     p_value = np.full(len(c), np.nan)
     known = ~(np.isnan(c) | np.isnan(expected)) & (a > 0) & (b > 0) & settings.get("tested", True)
     if settings["adjust"]:
-        p_value[known] = matched_mid_p(c, expected, sums.score_variance)[known]
+        p_value[known] = matched_mid_p(c, expected, sums.score_variance, sums.third)[known]
     elif known.any():
         p_value[known] = hypergeometric_mid_p(c[known], a[known], b[known], n[known])
     estimates = {
@@ -221,6 +221,8 @@ def _scaled(
         crude.observed,
         crude.expected * expected,
         crude.score_variance * score,
+        # how lopsided a count is hardly depends on the strata, and is not told by them
+        crude.third * score,
         crude.log_ratio_variance * spread,
         crude.odds_ratio * odds,
         crude.log_odds_variance * odds_spread,

@@ -63,7 +63,7 @@ def test_score_test_of_a_pair_is_cochran_mantel_and_haenszels():
     network = sr.networks.cooccurrence(pairs(), adjust="stratum").estimates.row(0, named=True)
     assert network["p_value"] == pytest.approx(row["p_value"], **TEN_DIGITS)
     # the exact test of all strata, where the normal one is off by six powers of ten
-    assert np.log10(row["p_value"]) == pytest.approx(np.log10(from_r("mantelhaen exact p").item()), abs=0.7)
+    assert np.log10(row["p_value"]) == pytest.approx(np.log10(from_r("mantelhaen exact p").item()), abs=1.6)
 
 
 def test_one_stratum_alone_is_fishers_exact_test():
