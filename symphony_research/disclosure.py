@@ -81,6 +81,7 @@ def suppress(result: SomeResult, policy: Policy) -> SomeResult:
         name: _release(table, result.counts[name], policy, result.by) for name, table in result.count_tables.items()
     }
     if not policy.changes_nothing:
+        tables = _without_small_strata(tables, result)
         tables = dict(result.trim(tables, policy.threshold, result.by))
     hidden = _hidden(result.count_tables, tables, result.counts)
     # a curve that is rounded to nothing until the threshold is passed says nothing until then
@@ -93,10 +94,14 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
         return table
     if rule.cumulative is None:
         released = table.with_columns([policy.rounded(column) for column in rule.columns])
-        visible = pl.all_horizontal([pl.lit(True), *[pl.col(column).is_not_null() for column in rule.columns]])
+        shown = [pl.col(column).is_not_null() for column in rule.columns]
+        visible = pl.all_horizontal([pl.lit(True), *shown])
+        # what describes nobody tells of the margins behind it alone
+        somebody = pl.all_horizontal([visible, *[pl.col(column) > 0 for column in rule.columns[:1]]])
+        few = _totals_few(table, rule, policy)
         return released.with_columns(
-            [pl.when(visible & policy.means).then(_rounded_mean(pl.col(m))).alias(m) for m in rule.measures]
-            + [pl.when(visible).then(pl.col(f).round_sig_figs(FIGURES)).alias(f) for f in rule.factors]
+            [pl.when(visible & policy.means & ~few[m]).then(_rounded_mean(pl.col(m))).alias(m) for m in rule.measures]
+            + [pl.when(somebody).then(pl.col(f).round_sig_figs(FIGURES)).alias(f) for f in rule.factors]
         )
     groups = [*by, *rule.within]
     over: list[Any] = groups or [pl.lit(0)]
@@ -105,6 +110,37 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
     rounded = running.with_columns([policy.rounded_cumulative(c) for c in rule.columns])
     steps = rounded.with_columns([(pl.col(c) - pl.col(c).shift(1, fill_value=0).over(over)) for c in rule.columns])
     return steps.filter(pl.any_horizontal([pl.col(c) != 0 for c in rule.columns]))
+
+
+def _without_small_strata(tables: Mapping[str, pl.DataFrame], result: Result) -> dict[str, pl.DataFrame]:
+    """Hide every count of a stratum that is too small itself: stars against noughts would tell who is in it."""
+    by, people = list(result.by), tables.get("population")
+    rule = result.counts.get("population")
+    if not by or people is None or rule is None or not set(by) <= set(people.columns):
+        return dict(tables)
+    hidden = people.filter(pl.any_horizontal([pl.col(c).is_null() for c in rule.columns])).select(by).unique()
+    if not hidden.height:
+        return dict(tables)
+    found = {}
+    for name, table in tables.items():
+        own = result.counts[name]
+        if own.cumulative is not None or not set(by) <= set(table.columns):
+            found[name] = table
+            continue
+        marked = hidden.with_columns(pl.lit(True).alias("__hidden"))
+        joined = table.join(marked, on=by, how="left", nulls_equal=True, maintain_order="left")
+        gone = pl.col("__hidden").fill_null(False)
+        blank = [pl.when(~gone).then(c).alias(c) for c in (*own.columns, *own.measures, *own.factors)]
+        found[name] = joined.with_columns(blank).drop("__hidden")
+    return found
+
+
+def _totals_few(table: pl.DataFrame, rule: CountTable, policy: Policy) -> dict[str, pl.Series]:
+    """Where a mean is of a total so small that it counts a few contacts, such as one admission among nine people."""
+    if not rule.measures:
+        return {}
+    people = table[rule.columns[0]] if rule.columns else pl.Series([1] * table.height)
+    return {m: (table[m].abs() * people).is_between(1e-9, policy.threshold).fill_null(False) for m in rule.measures}
 
 
 def _rounded_mean(mean: pl.Expr) -> pl.Expr:

@@ -132,6 +132,8 @@ class Result:
     shown: ClassVar[tuple[str, ...]] = ()
     percentages: ClassVar[tuple[str, ...]] = ()
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    # whether which rows there are comes from the records: a hidden one would still say that somebody is in it
+    rows_from_records: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         settings = {
@@ -161,8 +163,23 @@ class Result:
 
     @property
     def estimates(self) -> pl.DataFrame:
-        """The tidy table of estimates; inside a report only once disclosed."""
+        """The tidy table of estimates; inside a report only once disclosed.
+
+        Of a disclosed result whose rows come from the records, those that may be named.
+        """
         self._refuse_undisclosed("The estimates of")
+        return self._named
+
+    @property
+    def _named(self) -> pl.DataFrame:
+        if self.disclosure is None or not self.rows_from_records:
+            return self._derived
+        return self._derived.filter(pl.col("n_persons").is_not_null())
+
+    @property
+    def every_row(self) -> pl.DataFrame:
+        """The estimates with the rows that may not be named, to be counted and never shown."""
+        self._refuse_undisclosed("The rows of")
         return self._derived
 
     def disclosed(self, tables: Mapping[str, pl.DataFrame], record: Disclosure, **settings: Any) -> Result:
@@ -219,12 +236,12 @@ class Result:
 
     def __repr__(self) -> str:
         self._refuse_undisclosed("Printing")
-        return f"{type(self).__name__} ({self._band()})\n{self._derived}"
+        return f"{type(self).__name__} ({self._band()})\n{self._named}"
 
     def _repr_html_(self) -> str:
         self._refuse_undisclosed("Showing")
         table = html_table(
-            self._derived,
+            self._named,
             columns=(*self.by, *self.shown) if self.shown else None,
             words=self.column_words,
             say=self.say,

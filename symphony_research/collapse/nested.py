@@ -62,6 +62,8 @@ def split_strata(patterns: Patterns, adjust: str | Sequence[str]) -> tuple[tuple
         If the patterns carry no such stratum.
     """
     adjust = names_of(adjust)
+    if len(set(adjust)) < len(adjust):
+        raise ArgumentError(f"adjust names a stratum twice: {', '.join(adjust)}.")
     unknown = [name for name in adjust if name not in patterns.by]
     if unknown:
         carried = ", ".join(patterns.by) or "none"

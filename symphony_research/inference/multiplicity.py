@@ -26,7 +26,7 @@ CORRECTIONS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def adjusted_p(p: ArrayLike, correction: str = "benjamini_hochberg") -> Array:
+def adjusted_p(p: ArrayLike, correction: str = "benjamini_hochberg", *, tests: float | None = None) -> Array:
     """Return p values adjusted for their number; NaN stays NaN and is not counted as a test.
 
     Parameters
@@ -45,17 +45,17 @@ def adjusted_p(p: ArrayLike, correction: str = "benjamini_hochberg") -> Array:
     p = np.asarray(p, dtype=float)
     adjusted = np.full(p.shape, np.nan)
     known = np.flatnonzero(~np.isnan(p))
-    m = len(known)
-    if not m:
+    if not len(known):
         return adjusted
+    m = max(float(tests or 0), len(known))
     if correction == "bonferroni":
         adjusted[known] = np.minimum(1.0, m * p[known])
         return adjusted
     order = known[np.argsort(p[known], kind="stable")]
     if correction == "holm":
-        stepped = np.maximum.accumulate(p[order] * np.arange(m, 0, -1))
+        stepped = np.maximum.accumulate(p[order] * (m - np.arange(len(known))))
     else:
-        stepped = np.minimum.accumulate((p[order] * m / np.arange(1, m + 1))[::-1])[::-1]
+        stepped = np.minimum.accumulate((p[order] * m / np.arange(1, len(known) + 1))[::-1])[::-1]
     adjusted[order] = np.minimum(1.0, stepped)
     return adjusted
 

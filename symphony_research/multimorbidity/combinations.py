@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import comb
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -54,6 +55,7 @@ Tables = Mapping[str, pl.DataFrame]
 
 CHANCES = ("expected", "score_variance", "log_ratio_variance")
 NOUGHT = 1e-13
+FOUND = 0.05  # a finding is named where its adjusted p value is at most this
 COUNTS = MappingProxyType(
     {
         "cells": CountTable(("n_persons",)),
@@ -73,6 +75,7 @@ OF_PARTS = ("mean_factor", "third_share")
 class Combinations(Result):
     """Sets of conditions that people have, observed against expected by chance."""
 
+    rows_from_records: ClassVar[bool] = True
     title: ClassVar[str] = "Combinations of conditions, against chance"
     counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -102,8 +105,11 @@ class Combinations(Result):
 
     @property
     def n_tested(self) -> int:
-        """How many sets were tested: what `q_value` is adjusted for."""
-        return int(self.estimates["p_value"].is_not_null().sum())
+        """How many sets of these sizes there could be: what `q_value` is adjusted for.
+
+        A set is listed because people have it, so those that nobody has were looked at too.
+        """
+        return possible_sets(self.settings) * max(self.count_tables["population"].height, 1)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", count_rules(self.settings))
@@ -132,7 +138,8 @@ class Combinations(Result):
             )
         ]
         frame = pl.concat(parts)
-        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"])
+        tests = possible_sets(settings) * max(tables["population"].height, 1)
+        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"], tests=tests)
         frame = frame.with_columns(pl.Series("q_value", q_value))
         totals = [(pl.col(f"mean_{v}") * pl.col("n_persons")).alias(f"total_{v}") for v in settings["values"]]
         measures = [c for v in settings["values"] for c in (f"mean_{v}", f"total_{v}")]
@@ -161,7 +168,7 @@ class Combinations(Result):
 
     def _sentence_against_parts(self, frame: pl.DataFrame) -> str:
         """Name the set furthest above what its smaller sets imply, by its lower limit."""
-        above = frame.filter(pl.col("oe_lower") > 1)
+        above = frame.filter((pl.col("oe_lower") > 1) & (pl.col("q_value") <= FOUND))
         alike = given(self.settings["adjust"])
         if not above.height:
             return f"No combination is clearly commoner than its smaller sets imply{alike.rstrip(',')}."
@@ -173,6 +180,14 @@ class Combinations(Result):
             f"{about(first['n_persons'])} people; {100 * self.settings['confidence']:g} % interval "
             f"{times(first['oe_lower'])} to {times(first['oe_upper'])})."
         )
+
+
+def possible_sets(settings: Mapping[str, Any]) -> int:
+    """Number of sets of the sizes asked for; at-least sets of one are not tested."""
+    k = len(settings["conditions"])
+    smallest = settings["min_size"] if settings["kind"] == "exact" else max(settings["min_size"], 2)
+    largest = k if settings["max_size"] is None else min(settings["max_size"], k)
+    return sum(comb(k, size) for size in range(smallest, largest + 1))
 
 
 def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
@@ -305,7 +320,9 @@ def combinations(
         prevalences in each stratum; for an exact set the absence of all others
         is part of it), `observed_expected` with `oe_lower`, `oe_upper`,
         `statistic` (score test, standard normal were there nothing), `p_value`,
-        `q_value` (adjusted over all rows tested; `.n_tested` says how many) and
+        `q_value` (adjusted over all sets of these sizes that could be, since a set
+        is listed for the people who have it; `.n_tested` says how many: set
+        `max_size` to ask of fewer) and
         `mean_` and `total_` of each value.
 
     Raises

@@ -16,7 +16,7 @@ from symphony_research.collapse.nested import Row, rows_of
 from symphony_research.collapse.patterns import HUNDRED
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import adjusted_p, normal_quantile, wilson_interval
-from symphony_research.multimorbidity.combinations import COUNTS, Combinations, combinations, count_rules
+from symphony_research.multimorbidity.combinations import COUNTS, FOUND, Combinations, combinations, count_rules
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
@@ -40,13 +40,16 @@ class FurtherConditions(Result):
     """Of people with each condition: how many have no other, one, two, or more."""
 
     title: ClassVar[str] = "How many other conditions people with each condition have"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({"cells": CountTable(("n_persons",))})
+    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
+        {"cells": CountTable(("n_persons",)), "population": CountTable(("n_persons",))}
+    )
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_others", "n_persons", "estimate", "mean_cost")
 
     def __post_init__(self) -> None:
         means = tuple(f"mean_{value}" for value in self.settings["values"])
-        object.__setattr__(self, "counts", MappingProxyType({"cells": CountTable(("n_persons",), measures=means)}))
+        rules = {**type(self).counts, "cells": CountTable(("n_persons",), measures=means)}
+        object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 
     @property
@@ -171,7 +174,7 @@ def further_conditions(
         )
         rows = [_further(patterns, nobody, tuple(chosen), top).clear()]
     return FurtherConditions(
-        {"cells": pl.concat(rows)},
+        {"cells": pl.concat(rows), "population": patterns.strata},
         pattern_settings(
             patterns, "number of other conditions of people with each; Wilson interval", "Barnett 2012; Wilson 1927",
             top=top, confidence=confidence,
@@ -206,6 +209,7 @@ def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) ->
 class Companions(Result):
     """Which other conditions people with one condition have, against chance."""
 
+    rows_from_records: ClassVar[bool] = True
     title: ClassVar[str] = "Which other conditions people with one condition have"
     counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     shown: ClassVar[tuple[str, ...]] = (
@@ -220,8 +224,8 @@ class Companions(Result):
 
     @property
     def n_tested(self) -> int:
-        """How many companions were tested: what `q_value` is adjusted for."""
-        return int(self.estimates["p_value"].is_not_null().sum())
+        """How many other conditions there are in all strata: what `q_value` is adjusted for."""
+        return _others_listed(self.settings) * max(self.count_tables["population"].height, 1)
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -254,7 +258,8 @@ class Companions(Result):
         with np.errstate(divide="ignore", invalid="ignore"):
             share, expected = np.minimum(n / of, 1), as_float(frame["expected"]) / of
         measures = [c for v in settings["values"] for c in (f"mean_{v}", f"total_{v}")]
-        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"])
+        tests = _others_listed(settings) * max(tables["population"].height, 1)
+        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"], tests=tests)
         frame = frame.with_columns(
             pl.Series("estimate", share),
             pl.Series("lower", lower),
@@ -283,7 +288,9 @@ class Companions(Result):
         )
         if first.get("mean_cost") is not None:
             text += f", at a mean cost of {pounds(first['mean_cost'])}"
-        above = frame.filter(pl.col("oe_lower") > 1).sort("oe_lower", descending=True, maintain_order=True)
+        above = frame.filter((pl.col("oe_lower") > 1) & (pl.col("q_value") <= FOUND)).sort(
+            "oe_lower", descending=True, maintain_order=True
+        )
         if above.height:
             top = above.row(0, named=True)
             text += (
@@ -291,6 +298,10 @@ class Companions(Result):
                 f"{given(self.settings['adjust'])} to have {in_words(top['condition'])}"
             )
         return text + "."
+
+
+def _others_listed(settings: Mapping[str, Any]) -> int:
+    return len(settings["conditions"]) - 1
 
 
 def companions(
@@ -354,4 +365,7 @@ def companions(
     # only pairs that hold the condition are kept, so no other pair travels with the result
     tables = dict(pairs.count_tables)
     tables["cells"] = tables["cells"].filter(pl.col("combination").list.contains(condition))
+    tables["pairs"] = tables["pairs"].with_columns(
+        pl.when((pl.col("source") == condition) | (pl.col("target") == condition)).then("n_both")
+    )
     return Companions(tables, {**pairs.settings, "condition": condition}, pairs.by)

@@ -38,7 +38,11 @@ class ConditionCount(Result):
 
     title: ClassVar[str] = "People by number of conditions"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {"cells": CountTable(("n_persons",)), "margins": CountTable(("n_persons",))}
+        {
+            "cells": CountTable(("n_persons",)),
+            "margins": CountTable(("n_persons",)),
+            "population": CountTable(("n_persons",)),
+        }
     )
     shown: ClassVar[tuple[str, ...]] = ("n_conditions", "n_persons", "estimate", "expected", "observed_expected")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -176,9 +180,9 @@ def condition_count(patterns: Patterns, *, top: int | None = None, confidence: f
         cells = [*padded[:last], padded[last:].sum()]
         rows += [(*names.values(), k, int(n)) for k, n in enumerate(cells)]
     schema = {**stratum_schema(patterns), "n_conditions": pl.Int64, "n_persons": pl.Int64}
-    margins, _ = strata_margins(patterns)
+    margins, population = strata_margins(patterns)
     return ConditionCount(
-        {"cells": pl.DataFrame(rows, schema=schema, orient="row"), "margins": margins},
+        {"cells": pl.DataFrame(rows, schema=schema, orient="row"), "margins": margins, "population": population},
         pattern_settings(
             patterns,
             "number of conditions against independence (Poisson-binomial); Wilson interval",

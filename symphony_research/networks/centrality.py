@@ -54,6 +54,8 @@ class Centrality(Result):
         object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 
+    trim = staticmethod(Cooccurrence.trim)
+
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Make the network of each stratum again from its counts, and measure it."""

@@ -56,6 +56,8 @@ class Communities(Result):
         object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 
+    trim = staticmethod(Cooccurrence.trim)
+
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Find the communities of each stratum again from its counts; stability is that of the communities found."""

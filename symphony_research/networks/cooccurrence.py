@@ -39,6 +39,7 @@ Tables = Mapping[str, pl.DataFrame]
 
 __all__ = ["Cooccurrence", "cooccurrence"]
 
+FOUND = 0.05  # a pair is named where its adjusted p value is at most this
 # what adjustment multiplies: expected people, variances, odds ratio and its variance
 FACTORS = ("expected_factor", "spread_factor", "score_factor", "odds_factor", "odds_spread_factor")
 
@@ -71,6 +72,15 @@ class Cooccurrence(Result):
             object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 
+    @staticmethod
+    def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
+        """Release what strata change only where both conditions' people are shown: it would tell of those hidden."""
+        table = with_ends(tables["pairs"], tables["margins"], by)
+        shown = table["n_source"].is_not_null() & table["n_target"].is_not_null()
+        factors = [name for name in FACTORS if name in table.columns]
+        pairs = tables["pairs"].with_columns([pl.when(shown).then(pl.col(name)).alias(name) for name in factors])
+        return {**tables, "pairs": pairs}
+
     @property
     def n_tested(self) -> int:
         """How many pairs were tested: what `q_value` is adjusted for."""
@@ -87,11 +97,7 @@ class Cooccurrence(Result):
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Every measure of association that follows from the four counts of a pair."""
-        held = tables["margins"].select([*by, "condition", "n_persons"])
-        table = tables["pairs"]
-        for end in ("source", "target"):
-            own = held.rename({"condition": end, "n_persons": f"n_{end}"})
-            table = table.join(own, on=[*by, end], how="left", nulls_equal=True, maintain_order="left")
+        table = with_ends(tables["pairs"], tables["margins"], by)
         people = tables["population"].select([*by, "n_persons"])
         if by:
             table = table.join(people, on=by, how="left", nulls_equal=True, maintain_order="left")
@@ -135,14 +141,24 @@ class Cooccurrence(Result):
         frame = self.estimates.filter(pl.col("lower").is_not_null())
         if not frame.height:
             return "No pair of conditions is held by enough people to show."
-        first = frame.sort("lower", descending=True, maintain_order=True).row(0, named=True)
-        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
-        if first["lower"] <= 1:
+        found = frame.filter((pl.col("lower") > 1) & (pl.col("q_value") <= FOUND))
+        if not found.height:
             return "No pair of conditions is clearly found together more often than chance would give."
+        first = found.sort("lower", descending=True, maintain_order=True).row(0, named=True)
+        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
         return (
             f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together most{where}: "
             f"{pair_against_chance(first, self.settings)}"
         )
+
+
+def with_ends(pairs: pl.DataFrame, margins: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """Return pairs with the people who have each of the two conditions."""
+    held = margins.select([*by, "condition", "n_persons"])
+    for end in ("source", "target"):
+        own = held.rename({"condition": end, "n_persons": f"n_{end}"})
+        pairs = pairs.join(own, on=[*by, end], how="left", nulls_equal=True, maintain_order="left")
+    return pairs
 
 
 def pair_against_chance(pair: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
@@ -182,6 +198,7 @@ def _associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFr
         information = np.log2((c + 0.5) / (expected + 0.5))
         # the posterior of observed/expected is a gamma distribution (Norén 2013)
         ic_lower = np.log2(gammaincinv(c + 0.5, (1 - confidence) / 2) / (expected + 0.5))
+        information, ic_lower = (np.where(expected > 0, x, np.nan) for x in (information, ic_lower))
     p_value = np.full(len(c), np.nan)
     known = ~(np.isnan(c) | np.isnan(expected)) & (a > 0) & (b > 0) & settings.get("tested", True)
     if settings["adjust"]:
@@ -307,7 +324,11 @@ def cooccurrence(
     Notes
     -----
     The interval of observed/expected is on the log scale by the delta method
-    with every margin estimated. The p value of a pair is the hypergeometric
+    with every margin estimated; where fewer than some ten people have both it
+    is rough, and leans towards more than chance. Many strata of few people pull
+    observed/expected towards 1, as whoever has both is a part of what is
+    expected there: of a true 5, strata of 20 people give 4.2, of 50 people 4.6.
+    The odds ratio, and the test, do not suffer from that. The p value of a pair is the hypergeometric
     mid-p; if adjusted, the mid-p of the binomial with the mean and variance of
     the Cochran-Mantel-Haenszel score test, which does not call rare pairs found
     too often as the normal approximation would. Of a disclosed result all is

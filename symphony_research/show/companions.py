@@ -11,7 +11,7 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.bars import divided_bars, percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import chance_note, hidden_words, listed, one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, hidden_words, one_stratum, require_family, strata_words
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -174,7 +174,7 @@ def plot_companions(
     require_family(result, ("Companions",), "plot_companions", "multimorbidity.companions")
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
-    every = one_stratum(result, result.estimates, stratum)
+    every = one_stratum(result, result.every_row, stratum)
     seen = every.filter(pl.col("estimate").is_not_null(), pl.col("n_persons") > 0)
     drawn = seen.sort(["n_persons", "condition"], descending=[True, False]).head(top)
     left = f"The {drawn.height} commonest of {number(seen.height)}." if seen.height > drawn.height else None
@@ -255,9 +255,10 @@ def plot_combination_costs(
     require_family(result, ("CombinationCosts",), "plot_combination_costs", "multimorbidity.combination_costs")
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
-    every = one_stratum(result, result.estimates, stratum)
-    named = one_stratum(result, listed(result), stratum)
-    seen = named.filter(pl.col("excess").is_not_null(), pl.col("total").is_not_null())
+    every = one_stratum(result, result.every_row, stratum)
+    seen = every.filter(
+        pl.col("n_persons").is_not_null(), pl.col("excess").is_not_null(), pl.col("total").is_not_null()
+    )
     drawn = seen.sort(["total", "size", pl.col("combination").list.join(" ")], descending=[True, False, False]).head(
         top
     )

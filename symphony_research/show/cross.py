@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import require_columns
 from symphony_research.result import Result
-from symphony_research.show.gate import hidden_words, is_family, listed, provenance, require_showable
+from symphony_research.show.gate import hidden_words, is_family, provenance, require_showable
 from symphony_research.show.tables import Table
 from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, capital, in_words, joined, number
 
@@ -69,10 +69,10 @@ def cross_table(
     People, by condition and age
     """
     require_showable(result, "cross_table")
-    frame = result.estimates
+    frame = result.every_row
     require_columns(frame.columns, [c for c in (rows, columns, panels, value) if c], what="The result")
     if result.disclosure is not None and is_family(result, ["Combinations"]):
-        named = listed(result if among is None else among).select(rows).unique()
+        named = (result if among is None else among).estimates.select(rows).unique()
         frame = frame.join(named, on=rows, how="semi", maintain_order="left")
     # a cell that is not there has nobody in it, unless small sets were left out or noughts are hidden
     done = result.disclosure

@@ -17,7 +17,6 @@ __all__ = [
     "chance_note",
     "hidden_words",
     "is_family",
-    "listed",
     "one_stratum",
     "provenance",
     "require_disclosed",
@@ -31,8 +30,6 @@ _SAY_WHAT_IS_HIDDEN = ("Combinations", "CombinationCosts", "Companions", "Furthe
 
 
 _ADJUSTED = ("observed_expected", "odds_ratio", "information_component")
-# which rows they have comes from the records: a hidden one is not named
-_FOUND_IN_RECORDS = ("Combinations", "CombinationCosts", "Companions")
 
 
 def is_family(result: object, names: Sequence[str]) -> bool:
@@ -116,18 +113,6 @@ def provenance(result: Result) -> list[str]:
     if result.settings.get("note"):
         notes.append(str(result.settings["note"]))
     return notes
-
-
-def listed(result: Result) -> pl.DataFrame:
-    """Return the estimates whose rows may be named.
-
-    Which combinations there are comes from the records: a row that only says
-    "*" would still say that somebody has exactly these conditions.
-    """
-    frame = result.estimates
-    if result.disclosure is not None and is_family(result, _FOUND_IN_RECORDS):
-        return frame.filter(pl.col("n_persons").is_not_null())
-    return frame
 
 
 def one_stratum(result: Result, frame: pl.DataFrame, stratum: Mapping[str, Any] | None) -> pl.DataFrame:

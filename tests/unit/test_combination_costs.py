@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import norm
+from scipy.stats import t
 
 import symphony_research as sr
 from symphony_research.errors import ArgumentError
@@ -32,6 +32,7 @@ def by_hand() -> pl.DataFrame:
 def test_what_lies_beyond_the_sum_of_the_parts(kind):
     patterns = sr.Patterns.from_wide(by_hand(), conditions=["a", "b"], by="age_band", values="cost")
     found = sr.multimorbidity.combination_costs(patterns, kind=kind, adjust="age_band", min_persons=1)
+    assert found.n_tested == 1
     row = found.estimates.row(0, named=True)
     assert (row["n_persons"], row["n_compared"], row["total"]) == (3, 3, 500)
     assert row["share_of_total"] == pytest.approx(500 / 850)
@@ -43,8 +44,9 @@ def test_what_lies_beyond_the_sum_of_the_parts(kind):
     own = ((55 - 340 / 3) ** 2 + (75 - 340 / 3) ** 2 + (210 - 340 / 3) ** 2) / 2 / 3
     # parts: variances of the means of two people each: young 200/2, 0, 50/2; old 200/2, 200/2, 200/2
     parts = ((2 / 3) ** 2 * (100 + 0 + 25)) + ((1 / 3) ** 2 * (100 + 100 + 100))
-    assert row["excess_lower"] == pytest.approx(340 / 3 - Z * sqrt(own + parts))
-    assert row["p_value"] == pytest.approx(2 * norm.sf(340 / 3 / sqrt(own + parts)), rel=1e-9)
+    # three people compared, and four with each part in all: two degrees of freedom; R: qt(0.975, 2)
+    assert row["excess_lower"] == pytest.approx(340 / 3 - 4.302652729749464 * sqrt(own + parts))
+    assert row["p_value"] == pytest.approx(2 * t.sf(340 / 3 / sqrt(own + parts), 2), rel=1e-9)
     deviation = sqrt(((90 - 500 / 3) ** 2 + (110 - 500 / 3) ** 2 + (300 - 500 / 3) ** 2) / 2 / 3)
     assert row["upper"] == pytest.approx(500 / 3 + Z * deviation)
     assert row["lower"] == pytest.approx(max(0, 500 / 3 - Z * deviation))
@@ -102,19 +104,35 @@ def test_intervals_hold_the_true_excess_95_times_in_100():
 
 
 def test_what_may_not_be_shown_takes_its_cost_with_it():
-    study = sr.define_cohort(sr.example_study()).patterns(by="sex", values="cost")
-    safe = sr.suppress(sr.multimorbidity.combination_costs(study, adjust="sex", min_persons=1), sr.Policy.nhs_england())
-    for row in safe.estimates.iter_rows(named=True):
-        if row["n_persons"] is None:
-            assert row["estimate"] is row["total"] is row["share_of_total"] is None
-        if row["n_compared"] is None:
+    rng = np.random.default_rng(2)
+    held = rng.random((600, 4)) < [0.4, 0.3, 0.1, 0.05]
+    frame = pl.DataFrame({**{f"c{k}": held[:, k] for k in range(4)}, "cost": rng.gamma(1, 500, 600).round(2)})
+    patterns = sr.Patterns.from_wide(frame, conditions=["c0", "c1", "c2", "c3"], values="cost")
+    safe = sr.suppress(
+        sr.multimorbidity.combination_costs(patterns, kind="at_least", min_persons=1), sr.Policy.nhs_england()
+    )
+    hidden = safe.every_row.filter(pl.col("n_persons").is_null())
+    assert hidden.height > 0
+    assert hidden.select(pl.col("estimate", "total", "share_of_total").is_not_null().sum()).row(0) == (0, 0, 0)
+    for row in safe.every_row.iter_rows(named=True):
+        if row["n_compared"] is None or row["n_left_out"] is None:
             assert row["expected"] is row["excess"] is row["p_value"] is None
-    assert safe.estimates["estimate"].null_count() > 0
-    # means may not be shown where dominance would have to be tested first
-    strict = sr.suppress(sr.multimorbidity.combination_costs(study, min_persons=1), sr.Policy.sacro()).estimates
-    assert strict.select(pl.col("estimate", "total", "excess").is_not_null().sum()).row(0) == (0, 0, 0)
-    parts = safe.count_tables["parts"].filter(pl.col("n_fewest").is_null())
+    parts = safe.count_tables["parts"].filter(pl.any_horizontal(pl.col("n_fewest", "n_left_out").is_null()))
     assert parts["excess"].null_count() == parts.height
+    # means may not be shown where dominance would have to be tested first
+    strict = sr.suppress(sr.multimorbidity.combination_costs(patterns, min_persons=1), sr.Policy.sacro()).every_row
+    assert strict.select(pl.col("estimate", "total", "excess").is_not_null().sum()).row(0) == (0, 0, 0)
+
+
+def test_whom_the_parts_leave_out_is_a_count_too():
+    # 20 people with both, of whom one is in a stratum without parts: beside the mean of all, that of 19 would tell her cost
+    rows = [("many", a, b, 100.0) for a in (0, 1) for b in (0, 1) for _ in range(19)] + [("one", 1, 1, 9_999.0)]
+    frame = pl.DataFrame(rows, schema=["group", "a", "b", "cost"], orient="row")
+    patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="group", values="cost")
+    exact = sr.multimorbidity.combination_costs(patterns, adjust="group", min_persons=8)
+    assert exact.estimates.row(0, named=True)["n_left_out"] == 1
+    row = sr.suppress(exact, sr.Policy.nhs_england()).estimates.row(0, named=True)
+    assert (row["n_persons"], row["n_left_out"], row["expected"], row["excess"]) == (20, None, None, None)
 
 
 def test_costs_say_what_is_wrong():
@@ -161,11 +179,11 @@ def test_of_people_with_a_condition_which_others_they_have():
     assert found.estimates["expected"].to_list() == pytest.approx([3.6, 3.0])
     assert found.estimates["expected_share"].to_list() == pytest.approx([0.4, 1 / 3])
     assert found.estimates["mean_cost"].to_list() == pytest.approx([(3 * 20 + 4 * 30) / 7, 30])
-    assert found.n_tested == 2
+    assert found.n_tested == 2  # other conditions listed
     assert found.sentence().startswith(
         "B is what people with a most often have besides: 77.8 % of them (about 7 people)"
     )
     safe = sr.suppress(found, sr.Policy.nhs_england())
-    assert safe.estimates["estimate"].null_count() == 2
+    assert (safe.estimates.height, safe.every_row.height) == (0, 2)
     with pytest.raises(ArgumentError, match="condition='gout' is not known"):
         sr.multimorbidity.companions(further(), condition="gout")

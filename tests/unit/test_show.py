@@ -654,14 +654,18 @@ def test_figures_say_whether_chance_is_adjusted():
 def test_hidden_companions_and_costs_are_not_named():
     for found in (
         multimorbidity.companions(people(400), condition=LONG[0]),
-        multimorbidity.combination_costs(people(400), min_persons=1),
+        multimorbidity.combination_costs(people(400), kind="at_least", min_persons=1),
+        multimorbidity.combinations(people(400)),
     ):
         safe = suppress(found, NHS)
-        assert safe.estimates["n_persons"].null_count()
-        column = "condition" if "condition" in safe.estimates.columns else "combination"
-        assert room.gate.listed(safe)["n_persons"].null_count() == 0
+        hidden = safe.every_row["n_persons"].null_count()
+        assert hidden
+        assert safe.estimates.height == safe.every_row.height - hidden
         shown = room.table(safe, rows=500)._repr_html_()
-        assert shown.count("<tr>") - 1 == safe.estimates[column].len() - safe.estimates["n_persons"].null_count()
+        assert shown.count("<tr>") - 1 == safe.estimates.height
+        # nor where the result shows itself
+        assert safe._repr_html_().count("<tr>") - 1 == min(safe.estimates.height, 20)
+        assert f"of 1 to 7 people each: {hidden}" in shown
 
 
 def test_circles_of_one_community_have_one_colour():
