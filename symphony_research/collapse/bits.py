@@ -6,6 +6,7 @@ k // 64. Arrays here are (n, W) words with (n, V) integer weights beside them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from symphony_research.errors import ArgumentError
 
-__all__ = ["FrequentSets", "frequent_sets", "n_words", "pack", "pair_sums", "single_sums", "unpack"]
+__all__ = ["FrequentSets", "frequent_sets", "n_words", "pack", "pair_sums", "renumber", "single_sums", "unpack"]
 
 Words = NDArray[np.uint64]
 Integers = NDArray[np.int64]
@@ -46,6 +47,17 @@ def pack(bits: NDArray[np.uint8]) -> Words:
     padded = np.zeros((bits.shape[0], width), dtype=np.uint8)
     padded[:, : bits.shape[1]] = bits
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def renumber(words: Words, places: Sequence[int], n_conditions: int) -> Words:
+    """Return sets whose condition k is now condition places[k] of `n_conditions`."""
+    parts = [pack(np.zeros((0, n_conditions), dtype=np.uint8))]
+    for start in range(0, len(words), CHUNK):
+        held = unpack(words[start : start + CHUNK], len(places))
+        bits = np.zeros((len(held), n_conditions), dtype=np.uint8)
+        bits[:, list(places)] = held
+        parts.append(pack(bits))
+    return np.concatenate(parts)
 
 
 def _as_bytes(words: Words) -> NDArray[np.uint8]:
