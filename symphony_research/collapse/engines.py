@@ -17,7 +17,7 @@ from symphony_research.errors import ArgumentError
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["WORD", "collected", "engine_frame", "n_engine_words", "person_words", "with_persons", "words_of"]
+__all__ = ["WORD", "apart", "collected", "engine_frame", "n_engine_words", "person_words", "with_persons", "words_of"]
 
 WORD = 63  # conditions to an engine's word: engines have signed integers of 64 bits, and the sign stays clear
 
@@ -43,6 +43,20 @@ def collected(frame: nw.LazyFrame) -> pl.DataFrame:
         return native.collect(engine="streaming")
     table: pl.DataFrame = frame.collect(backend="polars").to_native()
     return table
+
+
+def apart(frame: nw.LazyFrame) -> nw.LazyFrame:
+    """Return the same rows, so that the engine does not mix what is asked of them with what they are made from.
+
+    DuckDB moves sums below a join and writes every step of a value into the
+    next as it does, until the plan alone fills the memory. Nothing moves past a
+    filter that it cannot foretell.
+    """
+    import narwhals as nw
+
+    if not frame.implementation.is_duckdb():
+        return frame
+    return nw.from_native(frame.to_native().filter("random() >= 0"))
 
 
 def n_engine_words(n_conditions: int) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from symphony_research.collapse.engines import collected
+from symphony_research.collapse.engines import apart, collected
 from symphony_research.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def grouped_sums(
     keys = [f"__by_{i}" for i in range(len(by))] + [f"__mask_{i}" for i in range(len(masks))]
     one, nought = nw.lit(1, dtype=nw.Int64), nw.lit(0, dtype=nw.Int64)
     here = nw.when(~nw.col("__here").is_null()).then(one).otherwise(nought) if "__here" in schema else one
+    people = apart(people) if values else people
     people = people.with_columns(here.alias("__people"), (one - here if "__here" in schema else nought).alias("__gone"))
     for i in range(len(values)):
         people = _with_parts(people, i)
