@@ -114,7 +114,7 @@ def _refuse_faults_of_persons(people: nw.LazyFrame) -> None:
     ).row(0, named=True)
     if counted["gaps"]:
         raise ArgumentError(f"persons has {counted['gaps']:,} rows without a person.")
-    extra = counted["rows"] - counted["distinct"]
+    extra = counted["rows"] - (counted["distinct"] or 0)
     if extra > 0:
         raise ArgumentError(f"persons counts {extra:,} rows twice: one row per person is needed.")
 

@@ -128,7 +128,7 @@ def _with_parts(people: nw.LazyFrame, i: int) -> nw.LazyFrame:
     given = col(f"__value_{i}").cast(nw.Float64)
     good = given.is_between(0, LARGEST)
     people = people.with_columns(
-        nw.when(good).then(nought).otherwise(one).alias(f"__bad_{i}"),
+        nw.when(good | (col("__gone") == 1)).then(nought).otherwise(one).alias(f"__bad_{i}"),
         nw.when(good).then(given * float(HUNDRED)).otherwise(nw.lit(0.0)).alias("__x"),
         nw.when(good & (given > 0.0)).then(one).otherwise(nought).alias(f"__n_{i}"),
     )
