@@ -49,13 +49,15 @@ def pack(bits: NDArray[np.uint8]) -> Words:
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
 
 
-def renumber(words: Words, places: Sequence[int], n_conditions: int) -> Words:
-    """Return sets whose condition k is now condition places[k] of `n_conditions`."""
+def renumber(words: Words, places: Sequence[int | None], n_conditions: int) -> Words:
+    """Return sets whose condition k is now condition places[k] of `n_conditions`, or is left out."""
+    kept = [k for k, place in enumerate(places) if place is not None]
+    moved = [place for place in places if place is not None]
     parts = [pack(np.zeros((0, n_conditions), dtype=np.uint8))]
     for start in range(0, len(words), CHUNK):
         held = unpack(words[start : start + CHUNK], len(places))
         bits = np.zeros((len(held), n_conditions), dtype=np.uint8)
-        bits[:, list(places)] = held
+        bits[:, moved] = held[:, kept]
         parts.append(pack(bits))
     return np.concatenate(parts)
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from symphony_research.collapse import doors
-from symphony_research.collapse.bits import Integers, Words, n_words, renumber, unpack
+from symphony_research.collapse.bits import Integers, Words, n_words, renumber, single_sums, unpack
 from symphony_research.collapse.engines import n_engine_words
 from symphony_research.collapse.frames import names_of, refuse_names
+from symphony_research.collapse.site import read_site_file, write_site_file
 from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums
 from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.policy import Policy
 from symphony_research.result import Source, inside_report
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HUNDRED", "STATISTICS", "Patterns", "combination_names"]
 
+SUPPRESSED = "suppressed under"
 _RESERVED = (
     "combination", "condition", "cosine", "estimate", "expected", "ic_lower", "information_component", "jaccard",
     "lower", "n_both", "n_conditions", "n_persons", "n_source", "n_target", "observed_expected", "odds_ratio",
@@ -48,6 +53,9 @@ class Patterns:
         Values summed over people, such as a yearly cost.
     n_persons : int
         People counted, those without any condition included.
+    handling : tuple of str
+        What a site file said of the patterns: "internal", or which rule
+        suppressed them. Whatever is merged with them carries it too.
 
     Examples
     --------
@@ -64,6 +72,7 @@ class Patterns:
     by: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     source: Source = field(default_factory=Source)
+    handling: tuple[str, ...] = ()
 
     @classmethod
     def from_long(
@@ -263,13 +272,123 @@ class Patterns:
             first.by,
             first.values,
             _common_source(parts),
+            tuple(sorted({mark for part in parts for mark in part.handling})),
         )
+
+    def write(self, path: str | os.PathLike[str], *, internal: bool = False, policy: Policy | None = None) -> None:
+        """Write the patterns to one Parquet file that another site can merge.
+
+        Say which of two files it is. An *internal* one holds every set exactly:
+        it is as confidential as the people, and says so itself. A *suppressed*
+        one holds what may leave under a policy, and loses much:
+
+        * sets that too few people of a stratum share are not in it, nor
+          is any total from which they could be reckoned. Most sets are such;
+          the people who have many conditions go missing first, so prevalence,
+          pairs and numbers of conditions made from the file are too low;
+        * the other counts are rounded;
+        * values (costs) are left out, since an exact sum beside a rounded
+          count tells of single people;
+        * conditions that no set of it holds are not named.
+
+        Parameters
+        ----------
+        path : path
+            Where the file is to be; an older one is replaced whole.
+        internal : bool
+            Write every set exactly.
+        policy : Policy, optional
+            Write what may leave under this rule.
+
+        Raises
+        ------
+        ArgumentError
+            If not exactly one of `internal` and `policy` is given, or there is no such folder.
+        DisclosureError
+            Inside a report; if the policy hides nothing and the people are not
+            generated; if the patterns are suppressed already.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import symphony_research as sr
+        >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     patterns.write(f"{folder}/south.parquet", internal=True)
+        ...     there = sr.Patterns.read(f"{folder}/south.parquet")
+        >>> there.n_persons == patterns.n_persons, there.handling
+        (True, ('internal',))
+        """
+        if inside_report():
+            raise DisclosureError("Patterns count people as they are. Show the disclosed result made from them.")
+        if internal == (policy is not None):
+            raise ArgumentError(
+                "Say which file it is: internal=True (every set, exactly; as confidential as the people) or "
+                "policy=sr.Policy.nhs_england() (what may leave)."
+            )
+        given = self if policy is None else self._suppressed(policy)
+        about = {
+            "conditions": given.conditions,
+            "by": given.by,
+            "values": given.values,
+            "handling": sorted({*given.handling, *(["internal"] if internal else [])}),
+            "study": given.source.study,
+            "fingerprint": given.source.fingerprint,
+            "population": dict(given.source.population),
+            "note": given.source.note,
+        }
+        write_site_file(Path(path), given.frame, about)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Patterns:
+        """Read the patterns of a file that `Patterns.write` has written.
+
+        They carry its handling. No file can vouch that its people are invented,
+        so `Policy.synthetic()` is refused for results made from it.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such file.
+        SchemaError
+            If the file is not one of patterns, is of a later format, or is not as it was written.
+        """
+        frame, about = read_site_file(Path(path))
+        source = Source(about["study"], about["fingerprint"], False, about["population"], about["note"])
+        by, values = tuple(about["by"]), tuple(about["values"])
+        made = cls._made(frame, about["conditions"], by, values, source)
+        return replace(made, handling=tuple(about["handling"]))
+
+    def _suppressed(self, policy: Policy) -> Patterns:
+        """Return the sets that may leave under a policy."""
+        if not isinstance(policy, Policy):
+            raise ArgumentError("policy is a Policy, such as sr.Policy.nhs_england().")
+        if policy.changes_nothing and not self.source.generated:
+            raise DisclosureError("Policy.synthetic() hides nothing and is for generated data alone.")
+        if any(mark.startswith(SUPPRESSED) for mark in self.handling):
+            raise DisclosureError(
+                "These patterns come from a suppressed file. Two policies on one table can be set against each other; "
+                "give the file itself."
+            )
+        masks = [f"mask_{w}" for w in range(n_words(len(self.conditions)))]
+        kept = self.frame.select(*self.by, *masks, policy.rounded("n_persons")).filter(pl.col("n_persons") > 0)
+        shown = Patterns(self.conditions, kept, self.by)
+        people = np.ones(kept.height, dtype=np.int64)
+        held = single_sums(shown.words, people, len(self.conditions))
+        names = [name for name, n in zip(self.conditions, held, strict=True) if n]
+        places = [names.index(name) if n else None for name, n in zip(self.conditions, held, strict=True)]
+        frame = shown._with_words(renumber(shown.words, places, len(names)))
+        mark = (f"{SUPPRESSED} {policy.title}",)
+        return Patterns(tuple(names), frame, self.by, (), self.source, (*self.handling, *mark))
 
     def _renumbered(self, listed: Sequence[str]) -> pl.DataFrame:
         if tuple(listed) == self.conditions:
             return self.frame
         places = [listed.index(c) for c in self.conditions]
-        words = renumber(self.words, places, len(listed))
+        return self._with_words(renumber(self.words, places, len(listed)))
+
+    def _with_words(self, words: Words) -> pl.DataFrame:
+        """Return the frame with other words in the place of its own."""
         masks = [pl.Series(f"mask_{w}", words[:, w]) for w in range(words.shape[1])]
         rest = self.frame.drop([c for c in self.frame.columns if c.startswith("mask_")])
         return rest.select(pl.col(self.by), *masks, pl.all().exclude(self.by))
@@ -329,7 +448,8 @@ class Patterns:
 
     def __repr__(self) -> str:
         by = f" by {', '.join(self.by)}" if self.by else ""
-        return f"Patterns of {len(self.conditions)} conditions{by} (confidential until suppressed)"
+        handling = "; ".join((*self.handling, "confidential until suppressed"))
+        return f"Patterns of {len(self.conditions)} conditions{by} ({handling})"
 
 
 def _common_source(parts: Sequence[Patterns]) -> Source:
