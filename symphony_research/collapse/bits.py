@@ -233,9 +233,12 @@ def frequent_sets(  # noqa: C901  (one search: its steps share what has been fou
             if step % PEEL == PEEL - 1 and len(keys) >= FEW:
                 keys, sums = _merge(keys & above[name], sums)
 
-    bits = np.concatenate([unpack(words[s : s + CHUNK], n_conditions)[:, order] for s in range(0, len(words), CHUNK)])
+    places: list[int | None] = [None] * n_conditions
+    for place, condition in enumerate(order.tolist()):
+        places[condition] = place
+    ranked = renumber(words, places, width)
     # distinct sets stay distinct unless a condition was left out
-    grow(*(_merge(pack(bits), weights) if width < n_conditions else (pack(bits), weights)), (), 0)
+    grow(*(_merge(ranked, weights) if width < n_conditions else (ranked, weights)), (), 0)
     return _assemble(found, tallied, order, n_conditions, weights.shape[1])
 
 

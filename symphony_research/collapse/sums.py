@@ -84,19 +84,18 @@ def grouped_sums(
         if not kind.is_numeric():
             raise ArgumentError(f"Value column '{value}' is {_named(kind)}; a number is needed.")
     keys = [f"__by_{i}" for i in range(len(by))] + [f"__mask_{i}" for i in range(len(masks))]
-    one, nought = nw.lit(1, dtype=nw.Int64), nw.lit(0, dtype=nw.Int64)
-    here = nw.when(~nw.col("__here").is_null()).then(one).otherwise(nought) if "__here" in schema else one
     people = apart(people) if values else people
-    people = people.with_columns(here.alias("__people"), (one - here if "__here" in schema else nought).alias("__gone"))
     for i in range(len(values)):
         people = _with_parts(people, i)
-    summed = ["__people", "__gone"]
+    # whoever is in the records alone is a row too, and no person
+    summed = ["__here"] if "__here" in schema else []
     for i in range(len(values)):
         summed += [f"__bad_{i}", f"__n_{i}"]
         summed += [f"__{name}_{part}_{i}" for name in QUANTITIES for part in ("upper", "lower")]
-    groups = people.group_by(*keys).agg(*[nw.col(c).sum() for c in summed])
+    groups = people.group_by(*keys).agg(nw.len().alias("__rows"), *[nw.col(c).sum() for c in summed])
     # some engines widen a sum of 64 bits to a type that does not travel
-    table = collected(groups.select(*keys, *[nw.col(c).cast(nw.Int64) for c in summed]))
+    table = collected(groups.select(*keys, *[nw.col(c).cast(nw.Int64) for c in ("__rows", *summed)]))
+    counted = pl.col("__here").fill_null(0) if "__here" in schema else pl.col("__rows")
     for i, value in enumerate(values):
         bad = int(table[f"__bad_{i}"].sum())
         if bad:
@@ -106,8 +105,8 @@ def grouped_sums(
             )
     return table.select(
         *[pl.col(key).alias(name) for key, name in zip(keys, (*by, *masks), strict=True)],
-        pl.col("__people").alias("n_persons"),
-        pl.col("__gone").alias("__strangers"),
+        counted.alias("n_persons"),
+        (pl.col("__rows") - counted).alias("__strangers"),
         *[sums for i, value in enumerate(values) for sums in _put_together(i, value)],
     )
 
@@ -127,8 +126,9 @@ def _with_parts(people: nw.LazyFrame, i: int) -> nw.LazyFrame:
     # not-a-number compares as the largest of all, so it is above the limit
     given = col(f"__value_{i}").cast(nw.Float64)
     good = given.is_between(0, LARGEST)
+    fit = good | col("__here").is_null() if "__here" in people.collect_schema() else good
     people = people.with_columns(
-        nw.when(good | (col("__gone") == 1)).then(nought).otherwise(one).alias(f"__bad_{i}"),
+        nw.when(fit).then(nought).otherwise(one).alias(f"__bad_{i}"),
         nw.when(good).then(given * float(HUNDRED)).otherwise(nw.lit(0.0)).alias("__x"),
         nw.when(good & (given > 0.0)).then(one).otherwise(nought).alias(f"__n_{i}"),
     )
