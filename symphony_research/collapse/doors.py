@@ -19,7 +19,9 @@ from symphony_research.collapse.engines import (
     collected,
     engine_frame,
     n_engine_words,
+    of_one_kind,
     person_words,
+    share,
     with_persons,
     words_of,
 )
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 __all__ = ["checked_masks", "of_64_bits", "of_masks", "of_records", "of_wide"]
+
+# what Polars is given to hold at a time: some three gigabytes with ids of 16 letters
+MOST_RECORDS, MOST_PERSONS = 20_000_000, 8_000_000
 
 
 def of_records(
@@ -40,8 +45,8 @@ def of_records(
     conditions: Sequence[str] | None,
     by: tuple[str, ...],
     values: tuple[str, ...],
-) -> tuple[nw.LazyFrame, list[str]]:
-    """Return people made of rows of (person, condition), and the list of conditions."""
+) -> tuple[list[nw.LazyFrame], list[str]]:
+    """Return people made of rows of (person, condition), in parts, and the list of conditions."""
     import narwhals as nw
 
     long = engine_frame(records, columns=(person, condition))
@@ -55,14 +60,30 @@ def of_records(
         .agg(nw.len().alias("rows"), nw.col("__gap").sum().alias("gaps"))
     )
     listed = _condition_list(found, conditions)
-    words = person_words(long, listed)
     if persons is None:
-        return words, listed
+        n_parts = _n_parts(long, int(found["rows"].sum()), 0)
+        return [person_words(share(long, part, n_parts), listed) for part in range(n_parts)], listed
     held = engine_frame(persons, columns=(person, *by, *values))
     require_columns(held.collect_schema().names(), (person, *by, *values), what="persons")
     people = held.select(_known(held, person).alias("__person"), *_renamed(by, values))
-    _refuse_faults_of_persons(people)
-    return with_persons(words, people, n_engine_words(len(listed)), no_records=not found.height), listed
+    long, people = of_one_kind(long, people, no_records=not found.height)
+    rows = int(collected(people.select(nw.len().alias("rows"))).item())
+    n_parts = _n_parts(long, int(found["rows"].sum()), rows)
+    _refuse_faults_of_persons(people, rows, n_parts)
+    n_words = n_engine_words(len(listed))
+    shares = [(share(long, part, n_parts), share(people, part, n_parts)) for part in range(n_parts)]
+    return [with_persons(person_words(own, listed), those, n_words) for own, those in shares], listed
+
+
+def _n_parts(frame: nw.LazyFrame, n_records: int, n_persons: int) -> int:
+    """Return in how many parts people are collapsed, one after the other, so that each fits in memory.
+
+    Patterns add up, so it makes no other difference. Other engines put aside on
+    disk what does not fit; Polars holds everybody it groups or joins.
+    """
+    if not frame.implementation.is_polars():
+        return 1
+    return max(1, -(-n_records // MOST_RECORDS), -(-n_persons // MOST_PERSONS))
 
 
 def _known(frame: nw.LazyFrame, column: str) -> nw.Expr:
@@ -105,18 +126,22 @@ def _condition_list(found: pl.DataFrame, conditions: Sequence[str] | None) -> li
     return listed
 
 
-def _refuse_faults_of_persons(people: nw.LazyFrame) -> None:
+def _refuse_faults_of_persons(people: nw.LazyFrame, rows: int, n_parts: int) -> None:
     import narwhals as nw
 
     person = nw.col("__person")
-    counted = collected(
-        people.select(nw.len().alias("rows"), person.null_count().alias("gaps"), person.n_unique().alias("distinct"))
-    ).row(0, named=True)
-    if counted["gaps"]:
-        raise ArgumentError(f"persons has {counted['gaps']:,} rows without a person.")
-    extra = counted["rows"] - (counted["distinct"] or 0)
-    if extra > 0:
-        raise ArgumentError(f"persons counts {extra:,} rows twice: one row per person is needed.")
+    asked = (person.null_count().alias("gaps"), person.n_unique().alias("distinct"))
+    # no person's part can be told from a gap, so gaps are counted over all
+    gaps = int(collected(people.select(asked[0])).item() or 0) if n_parts > 1 else 0
+    distinct = 0
+    for part in range(n_parts if not gaps else 0):
+        counted = collected(share(people, part, n_parts).select(*asked)).row(0, named=True)
+        gaps += counted["gaps"] or 0
+        distinct += counted["distinct"] or 0
+    if gaps:
+        raise ArgumentError(f"persons has {gaps:,} rows without a person.")
+    if rows > distinct:
+        raise ArgumentError(f"persons counts {rows - distinct:,} rows twice: one row per person is needed.")
 
 
 def of_wide(

@@ -17,7 +17,18 @@ from symphony_research.errors import ArgumentError
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["WORD", "apart", "collected", "engine_frame", "n_engine_words", "person_words", "with_persons", "words_of"]
+__all__ = [
+    "WORD",
+    "apart",
+    "collected",
+    "engine_frame",
+    "n_engine_words",
+    "of_one_kind",
+    "person_words",
+    "share",
+    "with_persons",
+    "words_of",
+]
 
 WORD = 63  # conditions to an engine's word: engines have signed integers of 64 bits, and the sign stays clear
 
@@ -113,29 +124,44 @@ def _person_words_in_polars(records: pl.LazyFrame, listed: Sequence[str], n_word
     return held.agg([pl.col(name).bitwise_or() for name in names])
 
 
-def with_persons(words: nw.LazyFrame, persons: nw.LazyFrame, n_words: int, *, no_records: bool) -> nw.LazyFrame:
+def of_one_kind(records: nw.LazyFrame, persons: nw.LazyFrame, *, no_records: bool) -> tuple[nw.LazyFrame, nw.LazyFrame]:
+    """Return records and persons whose ids, `__person`, can be compared."""
+    import narwhals as nw
+
+    if records.implementation != persons.implementation:
+        raise ArgumentError(
+            f"The records are in {_engine(records)} and the persons in {_engine(persons)}: hold both in one, so that no "
+            "person has to leave it."
+        )
+    kind, other = persons.collect_schema()["__person"], records.collect_schema()["__person"]
+    if kind == other:
+        return records, persons
+    if no_records:
+        return records.with_columns(nw.col("__person").cast(kind)), persons
+    if not (kind.is_integer() and other.is_integer()):
+        raise ArgumentError(f"Person ids are {other} in records and {kind} in persons: make them the same type.")
+    # a type that holds both, so that no id is changed by the cast
+    wide = nw.Int128() if nw.UInt64() in (kind, other) else nw.Int64()
+    return tuple(frame.with_columns(nw.col("__person").cast(wide)) for frame in (records, persons))  # type: ignore[return-value]
+
+
+def share(frame: nw.LazyFrame, part: int, n_parts: int) -> nw.LazyFrame:
+    """Return the rows of the people of one part of so many; everything about a person is in one part."""
+    import narwhals as nw
+
+    if n_parts == 1:
+        return frame
+    native: pl.LazyFrame = frame.to_native()
+    return nw.from_native(native.filter(pl.col("__person").hash(seed=57) % n_parts == part))
+
+
+def with_persons(words: nw.LazyFrame, persons: nw.LazyFrame, n_words: int) -> nw.LazyFrame:
     """Return everybody in `persons`, with the words of their set, and whoever is in the records alone.
 
     The latter have no `__here`.
     """
     import narwhals as nw
 
-    if words.implementation != persons.implementation:
-        raise ArgumentError(
-            f"The records are in {_engine(words)} and the persons in {_engine(persons)}: hold both in one, so that no "
-            "person has to leave it."
-        )
-    kind, other = persons.collect_schema()["__person"], words.collect_schema()["__person"]
-    if kind != other:
-        if no_records:
-            words = words.with_columns(nw.col("__person").cast(kind))
-        elif not (kind.is_integer() and other.is_integer()):
-            raise ArgumentError(f"Person ids are {other} in records and {kind} in persons: make them the same type.")
-        else:
-            # a type that holds both, so that no id is changed by the cast
-            wide = nw.Int128() if nw.UInt64() in (kind, other) else nw.Int64()
-            words = words.with_columns(nw.col("__person").cast(wide))
-            persons = persons.with_columns(nw.col("__person").cast(wide))
     persons = persons.with_columns(nw.lit(1, dtype=nw.Int64).alias("__here"))
     everybody = persons.join(words, on="__person", how="full", suffix="__in_records")
     names = [f"__mask_{w}" for w in range(n_words)]

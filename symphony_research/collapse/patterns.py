@@ -152,7 +152,7 @@ class Patterns:
         by, values = names_of(by), names_of(values)
         _refuse_names(by, values)
         people, listed = doors.of_wide(frame, conditions=names_of(conditions), by=by, values=values)
-        return cls._collapsed(people, listed, by, values, source)
+        return cls._collapsed([people], listed, by, values, source)
 
     @classmethod
     def from_masks(
@@ -203,7 +203,7 @@ class Patterns:
         conditions = names_of(conditions)
         people = doors.of_masks(frame, conditions=conditions, masks=masks, by=by, values=values)
         words = [f"mask_{w}" for w in range(len(masks))]
-        table = doors.checked_masks(grouped_sums(people, by=by, masks=words, values=values), words, conditions, masks)
+        table = doors.checked_masks(grouped_sums([people], by=by, masks=words, values=values), words, conditions, masks)
         given = cls._made(table, conditions, by, values, source)
         listed = tuple(sorted(conditions))
         return cls._made(given._renumbered(listed), listed, by, values, source)
@@ -211,7 +211,7 @@ class Patterns:
     @classmethod
     def _collapsed(
         cls,
-        people: nw.LazyFrame,
+        people: Sequence[nw.LazyFrame],
         conditions: Sequence[str],
         by: tuple[str, ...],
         values: tuple[str, ...],

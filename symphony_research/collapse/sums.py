@@ -47,7 +47,7 @@ QUANTITIES = ("high", "low", "high_squared", "high_low", "low_squared", "log", "
 
 
 def grouped_sums(
-    people: nw.LazyFrame,
+    parts: Sequence[nw.LazyFrame],
     *,
     by: Sequence[str],
     masks: Sequence[str],
@@ -57,8 +57,8 @@ def grouped_sums(
 
     Parameters
     ----------
-    people : narwhals.LazyFrame
-        One row per person: `__by_0`, ... the strata, `__mask_0`, ... the words
+    parts : sequence of narwhals.LazyFrame
+        People, in one or more parts. One row per person: `__by_0`, ... the strata, `__mask_0`, ... the words
         of the set, `__value_0`, ... the values, and perhaps `__here`, which is
         null for somebody who is in the records alone.
     by, masks, values : sequence of str
@@ -78,23 +78,26 @@ def grouped_sums(
     """
     import narwhals as nw
 
-    schema = people.collect_schema()
+    schema = parts[0].collect_schema()
     for i, value in enumerate(values):
         kind = schema[f"__value_{i}"]
         if not kind.is_numeric():
             raise ArgumentError(f"Value column '{value}' is {_named(kind)}; a number is needed.")
     keys = [f"__by_{i}" for i in range(len(by))] + [f"__mask_{i}" for i in range(len(masks))]
-    people = apart(people) if values else people
-    for i in range(len(values)):
-        people = _with_parts(people, i)
     # whoever is in the records alone is a row too, and no person
     summed = ["__here"] if "__here" in schema else []
     for i in range(len(values)):
         summed += [f"__bad_{i}", f"__n_{i}"]
         summed += [f"__{name}_{part}_{i}" for name in QUANTITIES for part in ("upper", "lower")]
-    groups = people.group_by(*keys).agg(nw.len().alias("__rows"), *[nw.col(c).sum() for c in summed])
-    # some engines widen a sum of 64 bits to a type that does not travel
-    table = collected(groups.select(*keys, *[nw.col(c).cast(nw.Int64) for c in ("__rows", *summed)]))
+    tables = []
+    for part in parts:
+        people = apart(part) if values else part
+        for i in range(len(values)):
+            people = _with_parts(people, i)
+        groups = people.group_by(*keys).agg(nw.len().alias("__rows"), *[nw.col(c).sum() for c in summed])
+        # some engines widen a sum of 64 bits to a type that does not travel
+        tables.append(collected(groups.select(*keys, *[nw.col(c).cast(nw.Int64) for c in ("__rows", *summed)])))
+    table = pl.concat(tables).group_by(keys).agg(pl.all().sum()) if len(tables) > 1 else tables[0]
     counted = pl.col("__here").fill_null(0) if "__here" in schema else pl.col("__rows")
     for i, value in enumerate(values):
         bad = int(table[f"__bad_{i}"].sum())
