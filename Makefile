@@ -10,14 +10,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SMALL := synthetic/small
 WORKERS ?= 2
 
-.PHONY: help demo test check lint types notebooks outputs proof calibration truth bench lab lock clean
+.PHONY: help demo test check lint types notebooks outputs proof calibration truth bench bench-country lab lock clean
 
 help:
 	@echo "make demo   set up, make the public study and every report from it"
 	@echo "make test   set up and run the tests"
-	@echo "make check  everything that must hold: lint, types, tests, browser, R, notebooks, wheel"
+	@echo "make check  everything that must hold: lint, types, tests, browser, R, Spark, notebooks, wheel"
 	@echo "make lab    open the notebooks in JupyterLab"
-	@echo "make bench  time us beside the peers; make proof: the simulation tables"
+	@echo "make bench  time us beside the peers; make bench-country: 57 million people; make proof: the simulation tables"
 	@echo "make calibration  the public study against the published figures; make truth: its known answers"
 
 demo: $(VENV)/.run
@@ -67,6 +67,12 @@ bench: $(VENV)/.test
 	$(PIP) install pyfim efficient-apriori
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
+	-$(PIP) install --no-deps multimorbidity-hypergraphs numba llvmlite
+	$(BIN)/python tests/bench/masks.py docs/bench-masks.md
+
+# 57 million people's sets of conditions on this machine: about a minute, 2 GB of disk
+bench-country: $(VENV)/.run
+	$(BIN)/python tests/bench/country.py docs/bench-country.md
 
 lab: $(VENV)/.run $(SMALL)/study.toml
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null

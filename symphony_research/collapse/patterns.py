@@ -87,14 +87,18 @@ class Patterns:
         conditions: Sequence[str] | None = None,
         source: Source | None = None,
     ) -> Patterns:
-        """Collapse rows of (person, condition).
+        """Collapse rows of (person, condition), in the engine that holds them.
+
+        Frames may be Polars (eager or lazy), pandas, Arrow, DuckDB or Spark; the
+        patterns are the same to the last digit. Nobody is brought out of DuckDB
+        or Spark, only patterns and counts of faults.
 
         Parameters
         ----------
         records : frame
             One row per person and condition; repeated rows count once.
         persons : frame, optional
-            One row per person: the denominator, with the columns named in
+            One row per person, in the same engine: the denominator, with the columns named in
             `by` and `values`. Without it only people with a condition count.
         by, values : str or sequence of str
             Columns of `persons`: strata, and numbers of at least zero to sum
@@ -130,7 +134,7 @@ class Patterns:
         values: str | Sequence[str] = (),
         source: Source | None = None,
     ) -> Patterns:
-        """Collapse one row per person with a column for each condition.
+        """Collapse one row per person with a column for each condition, in the engine that holds it.
 
         Parameters
         ----------
