@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["checked_masks", "of_64_bits", "of_masks", "of_records", "of_wide"]
 
-# what Polars is given to hold at a time: some three gigabytes with ids of 16 letters
-MOST_RECORDS, MOST_PERSONS = 20_000_000, 8_000_000
+# what Polars is given to hold at a time: four to five gigabytes with ids of 16 letters
+MOST_RECORDS, MOST_PERSONS = 40_000_000, 16_000_000
 
 
 def of_records(

@@ -298,3 +298,14 @@ def test_masks_that_cannot_be_are_refused():
     )
     refused("conditions names a column twice", conditions=["a", "a"])
     refused("conditions names no column", conditions=[])
+
+
+def test_more_sets_than_anybody_can_read_are_refused_at_once():
+    # one person with 60 conditions has 2**60 subsets; of 308 conditions even the sets of three are 4.8 million
+    listed = [f"c{k:03d}" for k in range(308)]
+    for n, limit in ((60, {}), (308, {}), (308, {"max_size": 3})):
+        one = sr.Patterns.from_long(pl.DataFrame({"person_id": [1] * n, "condition": listed[:n]}), conditions=listed)
+        with pytest.raises(ArgumentError, match="More than 1,038,961 sets are held by at least 1 people"):
+            sr.multimorbidity.combinations(one, kind="at_least", **limit)
+        pairs = sr.multimorbidity.combinations(one, kind="at_least", max_size=2).estimates
+        assert pairs.height == n * (n - 1) // 2
