@@ -15,7 +15,8 @@ import polars as pl
 from symphony_research.collapse import doors
 from symphony_research.collapse.bits import Integers, Words, n_words, renumber, single_sums, unpack
 from symphony_research.collapse.engines import n_engine_words
-from symphony_research.collapse.frames import names_of, refuse_names
+from symphony_research.collapse.frames import names_of
+from symphony_research.collapse.names import combination_names, refuse_our_names
 from symphony_research.collapse.site import read_site_file, write_site_file
 from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums
 from symphony_research.errors import ArgumentError, DisclosureError
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["HUNDRED", "STATISTICS", "Patterns", "combination_names"]
 
 SUPPRESSED = "suppressed under"
-_RESERVED = (
-    "combination", "condition", "cosine", "estimate", "expected", "ic_lower", "information_component", "jaccard",
-    "lower", "n_both", "n_conditions", "n_persons", "n_source", "n_target", "observed_expected", "odds_ratio",
-    "oe_lower", "oe_upper", "overlap", "p_value", "person", "phi", "q_value", "size", "source", "target", "upper",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,7 +114,7 @@ class Patterns:
             who are not in `persons`, or a negative value; with counts of rows.
         """
         by, values = names_of(by), names_of(values)
-        _refuse_names(by, values)
+        refuse_our_names(by, values)
         people, listed = doors.of_records(
             records, persons, person=person, condition=condition, conditions=conditions, by=by, values=values
         )
@@ -154,7 +150,7 @@ class Patterns:
             a negative value; with counts of rows.
         """
         by, values = names_of(by), names_of(values)
-        _refuse_names(by, values)
+        refuse_our_names(by, values)
         people, listed = doors.of_wide(frame, conditions=names_of(conditions), by=by, values=values)
         return cls._collapsed([people], listed, by, values, source)
 
@@ -203,7 +199,7 @@ class Patterns:
         [(['asthma'], 1), (['asthma', 'stroke'], 2)]
         """
         by, values, masks = names_of(by), names_of(values), names_of(mask)
-        _refuse_names(by, values)
+        refuse_our_names(by, values)
         conditions = names_of(conditions)
         people = doors.of_masks(frame, conditions=conditions, masks=masks, by=by, values=values)
         words = [f"mask_{w}" for w in range(len(masks))]
@@ -463,26 +459,3 @@ def _common_source(parts: Sequence[Patterns]) -> Source:
         return Source()
     shared = {k: v for k, v in first.population.items() if all(p.source.population.get(k) == v for p in parts)}
     return Source(first.study, first.fingerprint, all(part.source.generated for part in parts), shared)
-
-
-def combination_names(bits: np.ndarray, conditions: Sequence[str]) -> pl.Series:
-    """Return rows of 0 and 1 as lists of condition names."""
-    rows, columns = np.nonzero(bits)
-    names = pl.Series("combination", list(conditions), dtype=pl.String).gather(columns)
-    held = pl.DataFrame(
-        {"row": rows, "combination": names},
-        schema={"row": pl.Int64, "combination": pl.String},
-    )
-    lists = held.group_by("row", maintain_order=True).agg("combination")
-    every = pl.DataFrame({"row": np.arange(len(bits))}, schema={"row": pl.Int64}).join(
-        lists, on="row", how="left", maintain_order="left"
-    )
-    return every["combination"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
-
-
-def _refuse_names(by: tuple[str, ...], values: tuple[str, ...]) -> None:
-    made = [f"{value}_{name}" for value in values for name in (*STATISTICS, *(f"_{name}" for name in STATISTICS))]
-    made += [f"{word}_{value}" for value in values for word in ("mean", "total")]
-    masks = [name for name in (*by, *values) if name.startswith("mask_")]
-    refuse_names(by, (*_RESERVED, *masks, *made), what="by")
-    refuse_names(values, (*_RESERVED, *masks), what="values")
