@@ -29,10 +29,10 @@ def test_spark_gives_what_polars_gives_and_sends_back_sums_alone(people, spark_s
     held = people.held_by(lambda frame: spark.createDataFrame(frame.to_pandas()))
     for found in held.patterns().values():
         assert_frame_equal(found.frame, wanted)
-    # conditions, faults of persons, patterns; faults of the wide frame, patterns; patterns
+    # conditions, persons, faults of persons, patterns; faults of the wide frame, patterns; patterns
     n_patterns = wanted.height
-    assert [table.height for _, table in asked] == [70, 1, n_patterns, 1, n_patterns, n_patterns]
-    for plan, _ in (asked[2], asked[4], asked[5]):
+    assert [table.height for _, table in asked] == [70, 1, 1, n_patterns, 1, n_patterns, n_patterns]
+    for plan, _ in (asked[3], asked[5], asked[6]):
         # a plan is read from the bottom: people are added up within each worker, those sums travel, and are added up
         above, below = plan.split("Exchange hashpartitioning", 1)
         beneath = below.split("\n")[1]
@@ -41,7 +41,7 @@ def test_spark_gives_what_polars_gives_and_sends_back_sums_alone(people, spark_s
         assert "HashAggregate" in beneath
         assert "partial_sum" in beneath
     # and rows of records are made distinct within each worker before they travel
-    assert re.search(r"Exchange hashpartitioning\(__person#\d+, __condition#\d+.*\n.*HashAggregate", asked[2][0])
+    assert re.search(r"Exchange hashpartitioning\(__person#\d+, __condition#\d+.*\n.*HashAggregate", asked[3][0])
 
 
 def test_faults_and_edges_in_spark(spark_session, refuse, check_edges):
