@@ -10,14 +10,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SMALL := synthetic/small
 WORKERS ?= 2
 
-.PHONY: help demo test check lint types notebooks outputs proof calibration truth bench lab lock clean
+.PHONY: help demo test check lint types notebooks outputs proof calibration truth bench bench-country lab lock clean
 
 help:
 	@echo "make demo   set up, make the public study and every report from it"
 	@echo "make test   set up and run the tests"
-	@echo "make check  everything that must hold: lint, types, tests, browser, R, notebooks, wheel"
+	@echo "make check  everything that must hold: lint, types, tests, browser, R, Spark, notebooks, wheel"
 	@echo "make lab    open the notebooks in JupyterLab"
-	@echo "make bench  time us beside the peers; make proof: the simulation tables"
+	@echo "make bench  time us beside the peers; make bench-country: 57 million people; make proof: the simulation tables"
 	@echo "make calibration  the public study against the published figures; make truth: its known answers"
 
 demo: $(VENV)/.run
@@ -32,7 +32,7 @@ test: $(VENV)/.test $(SMALL)/study.toml
 notebooks: $(VENV)/.test $(SMALL)/study.toml
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitise.cfg --nbval-cell-timeout 300 notebooks
 
-check: $(VENV)/.test
+check: $(VENV)/.spark
 	$(MAKE) lint
 	$(MAKE) types
 	SYMPHONY_NO_SKIP=1 $(MAKE) test
@@ -68,6 +68,12 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
 	$(BIN)/python tests/bench/orders.py docs/bench-orders.md
+	-$(PIP) install --no-deps multimorbidity-hypergraphs numba llvmlite
+	$(BIN)/python tests/bench/masks.py docs/bench-masks.md
+
+# 57 million people's sets of conditions on this machine: about a minute, 2 GB of disk
+bench-country: $(VENV)/.run
+	$(BIN)/python tests/bench/country.py docs/bench-country.md
 
 lab: $(VENV)/.run $(SMALL)/study.toml
 	@$(BIN)/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null
@@ -95,9 +101,15 @@ $(VENV)/.test: $(VENV)/pyvenv.cfg requirements/test.txt pyproject.toml
 	$(PIP) install --no-deps -e .
 	@touch $@ $(VENV)/.run
 
+# Spark, some 400 MB, for the tests that need it
+$(VENV)/.spark: $(VENV)/.test requirements/spark.txt
+	$(PIP) install --require-hashes --no-deps -r requirements/spark.txt
+	@touch $@
+
 # new versions: needs uv
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 --upgrade --extra lab --extra test pyproject.toml -o requirements/test.txt
+	echo 'pyspark>=4.0' | uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 --upgrade -o requirements/spark.txt -
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 --upgrade --extra lab -c requirements/test.txt pyproject.toml -o requirements/run.txt
 
 clean:

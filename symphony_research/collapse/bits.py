@@ -6,6 +6,8 @@ k // 64. Arrays here are (n, W) words with (n, V) integer weights beside them.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from symphony_research.errors import ArgumentError
 
-__all__ = ["FrequentSets", "frequent_sets", "n_words", "pack", "pair_sums", "single_sums", "unpack"]
+__all__ = ["FrequentSets", "frequent_sets", "n_words", "pack", "pair_sums", "renumber", "single_sums", "unpack"]
 
 Words = NDArray[np.uint64]
 Integers = NDArray[np.int64]
@@ -22,6 +24,7 @@ Integers = NDArray[np.int64]
 CHUNK = 131_072
 MANY = 65_536  # rows from which tallying pairs of bytes is quicker than a matrix product
 MOST_SETS = 5_000_000
+MOST_CELLS = 64 * MOST_SETS  # sets times conditions: a long list of conditions bears fewer
 FEW = 256  # rows under which unpacking every bit is quicker than tallying bytes
 TALLIED = 11  # conditions whose every set is tallied at once
 ALL = np.array([2**64 - 1], dtype=np.uint64)
@@ -48,12 +51,27 @@ def pack(bits: NDArray[np.uint8]) -> Words:
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
 
 
+def renumber(words: Words, places: Sequence[int | None], n_conditions: int) -> Words:
+    """Return sets whose condition k is now condition places[k] of `n_conditions`, or is left out."""
+    kept = [k for k, place in enumerate(places) if place is not None]
+    moved = [place for place in places if place is not None]
+    parts = [pack(np.zeros((0, n_conditions), dtype=np.uint8))]
+    for start in range(0, len(words), CHUNK):
+        held = unpack(words[start : start + CHUNK], len(places))
+        bits = np.zeros((len(held), n_conditions), dtype=np.uint8)
+        bits[:, moved] = held[:, kept]
+        parts.append(pack(bits))
+    return np.concatenate(parts)
+
+
 def _as_bytes(words: Words) -> NDArray[np.uint8]:
     return np.ascontiguousarray(words, dtype="<u8").view(np.uint8)
 
 
 # every byte and its eight bits: what turns a tally of bytes into a tally of conditions
 _BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(np.float64)
+
+_SIZE_OF_BYTE = _BITS_OF_BYTE.sum(axis=1).astype(np.uint8)
 
 
 def single_sums(words: Words, weights: Integers, n_conditions: int) -> Integers:
@@ -131,10 +149,16 @@ def frequent_sets(  # noqa: C901  (one search: its steps share what has been fou
     Raises
     ------
     ArgumentError
-        If more than five million sets are frequent: raise `min_persons` or set `max_size`.
+        If more than five million sets are frequent, or fewer where there are
+        more than 64 conditions: raise `min_persons` or set `max_size`.
     """
     least = max(min_persons, 1)
     largest = n_conditions if max_size is None else min(max_size, n_conditions)
+    most = min(MOST_SETS, MOST_CELLS // max(n_conditions, 1))
+    # every subset of a set that enough people have is frequent itself
+    sizes = _SIZE_OF_BYTE[_as_bytes(words[weights[:, 0] >= least])].sum(axis=1, dtype=np.int64)
+    widest = int(sizes.max(initial=0))
+    _refuse_many(sum(math.comb(widest, k) for k in range(max(min_size, 1), min(largest, widest) + 1)), most, least)
     singles = single_sums(words, weights[:, 0], n_conditions)
     kept = np.flatnonzero(singles >= least)
     order = kept[np.argsort(singles[kept], kind="stable")]
@@ -158,11 +182,7 @@ def frequent_sets(  # noqa: C901  (one search: its steps share what has been fou
     def noted(more: int) -> None:
         nonlocal count
         count += more
-        if count > MOST_SETS:
-            raise ArgumentError(
-                f"More than {MOST_SETS:,} sets are held by {min_persons:,} people or more. "
-                "Raise min_persons, or set max_size."
-            )
+        _refuse_many(count, most, least)
 
     def tally(keys: Words, sums: Integers, prefix: tuple[int, ...], start: int, fewest: int) -> None:
         # few conditions are left: count every set of them at once, then add each set to its subsets
@@ -219,10 +239,20 @@ def frequent_sets(  # noqa: C901  (one search: its steps share what has been fou
             if step % PEEL == PEEL - 1 and len(keys) >= FEW:
                 keys, sums = _merge(keys & above[name], sums)
 
-    bits = np.concatenate([unpack(words[s : s + CHUNK], n_conditions)[:, order] for s in range(0, len(words), CHUNK)])
+    places: list[int | None] = [None] * n_conditions
+    for place, condition in enumerate(order.tolist()):
+        places[condition] = place
+    ranked = renumber(words, places, width)
     # distinct sets stay distinct unless a condition was left out
-    grow(*(_merge(pack(bits), weights) if width < n_conditions else (pack(bits), weights)), (), 0)
+    grow(*(_merge(ranked, weights) if width < n_conditions else (ranked, weights)), (), 0)
     return _assemble(found, tallied, order, n_conditions, weights.shape[1])
+
+
+def _refuse_many(count: int, most: int, least: int) -> None:
+    if count > most:
+        raise ArgumentError(
+            f"More than {most:,} sets are held by {least:,} people or more. Raise min_persons, or set max_size."
+        )
 
 
 def _with(keys: Words, item: int) -> NDArray[np.intp]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 
 from symphony_research.errors import ArgumentError
 
-__all__ = ["as_frame", "as_lazy", "names_of", "refuse_names"]
+__all__ = ["as_frame", "as_lazy", "names_of", "refuse_names", "refuse_no_frame"]
 
 
 def as_lazy(frame: Any, *, columns: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -37,9 +37,7 @@ def as_lazy(frame: Any, *, columns: Iterable[str] | None = None) -> pl.LazyFrame
     try:
         native = nw.from_native(frame)
     except TypeError:
-        raise ArgumentError(
-            f"A frame is needed (Polars, pandas, Arrow, DuckDB or PySpark), not {type(frame).__name__}."
-        ) from None
+        refuse_no_frame(frame)
     if columns is not None:
         present = set(native.collect_schema().names())
         native = native.select([name for name in columns if name in present])
@@ -49,6 +47,13 @@ def as_lazy(frame: Any, *, columns: Iterable[str] | None = None) -> pl.LazyFrame
     except ImportError:
         # pandas text columns reach Polars through pyarrow where it is there, and by hand where it is not
         return pl.LazyFrame({name: _by_hand(eager[name]) for name in eager.columns})
+
+
+def refuse_no_frame(frame: Any) -> NoReturn:
+    """Say that a frame was needed."""
+    raise ArgumentError(
+        f"A frame is needed (Polars, pandas, Arrow, DuckDB or PySpark), not {type(frame).__name__}."
+    ) from None
 
 
 def _by_hand(series: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse.bits import single_sums
-from symphony_research.collapse.patterns import Patterns
+from symphony_research.collapse.patterns import SUPPRESSED, Patterns
 from symphony_research.inference import Array
 
 __all__ = [
@@ -80,7 +80,19 @@ def pattern_settings(patterns: Patterns, method: str, reference: str, **argument
         "values": list(patterns.values),
         **arguments,
         **patterns.source.as_settings(),
+        **_handling(patterns),
     }
+
+
+def _handling(patterns: Patterns) -> dict[str, Any]:
+    """Return what a site file said of the patterns, and a warning where people are missing."""
+    if not patterns.handling:
+        return {}
+    said: dict[str, Any] = {"handling": list(patterns.handling)}
+    if any(mark.startswith(SUPPRESSED) for mark in patterns.handling):
+        missing = "Made from suppressed patterns: people whose set of conditions too few share are missing."
+        said["note"] = f"{patterns.source.note} {missing}".strip()
+    return said
 
 
 def possible_table(both: Array, first: Array, second: Array, n: float | Array) -> tuple[Array, Array, Array, Array]:

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse.bits import Integers, Words, n_words, unpack
-from symphony_research.collapse.frames import as_lazy, names_of, refuse_names
-from symphony_research.errors import ArgumentError, DisclosureError, require_columns
+from symphony_research.collapse import doors
+from symphony_research.collapse.bits import Integers, Words, n_words, renumber, single_sums, unpack
+from symphony_research.collapse.engines import n_engine_words
+from symphony_research.collapse.frames import names_of
+from symphony_research.collapse.names import combination_names, refuse_our_names
+from symphony_research.collapse.site import read_site_file, write_site_file
+from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums
+from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.policy import Policy
 from symphony_research.result import Source, inside_report
 
-__all__ = ["STATISTICS", "Patterns"]
+if TYPE_CHECKING:
+    import narwhals as nw
 
-# Sums are kept as whole numbers, so that parts of a file, a cluster or a country
-# add up to the same bytes in any order: values in hundredths (pence), their
-# squares in hundredths squared (128 bits: national sums overflow 64), logarithms
-# in 2**-32.
-HUNDRED = 100
-LOG_UNIT = 2**32
-STATISTICS = {
-    "n": 1,
-    "sum": HUNDRED,
-    "sum_squares": HUNDRED**2,
-    "sum_log": LOG_UNIT,
-    "sum_squared_log": LOG_UNIT,
-}
-LARGEST = 2**53 // HUNDRED  # above it a double no longer tells hundredths apart
-_RESERVED = (
-    "combination", "condition", "cosine", "estimate", "expected", "ic_lower", "information_component", "jaccard",
-    "lower", "n_both", "n_conditions", "n_persons", "n_source", "n_target", "observed_expected", "odds_ratio",
-    "oe_lower", "oe_upper", "overlap", "p_value", "person", "phi", "q_value", "size", "source", "target", "upper",
-)  # fmt: skip
+__all__ = ["HUNDRED", "STATISTICS", "Patterns", "combination_names"]
+
+SUPPRESSED = "suppressed under"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,6 +49,9 @@ class Patterns:
         Values summed over people, such as a yearly cost.
     n_persons : int
         People counted, those without any condition included.
+    handling : tuple of str
+        What a site file said of the patterns: "internal", or which rule
+        suppressed them. Whatever is merged with them carries it too.
 
     Examples
     --------
@@ -72,6 +68,7 @@ class Patterns:
     by: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     source: Source = field(default_factory=Source)
+    handling: tuple[str, ...] = ()
 
     @classmethod
     def from_long(
@@ -86,14 +83,18 @@ class Patterns:
         conditions: Sequence[str] | None = None,
         source: Source | None = None,
     ) -> Patterns:
-        """Collapse rows of (person, condition).
+        """Collapse rows of (person, condition), in the engine that holds them.
+
+        Frames may be Polars (eager or lazy), pandas, Arrow, DuckDB or Spark; the
+        patterns are the same to the last digit. Nobody is brought out of DuckDB
+        or Spark, only patterns and counts of faults.
 
         Parameters
         ----------
         records : frame
             One row per person and condition; repeated rows count once.
         persons : frame, optional
-            One row per person: the denominator, with the columns named in
+            One row per person, in the same engine: the denominator, with the columns named in
             `by` and `values`. Without it only people with a condition count.
         by, values : str or sequence of str
             Columns of `persons`: strata, and numbers of at least zero to sum
@@ -113,21 +114,10 @@ class Patterns:
             who are not in `persons`, or a negative value; with counts of rows.
         """
         by, values = names_of(by), names_of(values)
-        _refuse_names(by, values)
-        long = as_lazy(records, columns=(person, condition))
-        require_columns(long.collect_schema().names(), (person, condition), what="records")
-        long = long.select(
-            pl.col(person).alias("person"),
-            pl.col(condition).cast(pl.String).alias("condition"),
+        refuse_our_names(by, values)
+        people, listed = doors.of_records(
+            records, persons, person=person, condition=condition, conditions=conditions, by=by, values=values
         )
-        listed = _condition_list(long, conditions)
-        masks = _masks(long, listed)
-        if persons is None:
-            if by or values:
-                raise ArgumentError("by and values are columns of persons: pass persons=, one row per person.")
-            people = masks.lazy()
-        else:
-            people = _joined(masks, persons, person, by, values, len(listed)).lazy()
         return cls._collapsed(people, listed, by, values, source)
 
     @classmethod
@@ -140,7 +130,7 @@ class Patterns:
         values: str | Sequence[str] = (),
         source: Source | None = None,
     ) -> Patterns:
-        """Collapse one row per person with a column for each condition.
+        """Collapse one row per person with a column for each condition, in the engine that holds it.
 
         Parameters
         ----------
@@ -160,86 +150,93 @@ class Patterns:
             a negative value; with counts of rows.
         """
         by, values = names_of(by), names_of(values)
-        _refuse_names(by, values)
+        refuse_our_names(by, values)
+        people, listed = doors.of_wide(frame, conditions=names_of(conditions), by=by, values=values)
+        return cls._collapsed([people], listed, by, values, source)
+
+    @classmethod
+    def from_masks(
+        cls,
+        frame: Any,
+        *,
+        conditions: Sequence[str],
+        by: str | Sequence[str] = (),
+        values: str | Sequence[str] = (),
+        mask: str | Sequence[str] = "mask",
+        source: Source | None = None,
+    ) -> Patterns:
+        """Collapse one row per person whose conditions are the bits of a whole number.
+
+        Parameters
+        ----------
+        frame : frame
+            One row per person.
+        conditions : sequence of str
+            The name of each bit: bit k (worth 2**k) is the condition at place k,
+            from 0.
+        by, values : str or sequence of str
+            Columns: strata, and numbers of at least zero to sum (kept to the hundredth).
+        mask : str or sequence of str
+            Column of whole numbers; beyond 64 conditions one column for each
+            64, the first conditions first. A column of 64 signed bits holds its
+            last condition in the sign.
+        source : Source, optional
+            Where the people came from.
+
+        Raises
+        ------
+        ArgumentError
+            On a missing column, a gap or a bit without a condition in a mask, or
+            a value that is missing or negative; with counts of rows.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> import symphony_research as sr
+        >>> people = pl.DataFrame({"mask": [0b11, 0b10, 0b11]})
+        >>> patterns = sr.Patterns.from_masks(people, conditions=["stroke", "asthma"])
+        >>> patterns.to_frame().rows()
+        [(['asthma'], 1), (['asthma', 'stroke'], 2)]
+        """
+        by, values, masks = names_of(by), names_of(values), names_of(mask)
+        refuse_our_names(by, values)
         conditions = names_of(conditions)
-        listed = sorted(set(conditions))
-        if len(listed) < len(conditions):
-            raise ArgumentError("conditions names a column twice.")
-        if not listed:
-            raise ArgumentError("conditions names no column; at least one is needed.")
-        people = as_lazy(frame, columns=(*listed, *by, *values))
-        schema = people.collect_schema()
-        require_columns(schema.names(), (*listed, *by, *values), what="frame")
-        for name in listed:
-            if not (schema[name] == pl.Boolean or schema[name].is_numeric()):
-                raise ArgumentError(f"Condition column '{name}' is {schema[name]}; it must be Boolean, or 0 and 1.")
-        faults = people.select(
-            [pl.col(c).is_null().sum().cast(pl.Int64).alias(f"null {i}") for i, c in enumerate(listed)]
-            + [
-                (pl.col(c).is_not_null() & ~pl.col(c).cast(pl.Float64).is_in([0.0, 1.0]))
-                .sum()
-                .cast(pl.Int64)
-                .alias(f"other {i}")
-                for i, c in enumerate(listed)
-            ]
-        ).collect()
-        for i, name in enumerate(listed):
-            for word, what in (
-                ("null", "a gap"),
-                ("other", "something other than 0 and 1"),
-            ):
-                rows = faults[f"{word} {i}"][0]
-                if rows:
-                    raise ArgumentError(
-                        f"Condition column '{name}' has {what} in {rows:,} rows. Say yes or no for every person first."
-                    )
-        words = [
-            pl.sum_horizontal(
-                [pl.col(c).cast(pl.UInt64) * pl.lit(2 ** (k % 64), dtype=pl.UInt64) for k, c in _of_word(listed, w)]
-            )
-            .cast(pl.UInt64)
-            .alias(f"mask_{w}")
-            for w in range(n_words(len(listed)))
-        ]
-        _check_values(people, values)
-        chosen = people.select([*words, *[pl.col(c) for c in dict.fromkeys((*by, *values))]])
-        return cls._collapsed(chosen, listed, by, values, source)
+        people = doors.of_masks(frame, conditions=conditions, masks=masks, by=by, values=values)
+        words = [f"mask_{w}" for w in range(len(masks))]
+        table = doors.checked_masks(grouped_sums([people], by=by, masks=words, values=values), words, conditions, masks)
+        given = cls._made(table, conditions, by, values, source)
+        listed = tuple(sorted(conditions))
+        return cls._made(given._renumbered(listed), listed, by, values, source)
 
     @classmethod
     def _collapsed(
         cls,
-        people: pl.LazyFrame,
+        people: Sequence[nw.LazyFrame],
+        conditions: Sequence[str],
+        by: tuple[str, ...],
+        values: tuple[str, ...],
+        source: Source | None,
+    ) -> Patterns:
+        words = [f"mask_{w}" for w in range(n_engine_words(len(conditions)))]
+        table = grouped_sums(people, by=by, masks=words, values=values)
+        strangers = int(table["__strangers"].sum())
+        if strangers:
+            raise ArgumentError(f"records holds {strangers:,} people who are not in persons.")
+        return cls._made(doors.of_64_bits(table, words, len(conditions)), conditions, by, values, source)
+
+    @classmethod
+    def _made(
+        cls,
+        table: pl.DataFrame,
         conditions: Sequence[str],
         by: tuple[str, ...],
         values: tuple[str, ...],
         source: Source | None,
     ) -> Patterns:
         masks = [f"mask_{w}" for w in range(n_words(len(conditions)))]
-        sums: list[pl.Expr] = [pl.len().cast(pl.Int64).alias("n_persons")]
-        for value in values:
-            positive = pl.col(value).cast(pl.Float64).filter(pl.col(value) > 0)
-            hundredths = (positive * HUNDRED).round().cast(pl.Int64)
-            logs = positive.log()
-            sums += [
-                positive.len().cast(pl.Int64).alias(f"{value}__n"),
-                hundredths.cast(pl.Int128).sum().alias(f"{value}__sum"),
-                (hundredths.cast(pl.Int128) * hundredths.cast(pl.Int128)).sum().alias(f"{value}__sum_squares"),
-                (logs * LOG_UNIT).round().cast(pl.Int64).cast(pl.Int128).sum().alias(f"{value}__sum_log"),
-                (logs * logs * LOG_UNIT)
-                .round()
-                .cast(pl.Int64)
-                .cast(pl.Int128)
-                .sum()
-                .alias(f"{value}__sum_squared_log"),
-            ]
-        frame = people.group_by([*by, *masks]).agg(sums).collect(engine="streaming")
-        return cls(
-            tuple(conditions),
-            frame.sort([*by, *masks], nulls_last=True),
-            by,
-            values,
-            source or Source(),
-        )
+        sums = [f"{value}__{name}" for value in values for name in STATISTICS]
+        frame = table.select([*by, *masks, "n_persons", *sums]).sort([*by, *masks], nulls_last=True)
+        return cls(tuple(conditions), frame, by, values, source or Source())
 
     @staticmethod
     def merge(*parts: Patterns) -> Patterns:
@@ -275,24 +272,126 @@ class Patterns:
             first.by,
             first.values,
             _common_source(parts),
+            tuple(sorted({mark for part in parts for mark in part.handling})),
         )
+
+    def write(self, path: str | os.PathLike[str], *, internal: bool = False, policy: Policy | None = None) -> None:
+        """Write the patterns to one Parquet file that another site can merge.
+
+        Say which of two files it is. An *internal* one holds every set exactly:
+        it is as confidential as the people, and says so itself. A *suppressed*
+        one holds what may leave under a policy, and loses much:
+
+        * sets that too few people of a stratum share are not in it, nor
+          is any total from which they could be reckoned. Most sets are such;
+          the people who have many conditions go missing first, so prevalence,
+          pairs and numbers of conditions made from the file are too low;
+        * the other counts are rounded;
+        * values (costs) are left out, since an exact sum beside a rounded
+          count tells of single people;
+        * conditions that no set of it holds are not named.
+
+        Parameters
+        ----------
+        path : path
+            Where the file is to be; an older one is replaced whole.
+        internal : bool
+            Write every set exactly.
+        policy : Policy, optional
+            Write what may leave under this rule.
+
+        Raises
+        ------
+        ArgumentError
+            If not exactly one of `internal` and `policy` is given, or there is no such folder.
+        DisclosureError
+            Inside a report; if the policy hides nothing and the people are not
+            generated; if the patterns are suppressed already.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import symphony_research as sr
+        >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     patterns.write(f"{folder}/south.parquet", internal=True)
+        ...     there = sr.Patterns.read(f"{folder}/south.parquet")
+        >>> there.n_persons == patterns.n_persons, there.handling
+        (True, ('internal',))
+        """
+        if inside_report():
+            raise DisclosureError("Patterns count people as they are. Show the disclosed result made from them.")
+        if internal == (policy is not None):
+            raise ArgumentError(
+                "Say which file it is: internal=True (every set, exactly; as confidential as the people) or "
+                "policy=sr.Policy.nhs_england() (what may leave)."
+            )
+        given = self if policy is None else self._suppressed(policy)
+        about = {
+            "conditions": given.conditions,
+            "by": given.by,
+            "values": given.values,
+            "handling": sorted({*given.handling, *(["internal"] if internal else [])}),
+            "study": given.source.study,
+            "fingerprint": given.source.fingerprint,
+            "population": dict(given.source.population),
+            "note": given.source.note,
+        }
+        write_site_file(Path(path), given.frame, about)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Patterns:
+        """Read the patterns of a file that `Patterns.write` has written.
+
+        They carry its handling. No file can vouch that its people are invented,
+        so `Policy.synthetic()` is refused for results made from it.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such file.
+        SchemaError
+            If the file is not one of patterns, is of a later format, or is not as it was written.
+        """
+        frame, about = read_site_file(Path(path))
+        source = Source(about["study"], about["fingerprint"], False, about["population"], about["note"])
+        by, values = tuple(about["by"]), tuple(about["values"])
+        made = cls._made(frame, about["conditions"], by, values, source)
+        return replace(made, handling=tuple(about["handling"]))
+
+    def _suppressed(self, policy: Policy) -> Patterns:
+        """Return the sets that may leave under a policy."""
+        if not isinstance(policy, Policy):
+            raise ArgumentError("policy is a Policy, such as sr.Policy.nhs_england().")
+        if policy.changes_nothing and not self.source.generated:
+            raise DisclosureError("Policy.synthetic() hides nothing and is for generated data alone.")
+        if any(mark.startswith(SUPPRESSED) for mark in self.handling):
+            raise DisclosureError(
+                "These patterns come from a suppressed file. Two policies on one table can be set against each other; "
+                "give the file itself."
+            )
+        masks = [f"mask_{w}" for w in range(n_words(len(self.conditions)))]
+        kept = self.frame.select(*self.by, *masks, policy.rounded("n_persons")).filter(pl.col("n_persons") > 0)
+        shown = Patterns(self.conditions, kept, self.by)
+        people = np.ones(kept.height, dtype=np.int64)
+        held = single_sums(shown.words, people, len(self.conditions))
+        names = [name for name, n in zip(self.conditions, held, strict=True) if n]
+        places = [names.index(name) if n else None for name, n in zip(self.conditions, held, strict=True)]
+        frame = shown._with_words(renumber(shown.words, places, len(names)))
+        mark = (f"{SUPPRESSED} {policy.title}",)
+        return Patterns(tuple(names), frame, self.by, (), self.source, (*self.handling, *mark))
 
     def _renumbered(self, listed: Sequence[str]) -> pl.DataFrame:
         if tuple(listed) == self.conditions:
             return self.frame
-        bits = np.zeros((self.frame.height, len(listed)), dtype=np.uint8)
-        if self.conditions:
-            bits[:, [listed.index(c) for c in self.conditions]] = unpack(self.words, len(self.conditions))
-        from symphony_research.collapse.bits import pack
+        places = [listed.index(c) for c in self.conditions]
+        return self._with_words(renumber(self.words, places, len(listed)))
 
-        words = pack(bits)
+    def _with_words(self, words: Words) -> pl.DataFrame:
+        """Return the frame with other words in the place of its own."""
         masks = [pl.Series(f"mask_{w}", words[:, w]) for w in range(words.shape[1])]
         rest = self.frame.drop([c for c in self.frame.columns if c.startswith("mask_")])
-        return (
-            rest.select(self.by).with_columns(masks).hstack(rest.drop(self.by))
-            if self.by
-            else pl.DataFrame(masks).hstack(rest)
-        )
+        return rest.select(pl.col(self.by), *masks, pl.all().exclude(self.by))
 
     @cached_property
     def n_persons(self) -> int:
@@ -349,7 +448,8 @@ class Patterns:
 
     def __repr__(self) -> str:
         by = f" by {', '.join(self.by)}" if self.by else ""
-        return f"Patterns of {len(self.conditions)} conditions{by} (confidential until suppressed)"
+        handling = "; ".join((*self.handling, "confidential until suppressed"))
+        return f"Patterns of {len(self.conditions)} conditions{by} ({handling})"
 
 
 def _common_source(parts: Sequence[Patterns]) -> Source:
@@ -359,120 +459,3 @@ def _common_source(parts: Sequence[Patterns]) -> Source:
         return Source()
     shared = {k: v for k, v in first.population.items() if all(p.source.population.get(k) == v for p in parts)}
     return Source(first.study, first.fingerprint, all(part.source.generated for part in parts), shared)
-
-
-def combination_names(bits: np.ndarray, conditions: Sequence[str]) -> pl.Series:
-    """Return rows of 0 and 1 as lists of condition names."""
-    rows, columns = np.nonzero(bits)
-    names = pl.Series("combination", list(conditions), dtype=pl.String).gather(columns)
-    held = pl.DataFrame(
-        {"row": rows, "combination": names},
-        schema={"row": pl.Int64, "combination": pl.String},
-    )
-    lists = held.group_by("row", maintain_order=True).agg("combination")
-    every = pl.DataFrame({"row": np.arange(len(bits))}, schema={"row": pl.Int64}).join(
-        lists, on="row", how="left", maintain_order="left"
-    )
-    return every["combination"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
-
-
-def _refuse_names(by: tuple[str, ...], values: tuple[str, ...]) -> None:
-    made = [f"{value}_{name}" for value in values for name in (*STATISTICS, *(f"_{name}" for name in STATISTICS))]
-    made += [f"{word}_{value}" for value in values for word in ("mean", "total")]
-    masks = [name for name in (*by, *values) if name.startswith("mask_")]
-    refuse_names(by, (*_RESERVED, *masks, *made), what="by")
-    refuse_names(values, (*_RESERVED, *masks), what="values")
-
-
-def _of_word(conditions: Sequence[str], word: int) -> list[tuple[int, str]]:
-    return [(k, c) for k, c in enumerate(conditions) if k // 64 == word]
-
-
-def _condition_list(long: pl.LazyFrame, conditions: Sequence[str] | None) -> list[str]:
-    found = long.select(pl.col("condition").unique()).collect(engine="streaming")["condition"]
-    if found.null_count():
-        rows = long.select(pl.col("condition").null_count()).collect().item()
-        raise ArgumentError(f"records has {rows:,} rows without a condition.")
-    names = sorted(found.to_list())
-    if conditions is None:
-        return names
-    listed = sorted(set(conditions))
-    unknown = [n for n in names if n not in set(listed)]
-    if unknown:
-        rows = long.filter(pl.col("condition").is_in(unknown)).select(pl.len()).collect().item()
-        raise ArgumentError(
-            f"records has {rows:,} rows of {len(unknown)} conditions that are not in the list of {len(listed)}. "
-            "Add them to the list, or leave their rows out."
-        )
-    return listed
-
-
-def _masks(long: pl.LazyFrame, listed: Sequence[str]) -> pl.DataFrame:
-    """Return one row per person with a condition: the set as words."""
-    words = [f"mask_{w}" for w in range(n_words(len(listed)))]
-    bits = {word: [2 ** (k % 64) if k // 64 == w else 0 for k in range(len(listed))] for w, word in enumerate(words)}
-    # a join on the short list of conditions is the quickest way from a name to its bit
-    table = pl.LazyFrame(
-        {"condition": list(listed), **bits}, schema={"condition": pl.String, **dict.fromkeys(words, pl.UInt64)}
-    )
-    masks = (
-        long.join(table, on="condition", how="left")
-        .group_by("person")
-        .agg([pl.col(word).bitwise_or() for word in words])
-        .collect(engine="streaming")
-    )
-    if masks["person"].null_count():
-        rows = long.select(pl.col("person").null_count()).collect().item()
-        raise ArgumentError(f"records has {rows:,} rows without a person.")
-    return masks
-
-
-def _check_values(people: pl.LazyFrame, values: tuple[str, ...]) -> None:
-    schema = people.collect_schema()
-    for value in values:
-        if not schema[value].is_numeric():
-            raise ArgumentError(f"Value column '{value}' is {schema[value]}; a number is needed.")
-    if not values:
-        return
-    bad = people.select(
-        [
-            # not-a-number compares as the largest of all, so it is above the limit
-            (~pl.col(v).cast(pl.Float64).is_between(0, LARGEST)).fill_null(True).sum().alias(v)
-            for v in values
-        ]
-    ).collect(engine="streaming")
-    for value in values:
-        if bad[value][0]:
-            raise ArgumentError(
-                f"Value column '{value}' is missing, negative, not a number or above {LARGEST:,} in "
-                f"{bad[value][0]:,} rows. A sum of logarithms needs every value at zero or above."
-            )
-
-
-def _joined(
-    masks: pl.DataFrame, persons: Any, person: str, by: tuple[str, ...], values: tuple[str, ...], n_conditions: int
-) -> pl.DataFrame:
-    wanted = as_lazy(persons, columns=(person, *by, *values))
-    require_columns(wanted.collect_schema().names(), (person, *by, *values), what="persons")
-    chosen = [pl.col(person).alias("person"), *[pl.col(c) for c in dict.fromkeys((*by, *values))]]
-    people = wanted.select(chosen).collect(engine="streaming")
-    words = [f"mask_{w}" for w in range(n_words(n_conditions))]
-    kind, other = people.schema["person"], masks.schema["person"]
-    if kind != other:
-        if masks.height and not (kind.is_integer() and other.is_integer()):
-            raise ArgumentError(f"Person ids are {other} in records and {kind} in persons: make them the same type.")
-        # the wider type of the two, so that no id is changed by the cast
-        wide = pl.Int128 if kind.is_integer() else kind
-        masks = masks.with_columns(pl.col("person").cast(wide))
-        people = people.with_columns(pl.col("person").cast(wide))
-    _check_values(people.lazy(), values)
-    if people["person"].null_count():
-        raise ArgumentError(f"persons has {people['person'].null_count():,} rows without a person.")
-    extra = people.height - people["person"].n_unique()
-    if extra:
-        raise ArgumentError(f"persons counts {extra:,} rows twice: one row per person is needed.")
-    joined = people.join(masks, on="person", how="left")
-    strangers = masks.height - (joined.height - joined[words[0]].null_count())
-    if strangers:
-        raise ArgumentError(f"records holds {strangers:,} people who are not in persons.")
-    return joined.with_columns([pl.col(word).fill_null(0) for word in words])

@@ -11,10 +11,8 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Patterns
-from symphony_research.collapse.bits import Integers, unpack
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, possible_table, split
-from symphony_research.collapse.nested import Row, rows_of, split_strata, strata_pairs
-from symphony_research.collapse.patterns import HUNDRED, combination_names
+from symphony_research.collapse.nested import Row, rows_of, split_strata
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
@@ -25,16 +23,13 @@ from symphony_research.inference import (
     normal_quantile,
     wilson_interval,
 )
-from symphony_research.multimorbidity.expectation import Chance, against_parts, independence
+from symphony_research.multimorbidity.counted import FACTORS, factor_names, is_scaled, set_tables
+from symphony_research.multimorbidity.expectation import independence
 from symphony_research.multimorbidity.sets import (
     WHICH,
     as_bits,
-    as_tuples,
-    counts_by_stratum,
     kept_of,
-    sets_of,
 )
-from symphony_research.policy import looked_for
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
@@ -53,8 +48,6 @@ __all__ = ["COUNTS", "Combinations", "combinations", "count_rules"]
 
 Tables = Mapping[str, pl.DataFrame]
 
-CHANCES = ("expected", "score_variance", "log_ratio_variance")
-NOUGHT = 1e-13
 FOUND = 0.05  # a finding is named where its adjusted p value is at most this
 COUNTS = MappingProxyType(
     {
@@ -66,10 +59,6 @@ COUNTS = MappingProxyType(
 )
 AGAINST = ("independence", "no_higher_order_interaction")
 MOST_PARTS = 8  # conditions of a set whose every subset is counted
-# by what strata, or another expectation, change the figures of the whole population under independence
-FACTORS = ("expected_factor", "score_factor", "spread_factor")
-# against its smaller sets: mean of the count over what is expected, and third moment over variance
-OF_PARTS = ("mean_factor", "third_share")
 
 
 class Combinations(Result):
@@ -196,21 +185,10 @@ def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
     return MappingProxyType(
         {
             **COUNTS,
-            "cells": CountTable(("n_persons",), measures=means, factors=_factor_names(settings)),
+            "cells": CountTable(("n_persons",), measures=means, factors=factor_names(settings)),
             "population": CountTable(("n_persons",), measures=means),
         }
     )
-
-
-def _scaled(settings: Mapping[str, Any]) -> bool:
-    """Whether the expectation is another than independence in the whole population."""
-    return bool(settings["adjust"]) or settings["against"] != "independence"
-
-
-def _factor_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    if settings["against"] != "independence":
-        return (*FACTORS, *OF_PARTS)
-    return FACTORS if _scaled(settings) else ()
 
 
 def _against_chance(
@@ -231,7 +209,7 @@ def _against_chance(
     expected, score, spread = crude.expected, crude.score_variance, crude.log_ratio_variance
     with np.errstate(divide="ignore", invalid="ignore"):
         mean, lopsided = expected, np.where(score > 0, crude.third / score, 0.0)
-    if _scaled(settings):
+    if is_scaled(settings):
         factors = (as_float(cells[name]) for name in FACTORS)
         expected, score, spread = (x * f for x, f in zip((expected, score, spread), factors, strict=True))
         mean = expected
@@ -246,14 +224,14 @@ def _against_chance(
     size = inside.sum(axis=1)
     if not exact:
         two = np.flatnonzero((size == 2) & known & ~np.isnan(expected))
-        if len(two) and not _scaled(settings):
+        if len(two) and not is_scaled(settings):
             first, second = np.nonzero(inside[two])[1].reshape(-1, 2).T
             p_value[two] = hypergeometric_mid_p(*possible_table(observed[two], held[first], held[second], n))
         for tested in (statistic, p_value):
             tested[size < 2] = np.nan
     share_lower, share_upper = wilson_interval(observed, n, settings["confidence"])
     oe_lower, oe_upper = log_interval(ratio, spread, settings["confidence"])
-    return cells.drop(_factor_names(settings)).with_columns(
+    return cells.drop(factor_names(settings)).with_columns(
         pl.Series("estimate", observed / n),
         pl.Series("lower", share_lower),
         pl.Series("upper", share_upper),
@@ -377,10 +355,10 @@ def combinations(
         "correction": correction,
         "confidence": confidence,
     }
-    made = [_tables(patterns, row, settings) for row in rows_of(patterns, by, adjust)]
+    made = [set_tables(patterns, row, settings) for row in rows_of(patterns, by, adjust)]
     if not made:  # strata, and nobody in any
         nobody = Row(dict.fromkeys(by), patterns.words, np.zeros(0, np.int64), np.zeros(0, np.int64), patterns.frame)
-        made = [{name: table.clear() for name, table in _tables(patterns, nobody, settings).items()}]
+        made = [{name: table.clear() for name, table in set_tables(patterns, nobody, settings).items()}]
     return Combinations(
         {name: pl.concat([tables[name] for tables in made]) for name in made[0]},
         pattern_settings(patterns, *_method(settings), **settings),
@@ -420,80 +398,3 @@ def _method(settings: Mapping[str, Any]) -> tuple[str, str]:
         f"for at-least pairs of the whole population; {CORRECTIONS[settings['correction']]}",
         "Hidalgo 2009; Mantel and Haenszel 1959; Bartlett 1935",
     )
-
-
-def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
-    """Return the count tables of one row."""
-    conditions, k, exact = patterns.conditions, len(patterns.conditions), settings["kind"] == "exact"
-    sums = [_summed(row.frame, value) for value in patterns.values]
-    words, weights = sets_of(
-        row, k, exact=exact, sums=sums, min_size=settings["min_size"], max_size=settings["max_size"],
-        min_persons=looked_for(settings["min_persons"]),
-    )  # fmt: skip
-    bits = unpack(words, k)
-    singles, both = strata_pairs(row, k)
-    cells = {"size": bits.sum(axis=1, dtype=np.int64), "n_persons": weights[:, 0].astype(np.int64)}
-    cells |= {
-        f"mean_{v}": weights[:, 1 + at] / HUNDRED / np.maximum(weights[:, 0], 1) for at, v in enumerate(patterns.values)
-    }
-    if _scaled(settings):
-        cells |= _factors(row, words, weights[:, 0], singles, both, settings)
-    named = pl.DataFrame(cells).insert_column(0, combination_names(bits, conditions))
-    listed = pl.Series("c", conditions, dtype=pl.String)
-    i, j = np.triu_indices(k, k=1)
-    people = int(row.people.sum())
-    means = {
-        f"mean_{v}": [float(total.sum()) / HUNDRED / max(people, 1)]
-        for v, total in zip(patterns.values, sums, strict=True)
-    }
-    tables = {
-        # an order that says nothing of the counts, so that what is hidden cannot be ranked
-        "cells": named.sort(["size", pl.col("combination").list.join(" ")]),
-        "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),
-        "pairs": pl.DataFrame(
-            {"source": listed.gather(i), "target": listed.gather(j), "n_both": both.sum(axis=0)[i, j]},
-            schema={"source": pl.String, "target": pl.String, "n_both": pl.Int64},
-        ),
-        "population": pl.DataFrame({"n_persons": [people], **means}, schema_overrides={"n_persons": pl.Int64}),
-    }
-    strata = [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in row.names.items()]
-    return {name: table.select([*strata, pl.all()]) for name, table in tables.items()}
-
-
-def _factors(
-    row: Row, words: Any, total: Integers, singles: Integers, both: Integers, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """By what the strata, or the smaller sets, change what independence in the whole population gives."""
-    k, exact = singles.shape[1], settings["kind"] == "exact"
-    inside = unpack(words, k).astype(bool)
-    held, pairs, people = singles.astype(float), both.astype(float), row.stratum_people.astype(float)
-    whole = (x.sum(axis=0, keepdims=True) for x in (people, held, pairs))
-    crude = independence(inside, total[None].astype(float), *whole, exact=exact)
-    if settings["against"] == "independence":
-        observed = counts_by_stratum(row, words, k, exact=exact)
-        within = independence(inside, observed, people, held, pairs, exact=exact)
-    else:
-        within = against_parts(row, as_tuples(inside), k)
-    factors = {name: _ratio(within, crude, field) for name, field in zip(FACTORS, CHANCES, strict=True)}
-    if settings["against"] != "independence":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factors["mean_factor"] = np.where(within.expected > 0, within.null_mean / within.expected, np.nan)
-            factors["third_share"] = np.where(within.score_variance > 0, within.third / within.score_variance, 0.0)
-    return factors
-
-
-def _ratio(within: Chance, crude: Chance, field: str) -> Any:
-    one, other = getattr(within, field), getattr(crude, field)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # what is nought both ways, but for the last digits, is not changed
-        nothing = (np.abs(one) < NOUGHT) & (np.abs(other) < NOUGHT) & (field == "log_ratio_variance")
-        ratio = np.where(nothing, 1.0, np.where(other > 0, one / other, np.where(one == 0, 1.0, np.nan)))
-    return np.where(np.isfinite(ratio), ratio, np.nan)
-
-
-def _summed(part: pl.DataFrame, value: str) -> Integers:
-    """Return the sums of a value in hundredths, refusing what could not be added up exactly in double precision."""
-    hundredths = part[f"{value}__sum"]
-    if (hundredths.sum() or 0) > 2**53:
-        raise ArgumentError(f"The sum of '{value}' over all people exceeds {2**53 // HUNDRED:,}: use a larger unit.")
-    return hundredths.cast(pl.Int64).to_numpy()

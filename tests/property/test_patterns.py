@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from fractions import Fraction
 from itertools import combinations as choose
 
@@ -157,6 +158,39 @@ def test_merged_sites_equal_the_pooled_people(population, sites):
     nested = sr.Patterns.merge(sr.Patterns.merge(*parts[:2]), sr.Patterns.merge(*parts[2:]))
     assert_frame_equal(backwards.frame, whole.frame)
     assert_frame_equal(nested.frame, whole.frame)
+
+
+@settings(max_examples=25)
+@given(populations(), st.lists(st.integers(0, 1), min_size=40, max_size=40), st.sampled_from([1, 70]))
+def test_files_of_sites_merge_to_the_pooled_people(population, sites, copies):
+    # copies: the same conditions under so many names, so that sets take more than one word
+    people, names = population
+    columns = [people[name].alias(f"{name} {k}") for name in names for k in range(copies)]
+    people, names = people.drop(names).with_columns(columns), [column.name for column in columns]
+    site = pl.Series("site", sites[: people.height])
+    with tempfile.TemporaryDirectory() as folder:
+        for k in range(2):
+            part = collapse(people.filter(site == k), names, by="area", values="cost")
+            part.write(f"{folder}/{k}.parquet", internal=True)
+        merged = sr.Patterns.merge(*[sr.Patterns.read(f"{folder}/{k}.parquet") for k in range(2)])
+    whole = collapse(people, names, by="area", values="cost")
+    assert merged.conditions == whole.conditions
+    assert_frame_equal(merged.frame, whole.frame)
+
+
+@settings(max_examples=25)
+@given(populations(max_conditions=3, max_people=120), st.sampled_from(["nhs_england", "opensafely", "sacro"]))
+def test_a_suppressed_file_holds_rounded_counts_of_sets_above_the_threshold_alone(population, name):
+    people, names = population
+    policy = getattr(sr.Policy, name)()
+    patterns = collapse(people, names, by="area")
+    with tempfile.TemporaryDirectory() as folder:
+        patterns.write(f"{folder}/site.parquet", policy=policy)
+        there = sr.Patterns.read(f"{folder}/site.parquet")
+    # authority: the rule, said in Python of sets counted by hand
+    held = [(tuple(n for n in names if row[n]), row["area"]) for row in people.iter_rows(named=True)]
+    wanted = {key: (held.count(key) + 2) // 5 * 5 for key in held if held.count(key) > policy.threshold}
+    assert {(tuple(c), a): n for c, a, n in there.to_frame().iter_rows()} == wanted
 
 
 @given(populations())

@@ -265,3 +265,47 @@ def test_too_many_sets_stop_with_a_word_of_advice(monkeypatch):
         sr.multimorbidity.combinations(patterns, kind="at_least")
     # 40 choose 2 = 780 pairs are few enough
     assert sr.multimorbidity.combinations(patterns, kind="at_least", max_size=2).estimates.height == 780
+
+
+def test_masks_name_their_bits_in_the_order_given_and_patterns_in_that_of_the_alphabet():
+    # by hand: bit 0 is stroke, bit 1 diabetes; 3 is both, and person 4 has a stroke alone
+    people = PEOPLE.with_columns(mask=pl.Series([3, 0, 3, 1], dtype=pl.Int16))
+    masks = sr.Patterns.from_masks(people, conditions=["stroke", "diabetes"], by="sex", values="cost")
+    assert masks.conditions == ("diabetes", "stroke")
+    assert_frame_equal(masks.frame, sr.Patterns.from_wide(PEOPLE, **WIDE).frame)
+
+
+@pytest.mark.parametrize(("n", "kind"), [(64, pl.UInt64), (64, pl.Int64), (63, pl.Int64), (1, pl.UInt8)])
+def test_the_last_bit_of_a_mask_is_a_condition_as_any_other(n, kind):
+    conditions = [f"c{k:02d}" for k in range(n)]
+    mask = pl.Series("mask", [1 << (n - 1), 0], dtype=pl.UInt64)
+    held = mask.reinterpret(signed=True) if kind == pl.Int64 else mask.cast(kind)
+    patterns = sr.Patterns.from_masks(pl.DataFrame(held), conditions=conditions)
+    assert patterns.to_frame().rows() == [([], 1), ([conditions[-1]], 1)]
+
+
+def test_masks_that_cannot_be_are_refused():
+    def refused(message, frame=None, conditions=("a", "b"), **arguments):
+        given = pl.DataFrame({"mask": [0, 1]}) if frame is None else frame
+        with pytest.raises(ArgumentError, match=message):
+            sr.Patterns.from_masks(given, conditions=conditions, **arguments)
+
+    refused(r"no column 'maks'.*Did you mean 'mask'\?", mask="maks")
+    refused("Mask column 'mask' is Float64; a whole number of up to 64 bits", pl.DataFrame({"mask": [1.0]}))
+    refused(
+        "65 conditions are the bits of 2 mask columns, 64 to a column; mask names 1",
+        conditions=[f"c{k}" for k in range(65)],
+    )
+    refused("conditions names a column twice", conditions=["a", "a"])
+    refused("conditions names no column", conditions=[])
+
+
+def test_more_sets_than_anybody_can_read_are_refused_at_once():
+    # one person with 60 conditions has 2**60 subsets; of 308 conditions even the sets of three are 4.8 million
+    listed = [f"c{k:03d}" for k in range(308)]
+    for n, limit in ((60, {}), (308, {}), (308, {"max_size": 3})):
+        one = sr.Patterns.from_long(pl.DataFrame({"person_id": [1] * n, "condition": listed[:n]}), conditions=listed)
+        with pytest.raises(ArgumentError, match="More than 1,038,961 sets are held by 1 people or more"):
+            sr.multimorbidity.combinations(one, kind="at_least", **limit)
+        pairs = sr.multimorbidity.combinations(one, kind="at_least", max_size=2).estimates
+        assert pairs.height == n * (n - 1) // 2
