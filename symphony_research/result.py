@@ -163,9 +163,16 @@ class Result:
 
     @property
     def estimates(self) -> pl.DataFrame:
-        """The tidy table of estimates; inside a report only once disclosed.
+        """The tidy table of estimates; inside a report only once disclosed."""
+        self._refuse_undisclosed("The estimates of")
+        return self._derived
 
-        Of a disclosed result whose rows come from the records, those that may be named.
+    @property
+    def named(self) -> pl.DataFrame:
+        """The rows of `estimates` that may be named to others.
+
+        Where the rows come from the records, a row that only says "*" would
+        still say that somebody is in it, such as with exactly these conditions.
         """
         self._refuse_undisclosed("The estimates of")
         return self._named
@@ -175,12 +182,6 @@ class Result:
         if self.disclosure is None or not self.rows_from_records:
             return self._derived
         return self._derived.filter(pl.col("n_persons").is_not_null())
-
-    @property
-    def every_row(self) -> pl.DataFrame:
-        """The estimates with the rows that may not be named, to be counted and never shown."""
-        self._refuse_undisclosed("The rows of")
-        return self._derived
 
     def disclosed(self, tables: Mapping[str, pl.DataFrame], record: Disclosure, **settings: Any) -> Result:
         """Return this result made anew from released counts. Only `suppress` calls it."""

@@ -13,6 +13,7 @@ import polars as pl
 
 from symphony_research.collapse.frames import as_lazy, refuse_no_frame
 from symphony_research.errors import ArgumentError
+from symphony_research.wording import capital
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -169,4 +170,4 @@ def with_persons(words: nw.LazyFrame, persons: nw.LazyFrame, n_words: int) -> nw
 
 
 def _engine(frame: nw.LazyFrame) -> str:
-    return str(frame.implementation.value).capitalize()
+    return capital(str(frame.implementation.value))

@@ -21,7 +21,7 @@ from symphony_research.multimorbidity.expectation import cells_by_stratum
 from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
 from symphony_research.policy import looked_for
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, cost_period, given, in_words, joined, pounds, tested_words
+from symphony_research.wording import about, capital, cost_period, given, in_words, joined, pounds, tested_words
 
 __all__ = ["CombinationCosts", "combination_costs"]
 
@@ -63,7 +63,7 @@ class CombinationCosts(Result):
             "estimate": f"Mean {value} of a person{period}",
             "lower": f"Mean {value}, from",
             "upper": f"Mean {value}, to",
-            "total": f"{value.capitalize()} of all of them",
+            "total": f"{capital(value)} of all of them",
             "share_of_total": f"Share of all {value}",
             "expected": f"Mean {value}, did its parts add up",
             "excess": "Beyond the sum of its parts",

@@ -174,7 +174,7 @@ def plot_companions(
     require_family(result, ("Companions",), "plot_companions", "multimorbidity.companions")
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
-    every = one_stratum(result, result.every_row, stratum)
+    every = one_stratum(result, result.estimates, stratum)
     seen = every.filter(pl.col("estimate").is_not_null(), pl.col("n_persons") > 0)
     drawn = seen.sort(["n_persons", "condition"], descending=[True, False]).head(top)
     left = f"The {drawn.height} commonest of {number(seen.height)}." if seen.height > drawn.height else None
@@ -255,7 +255,7 @@ def plot_combination_costs(
     require_family(result, ("CombinationCosts",), "plot_combination_costs", "multimorbidity.combination_costs")
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
-    every = one_stratum(result, result.every_row, stratum)
+    every = one_stratum(result, result.estimates, stratum)
     seen = every.filter(
         pl.col("n_persons").is_not_null(), pl.col("excess").is_not_null(), pl.col("total").is_not_null()
     )

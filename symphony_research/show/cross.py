@@ -69,10 +69,10 @@ def cross_table(
     People, by condition and age
     """
     require_showable(result, "cross_table")
-    frame = result.every_row
+    frame = result.estimates
     require_columns(frame.columns, [c for c in (rows, columns, panels, value) if c], what="The result")
     if result.disclosure is not None and is_family(result, ["Combinations"]):
-        named = (result if among is None else among).estimates.select(rows).unique()
+        named = (result if among is None else among).named.select(rows).unique()
         frame = frame.join(named, on=rows, how="semi", maintain_order="left")
     # a cell that is not there has nobody in it, unless small sets were left out or noughts are hidden
     done = result.disclosure

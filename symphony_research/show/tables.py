@@ -146,7 +146,7 @@ def table(
     require_showable(result, "table")
     if rows < 1:
         raise ArgumentError(f"rows={rows} must be at least 1.")
-    frame = result.estimates
+    frame = result.named
     if is_family(result, ["Attrition"]) and frame.height == 1:
         # one line would say no more than the sentence above it
         return Table('<p class="note">No rule left anybody out.</p>', "No rule left anybody out.")
@@ -207,7 +207,7 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
     """
     require_disclosed(result, "write_table")
     kind = suffix_of(path, ("csv", "html"))
-    frame = result.estimates
+    frame = result.named
     if kind == "csv":
         chosen = list(columns) if columns is not None else frame.columns
         require_columns(frame.columns, chosen, what="The result")
@@ -280,7 +280,7 @@ def _html(
         )
         ended = f"the curve has ended{at_end}, or the figure does not exist" if points else "does not exist"
         notes.append(f"{UNDEFINED} {ended}.")
-    unlisted = result.every_row.height - result.estimates.height
+    unlisted = result.estimates.height - result.named.height
     if unlisted and result.disclosure is not None:
         what = "Combinations" if "combination" in result.estimates.columns else "Conditions"
         notes.append(f"{what} that are not listed, of {few} each: {number(unlisted)}.")

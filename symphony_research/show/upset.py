@@ -122,7 +122,7 @@ def plot_upset(
     require_family(result, ("Combinations",), "plot_upset", "multimorbidity.combinations")
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
-    every = one_stratum(result, result.every_row, stratum)
+    every = one_stratum(result, result.estimates, stratum)
     if title is None:
         title = f"{capital(strata_words(stratum))}: {_finding(result, every)}" if stratum else result.sentence()
     seen = every.filter(pl.col("n_persons") > 0)

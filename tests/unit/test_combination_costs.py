@@ -111,16 +111,16 @@ def test_what_may_not_be_shown_takes_its_cost_with_it():
     safe = sr.suppress(
         sr.multimorbidity.combination_costs(patterns, kind="at_least", min_persons=1), sr.Policy.nhs_england()
     )
-    hidden = safe.every_row.filter(pl.col("n_persons").is_null())
+    hidden = safe.estimates.filter(pl.col("n_persons").is_null())
     assert hidden.height > 0
     assert hidden.select(pl.col("estimate", "total", "share_of_total").is_not_null().sum()).row(0) == (0, 0, 0)
-    for row in safe.every_row.iter_rows(named=True):
+    for row in safe.estimates.iter_rows(named=True):
         if row["n_compared"] is None or row["n_left_out"] is None:
             assert row["expected"] is row["excess"] is row["p_value"] is None
     parts = safe.count_tables["parts"].filter(pl.any_horizontal(pl.col("n_fewest", "n_left_out").is_null()))
     assert parts["excess"].null_count() == parts.height
     # means may not be shown where dominance would have to be tested first
-    strict = sr.suppress(sr.multimorbidity.combination_costs(patterns, min_persons=1), sr.Policy.sacro()).every_row
+    strict = sr.suppress(sr.multimorbidity.combination_costs(patterns, min_persons=1), sr.Policy.sacro()).estimates
     assert strict.select(pl.col("estimate", "total", "excess").is_not_null().sum()).row(0) == (0, 0, 0)
 
 
@@ -184,6 +184,6 @@ def test_of_people_with_a_condition_which_others_they_have():
         "B is what people with a most often have besides: 77.8 % of them (about 7 people)"
     )
     safe = sr.suppress(found, sr.Policy.nhs_england())
-    assert (safe.estimates.height, safe.every_row.height) == (0, 2)
+    assert (safe.named.height, safe.estimates.height) == (0, 2)
     with pytest.raises(ArgumentError, match="condition='gout' is not known"):
         sr.multimorbidity.companions(further(), condition="gout")

@@ -162,7 +162,7 @@ def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
                 offset = width // 2 if policy.curve == "midpoint" else 0
                 if ((running % width != offset % width) & (running != 0)).any():
                     return f"{name}.{column} shows an exact running count"
-    frame = released.every_row
+    frame = released.estimates
     again = released.derive(released.count_tables, released.settings, released.by)
     if not frame.equals(again):
         return "an estimate does not follow from the released counts"

@@ -658,13 +658,13 @@ def test_hidden_companions_and_costs_are_not_named():
         multimorbidity.combinations(people(400)),
     ):
         safe = suppress(found, NHS)
-        hidden = safe.every_row["n_persons"].null_count()
+        hidden = safe.estimates["n_persons"].null_count()
         assert hidden
-        assert safe.estimates.height == safe.every_row.height - hidden
+        assert safe.named.height == safe.estimates.height - hidden
         shown = room.table(safe, rows=500)._repr_html_()
-        assert shown.count("<tr>") - 1 == safe.estimates.height
+        assert shown.count("<tr>") - 1 == safe.named.height
         # nor where the result shows itself
-        assert safe._repr_html_().count("<tr>") - 1 == min(safe.estimates.height, 20)
+        assert safe._repr_html_().count("<tr>") - 1 == min(safe.named.height, 20)
         assert f"of 1 to 7 people each: {hidden}" in shown
 
 

@@ -179,7 +179,7 @@ def test_names_are_text_and_never_mark_up():
     assert str(room.sentence(result)) == result.sentence()
 
 
-def test_html_file_is_a_page_with_every_row(tmp_path):
+def test_html_file_is_a_page_with_estimates(tmp_path):
     text = room.write_table(disclosed(), tmp_path / "a.html").read_text()
     assert text.startswith("<!doctype html>")
     # the heading and the one set that may be named

@@ -42,7 +42,7 @@ TABLE = pl.DataFrame(
 )
 
 
-def test_every_row_is_a_person_in_the_band_they_gave(tmp_path: Path) -> None:
+def test_estimates_is_a_person_in_the_band_they_gave(tmp_path: Path) -> None:
     file, mapping = write(tmp_path, TABLE)
     study = sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping))
     patterns = sr.define_cohort(study).patterns(by=("age_band", "sex"))
