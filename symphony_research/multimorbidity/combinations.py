@@ -313,12 +313,14 @@ def combinations(
     -----
     The interval is on the log scale by the delta method with every margin
     estimated. The test of an at-least pair in the whole population is the
-    two-sided hypergeometric mid-p; any other is a score test: the count's mean
-    and variance, all margins of each stratum given (for a pair that is the
-    Cochran-Mantel-Haenszel test), with the mid-p of the binomial of that mean
-    and variance, so that rare sets are not called found too often. Against no
-    higher-order interaction the expected counts are those of the log-linear
-    model with every smaller interaction, fitted in each stratum.
+    two-sided hypergeometric mid-p; any other is a score test: the count's exact
+    moments, all margins of each stratum given (for a pair that is the
+    Cochran-Mantel-Haenszel test), with the mid-p of a binomial of that mean,
+    variance and third moment, so that rare sets are not called found too often.
+    Against no higher-order interaction the expected counts are those of the
+    log-linear model with every smaller interaction, fitted in each stratum; in
+    strata of a few hundred people or fewer they are somewhat too low, which the
+    test does not suffer from, as it goes through every table there could be.
 
     Whenever any conditions are associated nearly every exact set differs from
     1, and people with one condition alone are fewer than expected: that is not

@@ -508,3 +508,51 @@ def test_a_disclosed_curve_is_not_read_from_day_to_day() -> None:
     curve = sr.suppress(sr.survival.kaplan_meier(WOMEN, time="time", event="event"), Policy.nhs_england())
     with pytest.raises(sr.ArgumentError, match="40 times at most"):
         sr.survival.at(curve, range(365))
+
+
+def test_a_mean_of_a_few_contacts_is_hidden() -> None:
+    # one admission among nine people: a mean of 0.11 beside "10 people" would say so
+    rows = [(True, False, 1.0)] + [(True, False, 0.0)] * 8 + [(False, True, 2.0)] * 9 + [(False, False, 0.0)] * 20
+    frame = pl.DataFrame(rows, schema=["a", "b", "admissions"], orient="row")
+    found = sr.multimorbidity.combinations(
+        sr.Patterns.from_wide(frame, conditions=["a", "b"], values="admissions"), min_size=1
+    )
+    safe = {
+        row["combination"][0]: row for row in sr.suppress(found, Policy.nhs_england()).estimates.iter_rows(named=True)
+    }
+    assert (safe["a"]["n_persons"], safe["a"]["mean_admissions"], safe["a"]["total_admissions"]) == (10, None, None)
+    # eighteen admissions may be told of
+    assert safe["b"]["mean_admissions"] == 2.0
+
+
+def test_a_stratum_of_few_shows_no_noughts() -> None:
+    # one woman with a and c: her stratum hidden, stars for what she has and noughts for b would be her record
+    rows = [("F", True, False, True)] + [("M", k % 2 == 0, k % 3 == 0, k % 4 == 0) for k in range(400)]
+    table = sr.Patterns.from_wide(
+        pl.DataFrame(rows, schema=["sex", "a", "b", "c"], orient="row"), conditions=["a", "b", "c"], by="sex"
+    )
+    for result in (
+        sr.networks.cooccurrence(table),
+        sr.multimorbidity.prevalence(table),
+        sr.multimorbidity.condition_count(table),
+        sr.multimorbidity.further_conditions(table),
+        sr.multimorbidity.combinations(table, kind="at_least", min_size=1),
+    ):
+        safe = sr.suppress(result, Policy.nhs_england())
+        for name, rule in safe.counts.items():
+            own = safe.count_tables[name].filter(pl.col("sex") == "F").select(rule.columns)
+            assert own.null_count().row(0) == (own.height,) * own.width, (result.title, name)
+
+
+def test_a_factor_beside_nought_or_a_hidden_margin_is_not_told() -> None:
+    # 3 people with a, none of them with b: by how far age changes what is expected of both says in which age they are
+    rows = [("old", True, False)] * 3 + [("old", False, True)] * 60 + [("young", False, True)] * 20
+    rows += [(age, False, False) for age in ("old", "young") for _ in range(200)]
+    table = sr.Patterns.from_wide(
+        pl.DataFrame(rows, schema=["age_band", "a", "b"], orient="row"), conditions=["a", "b"], by="age_band"
+    )
+    pair = sr.networks.cooccurrence(table, adjust="age_band")
+    assert pair.count_tables["pairs"]["expected_factor"].null_count() == 0
+    safe = sr.suppress(pair, Policy.nhs_england())
+    factors = [name for name in safe.count_tables["pairs"].columns if name.endswith("_factor")]
+    assert safe.count_tables["pairs"].select(factors).null_count().row(0) == (1,) * len(factors) == (1,) * 5
