@@ -97,7 +97,7 @@ def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[st
         shown = [pl.col(column).is_not_null() for column in rule.columns]
         visible = pl.all_horizontal([pl.lit(True), *shown])
         # what describes nobody tells of the margins behind it alone
-        somebody = pl.all_horizontal([visible, *[pl.col(column) > 0 for column in rule.columns[:1]]])
+        somebody = visible & pl.any_horizontal([pl.lit(not rule.columns), *[pl.col(c) > 0 for c in rule.columns]])
         few = _totals_few(table, rule, policy)
         return released.with_columns(
             [pl.when(visible & policy.means & ~few[m]).then(_rounded_mean(pl.col(m))).alias(m) for m in rule.measures]

@@ -14,7 +14,7 @@ from symphony_research.collapse.margins import as_float, nan_to_null, possible_t
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import benjamini_hochberg, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
-from symphony_research.networks.regroup import from_networks, from_patterns, with_margins
+from symphony_research.networks.regroup import FACTORS, from_networks, from_patterns, with_margins
 from symphony_research.result import CountTable, Result, Source
 from symphony_research.wording import about, capital, in_words, times
 
@@ -36,7 +36,7 @@ class NetworkComparison(Result):
         {
             "pairs": CountTable(
                 ("n_both_a", "n_both_b"),
-                factors=("expected_factor_a", "expected_factor_b", "variance_factor", *_P_VALUES),
+                factors=(*FACTORS, *_P_VALUES),
             ),
             "margins": CountTable(("n_persons_a", "n_persons_b")),
             "population": CountTable(("n_persons_a", "n_persons_b"), factors=("overall_p",)),
@@ -74,11 +74,13 @@ class NetworkComparison(Result):
 
     @staticmethod
     def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
-        """Release a p value as the level it does not exceed, and only where every count behind it is shown."""
+        """Release a p value as the level it does not exceed, and it and the factors only where every count behind them is shown."""
         joined = with_margins(tables, by)
         counts = [f"n_{what}_{side}" for what in ("both", "source", "target", "persons") for side in "ab"]
         shown = joined.select(pl.all_horizontal([pl.col(c).is_not_null() for c in counts])).to_series()
-        pairs = tables["pairs"].with_columns([pl.when(shown).then(_level(pl.col(p))).alias(p) for p in _P_VALUES])
+        levels = [pl.when(shown).then(_level(pl.col(p))).alias(p) for p in _P_VALUES]
+        factors = [pl.when(shown).then(pl.col(name)).alias(name) for name in FACTORS]
+        pairs = tables["pairs"].with_columns([*levels, *factors])
         population = tables["population"].with_columns(_level(pl.col("overall_p")))
         return {**tables, "pairs": pairs, "population": population}
 
@@ -110,11 +112,19 @@ class NetworkComparison(Result):
         size = (pl.col("ratio").log().abs()).alias("__size")
         first = found.sort(size, descending=True, maintain_order=True).row(0, named=True)
         where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        pair = f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together differently{where}"
+        many = f"{found.height:,} of {frame.height:,} pairs clearly differ."
+        if self.settings["adjust"]:
+            alike = " and ".join(in_words(name) for name in self.settings["adjust"])
+            return (
+                f"{pair}: among people alike in {alike}, those with both against what chance would give are "
+                f"{times(first['ratio'])} times as many in {one} (about {about(first['n_both_a'])} people with both) "
+                f"as in {other} (about {about(first['n_both_b'])}); {many}"
+            )
         return (
-            f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together differently{where}: "
-            f"{times(first['observed_expected_a'])} times as often as chance would give in {one} (about "
+            f"{pair}: {times(first['observed_expected_a'])} times as often as chance would give in {one} (about "
             f"{about(first['n_both_a'])} people with both) and {times(first['observed_expected_b'])} times in {other} "
-            f"(about {about(first['n_both_b'])}); {found.height:,} of {frame.height:,} pairs clearly differ."
+            f"(about {about(first['n_both_b'])}); {many}"
         )
 
 
@@ -126,18 +136,20 @@ def _level(p: pl.Expr) -> pl.Expr:
 
 
 def _ratios(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
-    made, spread = {}, np.zeros(table.height)
+    made, spread, crude = {}, np.zeros(table.height), []
     for side in "ab":
         counts = (as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
         c, a, b, n = possible_table(*counts)
         with np.errstate(divide="ignore", invalid="ignore"):
-            expected = a * b / n * as_float(table[f"expected_factor_{side}"])
+            chance = a * b / n
+            expected = chance * as_float(table[f"expected_factor_{side}"])
             ratio = c / expected
+            crude.append(c / chance)
             spread = spread + np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0)
         made[f"expected_{side}"] = expected
         made[f"observed_expected_{side}"] = np.where(expected > 0, ratio, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = made["observed_expected_a"] / made["observed_expected_b"]
+        ratio = crude[0] / crude[1] * as_float(table["ratio_factor"])
         width = normal_quantile(confidence) * np.sqrt(spread * as_float(table["variance_factor"]))
         made |= {"ratio": ratio, "lower": ratio * np.exp(-width), "upper": ratio * np.exp(width)}
     nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
@@ -180,9 +192,9 @@ def compare(
     names : (str, str), default ("a", "b")
         What to call the groups, such as ("women", "men").
     adjust : str or sequence of str
-        Strata that the groups may differ in, such as age: expected counts are
-        summed over them, and people change groups within them alone. The other
-        strata become rows.
+        Strata that the groups may differ in, such as age: `ratio` compares the
+        groups within each, and people change groups within them alone. The
+        other strata become rows.
     permutations : int, default 999
         Random divisions of the people into two groups of the same sizes.
     seed : int, default 1
@@ -194,8 +206,10 @@ def compare(
     -------
     NetworkComparison
         One row per stratum and pair: `n_both_a`, `n_both_b`, `expected_a`,
-        `expected_b`, `observed_expected_a`, `observed_expected_b`, `ratio` of the
-        two with `lower` and `upper` (delta method on the log scale), `p_value`,
+        `expected_b`, `observed_expected_a`, `observed_expected_b` (each group's
+        own, expected people summed over the strata adjusted for), `ratio` of the
+        two with `lower` and `upper` (delta method on the log scale; adjusted, it
+        is not their quotient: see the notes), `p_value`,
         `q_value` (Benjamini-Hochberg over every pair and stratum) and
         `family_wise_p` (over the pairs of the stratum). `.overall` is one p value
         a stratum: the sum over all pairs of the squared statistic.
@@ -208,14 +222,32 @@ def compare(
 
     Notes
     -----
-    The statistic of a pair is the difference of log observed/expected (half a
-    person added to each observed and expected count, so that a pair nobody has
-    counts) over its standard error. Divided so, the test of equal
-    observed/expected stays at its level where the two groups differ in how
-    common the conditions are (Chung and Romano 2013), and no rare pair drowns the
-    others in the largest. p = (1 + permutations at least as extreme) /
-    (1 + permutations), two-sided; a pair that nobody has, or of which nobody has
-    a condition in one group, is not tested. `family_wise_p` steps down from the largest statistic
+    `ratio` is (C_a / E_a) / (C_b / E_b), C the people with both and E those
+    expected. Adjusted it is Mantel and Haenszel's, with the expected people as
+    exposure: the sum over strata of C_a E_b / (E_a + E_b) over that of
+    C_b E_a / (E_a + E_b), each E from the group's own margins in the stratum. The
+    quotient of `observed_expected_a` and `observed_expected_b` weighs each group
+    by its own ages: with O/E 5 in the young and 1.2 in the old of both, but one
+    group 90 % young and the other 90 % old, it is 1.63, where `ratio` is 1. Strata
+    in which one group has nobody with one of the conditions say nothing. Where the
+    ratio differs between strata, `ratio` is a mean of theirs. Its interval is that
+    of people drawn at random, every margin estimated. In simulations it held the
+    true ratio in 93 to 98 % where each group had four people or more with both;
+    in 87 to 97 % where one had fewer.
+
+    The statistic of a pair is log `ratio` over its standard error, with half a
+    person added to the people with both and 1 / (2 R) to those expected, R the O/E
+    of both groups together: so a pair nobody has counts, and equal O/E stay equal.
+    Where O/E is 20 in both, 0.2 people expected in one and 20 in the other, 2 % of
+    p values are 0.05 or less. Adjusted, the half is weighed as the people with
+    both are, on average over the strata. Divided by its error, the test of equal
+    observed/expected stays at its level where the groups differ in how common the
+    conditions are (Chung and Romano 2013), and no rare pair drowns the others in
+    the largest: in 23 settings of 19 ages, with 1 to 15,000 people with both in a
+    group and O/E of 1 to 6, 0.3 to 6.5 % of 400 p values were 0.05 or less.
+    p = (1 + permutations at least as extreme) / (1 + permutations), two-sided. A
+    pair is not tested if nobody has it in any stratum where both groups have people
+    with each condition. `family_wise_p` steps down from the largest statistic
     (Westfall and Young 1993). No p value is under 1 / (1 + permutations), so with
     999 permutations of 1,176 pairs fewer than 24 that differ can never reach a
     `q_value` of 0.05: read `family_wise_p`, or draw more.
@@ -237,6 +269,8 @@ def compare(
 
     References
     ----------
+    Rothman, K. J., Greenland, S. and Lash, T. L. (2008). Modern Epidemiology, third
+    edition, chapter 15 (rate ratios of Mantel and Haenszel). Lippincott.
     Westfall, P. H. and Young, S. S. (1993). Resampling-Based Multiple Testing. Wiley.
     Chung, E. and Romano, J. P. (2013). Exact and asymptotically robust permutation
     tests. Annals of Statistics 41, 484-507.
@@ -271,8 +305,8 @@ def compare(
             f"compare takes two Patterns, or two Cooccurrence results, not {type(a).__name__} and {type(b).__name__}."
         )
     settings = {
-        "method": "studentised difference of log observed/expected; permutation of groups; step-down largest statistic; "
-        "Benjamini-Hochberg",
+        "method": "studentised log ratio of observed/expected, Mantel-Haenszel over strata; permutation of groups; "
+        "step-down largest statistic; Benjamini-Hochberg",
         "reference": "Westfall and Young 1993; Chung and Romano 2013",
         "conditions": list(conditions),
         "names": list(names),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,10 +17,13 @@ from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
 from symphony_research.networks.cooccurrence import Cooccurrence
 
-__all__ = ["from_networks", "from_patterns", "with_margins"]
+__all__ = ["FACTORS", "from_networks", "from_patterns", "with_margins"]
 
 MOST_PEOPLE = 10**9 - 1  # numpy draws from no larger urn
 TIE = 1e-9
+NOUGHT = 1e-9
+# what the figures of the whole row are multiplied by; all 1 where nothing is adjusted for
+FACTORS = ("expected_factor_a", "expected_factor_b", "ratio_factor", "variance_factor")
 BATCH = 64  # permutations drawn at once, fewer where there are millions of patterns
 MOST_DRAWN = 20_000_000
 OWN = 1993  # so that these random numbers are none that the data were made of under the same seed
@@ -28,57 +31,95 @@ OWN = 1993  # so that these random numbers are none that the data were made of u
 Tables = Mapping[str, pl.DataFrame]
 
 
-@dataclass(frozen=True)
-class Group:
-    """What a group's people with pairs of conditions add up to over the strata: arrays of (permutation, pair)."""
+class Cells(NamedTuple):
+    """One group's people of one stratum: with both conditions of a pair, with the one, with the other, and in all."""
 
     both: Array
-    expected: Array
-    variance: Array  # of log observed/expected, by the delta method, half a person added to either
-
-    @property
-    def log_ratio(self) -> Array:
-        """Log observed/expected, half a person added to either."""
-        return np.log((self.both + 0.5) / (self.expected + 0.5))
+    first: Array
+    second: Array
+    n: float | Array
 
 
 class Sums:
-    """Adds up strata for one group. With one stratum the variance is 1/C - 1/A - 1/B + 2C/(AB) - 1/N."""
+    """Adds up strata of two groups into one ratio of their observed/expected: arrays of (permutation, pair).
+
+    With C people with both and E expected in a stratum, and f_a = E_b / (E_a + E_b), f_b = 1 - f_a, the ratio is X / Y,
+    X the sum of f_a C_a and Y that of f_b C_b: Mantel and Haenszel's with expected people as the exposure. A stratum
+    in which both groups have the same O/E adds as much to X as to Y, whoever it is common in. With one stratum X / Y
+    is (C_a / E_a) / (C_b / E_b).
+    """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.both, self.expected = np.zeros(shape), np.zeros(shape)
-        self.cross, self.square, self.both_both, self.triple, self.margins = (np.zeros(shape) for _ in range(5))
+        self.both, self.expected, self.weighted, self.shared = ([np.zeros(shape) for _ in "ab"] for _ in range(4))
+        self.leaning = np.zeros(shape)
+        self.squares = [np.zeros(shape) for _ in range(3)]  # what is over X squared, over X Y and over Y squared
+        self.people: list[float | Array] = [0.0, 0.0]
 
-    def add(self, both: Array, first: Array, second: Array, n: float | Array) -> None:
-        """Add a stratum: people with both, with each, and in all."""
-        n = np.maximum(n, 1.0)  # where nobody is, every count is 0
-        a, b = first / n, second / n
-        # a cell's influence on log C - log E is [both] / C - (has the one x b + has the other x a) / E
-        self.both += both
-        self.expected += first * b
-        self.cross += both * (a + b)
-        self.square += 2 * both * a * b + first * b**2 + second * a**2
-        self.both_both += both**2 / n
-        self.triple += both * a * b
-        self.margins += first * b * a * b
+    def add(self, groups: tuple[Cells, Cells]) -> None:
+        """Add a stratum."""
+        expected, crossed, squared = zip(*[_moments(cells) for cells in groups], strict=True)
+        total = expected[0] + expected[1]
+        total = np.where(total > 0, total, 1.0)  # where none is expected in either group, nobody has both
+        factors = expected[1] / total, expected[0] / total
+        product = factors[0] * factors[1]
+        rates = groups[0].both / total, groups[1].both / total
+        for own in (0, 1):
+            c, f, rate, other = groups[own].both, factors[own], rates[own], rates[1 - own]
+            self.both[own] += c
+            self.expected[own] += expected[own]
+            self.people[own] = self.people[own] + groups[own].n
+            self.weighted[own] += f * c
+            self.shared[own] += product * c
+            # a person moves the own sum by f ([both] - rate e), the other by f other e, e what E gains by that person
+            f_squared, turned = f * f, rate * squared[own]
+            self.squares[2 * own] += f_squared * (c - rate * (2 * crossed[own] - turned))
+            self.squares[1] -= 2 * f_squared * other * (crossed[own] - turned)
+            self.squares[2 - 2 * own] += f_squared * other * other * squared[own]
+        self.leaning += (groups[0].both + groups[1].both) * product * factors[0]
 
-    def finish(self) -> Group:
-        """Return the sums, with their variance."""
-        c, e = self.both + 0.5, self.expected + 0.5
-        variance = (
-            1 / c
-            - 2 * self.cross / (c * e)
-            + self.square / e**2
-            - self.both_both / c**2
-            + 4 * self.triple / (c * e)
-            - 4 * self.margins / e**2
-        )
-        return Group(self.both, self.expected, np.maximum(variance, 1e-6))
+    @property
+    def comparable(self) -> NDArray[np.bool_]:
+        """Pairs that somebody has in a stratum where both groups could."""
+        found: NDArray[np.bool_] = self.shared[0] + self.shared[1] > 0
+        return found
+
+    def log_ratio_variance(self, half: tuple[float | Array, float | Array] = (0.0, 0.0)) -> Array:
+        """Variance of log(X / Y) by the delta method: people drawn at random, every margin estimated.
+
+        With one stratum it is 1/C - 1/A - 1/B + 2C/(AB) - 1/N, of either group. `half` is added to X and to Y.
+        """
+        x, y = (sums + h for sums, h in zip(self.weighted, half, strict=True))
+        variance: Array = (self.squares[0] / x + self.squares[1] / y) / x + self.squares[2] / y**2
+        # what all people of a group together move it by: nought if every stratum has the same ratio
+        others = self.shared[0] / x + self.shared[1] / y
+        for own, n in ((self.weighted[0] / x, self.people[0]), (self.weighted[1] / y, self.people[1])):
+            variance = variance - (own - others) ** 2 / np.maximum(n, 1.0)
+        return variance
+
+    def statistic(self) -> Array:
+        """Log ratio over its standard error, half a person added to both what was observed and what equal O/E would give."""
+        able = self.comparable
+        shared = np.where(able, self.shared[0] + self.shared[1], 1.0)
+        # half a person weighs what those with both would, were O/E equal: with one stratum f_a / 2 and f_b / 2
+        lean = np.where(able, self.leaning / shared, 0.5)
+        half = 0.5 * lean, 0.5 * (1 - lean)
+        x, y = self.weighted
+        # what both X and Y would be, were they equal: then half a person is added on either side and vanishes
+        pooled = (1 - lean) * x + lean * y
+        size = np.log((x + half[0]) / (pooled + half[0])) - np.log((y + half[1]) / (pooled + half[1]))
+        own = 2 * (half[0] / (x + half[0])) ** 2 + 2 * (half[1] / (y + half[1])) ** 2
+        variance = self.log_ratio_variance(half) + own
+        return np.where(able, size / np.sqrt(variance), 0.0)
 
 
-def statistic(a: Group, b: Group) -> Array:
-    """Difference of log observed/expected over its standard error."""
-    return (a.log_ratio - b.log_ratio) / np.sqrt(a.variance + b.variance)
+def _moments(cells: Cells) -> tuple[Array, Array, Array]:
+    """People expected; what a person adds to it, summed over the people with both; its square, summed over all."""
+    c, n = cells.both, np.maximum(cells.n, 1.0)  # where nobody is, every count is 0
+    a, b = cells.first / n, cells.second / n
+    expected, chance = cells.first * b, a * b
+    # a person adds [i] b + [j] a - a b to A B / N
+    single = a + b - chance
+    return expected, c * single, expected * (single - 2 * chance) + 2 * c * chance
 
 
 class Tally:
@@ -111,12 +152,6 @@ class Tally:
         # no pair has a smaller p than one that differs more
         family[self.rising] = np.maximum.accumulate(((1 + self.family) * chance)[::-1])[::-1]
         return single, family, (1 + self.total) * chance if len(self.rising) else np.nan
-
-
-def testable_pairs(a: Group, b: Group) -> NDArray[np.bool_]:
-    """Pairs that somebody has, of conditions found in both groups: of the others there is nothing to compare."""
-    testable: NDArray[np.bool_] = (a.expected[0] > 0) & (b.expected[0] > 0) & (a.both[0] + b.both[0] > 0)
-    return testable
 
 
 def slices(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[dict[str, Any], int, int]]:
@@ -172,18 +207,17 @@ def strata_of(frame: pl.DataFrame, adjust: Sequence[str], n_conditions: int) -> 
         )
 
 
-def sums_of(
-    strata: Sequence[Stratum], draws: Sequence[Integers], first: Integers, second: Integers
-) -> tuple[Group, Group]:
-    """Return both groups' sums, given how many people of each pattern fall into the first (permutation x pattern)."""
-    sums = [Sums((len(draws[0]), len(first))) for _ in range(2)]
+def sums_of(strata: Sequence[Stratum], draws: Sequence[Integers], first: Integers, second: Integers) -> Sums:
+    """Return the sums, given how many people of each pattern fall into the first group (permutation x pattern)."""
+    sums = Sums((len(draws[0]), len(first)))
     for stratum, draw in zip(strata, draws, strict=True):
-        for group, drawn in enumerate((draw, stratum.people - draw)):
+        made = []
+        for drawn, n in ((draw, stratum.in_a), (stratum.people - draw, int(stratum.people.sum()) - stratum.in_a)):
             weights = drawn.T.astype(float)
             held = (stratum.conditions @ weights).T
-            n = stratum.in_a if group == 0 else int(stratum.people.sum()) - stratum.in_a
-            sums[group].add((stratum.pairs @ weights).T, held[:, first], held[:, second], n)
-    return sums[0].finish(), sums[1].finish()
+            made.append(Cells((stratum.pairs @ weights).T, held[:, first], held[:, second], n))
+        sums.add((made[0], made[1]))
+    return sums
 
 
 def with_margins(tables: Tables, by: tuple[str, ...]) -> pl.DataFrame:
@@ -226,9 +260,8 @@ def from_patterns(
             continue  # a stratum of one group alone has nobody to be compared with
         found = list(strata_of(part, adjust, len(conditions)))
         strata = [stratum for stratum, _ in found]
-        groups = sums_of(strata, [drawn[None, :] for _, drawn in found], first, second)
-        observed, testable = statistic(*groups)[0], testable_pairs(*groups)
-        tally = Tally(observed, testable)
+        exact = sums_of(strata, [drawn[None, :] for _, drawn in found], first, second)
+        tally = Tally(exact.statistic()[0], exact.comparable[0])
         random = np.random.default_rng((seed, number, OWN))
         batch = max(1, min(BATCH, MOST_DRAWN // part.height))
         for done in range(0, permutations, batch):
@@ -236,10 +269,10 @@ def from_patterns(
             draws = [
                 random.multivariate_hypergeometric(s.people, s.in_a, size=size, method="marginals") for s in strata
             ]
-            tally.add(statistic(*sums_of(strata, draws, first, second)))
+            tally.add(sums_of(strata, draws, first, second).statistic())
         margins = [sum((s.conditions @ w) for s, w in zip(strata, side, strict=True)) for side in _sides(found)]
         sizes = [int(part["n_a"].sum()), int(part["n_b"].sum())]
-        tables.add(names, groups, margins, sizes, tally.p_values())
+        tables.add(names, exact, margins, sizes, tally.p_values())
     return tables.frames()
 
 
@@ -259,7 +292,7 @@ class _Tables:
     def add(
         self,
         names: Mapping[str, Any],
-        groups: tuple[Group, Group],
+        exact: Sums,
         margins: Sequence[Array],
         sizes: Sequence[int],
         p_values: tuple[Array, Array, float],
@@ -268,18 +301,19 @@ class _Tables:
         i, j = np.triu_indices(len(self.conditions), k=1)
         listed = pl.Series("c", self.conditions, dtype=pl.String)
         columns: dict[str, Any] = {"source": listed.gather(i), "target": listed.gather(j)}
-        crude, exact = np.zeros(len(i)), np.zeros(len(i))
-        for side, group, held, n in zip("ab", groups, margins, sizes, strict=True):
-            both = np.rint(group.both[0]).astype(np.int64)
-            columns[f"n_both_{side}"] = both
-            alone = Sums((1, len(i)))
-            alone.add(group.both, held[None, i], held[None, j], n)
-            unadjusted = alone.finish()
-            with np.errstate(divide="ignore", invalid="ignore"):
-                columns[f"expected_factor_{side}"] = group.expected[0] / unadjusted.expected[0]
-            crude, exact = crude + unadjusted.variance[0], exact + group.variance[0]
+        crude = Sums((1, len(i)))
+        whole = [
+            Cells(both, held[None, i], held[None, j], n)
+            for both, held, n in zip(exact.both, margins, sizes, strict=True)
+        ]
+        crude.add((whole[0], whole[1]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for k, side in enumerate("ab"):
+                columns[f"n_both_{side}"] = np.rint(exact.both[k][0]).astype(np.int64)
+                columns[f"expected_factor_{side}"] = (exact.expected[k] / crude.expected[k])[0]
+            columns |= dict(zip(("ratio_factor", "variance_factor"), _factors(exact, crude), strict=True))
         single, family, overall = p_values
-        columns |= {"variance_factor": exact / crude, "p_value": single, "family_wise_p": family}
+        columns |= {"p_value": single, "family_wise_p": family}
         own = [pl.lit(value, dtype=self.schema[name]).alias(name) for name, value in names.items()]
         self.pairs.append(pl.DataFrame(columns).select([*own, pl.all()]))
         held_by = {f"n_persons_{s}": np.rint(held).astype(np.int64) for s, held in zip("ab", margins, strict=True)}
@@ -294,6 +328,15 @@ class _Tables:
             raise ArgumentError("No stratum has people of both groups, so there is nothing to compare.")
         made = {name: pl.concat(getattr(self, name)) for name in ("pairs", "margins", "population")}
         return {name: nan_to_null(frame) for name, frame in made.items()}
+
+
+def _factors(exact: Sums, crude: Sums) -> tuple[Array, Array]:
+    """Ratio, and variance of its logarithm, over those of the whole row: null where a group has nobody who counts."""
+    ratio = (exact.weighted[0] / exact.weighted[1]) / (crude.weighted[0] / crude.weighted[1])
+    nought = NOUGHT * (1 / crude.both[0] + 1 / crude.both[1])  # what is less than this is rounding
+    variance = np.maximum(exact.log_ratio_variance(), nought) / np.maximum(crude.log_ratio_variance(), nought)
+    defined = (exact.weighted[0] > 0) & (exact.weighted[1] > 0)
+    return np.where(defined, ratio, np.nan)[0], np.where(defined, variance, np.nan)[0]
 
 
 def from_networks(
@@ -330,7 +373,7 @@ def from_networks(
     p_value = np.full(pairs.height, np.nan)
     if known.any():
         p_value[known] = _pair_by_pair(cells[0][:, known], cells[1][:, known], permutations, seed)
-    ones = [pl.lit(1.0).alias(name) for name in ("expected_factor_a", "expected_factor_b", "variance_factor")]
+    ones = [pl.lit(1.0).alias(name) for name in FACTORS]
     pairs = pairs.with_columns(
         *ones, pl.Series("p_value", p_value), pl.lit(None, dtype=pl.Float64).alias("family_wise_p")
     )
@@ -342,17 +385,17 @@ def _pair_by_pair(a: Array, b: Array, permutations: int, seed: int) -> Array:
     pooled = np.rint(a + b).astype(np.int64)
     in_a = np.rint(a.sum(axis=0)).astype(np.int64)
 
-    def groups(first: Array) -> tuple[Group, Group]:
-        made = []
-        for cells in (first, pooled - first):
-            sums = Sums((1, cells.shape[-1]))
-            n = cells.sum(axis=0).astype(float)
-            sums.add(cells[0][None], (cells[0] + cells[1])[None], (cells[0] + cells[2])[None], n)
-            made.append(sums.finish())
-        return made[0], made[1]
+    def sums(first: Array) -> Sums:
+        made = [
+            Cells(cells[0][None], (cells[0] + cells[1])[None], (cells[0] + cells[2])[None], cells.sum(axis=0))
+            for cells in (first, pooled - first)
+        ]
+        found = Sums((1, first.shape[-1]))
+        found.add((made[0], made[1]))
+        return found
 
-    observed = groups(a)
-    tally = Tally(statistic(*observed)[0], testable_pairs(*observed))
+    observed = sums(a)
+    tally = Tally(observed.statistic()[0], observed.comparable[0])
     random = np.random.default_rng((seed, 0, OWN))
     for _ in range(permutations):
         drawn, left, rest = np.zeros_like(pooled), in_a.copy(), pooled.sum(axis=0)
@@ -361,5 +404,5 @@ def _pair_by_pair(a: Array, b: Array, permutations: int, seed: int) -> Array:
             drawn[cell] = random.hypergeometric(pooled[cell], rest, left)
             left = left - drawn[cell]
         drawn[3] = left
-        tally.add(statistic(*groups(drawn.astype(float))))
+        tally.add(sums(drawn.astype(float)).statistic())
     return tally.p_values()[0]

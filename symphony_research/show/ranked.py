@@ -255,6 +255,9 @@ def plot_comparison(
     if hidden and result.disclosure is not None:
         notes.append(f"{number(hidden)} pairs have too few people in one of the groups and are not drawn.")
     notes.append("Orange line: clearly different, after adjusting for all pairs tested.")
+    if result.settings["adjust"]:
+        alike = strata_phrase(result.settings["adjust"])
+        notes.append(f"The test compares people alike in {alike}; each point weighs its own group's.")
     if title is None and stratum:
         title = f"{capital(strata_words(stratum))}: pairs of conditions in {one} and in {other}."
     with drawing():
