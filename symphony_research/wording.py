@@ -33,6 +33,7 @@ __all__ = [
     "pounds",
     "roughly",
     "strata_phrase",
+    "stratum_words",
     "tested_words",
     "times",
 ]
@@ -265,6 +266,11 @@ def tested_words(correction: str, n_tested: int) -> str:
     """Return the heading of p values adjusted for their number, with that number and how."""
     how = {"benjamini_hochberg": "Benjamini-Hochberg"}.get(correction, capital(correction))
     return f"p value, adjusted for all {n_tested:,} tested ({how})"
+
+
+def stratum_words(record: Mapping[str, Any], by: Sequence[str]) -> str:
+    """Return a row's stratum in brackets after a space, or nothing: " (women, 65-69)"."""
+    return f" ({', '.join(in_words(record[c]) for c in by)})" if by else ""
 
 
 def percentage(share: float | None) -> str:

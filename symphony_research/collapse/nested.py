@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.collapse.bits import Integers, Words, n_words, pair_sums, single_sums, unpack
+from symphony_research.collapse.bits import Integers, Words, n_words, pair_sums, unpack
 from symphony_research.collapse.frames import names_of
 from symphony_research.collapse.patterns import Patterns
 from symphony_research.errors import ArgumentError
 
-__all__ = ["Row", "pooled", "rows_of", "split_strata", "strata_pairs", "subset_sums"]
+__all__ = ["Row", "pooled", "rows_of", "split_strata", "strata_pairs", "subset_sums", "tables_of_rows"]
 
 MOST_CELLS = 2**22  # sets x conditions unpacked at once
 
@@ -101,6 +101,26 @@ def _starts(frame: pl.DataFrame, adjust: Sequence[str]) -> Integers:
     return np.concatenate([[0], np.cumsum(lengths)[:-1]])
 
 
+def tables_of_rows(
+    patterns: Patterns,
+    by: Sequence[str],
+    adjust: Sequence[str],
+    build: Callable[[Row], Mapping[str, pl.DataFrame]],
+) -> dict[str, pl.DataFrame]:
+    """Stack the tables that `build` makes of each row, its strata in front; without rows where nobody is in any stratum."""
+
+    def named(row: Row) -> dict[str, pl.DataFrame]:
+        strata = [pl.lit(level, dtype=patterns.frame.schema[name]).alias(name) for name, level in row.names.items()]
+        return {name: table.select([*strata, pl.all()]) for name, table in build(row).items()}
+
+    made = [named(row) for row in rows_of(patterns, by, adjust)]
+    if made:
+        return {name: pl.concat([tables[name] for tables in made]) for name in made[0]}
+    none = np.zeros(0, dtype=np.int64)
+    nobody = Row(dict.fromkeys(by), patterns.words[:0], none, none, patterns.frame.clear())
+    return {name: table.clear() for name, table in named(nobody).items()}
+
+
 def pooled(row: Row, sums: Sequence[Integers] = ()) -> tuple[Words, Integers]:
     """Return the row's distinct sets over all its strata, with their people and any other sums, (n, 1 + V)."""
     weights = np.column_stack([row.people, *sums])
@@ -114,12 +134,10 @@ def pooled(row: Row, sums: Sequence[Integers] = ()) -> tuple[Words, Integers]:
 
 def strata_pairs(row: Row, n_conditions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return people with each condition (S, K), and with both of each pair (S, K, K), of every stratum."""
-    singles = np.zeros((len(row.starts), n_conditions), np.int64)
     pairs = np.zeros((len(row.starts), n_conditions, n_conditions), np.int64)
     for s, stratum in enumerate(row.strata()):
         pairs[s] = pair_sums(row.words[stratum], row.people[stratum], n_conditions)
-        singles[s] = single_sums(row.words[stratum], row.people[stratum], n_conditions)
-    return singles, pairs
+    return np.diagonal(pairs, axis1=1, axis2=2), pairs
 
 
 def subset_sums(

@@ -8,10 +8,11 @@ from symphony_research.inference.intervals import (
     two_sided_normal_p,
     wilson_interval,
 )
-from symphony_research.inference.multiplicity import CORRECTIONS, adjusted_p, benjamini_hochberg
+from symphony_research.inference.multiplicity import CORRECTIONS, FOUND, adjusted_p, benjamini_hochberg
 
 __all__ = [
     "CORRECTIONS",
+    "FOUND",
     "Array",
     "adjusted_p",
     "benjamini_hochberg",

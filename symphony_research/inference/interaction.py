@@ -10,13 +10,12 @@ Zelen, M. (1971). The analysis of several 2 x 2 contingency tables. Biometrika
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from symphony_research.inference.chance import Chance
 from symphony_research.inference.intervals import Array
 
-__all__ = ["SetAgainstItsParts", "cells_of", "set_against_its_parts"]
+__all__ = ["cells_of", "set_against_its_parts"]
 
 MOST_SHIFTS = (
     256  # tables of one stratum with the same margins that are gone through; where there are more, all cells are large
@@ -35,29 +34,7 @@ def cells_of(at_least: Array) -> Array:
     return cells
 
 
-@dataclass(frozen=True)
-class SetAgainstItsParts:
-    """Sums over strata, one entry a set.
-
-    Attributes
-    ----------
-    expected : array
-        People with the whole set, by maximum likelihood.
-    null_mean, score_variance, third : array
-        Exact mean, variance and third central moment of that count, given the
-        people with every smaller subset in every stratum, were there nothing more to find.
-    log_ratio_variance : array
-        Delta-method variance of log(observed/expected), people drawn at random.
-    """
-
-    expected: Array
-    null_mean: Array
-    score_variance: Array
-    third: Array
-    log_ratio_variance: Array
-
-
-def set_against_its_parts(cells: Array) -> SetAgainstItsParts:
+def set_against_its_parts(cells: Array) -> Chance:
     """Set people with a whole set against what all its smaller subsets imply, stratum by stratum.
 
     Parameters
@@ -68,7 +45,7 @@ def set_against_its_parts(cells: Array) -> SetAgainstItsParts:
 
     Returns
     -------
-    SetAgainstItsParts
+    Chance
         `expected`: the maximum-likelihood count under a log-linear model with
         every interaction but the highest, which iterative proportional fitting
         reaches in the limit. Here it is found at once: only one table for each
@@ -109,7 +86,7 @@ def set_against_its_parts(cells: Array) -> SetAgainstItsParts:
         lopsided = np.where(free, variance**3 * (sign / np.where(free[..., None], fitted, 1.0) ** 2).sum(axis=-1), 0.0)
         mean, exact, third = _conditional_moments(cells, sign, (fitted[..., -1], variance, lopsided))
         log_ratio = (cells * influence**2).sum(axis=(0, -1))
-        return SetAgainstItsParts(expected, mean.sum(axis=0), exact.sum(axis=0), third.sum(axis=0), log_ratio)
+        return Chance(expected, mean.sum(axis=0), exact.sum(axis=0), third.sum(axis=0), log_ratio)
 
 
 def _conditional_moments(cells: Array, sign: Array, large: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

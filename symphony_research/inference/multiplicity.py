@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike
 from symphony_research.errors import require_one_of
 from symphony_research.inference.intervals import Array
 
-__all__ = ["CORRECTIONS", "adjusted_p", "benjamini_hochberg"]
+__all__ = ["CORRECTIONS", "FOUND", "adjusted_p", "benjamini_hochberg"]
 
+FOUND = 0.05  # a finding is named where its adjusted p value is at most this
 CORRECTIONS: Mapping[str, str] = MappingProxyType(
     {"benjamini_hochberg": "Benjamini-Hochberg", "holm": "Holm", "bonferroni": "Bonferroni"}
 )

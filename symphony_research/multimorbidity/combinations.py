@@ -12,10 +12,11 @@ import polars as pl
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, possible_table, split
-from symphony_research.collapse.nested import Row, rows_of, split_strata
+from symphony_research.collapse.nested import split_strata, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
+    FOUND,
     adjusted_p,
     hypergeometric_mid_p,
     log_interval,
@@ -25,11 +26,7 @@ from symphony_research.inference import (
 )
 from symphony_research.multimorbidity.counted import FACTORS, factor_names, is_scaled, set_tables
 from symphony_research.multimorbidity.expectation import independence
-from symphony_research.multimorbidity.sets import (
-    WHICH,
-    as_bits,
-    kept_of,
-)
+from symphony_research.multimorbidity.sets import WHICH, as_bits, kept_of
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
@@ -38,8 +35,8 @@ from symphony_research.wording import (
     chance_words,
     cost_period,
     given,
-    in_words,
     joined,
+    stratum_words,
     tested_words,
     times,
 )
@@ -48,7 +45,6 @@ __all__ = ["COUNTS", "Combinations", "combinations", "count_rules"]
 
 Tables = Mapping[str, pl.DataFrame]
 
-FOUND = 0.05  # a finding is named where its adjusted p value is at most this
 COUNTS = MappingProxyType(
     {
         "cells": CountTable(("n_persons",)),
@@ -149,7 +145,7 @@ class Combinations(Result):
         exact = self.settings["kind"] == "exact"
         exactly = "exactly " if exact else ""
         others = " and no other of these conditions" if exact else ", whatever else they have"
-        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        where = stratum_words(first, self.by)
         return (
             f"The commonest combination{where} is {exactly}{joined(first['combination'])}{others}: about "
             f"{about(first['n_persons'])} people, {against_chance(first['observed_expected'])}{given(self.settings['adjust']).rstrip(',')}."
@@ -162,7 +158,7 @@ class Combinations(Result):
         if not above.height:
             return f"No combination is clearly commoner than its smaller sets imply{alike.rstrip(',')}."
         first = above.sort("oe_lower", descending=True, maintain_order=True).row(0, named=True)
-        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        where = stratum_words(first, self.by)
         return (
             f"{capital(joined(first['combination']))} are together{where} "
             f"{times(first['observed_expected'])} times as often as their pairs and smaller sets imply{alike.rstrip(',')} (about "
@@ -357,12 +353,8 @@ def combinations(
         "correction": correction,
         "confidence": confidence,
     }
-    made = [set_tables(patterns, row, settings) for row in rows_of(patterns, by, adjust)]
-    if not made:  # strata, and nobody in any
-        nobody = Row(dict.fromkeys(by), patterns.words, np.zeros(0, np.int64), np.zeros(0, np.int64), patterns.frame)
-        made = [{name: table.clear() for name, table in set_tables(patterns, nobody, settings).items()}]
     return Combinations(
-        {name: pl.concat([tables[name] for tables in made]) for name in made[0]},
+        tables_of_rows(patterns, by, adjust, lambda row: set_tables(patterns, row, settings)),
         pattern_settings(patterns, *_method(settings), **settings),
         by,
     )

@@ -12,11 +12,11 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import unpack
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings
-from symphony_research.collapse.nested import Row, rows_of
+from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.inference import adjusted_p, normal_quantile, wilson_interval
-from symphony_research.multimorbidity.combinations import COUNTS, FOUND, Combinations, combinations, count_rules
+from symphony_research.inference import FOUND, adjusted_p, normal_quantile, wilson_interval
+from symphony_research.multimorbidity.combinations import COUNTS, Combinations, combinations, count_rules
 from symphony_research.result import CountTable, Result
 from symphony_research.wording import (
     about,
@@ -27,6 +27,7 @@ from symphony_research.wording import (
     in_words,
     percentage,
     pounds,
+    stratum_words,
     tested_words,
     times,
 )
@@ -93,7 +94,7 @@ class FurtherConditions(Result):
         low, high = ordered.row(0, named=True), ordered.row(-1, named=True)
 
         def group(record: Mapping[str, Any]) -> str:
-            where = f" ({', '.join(in_words(record[c]) for c in self.by)})" if self.by else ""
+            where = stratum_words(record, self.by)
             return f"{in_words(record['condition'])}{where}"
 
         text = f"{percentage(low['estimate'])} of people with {group(low)} have none of the other conditions"
@@ -167,14 +168,11 @@ def further_conditions(
     chosen = patterns.conditions if conditions is None else (conditions,) if isinstance(conditions, str) else conditions
     for name in chosen:
         require_one_of(name, patterns.conditions, argument="conditions")
-    rows = [_further(patterns, row, tuple(chosen), top) for row in rows_of(patterns, patterns.by, ())]
-    if not rows:
-        nobody = Row(
-            dict.fromkeys(patterns.by), patterns.words, np.zeros(0, np.int64), np.zeros(0, np.int64), patterns.frame
-        )
-        rows = [_further(patterns, nobody, tuple(chosen), top).clear()]
+    tables = tables_of_rows(
+        patterns, patterns.by, (), lambda row: {"cells": _further(patterns, row, tuple(chosen), top)}
+    )
     return FurtherConditions(
-        {"cells": pl.concat(rows), "population": patterns.strata},
+        {**tables, "population": patterns.strata},
         pattern_settings(
             patterns, "number of other conditions of people with each; Wilson interval", "Barnett 2012; Wilson 1927",
             top=top, confidence=confidence,
@@ -196,11 +194,7 @@ def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) ->
         means = {f"mean_{v}": t / np.maximum(n, 1) for v, t in zip(patterns.values, totals, strict=True)}
         parts.append(
             pl.DataFrame({"n_others": np.arange(top + 1), "n_persons": n.astype(np.int64), **means}).select(
-                [
-                    *(pl.lit(level, dtype=patterns.frame.schema[c]).alias(c) for c, level in row.names.items()),
-                    pl.lit(name).alias("condition"),
-                    pl.all(),
-                ]
+                pl.lit(name).alias("condition"), pl.all()
             )
         )
     return pl.concat(parts)
@@ -281,7 +275,7 @@ class Companions(Result):
         if not frame.height:
             return f"No other condition is held by enough people with {name} to show."
         first = frame.sort("n_persons", descending=True, maintain_order=True).row(0, named=True)
-        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        where = stratum_words(first, self.by)
         text = (
             f"{capital(in_words(first['condition']))} is what people with {name}{where} most often have besides: "
             f"{percentage(first['estimate'])} of them (about {about(first['n_persons'])} people)"

@@ -13,22 +13,31 @@ from numpy.typing import NDArray
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import pack, unpack
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings
-from symphony_research.collapse.nested import Row, rows_of, split_strata
+from symphony_research.collapse.nested import Row, split_strata, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.inference import CORRECTIONS, Array, adjusted_p, normal_quantile
+from symphony_research.inference import CORRECTIONS, FOUND, Array, adjusted_p, normal_quantile
 from symphony_research.multimorbidity.expectation import cells_by_stratum
 from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
 from symphony_research.policy import looked_for
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, capital, cost_period, given, in_words, joined, pounds, tested_words
+from symphony_research.wording import (
+    about,
+    capital,
+    cost_period,
+    given,
+    in_words,
+    joined,
+    pounds,
+    stratum_words,
+    tested_words,
+)
 
 __all__ = ["CombinationCosts", "combination_costs"]
 
 Tables = Mapping[str, pl.DataFrame]
 
 _MONEY = ("estimate", "lower", "upper", "total", "expected", "excess", "excess_lower", "excess_upper")
-FOUND = 0.05  # a combination is named where its adjusted p value is at most this
 FEWEST = 2  # people of a part in a stratum, from whom a variance can be told
 
 
@@ -146,7 +155,7 @@ class CombinationCosts(Result):
         if not found.height:
             return f"No combination clearly has a higher mean {value} than its parts add up to."
         first = found.sort("excess_lower", descending=True, maintain_order=True).row(0, named=True)
-        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        where = stratum_words(first, self.by)
         amount = pounds if self.settings["value"] == "cost" else about
         exact = self.settings["kind"] == "exact"
         others = " and nothing else" if exact else ", whatever else they have,"
@@ -261,16 +270,12 @@ def combination_costs(
         "correction": correction,
         "confidence": confidence,
     }
-    made = [_tables(patterns, row, settings) for row in rows_of(patterns, by, adjust)]
-    if not made:
-        nobody = Row(dict.fromkeys(by), patterns.words, np.zeros(0, np.int64), np.zeros(0, np.int64), patterns.frame)
-        made = [{name: table.clear() for name, table in _tables(patterns, nobody, settings).items()}]
     where = f"within {', '.join(adjust)}" if adjust else "in the whole population"
     return CombinationCosts(
-        {name: pl.concat([tables[name] for tables in made]) for name in made[0]},
+        tables_of_rows(patterns, by, adjust, lambda row: _tables(patterns, row, settings)),
         pattern_settings(
             patterns,
-            f"mean of combinations against the sum of their parts {where}; normal intervals; {CORRECTIONS[correction]}",
+            f"mean of combinations against the sum of their parts {where}; Student's intervals; {CORRECTIONS[correction]}",
             "Kasteridis 2015",
             **settings,
         ),
@@ -316,7 +321,6 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
         .sort(["size", pl.col("combination").list.join(" ")])
     )
     people = int(row.people.sum())
-    strata = [pl.lit(level, dtype=patterns.frame.schema[name]).alias(name) for name, level in row.names.items()]
     tables = {
         "cells": frame.select("combination", "size", "n_persons", "mean", "mean_error"),
         "parts": frame.select("n_compared", "n_left_out", "n_fewest", "expected", "excess", "excess_error"),
@@ -325,7 +329,7 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
             schema_overrides={"n_persons": pl.Int64},
         ),
     }
-    return {name: nan_to_null(table.select([*strata, pl.all()])) for name, table in tables.items()}
+    return {name: nan_to_null(table) for name, table in tables.items()}
 
 
 def _without_value(frame: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,8 @@ from symphony_research.collapse.bits import Integers, unpack
 from symphony_research.collapse.nested import Row, strata_pairs
 from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.errors import ArgumentError
-from symphony_research.multimorbidity.expectation import Chance, against_parts, independence
+from symphony_research.inference.chance import Chance
+from symphony_research.multimorbidity.expectation import against_parts, independence
 from symphony_research.multimorbidity.sets import as_tuples, counts_by_stratum, sets_of
 from symphony_research.policy import looked_for
 
@@ -63,7 +64,7 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
         f"mean_{v}": [float(total.sum()) / HUNDRED / max(people, 1)]
         for v, total in zip(patterns.values, sums, strict=True)
     }
-    tables = {
+    return {
         # an order that says nothing of the counts, so that what is hidden cannot be ranked
         "cells": named.sort(["size", pl.col("combination").list.join(" ")]),
         "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),
@@ -73,8 +74,6 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
         ),
         "population": pl.DataFrame({"n_persons": [people], **means}, schema_overrides={"n_persons": pl.Int64}),
     }
-    strata = [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in row.names.items()]
-    return {name: table.select([*strata, pl.all()]) for name, table in tables.items()}
 
 
 def _factors(

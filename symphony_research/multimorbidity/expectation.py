@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.collapse.nested import Row, subset_sums
 from symphony_research.inference import Array
-from symphony_research.inference.interaction import SetAgainstItsParts, cells_of, set_against_its_parts
+from symphony_research.inference.chance import Chance
+from symphony_research.inference.interaction import cells_of, set_against_its_parts
 
-__all__ = ["Chance", "against_parts", "cells_by_stratum", "independence"]
+__all__ = ["against_parts", "cells_by_stratum", "independence"]
 
 CHUNK = 2**22  # sets x conditions worked on at once
 NEVER = -1e4  # log of nought, kept finite: its exponential is nought
-
-
-@dataclass(frozen=True)
-class Chance:
-    """Of each set what chance gives.
-
-    Attributes
-    ----------
-    expected : array
-        People.
-    null_mean, score_variance, third : array
-        Mean, variance and third central moment of the count, all that is given
-        fixed, were there nothing to find.
-    log_ratio_variance : array
-        Variance of log(observed/expected), people drawn at random.
-    """
-
-    expected: Array
-    null_mean: Array
-    score_variance: Array
-    third: Array
-    log_ratio_variance: Array
 
 
 def independence(
@@ -64,8 +41,8 @@ def independence(
     the mean n e and, since people's agreements in each condition are shuffled,
     factorial moments that are products too: the variance is n e + (n e)^2 (r - 1),
     r = (n - 1)/n times the product of (M - 1) n / (M (n - 1)), M = n m, for a pair
-    the hypergeometric variance; the third alike. The log ratio has the delta-method variance with every margin
-    estimated: a person moves log(O/E) by 1[set]/O - e y/E, y = 1 + sum of
+    the hypergeometric variance; the third alike. The log ratio has the
+    delta-method variance with every margin estimated: a person moves log(O/E) by 1[set]/O - e y/E, y = 1 + sum of
     (agreement - m)/m over the conditions, and the variance is the sum of
     squares over all people.
     """
@@ -147,14 +124,11 @@ def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> C
         step = max(1, CHUNK // (max(len(row.starts), 1) << int(k)))
         for at in range(0, len(of_size), step):
             chosen = of_size[at : at + step]
-            made = _of_size([sets[f] for f in chosen], row, n_conditions, int(k))
+            people = row.people[:, None].astype(float)
+            cells = cells_by_stratum(row, [sets[f] for f in chosen], n_conditions, int(k), people)[..., 0]
+            made = set_against_its_parts(cells)
             found[:, chosen] = made.expected, made.null_mean, made.score_variance, made.third, made.log_ratio_variance
     return Chance(*found)
-
-
-def _of_size(sets: list[tuple[int, ...]], row: Row, n_conditions: int, k: int) -> SetAgainstItsParts:
-    people = row.people[:, None].astype(float)
-    return set_against_its_parts(cells_by_stratum(row, sets, n_conditions, k, people)[..., 0])
 
 
 def cells_by_stratum(

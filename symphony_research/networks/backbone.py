@@ -12,8 +12,8 @@ from symphony_research.collapse.margins import split
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.cooccurrence import Cooccurrence
-from symphony_research.networks.links import MEASURES, measure_words, require_network, stratum_words, weighable
-from symphony_research.wording import about, in_words, number, times
+from symphony_research.networks.links import MEASURES, measure_words, require_network, weighable
+from symphony_research.wording import about, in_words, number, stratum_words, times
 
 __all__ = ["METHODS", "Backbone", "backbone", "linked_pairs", "links_among"]
 

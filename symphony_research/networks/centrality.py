@@ -22,11 +22,10 @@ from symphony_research.networks.links import (
     pair_rules,
     require_network,
     require_own_names,
-    stratum_words,
     weight_matrix,
 )
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import capital, in_words, number
+from symphony_research.wording import capital, in_words, number, stratum_words
 
 __all__ = ["Centrality", "centrality", "largest_component", "leading_eigenvector"]
 

@@ -23,12 +23,11 @@ from symphony_research.networks.links import (
     pair_rules,
     require_network,
     require_own_names,
-    stratum_words,
     weight_matrix,
 )
 from symphony_research.networks.louvain import adjusted_rand_index, best_partition, modularity
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import joined, number, percentage
+from symphony_research.wording import joined, number, percentage, stratum_words
 
 __all__ = ["Communities", "communities"]
 

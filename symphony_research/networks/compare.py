@@ -12,11 +12,11 @@ import polars as pl
 from symphony_research.collapse import Patterns, names_of
 from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
 from symphony_research.errors import ArgumentError
-from symphony_research.inference import benjamini_hochberg, normal_quantile
+from symphony_research.inference import FOUND, benjamini_hochberg, log_interval, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
 from symphony_research.networks.regroup import FACTORS, from_networks, from_patterns, with_margins
 from symphony_research.result import CountTable, Result, Source
-from symphony_research.wording import about, capital, in_words, times
+from symphony_research.wording import about, capital, in_words, stratum_words, times
 
 __all__ = ["NetworkComparison", "compare"]
 
@@ -106,12 +106,12 @@ class NetworkComparison(Result):
         if not frame.height:
             return f"No pair of conditions is held by enough people in both {one} and {other} to compare them."
         # from networks alone there is no family-wise p value
-        found = frame.filter(pl.coalesce("family_wise_p", "q_value") <= 0.05)
+        found = frame.filter(pl.coalesce("family_wise_p", "q_value") <= FOUND)
         if not found.height:
             return f"No pair of conditions goes together clearly more in {one} than in {other}, or the other way round."
         size = (pl.col("ratio").log().abs()).alias("__size")
         first = found.sort(size, descending=True, maintain_order=True).row(0, named=True)
-        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        where = stratum_words(first, self.by)
         pair = f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together differently{where}"
         many = f"{found.height:,} of {frame.height:,} pairs clearly differ."
         if self.settings["adjust"]:
@@ -150,8 +150,8 @@ def _ratios(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.D
         made[f"observed_expected_{side}"] = np.where(expected > 0, ratio, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = crude[0] / crude[1] * as_float(table["ratio_factor"])
-        width = normal_quantile(confidence) * np.sqrt(spread * as_float(table["variance_factor"]))
-        made |= {"ratio": ratio, "lower": ratio * np.exp(-width), "upper": ratio * np.exp(width)}
+    lower, upper = log_interval(ratio, spread * as_float(table["variance_factor"]), confidence)
+    made |= {"ratio": ratio, "lower": lower, "upper": upper}
     nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
     for name in ("ratio", "lower", "upper"):
         made[name] = np.where(nobody | ~np.isfinite(made[name]), np.nan, made[name])

@@ -17,10 +17,11 @@ from symphony_research.collapse.margins import (
     possible_table,
     same_stratum,
 )
-from symphony_research.collapse.nested import Row, rows_of, split_strata, strata_pairs
+from symphony_research.collapse.nested import Row, split_strata, strata_pairs, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
+    FOUND,
     Array,
     adjusted_p,
     hypergeometric_mid_p,
@@ -30,7 +31,7 @@ from symphony_research.inference import (
 )
 from symphony_research.inference.strata import StratifiedPairs, stratified_pairs
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, capital, chance_words, given, in_words, tested_words, times
+from symphony_research.wording import about, capital, chance_words, given, in_words, stratum_words, tested_words, times
 
 if TYPE_CHECKING:
     import networkx
@@ -39,7 +40,6 @@ Tables = Mapping[str, pl.DataFrame]
 
 __all__ = ["Cooccurrence", "cooccurrence"]
 
-FOUND = 0.05  # a pair is named where its adjusted p value is at most this
 # what adjustment multiplies: expected people, variances, odds ratio and its variance
 FACTORS = ("expected_factor", "spread_factor", "score_factor", "odds_factor", "odds_spread_factor")
 
@@ -145,7 +145,7 @@ class Cooccurrence(Result):
         if not found.height:
             return "No pair of conditions is clearly found together more often than chance would give."
         first = found.sort("lower", descending=True, maintain_order=True).row(0, named=True)
-        where = f" ({', '.join(in_words(first[c]) for c in self.by)})" if self.by else ""
+        where = stratum_words(first, self.by)
         return (
             f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together most{where}: "
             f"{pair_against_chance(first, self.settings)}"
@@ -246,22 +246,21 @@ def _scaled(
     )
 
 
-def _pairs_of(row: Row, by: Mapping[str, Any], conditions: tuple[str, ...], adjusted: bool) -> tuple[pl.DataFrame, ...]:
+def _pairs_of(row: Row, conditions: tuple[str, ...], adjusted: bool) -> dict[str, pl.DataFrame]:
     """Return the pairs, the people with each condition, and the people, of one row."""
     singles, pairs = strata_pairs(row, len(conditions))
     i, j = np.triu_indices(len(conditions), k=1)
     listed = pl.Series("c", conditions, dtype=pl.String)
-    strata = [pl.lit(value, dtype=by[name]).alias(name) for name, value in row.names.items()]
     people = row.stratum_people
     pair = {"source": listed.gather(i), "target": listed.gather(j), "n_both": pairs.sum(axis=0)[i, j]}
     if adjusted:
         held = singles.astype(float)
         pair |= _factors(pairs[:, i, j].astype(float), held[:, i], held[:, j], people.astype(float))
-    return (
-        pl.DataFrame(pair, schema_overrides={"n_both": pl.Int64}).select([*strata, pl.all()]),
-        pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}).select([*strata, pl.all()]),
-        pl.DataFrame({"n_persons": [int(people.sum())]}, schema={"n_persons": pl.Int64}).select([*strata, pl.all()]),
-    )
+    return {
+        "pairs": pl.DataFrame(pair, schema_overrides={"n_both": pl.Int64}),
+        "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),
+        "population": pl.DataFrame({"n_persons": [int(people.sum())]}, schema={"n_persons": pl.Int64}),
+    }
 
 
 def _factors(both: Array, first: Array, second: Array, people: Array) -> dict[str, Array]:
@@ -328,12 +327,13 @@ def cooccurrence(
     is rough, and leans towards more than chance. Many strata of few people pull
     observed/expected towards 1, as whoever has both is a part of what is
     expected there: of a true 5, strata of 20 people give 4.2, of 50 people 4.6.
-    The odds ratio, and the test, do not suffer from that. The p value of a pair is the hypergeometric
-    mid-p; if adjusted, the mid-p of the binomial with the mean and variance of
-    the Cochran-Mantel-Haenszel score test, which does not call rare pairs found
-    too often as the normal approximation would. Of a disclosed result all is
-    made from rounded counts, times the ratios (three figures) by which the
-    strata change what the whole population would give.
+    The odds ratio, and the test, do not suffer from that. The p value of a pair
+    is the hypergeometric mid-p; if adjusted, the mid-p of a binomial with the
+    count's exact mean and variance (those of the Cochran-Mantel-Haenszel score
+    test) and a third moment, which does not call rare pairs found too often as
+    the normal approximation would. Of a disclosed result all is made from
+    rounded counts, times the ratios (three figures) by which the strata change
+    what the whole population would give.
 
     Observed/expected (Hidalgo's "relative risk", lift in data mining) favours
     pairs of rare conditions and joint prevalence pairs of common ones; phi,
@@ -365,22 +365,11 @@ def build(
     normal_quantile(confidence)
     require_one_of(correction, CORRECTIONS, argument="correction")
     by, adjust = split_strata(patterns, adjust)
-    schema = {name: patterns.frame.schema[name] for name in by}
-    made = [_pairs_of(row, schema, patterns.conditions, bool(adjust)) for row in rows_of(patterns, by, adjust)]
-    if not made:  # strata, and nobody in any
-        nobody = Row(
-            dict.fromkeys(by),
-            patterns.words,
-            patterns.frame["n_persons"].to_numpy(),
-            np.zeros(0, np.int64),
-            patterns.frame,
-        )
-        made = [tuple(table.clear() for table in _pairs_of(nobody, schema, patterns.conditions, bool(adjust)))]
-    pairs, margins, population = (pl.concat(tables) for tables in zip(*made, strict=True))
+    tables = tables_of_rows(patterns, by, adjust, lambda row: _pairs_of(row, patterns.conditions, bool(adjust)))
     expectation = f"expected within {', '.join(adjust)}, summed" if adjust else "expected in the whole population"
     test = "binomial mid-p of the Cochran-Mantel-Haenszel test" if adjust else "hypergeometric mid-p"
     return Cooccurrence(
-        {"pairs": pairs, "margins": margins, "population": population},
+        tables,
         pattern_settings(
             patterns,
             f"observed/{expectation}; delta-method interval; {test}; {CORRECTIONS[correction]}",

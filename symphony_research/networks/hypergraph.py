@@ -12,15 +12,15 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, frequent_sets, unpack
 from symphony_research.collapse.margins import as_float, pattern_settings, split, strata_margins
-from symphony_research.collapse.nested import rows_of
+from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import combination_names
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.centrality import leading_eigenvector
-from symphony_research.networks.links import require_own_names, stratum_words
+from symphony_research.networks.links import require_own_names
 from symphony_research.policy import looked_for
 from symphony_research.result import CountTable, Result
-from symphony_research.wording import about, joined, number
+from symphony_research.wording import about, joined, number, stratum_words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -178,14 +178,10 @@ def set_centrality(
             "conditions."
         )
     limits = (min_size, max_size, looked_for(min_persons))
-    rows = rows_of(patterns, patterns.by, ())
-    found = [_sets(patterns, row.names, row.words, row.people, limits) for row in rows]
-    if not found:  # strata, and nobody in any
-        found = [_sets(patterns, dict.fromkeys(patterns.by), patterns.words, np.zeros(0, np.int64), limits).clear()]
-    sets = pl.concat(found)
+    tables = tables_of_rows(patterns, patterns.by, (), lambda row: {"sets": _sets(patterns.conditions, row, limits)})
     margins, population = strata_margins(patterns)
     return SetCentrality(
-        {"sets": sets, "margins": margins, "population": population},
+        {**tables, "margins": margins, "population": population},
         pattern_settings(
             patterns,
             "leading eigenvector of the hypergraph of at-least sets weighed by overlap; power iteration",
@@ -202,20 +198,16 @@ def set_centrality(
     )
 
 
-def _sets(
-    patterns: Patterns, names: Mapping[str, Any], words: Any, people: Integers, limits: tuple[int, int | None, int]
-) -> pl.DataFrame:
-    n_conditions = len(patterns.conditions)
+def _sets(conditions: tuple[str, ...], row: Row, limits: tuple[int, int | None, int]) -> pl.DataFrame:
     min_size, max_size, floor = limits
-    found = frequent_sets(words, people[:, None], n_conditions, min_persons=floor, min_size=min_size, max_size=max_size)
-    bits = unpack(found.words, n_conditions)
-    frame = pl.DataFrame({"size": bits.sum(axis=1, dtype=np.int64), "n_persons": found.sums[:, 0]})
-    frame = frame.insert_column(0, combination_names(bits, patterns.conditions))
-    # an order that says nothing of the counts
-    frame = frame.sort(["size", pl.col("combination").list.join(" ")])
-    return frame.select(
-        [pl.lit(value, dtype=patterns.frame.schema[name]).alias(name) for name, value in names.items()] + [pl.all()]
+    found = frequent_sets(
+        row.words, row.people[:, None], len(conditions), min_persons=floor, min_size=min_size, max_size=max_size
     )
+    bits = unpack(found.words, len(conditions))
+    frame = pl.DataFrame({"size": bits.sum(axis=1, dtype=np.int64), "n_persons": found.sums[:, 0]})
+    frame = frame.insert_column(0, combination_names(bits, conditions))
+    # an order that says nothing of the counts
+    return frame.sort(["size", pl.col("combination").list.join(" ")])
 
 
 def _of_stratum(

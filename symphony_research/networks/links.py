@@ -22,7 +22,6 @@ __all__ = [
     "pair_rules",
     "require_network",
     "require_own_names",
-    "stratum_words",
     "weighable",
     "weight_matrix",
 ]
@@ -83,11 +82,6 @@ def require_own_names(by: tuple[str, ...], columns: tuple[str, ...], function: s
         raise ArgumentError(
             f"The result of {function} has a column {', '.join(taken)} of its own: rename the stratum before collapsing."
         )
-
-
-def stratum_words(record: Mapping[str, Any], by: tuple[str, ...]) -> str:
-    """Return a row's stratum in brackets after a space, or nothing: " (women, 65-69)"."""
-    return f" ({', '.join(in_words(record[c]) for c in by)})" if by else ""
 
 
 def in_stratum(frame: pl.DataFrame, record: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
