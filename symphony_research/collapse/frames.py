@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 import polars as pl
 
 from symphony_research.errors import ArgumentError
 
-__all__ = ["as_frame", "as_lazy", "names_of", "refuse_names", "refuse_no_frame"]
+__all__ = ["as_frame", "as_lazy", "names_of", "refuse_names", "refuse_no_frame", "runs"]
 
 
 def as_lazy(frame: Any, *, columns: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -76,6 +76,19 @@ def names_of(names: str | Iterable[str] | None) -> tuple[str, ...]:
     if isinstance(names, str):
         return tuple(name for part in names.split(",") if (name := part.strip()))
     return tuple(names)
+
+
+def runs(frame: pl.DataFrame, columns: Iterable[str]) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """Go through the strata of a sorted frame: their names, and the rows from and to; once, all of it, without columns."""
+    columns = list(columns)
+    if not columns:
+        yield {}, 0, frame.height
+        return
+    start = 0
+    for record in frame.group_by(columns, maintain_order=True).len(name="__len").iter_rows(named=True):
+        stop = start + record.pop("__len")
+        yield record, start, stop
+        start = stop
 
 
 def refuse_names(names: Iterable[str], reserved: Iterable[str], *, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from symphony_research.inference import Array
 
 __all__ = [
     "as_float",
+    "beside",
     "nan_to_null",
     "pattern_settings",
     "possible_table",
@@ -58,6 +59,13 @@ def split(by: tuple[str, ...], first: pl.DataFrame, *others: pl.DataFrame) -> It
     ]
     for key in parts[0]:
         yield [own[key] if key in own else frame.clear() for own, frame in zip(parts, (first, *others), strict=True)]
+
+
+def beside(table: pl.DataFrame, of_strata: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Return a table with the columns that each of its strata has; all rows have the same where there are none."""
+    if not by:
+        return table.join(of_strata, how="cross")
+    return table.join(of_strata, on=by, how="left", nulls_equal=True, maintain_order="left")
 
 
 def nan_to_null(frame: pl.DataFrame) -> pl.DataFrame:

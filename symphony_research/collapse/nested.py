@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.collapse.bits import Integers, Words, n_words, pair_sums, unpack
-from symphony_research.collapse.frames import names_of
+from symphony_research.collapse.frames import names_of, runs
 from symphony_research.collapse.patterns import Patterns
 from symphony_research.errors import ArgumentError
 
@@ -81,24 +81,13 @@ def rows_of(patterns: Patterns, by: Sequence[str], adjust: Sequence[str]) -> Ite
     masks = [f"mask_{w}" for w in range(n_words(len(patterns.conditions)))]
     words = frame.select(masks).to_numpy().astype(np.uint64, copy=False)
     people = frame["n_persons"].to_numpy()
-    if not by:
-        yield Row({}, words, people, _starts(frame, adjust), frame)
-        return
-    at = 0
-    for record in frame.group_by(by, maintain_order=True).len(name="__len").iter_rows(named=True):
-        stop = at + record.pop("__len")
-        part = frame.slice(at, stop - at)
-        yield Row(record, words[at:stop], people[at:stop], _starts(part, adjust), part)
-        at = stop
+    for names, start, stop in runs(frame, by):
+        part = frame.slice(start, stop - start)
+        yield Row(names, words[start:stop], people[start:stop], _starts(part, adjust), part)
 
 
 def _starts(frame: pl.DataFrame, adjust: Sequence[str]) -> Integers:
-    if not frame.height:
-        return np.zeros(0, np.int64)
-    if not adjust:
-        return np.zeros(1, np.int64)
-    lengths = frame.group_by(adjust, maintain_order=True).len()["len"].to_numpy().astype(np.int64)
-    return np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    return np.array([start for _, start, stop in runs(frame, adjust) if stop > start], dtype=np.int64)
 
 
 def tables_of_rows(

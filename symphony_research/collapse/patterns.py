@@ -15,7 +15,7 @@ import polars as pl
 from symphony_research.collapse import doors
 from symphony_research.collapse.bits import Integers, Words, n_words, renumber, single_sums, unpack
 from symphony_research.collapse.engines import n_engine_words
-from symphony_research.collapse.frames import names_of
+from symphony_research.collapse.frames import names_of, runs
 from symphony_research.collapse.names import combination_names, refuse_our_names
 from symphony_research.collapse.site import read_site_file, write_site_file
 from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums
@@ -414,15 +414,8 @@ class Patterns:
     def parts(self) -> Iterable[tuple[Mapping[str, Any], Words, Integers]]:
         """Go through the strata: their names, sets (n, W) and people (n,)."""
         people = self.frame["n_persons"].to_numpy()
-        start = 0
-        if not self.by:
-            yield {}, self.words, people
-            return
-        runs = self.frame.group_by(self.by, maintain_order=True).len(name="__len")
-        for record in runs.iter_rows(named=True):
-            stop = start + record.pop("__len")
-            yield record, self.words[start:stop], people[start:stop]
-            start = stop
+        for names, start, stop in runs(self.frame, self.by):
+            yield names, self.words[start:stop], people[start:stop]
 
     def to_frame(self) -> pl.DataFrame:
         """Return the patterns in words.

@@ -11,7 +11,7 @@ import polars as pl
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import unpack
-from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings
+from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings
 from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED
 from symphony_research.errors import ArgumentError, require_one_of
@@ -241,12 +241,7 @@ class Companions(Result):
         pairs = Combinations.derive(tables, settings, by).filter(pl.col("combination").list.contains(name))
         other = pl.col("combination").list.set_difference([name]).list.first()
         people = tables["margins"].filter(pl.col("condition") == name).select([*by, pl.col("n_persons").alias("__of")])
-        frame = pairs.with_columns(other.alias("condition"))
-        frame = (
-            frame.join(people, on=by, how="left", nulls_equal=True, maintain_order="left")
-            if by
-            else frame.join(people, how="cross")
-        )
+        frame = beside(pairs.with_columns(other.alias("condition")), people, by)
         n, of = as_float(frame["n_persons"]), as_float(frame["__of"])
         lower, upper = wilson_interval(np.minimum(n, of), of, settings["confidence"])
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import pack, unpack
-from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings
+from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings
 from symphony_research.collapse.nested import Row, split_strata, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.errors import ArgumentError, require_one_of
@@ -97,11 +97,7 @@ class CombinationCosts(Result):
             tables["parts"].select("n_compared", "n_left_out", "n_fewest", "expected", "excess", "excess_error")
         )
         whole = tables["population"].select([*by, (pl.col("n_persons") * pl.col("mean")).alias("__all")])
-        frame = (
-            cells.join(whole, on=by, how="left", nulls_equal=True, maintain_order="left")
-            if by
-            else cells.join(whole, how="cross")
-        )
+        frame = beside(cells, whole, by)
         z = normal_quantile(settings["confidence"])
         floor = settings["min_persons"]
         enough = pl.all_horizontal([(pl.col(c) >= floor).fill_null(False) for c in ("n_compared", "n_fewest")])

@@ -13,6 +13,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import unpack
 from symphony_research.collapse.margins import (
     as_float,
+    beside,
     nan_to_null,
     pattern_settings,
     split,
@@ -209,11 +210,7 @@ class Prevalence(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Share of people with each condition, with its interval."""
         cells, population = tables["cells"], tables["population"].rename({"n_persons": "__total"})
-        joined_up = (
-            cells.join(population, on=by, how="left", nulls_equal=True, maintain_order="left")
-            if by
-            else cells.join(population, how="cross")
-        )
+        joined_up = beside(cells, population, by)
         n, total = as_float(joined_up["n_persons"]), as_float(joined_up["__total"])
         with np.errstate(divide="ignore", invalid="ignore"):
             share = n / total

@@ -11,6 +11,7 @@ import polars as pl
 
 from symphony_research.collapse import Patterns, names_of
 from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
+from symphony_research.collapse.nested import split_strata
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import FOUND, benjamini_hochberg, log_interval, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
@@ -349,15 +350,11 @@ def _alike(
     _refuse_other_conditions(a.conditions, b.conditions, names)
     if a.by != b.by or any(a.frame.schema[c] != b.frame.schema[c] for c in a.by):
         raise ArgumentError(f"The two have different strata, {list(a.by)} and {list(b.by)}. Collapse them alike first.")
-    missing = [name for name in adjust if name not in a.by]
-    if missing:
-        raise ArgumentError(
-            f"adjust names {', '.join(missing)}, and the patterns have the strata {list(a.by)}. Collapse with by= first."
-        )
+    by, _ = split_strata(a, adjust)
     for name, patterns in zip(names, (a, b), strict=True):
         if not patterns.n_persons:
             raise ArgumentError(f"Group '{name}' has no people.")
-    return a.conditions, tuple(name for name in a.by if name not in adjust)
+    return a.conditions, by
 
 
 def _alike_networks(

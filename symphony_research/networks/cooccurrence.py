@@ -12,6 +12,7 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import (
     as_float,
+    beside,
     nan_to_null,
     pattern_settings,
     possible_table,
@@ -98,11 +99,7 @@ class Cooccurrence(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Every measure of association that follows from the four counts of a pair."""
         table = with_ends(tables["pairs"], tables["margins"], by)
-        people = tables["population"].select([*by, "n_persons"])
-        if by:
-            table = table.join(people, on=by, how="left", nulls_equal=True, maintain_order="left")
-        else:
-            table = table.join(people, how="cross")
+        table = beside(table, tables["population"].select([*by, "n_persons"]), by)
         frame = _associations(table, settings)
         q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"])
         return frame.with_columns(pl.Series("q_value", q_value).fill_nan(None))
@@ -153,10 +150,11 @@ class Cooccurrence(Result):
 
 
 def with_ends(pairs: pl.DataFrame, margins: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """Return pairs with the people who have each of the two conditions."""
-    held = margins.select([*by, "condition", "n_persons"])
+    """Return pairs with the people who have each of the two conditions, of one group or of several."""
+    counts = [name for name in margins.columns if name.startswith("n_persons")]
     for end in ("source", "target"):
-        own = held.rename({"condition": end, "n_persons": f"n_{end}"})
+        held = [pl.col(name).alias(name.replace("n_persons", f"n_{end}")) for name in counts]
+        own = margins.select([*by, pl.col("condition").alias(end), *held])
         pairs = pairs.join(own, on=[*by, end], how="left", nulls_equal=True, maintain_order="left")
     return pairs
 

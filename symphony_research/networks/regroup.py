@@ -1,10 +1,10 @@
-"""Two groups of people divided anew: sums over strata, the statistic of every pair, and how often chance exceeds it."""
+"""Two groups of people divided anew: how often chance exceeds what was found, pair by pair and for all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, n_words, unpack
-from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
+from symphony_research.collapse.frames import runs
+from symphony_research.collapse.margins import as_float, beside, nan_to_null, possible_table
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
-from symphony_research.networks.cooccurrence import Cooccurrence
+from symphony_research.networks.cooccurrence import Cooccurrence, with_ends
+from symphony_research.networks.ratio import Cells, Sums
 
 __all__ = ["FACTORS", "from_networks", "from_patterns", "with_margins"]
 
@@ -29,97 +31,6 @@ MOST_DRAWN = 20_000_000
 OWN = 1993  # so that these random numbers are none that the data were made of under the same seed
 
 Tables = Mapping[str, pl.DataFrame]
-
-
-class Cells(NamedTuple):
-    """One group's people of one stratum: with both conditions of a pair, with the one, with the other, and in all."""
-
-    both: Array
-    first: Array
-    second: Array
-    n: float | Array
-
-
-class Sums:
-    """Adds up strata of two groups into one ratio of their observed/expected: arrays of (permutation, pair).
-
-    With C people with both and E expected in a stratum, and f_a = E_b / (E_a + E_b), f_b = 1 - f_a, the ratio is X / Y,
-    X the sum of f_a C_a and Y that of f_b C_b: Mantel and Haenszel's with expected people as the exposure. A stratum
-    in which both groups have the same O/E adds as much to X as to Y, whoever it is common in. With one stratum X / Y
-    is (C_a / E_a) / (C_b / E_b).
-    """
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.both, self.expected, self.weighted, self.shared = ([np.zeros(shape) for _ in "ab"] for _ in range(4))
-        self.leaning = np.zeros(shape)
-        self.squares = [np.zeros(shape) for _ in range(3)]  # what is over X squared, over X Y and over Y squared
-        self.people: list[float | Array] = [0.0, 0.0]
-
-    def add(self, groups: tuple[Cells, Cells]) -> None:
-        """Add a stratum."""
-        expected, crossed, squared = zip(*[_moments(cells) for cells in groups], strict=True)
-        total = expected[0] + expected[1]
-        total = np.where(total > 0, total, 1.0)  # where none is expected in either group, nobody has both
-        factors = expected[1] / total, expected[0] / total
-        product = factors[0] * factors[1]
-        rates = groups[0].both / total, groups[1].both / total
-        for own in (0, 1):
-            c, f, rate, other = groups[own].both, factors[own], rates[own], rates[1 - own]
-            self.both[own] += c
-            self.expected[own] += expected[own]
-            self.people[own] = self.people[own] + groups[own].n
-            self.weighted[own] += f * c
-            self.shared[own] += product * c
-            # a person moves the own sum by f ([both] - rate e), the other by f other e, e what E gains by that person
-            f_squared, turned = f * f, rate * squared[own]
-            self.squares[2 * own] += f_squared * (c - rate * (2 * crossed[own] - turned))
-            self.squares[1] -= 2 * f_squared * other * (crossed[own] - turned)
-            self.squares[2 - 2 * own] += f_squared * other * other * squared[own]
-        self.leaning += (groups[0].both + groups[1].both) * product * factors[0]
-
-    @property
-    def comparable(self) -> NDArray[np.bool_]:
-        """Pairs that somebody has in a stratum where both groups could."""
-        found: NDArray[np.bool_] = self.shared[0] + self.shared[1] > 0
-        return found
-
-    def log_ratio_variance(self, half: tuple[float | Array, float | Array] = (0.0, 0.0)) -> Array:
-        """Variance of log(X / Y) by the delta method: people drawn at random, every margin estimated.
-
-        With one stratum it is 1/C - 1/A - 1/B + 2C/(AB) - 1/N, of either group. `half` is added to X and to Y.
-        """
-        x, y = (sums + h for sums, h in zip(self.weighted, half, strict=True))
-        variance: Array = (self.squares[0] / x + self.squares[1] / y) / x + self.squares[2] / y**2
-        # what all people of a group together move it by: nought if every stratum has the same ratio
-        others = self.shared[0] / x + self.shared[1] / y
-        for own, n in ((self.weighted[0] / x, self.people[0]), (self.weighted[1] / y, self.people[1])):
-            variance = variance - (own - others) ** 2 / np.maximum(n, 1.0)
-        return variance
-
-    def statistic(self) -> Array:
-        """Log ratio over its standard error, half a person added to both what was observed and what equal O/E would give."""
-        able = self.comparable
-        shared = np.where(able, self.shared[0] + self.shared[1], 1.0)
-        # half a person weighs what those with both would, were O/E equal: with one stratum f_a / 2 and f_b / 2
-        lean = np.where(able, self.leaning / shared, 0.5)
-        half = 0.5 * lean, 0.5 * (1 - lean)
-        x, y = self.weighted
-        # what both X and Y would be, were they equal: then half a person is added on either side and vanishes
-        pooled = (1 - lean) * x + lean * y
-        size = np.log((x + half[0]) / (pooled + half[0])) - np.log((y + half[1]) / (pooled + half[1]))
-        own = 2 * (half[0] / (x + half[0])) ** 2 + 2 * (half[1] / (y + half[1])) ** 2
-        variance = self.log_ratio_variance(half) + own
-        return np.where(able, size / np.sqrt(variance), 0.0)
-
-
-def _moments(cells: Cells) -> tuple[Array, Array, Array]:
-    """People expected; what a person adds to it, summed over the people with both; its square, summed over all."""
-    c, n = cells.both, np.maximum(cells.n, 1.0)  # where nobody is, every count is 0
-    a, b = cells.first / n, cells.second / n
-    expected, chance = cells.first * b, a * b
-    # a person adds [i] b + [j] a - a b to A B / N
-    single = a + b - chance
-    return expected, c * single, expected * (single - 2 * chance) + 2 * c * chance
 
 
 class Tally:
@@ -154,18 +65,6 @@ class Tally:
         return single, family, (1 + self.total) * chance if len(self.rising) else np.nan
 
 
-def slices(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """Go through the strata of a sorted frame: their names, and the rows from and to."""
-    if not columns:
-        yield {}, 0, frame.height
-        return
-    start = 0
-    for record in frame.group_by(columns, maintain_order=True).len(name="__len").iter_rows(named=True):
-        stop = start + record.pop("__len")
-        yield record, start, stop
-        start = stop
-
-
 @dataclass(frozen=True)
 class Stratum:
     """One stratum: people of each pattern, the conditions of each (patterns x conditions) and its pairs, sparse."""
@@ -186,7 +85,7 @@ def strata_of(frame: pl.DataFrame, adjust: Sequence[str], n_conditions: int) -> 
     pair_number = np.zeros((n_conditions, n_conditions), dtype=np.int64)
     first, second = np.triu_indices(n_conditions, k=1)
     pair_number[first, second] = np.arange(len(first))
-    for _, start, stop in slices(frame, adjust):
+    for _, start, stop in runs(frame, adjust):
         held = bits[start:stop]
         rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for i in range(n_conditions):
@@ -222,15 +121,8 @@ def sums_of(strata: Sequence[Stratum], draws: Sequence[Integers], first: Integer
 
 def with_margins(tables: Tables, by: tuple[str, ...]) -> pl.DataFrame:
     """Return the pairs with the people of each group with each condition, and the people of each group."""
-    table = tables["pairs"]
-    for end in ("source", "target"):
-        held = [pl.col(f"n_persons_{side}").alias(f"n_{end}_{side}") for side in "ab"]
-        own = tables["margins"].select(*by, pl.col("condition").alias(end), *held)
-        table = table.join(own, on=[*by, end], how="left", nulls_equal=True, maintain_order="left")
     people = tables["population"].select(*by, "n_persons_a", "n_persons_b")
-    if not by:
-        return table.join(people, how="cross")
-    return table.join(people, on=by, how="left", nulls_equal=True, maintain_order="left")
+    return beside(with_ends(tables["pairs"], tables["margins"], by), people, by)
 
 
 def _pooled(a: Patterns, b: Patterns, order: list[str]) -> pl.DataFrame:
@@ -254,7 +146,7 @@ def from_patterns(
     frame = _pooled(a, b, [*by, *adjust])
     schema = {name: a.frame.schema[name] for name in by}
     tables = _Tables(conditions, schema)
-    for number, (names, start, stop) in enumerate(slices(frame, by)):
+    for number, (names, start, stop) in enumerate(runs(frame, by)):
         part = frame.slice(start, stop - start)
         if not part["n_a"].sum() or not part["n_b"].sum():
             continue  # a stratum of one group alone has nobody to be compared with
