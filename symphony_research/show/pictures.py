@@ -95,7 +95,17 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     store = io.BytesIO()
     with drawing():
         figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})
-    return Picture(result.sentence(), store.getvalue(), result.title)
+    return Picture(result.sentence(), _paletted(store), result.title)
+
+
+def _paletted(png: io.BytesIO) -> bytes:
+    """Return a PNG in 256 colours, which a figure of flat ones has enough of: a third of the size in notebooks and pages."""
+    from PIL import Image
+
+    flat = Image.open(png).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    flat.save(small, format="png", optimize=True, dpi=(DPI, DPI))
+    return small.getvalue()
 
 
 def write_figure(result: Result, path: str | os.PathLike[str], *, plot: Plot | None = None, **options: Any) -> Path:
