@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
     from symphony_research import multimorbidity, networks, survival
     from symphony_research.cohort import Cohort, define_cohort
     from symphony_research.collapse import Patterns
-    from symphony_research.disclosure import suppress
+    from symphony_research.disclosure import check_differencing, suppress
     from symphony_research.errors import (
         ArgumentError,
         DisclosureError,
@@ -59,7 +59,7 @@ _HOMES = {
     "survival": (),
     "cohort": ("Cohort", "define_cohort"),
     "collapse": ("Patterns",),
-    "disclosure": ("suppress",),
+    "disclosure": ("check_differencing", "suppress"),
     "errors": ("ArgumentError", "DisclosureError", "ReportError", "SchemaError", "SymphonyError"),
     "example": ("example_study",),
     "policy": ("Policy",),

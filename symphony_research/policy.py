@@ -60,9 +60,12 @@ class Policy:
         How cumulative counts of a curve are rounded: "nearest" or "midpoint".
     curve_width : int
         Width, in people, of that rounding.
-    means : bool
-        Whether means of a value may be shown; not under a rule that asks for a
-        test of dominance first.
+    dominance : (int, float)
+        (n, k): a mean or a sum is hidden unless the n people with the largest
+        values surely have less than the share k of it.
+    p_percent : float
+        It is hidden too unless what the others have is surely more than this
+        share of the largest value, so that the second largest cannot guess it.
 
     Examples
     --------
@@ -78,7 +81,8 @@ class Policy:
     hide_zeros: bool = False
     curve: str = "nearest"
     curve_width: int = 5
-    means: bool = True
+    dominance: tuple[int, float] = (2, 0.9)
+    p_percent: float = 0.1
 
     def __post_init__(self) -> None:
         require_one_of(self.name, POLICIES, argument="name")
@@ -89,11 +93,17 @@ class Policy:
                 raise ArgumentError(f"{field} of a policy is a whole number of people, not {value!r}.")
         least = _LEAST.get(self.name, (0, 1))
         if self.curve_width < _LEAST_CURVE_WIDTH.get((self.name, self.curve), 1) or (
-            self.name == "sacro" and (self.means or not self.hide_zeros)
+            self.name == "sacro" and not self.hide_zeros
         ):
             raise ArgumentError(
-                f"{self.name} rounds curves more widely, or hides zeros and means: a setting may be stricter than the rule it "
+                f"{self.name} rounds curves more widely, or hides zeros: a setting may be stricter than the rule it "
                 "is named for, never weaker."
+            )
+        n, share = self.dominance
+        if self.name != "synthetic" and not (n >= 2 and 0 < share <= 0.9 and self.p_percent >= 0.1):
+            raise ArgumentError(
+                "dominance is (n, share) with n at least 2 and share at most 0.9, and p_percent at least 0.1: a "
+                "setting may be stricter than ACRO's defaults, never weaker."
             )
         if self.threshold < least[0] or self.rounding < least[1]:
             raise ArgumentError(
@@ -117,7 +127,7 @@ class Policy:
     def sacro(cls, *, threshold: int = 9, rounding: int = 5) -> Policy:
         """SACRO's rule, with ACRO's defaults: under 10 hidden, zeros too, others to the nearest 5."""
         title = f"SACRO (under {threshold + 1} hidden, zeros too, others to nearest {rounding})"
-        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding, means=False)
+        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding)
 
     @classmethod
     def synthetic(cls) -> Policy:
@@ -133,6 +143,19 @@ class Policy:
         """Where a count may not be shown."""
         count = pl.col(column)
         return count.is_between(0 if self.hide_zeros else 1, self.threshold)
+
+    def spread_wide_enough(self, herfindahl: str) -> pl.Expr:
+        """Where no arrangement of values with this Herfindahl index is dominated.
+
+        With H the sum of squares over the squared sum, the n largest of
+        non-negative values have at most the share sqrt(n H) of the sum, and the
+        two largest with the share p of the largest at most
+        sqrt(((1 + p)^2 + 1) H) (Cauchy and Schwarz). Judged by the bound, no
+        person's value need be kept.
+        """
+        n, share = self.dominance
+        limit = min(share**2 / n, 1 / ((1 + self.p_percent) ** 2 + 1))
+        return (pl.col(herfindahl) < limit).fill_null(True)
 
     def rounded(self, column: str) -> pl.Expr:
         """The count as it may be shown: null where hidden, otherwise rounded half up."""

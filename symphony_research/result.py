@@ -67,6 +67,16 @@ class CountTable:
     factors : tuple of str
         Ratios without a unit by which a figure made from these counts is
         multiplied: hidden with the count, else released to three figures.
+    people : str
+        Whom a row counts, so that counts can be set against each other:
+        "everybody"; "condition", "pair", "set" (with at least these) or "exact"
+        by the row's conditions; "number" of conditions; "further" ones; people
+        with two conditions in known "order"; "split", parts of a row of
+        `cells`; or "" where nothing else counts such people.
+    concentration : mapping of str to str
+        For each measure the column with the Herfindahl index of the values that
+        it sums (sum of squares over squared sum): whether one or two people are
+        most of it. Never released.
     """
 
     columns: tuple[str, ...]
@@ -74,6 +84,8 @@ class CountTable:
     within: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
+    people: str = ""
+    concentration: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,10 +111,26 @@ class Source:
 
 @dataclass(frozen=True)
 class Disclosure:
-    """What disclosure control did to a result."""
+    """What disclosure control did to a result.
+
+    Attributes
+    ----------
+    policy : Policy
+    hidden : int
+        Counts with a star.
+    protected : frozenset of (table, row, column)
+        Stars that stand for no small count, but keep others from being reckoned.
+    further : int
+        How many of them there are for that reason.
+    method : str
+        How it was made sure: "whole numbers", "bounds" or "rounding alone".
+    """
 
     policy: Policy
     hidden: int
+    protected: frozenset[tuple[str, int, str]] = frozenset()
+    further: int = 0
+    method: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -134,6 +162,8 @@ class Result:
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
     # whether which rows there are comes from the records: a hidden one would still say that somebody is in it
     rows_from_records: ClassVar[bool] = False
+    # tables whose rows end at `min_persons`, the first by its own count
+    floored: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         settings = {

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from symphony_research.collapse.engines import apart, collected
 from symphony_research.errors import ArgumentError
@@ -20,7 +22,7 @@ from symphony_research.errors import ArgumentError
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["HUNDRED", "LARGEST", "LOG_UNIT", "STATISTICS", "grouped_sums"]
+__all__ = ["HUNDRED", "LARGEST", "LOG_UNIT", "STATISTICS", "grouped_sums", "herfindahl"]
 
 # Sums are kept as whole numbers, so that parts of a file, a cluster or a country
 # add up to the same bytes in any order: values in hundredths (pence), their
@@ -206,3 +208,9 @@ def _put_together(i: int, value: str) -> list[pl.Expr]:
         wide["log"].alias(f"{value}__sum_log"),
         wide["squared_log"].alias(f"{value}__sum_squared_log"),
     ]
+
+
+def herfindahl(squares: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of squares over the squared sum: one over the people, were they equal; NaN where nothing is summed."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(total > 0, squares / total**2, np.nan))

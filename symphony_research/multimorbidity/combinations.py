@@ -47,10 +47,10 @@ Tables = Mapping[str, pl.DataFrame]
 
 COUNTS = MappingProxyType(
     {
-        "cells": CountTable(("n_persons",)),
-        "margins": CountTable(("n_persons",)),
-        "pairs": CountTable(("n_both",)),
-        "population": CountTable(("n_persons",)),
+        "cells": CountTable(("n_persons",), people="set"),
+        "margins": CountTable(("n_persons",), people="condition"),
+        "pairs": CountTable(("n_both",), people="pair"),
+        "population": CountTable(("n_persons",), people="everybody"),
     }
 )
 AGAINST = ("independence", "no_higher_order_interaction")
@@ -61,6 +61,7 @@ class Combinations(Result):
     """Sets of conditions that people have, observed against expected by chance."""
 
     rows_from_records: ClassVar[bool] = True
+    floored: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Combinations of conditions, against chance"
     counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -178,11 +179,15 @@ def possible_sets(settings: Mapping[str, Any]) -> int:
 def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
     """Return how the count tables of sets, and what describes their people, may be released."""
     means = tuple(f"mean_{value}" for value in settings["values"])
+    spread = {f"mean_{value}": f"herfindahl_{value}" for value in settings["values"]}
+    people = "exact" if settings["kind"] == "exact" else "set"
     return MappingProxyType(
         {
             **COUNTS,
-            "cells": CountTable(("n_persons",), measures=means, factors=factor_names(settings)),
-            "population": CountTable(("n_persons",), measures=means),
+            "cells": CountTable(
+                ("n_persons",), measures=means, factors=factor_names(settings), people=people, concentration=spread
+            ),
+            "population": CountTable(("n_persons",), measures=means, people="everybody", concentration=spread),
         }
     )
 
@@ -227,7 +232,7 @@ def _against_chance(
             tested[size < 2] = np.nan
     share_lower, share_upper = wilson_interval(observed, n, settings["confidence"])
     oe_lower, oe_upper = log_interval(ratio, spread, settings["confidence"])
-    return cells.drop(factor_names(settings)).with_columns(
+    return cells.drop(*factor_names(settings), *[f"herfindahl_{value}" for value in settings["values"]]).with_columns(
         pl.Series("estimate", observed / n),
         pl.Series("lower", share_lower),
         pl.Series("upper", share_upper),

@@ -14,6 +14,7 @@ from symphony_research.collapse.bits import unpack
 from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings
 from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED
+from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND, adjusted_p, normal_quantile, wilson_interval
 from symphony_research.multimorbidity.combinations import COUNTS, Combinations, combinations, count_rules
@@ -42,14 +43,19 @@ class FurtherConditions(Result):
 
     title: ClassVar[str] = "How many other conditions people with each condition have"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {"cells": CountTable(("n_persons",)), "population": CountTable(("n_persons",))}
+        {
+            "cells": CountTable(("n_persons",), people="further"),
+            "population": CountTable(("n_persons",), people="everybody"),
+        }
     )
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_others", "n_persons", "estimate", "mean_cost")
 
     def __post_init__(self) -> None:
         means = tuple(f"mean_{value}" for value in self.settings["values"])
-        rules = {**type(self).counts, "cells": CountTable(("n_persons",), measures=means)}
+        spread = {f"mean_{value}": f"herfindahl_{value}" for value in self.settings["values"]}
+        cells = CountTable(("n_persons",), measures=means, people="further", concentration=spread)
+        rules = {**type(self).counts, "cells": cells}
         object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 
@@ -185,13 +191,18 @@ def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) ->
     bits = unpack(row.words, len(patterns.conditions))
     others = np.minimum(np.maximum(bits.sum(axis=1, dtype=np.int64) - 1, 0), top)
     sums = [row.frame[f"{value}__sum"].cast(pl.Float64).to_numpy() / HUNDRED for value in patterns.values]
+    squares = [row.frame[f"{v}__sum_squares"].cast(pl.Float64).to_numpy() / HUNDRED**2 for v in patterns.values]
+    m = len(sums)
     parts = []
     for name in chosen:
         held = bits[:, patterns.conditions.index(name)] == 1
         n, *totals = (
-            np.bincount(others[held], weights=weights[held], minlength=top + 1) for weights in (row.people, *sums)
+            np.bincount(others[held], weights=weights[held], minlength=top + 1).astype(float)
+            for weights in (row.people, *sums, *squares)
         )
-        means = {f"mean_{v}": t / np.maximum(n, 1) for v, t in zip(patterns.values, totals, strict=True)}
+        means = {f"mean_{v}": t / np.maximum(n, 1) for v, t in zip(patterns.values, totals[:m], strict=True)}
+        spread = zip(patterns.values, totals[m:], totals[:m], strict=True)
+        means |= {f"herfindahl_{v}": herfindahl(squared, total) for v, squared, total in spread}
         parts.append(
             pl.DataFrame({"n_others": np.arange(top + 1), "n_persons": n.astype(np.int64), **means}).select(
                 pl.lit(name).alias("condition"), pl.all()
@@ -204,6 +215,7 @@ class Companions(Result):
     """Which other conditions people with one condition have, against chance."""
 
     rows_from_records: ClassVar[bool] = True
+    floored: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Which other conditions people with one condition have"
     counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     shown: ClassVar[tuple[str, ...]] = (

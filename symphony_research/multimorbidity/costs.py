@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from symphony_research.collapse.bits import pack, unpack
 from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings
 from symphony_research.collapse.nested import Row, split_strata, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED, combination_names
+from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, FOUND, Array, adjusted_p, normal_quantile
 from symphony_research.multimorbidity.expectation import cells_by_stratum
@@ -45,18 +47,26 @@ class CombinationCosts(Result):
     """Mean and total of a value for each combination, and what lies beyond the sum of its parts."""
 
     rows_from_records: ClassVar[bool] = True
+    floored: ClassVar[tuple[str, ...]] = ("cells", "parts")
     title: ClassVar[str] = "What combinations cost, and what they cost beyond the sum of their parts"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
-            "cells": CountTable(("n_persons",), measures=("mean", "mean_error")),
+            "cells": CountTable(
+                ("n_persons",), measures=("mean", "mean_error"), people="set",
+                concentration={"mean": "herfindahl", "mean_error": "herfindahl"},
+            ),
             "parts": CountTable(
                 # those left out too: else the two means would tell what they cost
                 ("n_compared", "n_left_out", "n_fewest"),
                 measures=("expected", "excess", "excess_error"),
+                people="split",
+                concentration=dict.fromkeys(("expected", "excess", "excess_error"), "herfindahl_of_parts"),
             ),
-            "population": CountTable(("n_persons",), measures=("mean",)),
+            "population": CountTable(
+                ("n_persons",), measures=("mean",), people="everybody", concentration={"mean": "herfindahl"}
+            ),
         }
-    )
+    )  # fmt: skip
     shown: ClassVar[tuple[str, ...]] = (
         "combination", "n_persons", "estimate", "total", "share_of_total", "expected", "excess", "excess_lower",
         "excess_upper", "q_value",
@@ -82,6 +92,14 @@ class CombinationCosts(Result):
             "n_left_out": "People without",
             "q_value": tested_words(self.settings["correction"], self.n_tested),
         }
+
+    def __post_init__(self) -> None:
+        if self.settings["kind"] == "exact":
+            rules = type(self).counts
+            object.__setattr__(
+                self, "counts", MappingProxyType({**rules, "cells": replace(rules["cells"], people="exact")})
+            )
+        super().__post_init__()
 
     @property
     def n_tested(self) -> int:
@@ -293,7 +311,7 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
     )  # fmt: skip
     bits = unpack(words, k).astype(bool)
     size = bits.sum(axis=1)
-    found = np.full((len(words), 9), np.nan)
+    found = np.full((len(words), 11), np.nan)
     for of_size in np.unique(size):
         chosen = np.flatnonzero(size == of_size)
         parts = _parts(row, bits[chosen], int(of_size), weights, exact=exact)
@@ -308,6 +326,8 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
         "expected",
         "excess",
         "excess_error",
+        "herfindahl",
+        "herfindahl_of_parts",
     ]
     columns = {name: found[:, at] for at, name in enumerate(names)}
     frame = (
@@ -318,10 +338,16 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
     )
     people = int(row.people.sum())
     tables = {
-        "cells": frame.select("combination", "size", "n_persons", "mean", "mean_error"),
-        "parts": frame.select("n_compared", "n_left_out", "n_fewest", "expected", "excess", "excess_error"),
+        "cells": frame.select("combination", "size", "n_persons", "mean", "mean_error", "herfindahl"),
+        "parts": frame.select(
+            "n_compared", "n_left_out", "n_fewest", "expected", "excess", "excess_error", "herfindahl_of_parts"
+        ),
         "population": pl.DataFrame(
-            {"n_persons": [people], "mean": [float(sums.sum()) / max(people, 1)]},
+            {
+                "n_persons": [people],
+                "mean": [float(sums.sum()) / max(people, 1)],
+                "herfindahl": herfindahl(np.array([squares.sum()]), np.array([sums.sum()])),
+            },
             schema_overrides={"n_persons": pl.Int64},
         ),
     }
@@ -368,6 +394,10 @@ def _against_parts(parts: NDArray[np.float64]) -> NDArray[np.float64]:
         own = (own_squares - 2 * added * own_total + own_n * added**2).sum(axis=0) - compared * excess**2
         variance = np.maximum(own, 0) / (compared - 1) / compared + (own_n**2 * error).sum(axis=0) / compared**2
         fewest = np.where(usable[:, :, None], n[:, :, :-1], 0.0).sum(axis=0).min(axis=1)
+        # of those with all, and the most concentrated of the groups that are compared
+        compared_only = usable[:, :, None]
+        shares = herfindahl(*(np.where(compared_only, x, 0.0).sum(axis=0) for x in (squares, total)))
+        concentrated = np.nanmax(np.nan_to_num(shares), axis=1)
     some = compared >= FEWEST
     blank = np.where(some, 1.0, np.nan)
     return np.column_stack(
@@ -381,5 +411,7 @@ def _against_parts(parts: NDArray[np.float64]) -> NDArray[np.float64]:
             expected * blank,
             excess * blank,
             np.sqrt(variance) * blank,
+            herfindahl(all_squares, all_total),
+            concentrated,
         ]
     )

@@ -12,6 +12,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, unpack
 from symphony_research.collapse.nested import Row, strata_pairs
 from symphony_research.collapse.patterns import HUNDRED, combination_names
+from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError
 from symphony_research.inference.chance import Chance
 from symphony_research.multimorbidity.expectation import against_parts, independence
@@ -44,8 +45,10 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     """Return the count tables of one row."""
     conditions, k, exact = patterns.conditions, len(patterns.conditions), settings["kind"] == "exact"
     sums = [_summed(row.frame, value) for value in patterns.values]
+    squares = [_squares(row.frame, value) for value in patterns.values]
+    m = len(sums)
     words, weights = sets_of(
-        row, k, exact=exact, sums=sums, min_size=settings["min_size"], max_size=settings["max_size"],
+        row, k, exact=exact, sums=[*sums, *squares], min_size=settings["min_size"], max_size=settings["max_size"],
         min_persons=looked_for(settings["min_persons"]),
     )  # fmt: skip
     bits = unpack(words, k)
@@ -53,6 +56,10 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     cells = {"size": bits.sum(axis=1, dtype=np.int64), "n_persons": weights[:, 0].astype(np.int64)}
     cells |= {
         f"mean_{v}": weights[:, 1 + at] / HUNDRED / np.maximum(weights[:, 0], 1) for at, v in enumerate(patterns.values)
+    }
+    cells |= {
+        f"herfindahl_{v}": herfindahl(weights[:, 1 + m + at].astype(float), weights[:, 1 + at] / HUNDRED)
+        for at, v in enumerate(patterns.values)
     }
     if is_scaled(settings):
         cells |= _factors(row, words, weights[:, 0], singles, both, settings)
@@ -63,6 +70,10 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     means = {
         f"mean_{v}": [float(total.sum()) / HUNDRED / max(people, 1)]
         for v, total in zip(patterns.values, sums, strict=True)
+    }
+    means |= {
+        f"herfindahl_{v}": herfindahl(np.array([float(squared.sum())]), np.array([total.sum() / HUNDRED])).tolist()
+        for v, squared, total in zip(patterns.values, squares, sums, strict=True)
     }
     return {
         # an order that says nothing of the counts, so that what is hidden cannot be ranked
@@ -105,6 +116,14 @@ def _ratio(within: Chance, crude: Chance, field: str) -> Any:
         nothing = (np.abs(one) < NOUGHT) & (np.abs(other) < NOUGHT) & (field == "log_ratio_variance")
         ratio = np.where(nothing, 1.0, np.where(other > 0, one / other, np.where(one == 0, 1.0, np.nan)))
     return np.where(np.isfinite(ratio), ratio, np.nan)
+
+
+def _squares(part: pl.DataFrame, value: str) -> Integers:
+    """Return the sums of squares of a value in whole units squared, rounded up: a bound is drawn from them."""
+    whole = (part[f"{value}__sum_squares"].cast(pl.Float64) / HUNDRED**2).ceil()
+    if (whole.sum() or 0) > 2**62:
+        raise ArgumentError(f"The squares of '{value}' over all people exceed 64 bits: use a larger unit.")
+    return whole.cast(pl.Int64).to_numpy()
 
 
 def _summed(part: pl.DataFrame, value: str) -> Integers:

@@ -40,9 +40,9 @@ class ConditionCount(Result):
     title: ClassVar[str] = "People by number of conditions"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
-            "cells": CountTable(("n_persons",)),
-            "margins": CountTable(("n_persons",)),
-            "population": CountTable(("n_persons",)),
+            "cells": CountTable(("n_persons",), people="number"),
+            "margins": CountTable(("n_persons",), people="condition"),
+            "population": CountTable(("n_persons",), people="everybody"),
         }
     )
     shown: ClassVar[tuple[str, ...]] = ("n_conditions", "n_persons", "estimate", "expected", "observed_expected")
@@ -200,7 +200,10 @@ class Prevalence(Result):
 
     title: ClassVar[str] = "People with each condition"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {"cells": CountTable(("n_persons",)), "population": CountTable(("n_persons",))}
+        {
+            "cells": CountTable(("n_persons",), people="condition"),
+            "population": CountTable(("n_persons",), people="everybody"),
+        }
     )
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")

@@ -38,9 +38,10 @@ class NetworkComparison(Result):
             "pairs": CountTable(
                 ("n_both_a", "n_both_b"),
                 factors=(*FACTORS, *_P_VALUES),
+                people="pair",
             ),
-            "margins": CountTable(("n_persons_a", "n_persons_b")),
-            "population": CountTable(("n_persons_a", "n_persons_b"), factors=("overall_p",)),
+            "margins": CountTable(("n_persons_a", "n_persons_b"), people="condition"),
+            "population": CountTable(("n_persons_a", "n_persons_b"), factors=("overall_p",), people="everybody"),
         }
     )
     shown: ClassVar[tuple[str, ...]] = (

@@ -51,9 +51,9 @@ class Cooccurrence(Result):
     title: ClassVar[str] = "Pairs of conditions, against chance"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
-            "pairs": CountTable(("n_both",)),
-            "margins": CountTable(("n_persons",)),
-            "population": CountTable(("n_persons",)),
+            "pairs": CountTable(("n_both",), people="pair"),
+            "margins": CountTable(("n_persons",), people="condition"),
+            "population": CountTable(("n_persons",), people="everybody"),
         }
     )
     shown: ClassVar[tuple[str, ...]] = (
@@ -69,7 +69,7 @@ class Cooccurrence(Result):
 
     def __post_init__(self) -> None:
         if self.settings["adjust"]:
-            rules = {**type(self).counts, "pairs": CountTable(("n_both",), factors=FACTORS)}
+            rules = {**type(self).counts, "pairs": CountTable(("n_both",), factors=FACTORS, people="pair")}
             object.__setattr__(self, "counts", MappingProxyType(rules))
         super().__post_init__()
 

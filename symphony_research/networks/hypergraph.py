@@ -38,12 +38,13 @@ _OWN = ("kind", "weight", "centrality")
 class SetCentrality(Result):
     """Conditions and sets of conditions by their centrality in the hypergraph of combinations."""
 
+    floored: ClassVar[tuple[str, ...]] = ("sets",)
     title: ClassVar[str] = "How central conditions and sets of them are"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
-            "sets": CountTable(("n_persons",)),
-            "margins": CountTable(("n_persons",)),
-            "population": CountTable(("n_persons",)),
+            "sets": CountTable(("n_persons",), people="set"),
+            "margins": CountTable(("n_persons",), people="condition"),
+            "population": CountTable(("n_persons",), people="everybody"),
         }
     )
     shown: ClassVar[tuple[str, ...]] = ("kind", "combination", "size", "n_persons", "weight", "centrality")

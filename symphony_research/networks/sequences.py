@@ -31,6 +31,7 @@ Tables = Mapping[str, pl.DataFrame]
 class Sequences(Result):
     """Pairs of conditions: in how many people the one began before the other, against chance."""
 
+    floored: ClassVar[tuple[str, ...]] = ("pairs", "same_day", "alone", "left_out")
     title: ClassVar[str] = "Which condition comes first"
     counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
         {
@@ -38,8 +39,9 @@ class Sequences(Result):
                 ("n_both", "n_first", "n_second"),
                 measures=("median_gap_months", "months_first", "months_second"),
                 factors=("expected", "variance", "skewness"),
+                people="order",
             ),
-            "same_day": CountTable(("n_same_day",)),
+            "same_day": CountTable(("n_same_day",), people="order"),
             "alone": CountTable(("n_alone",)),
             "left_out": CountTable(("n_left_out",)),
         }

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
-from symphony_research import disclosure
+from symphony_research.disclosure import gate as disclosure
 from symphony_research.networks.compare import LEVELS, NetworkComparison
 from symphony_research.policy import Policy
 from symphony_research.result import INSIDE_REPORT, CountTable
@@ -314,7 +314,9 @@ def test_a_few_events_of_a_group_are_no_count_of_a_comparison() -> None:
         (Policy.nhs_england(), {"curve": "midpoint", "curve_width": 1}),
         (Policy.opensafely(), {"curve_width": 2}),
         (Policy.sacro(), {"hide_zeros": False}),
-        (Policy.sacro(), {"means": True}),
+        (Policy.sacro(), {"dominance": (1, 0.9)}),
+        (Policy.nhs_england(), {"dominance": (2, 0.95)}),
+        (Policy.sacro(), {"p_percent": 0.05}),
     ],
 )
 def test_no_part_of_a_rule_is_loosened_under_its_name(policy: Policy, weaker: dict[str, object]) -> None:

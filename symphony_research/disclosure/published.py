@@ -1,0 +1,250 @@
+"""What a disclosed result tells of whom: every count of it as a group of people and the numbers that it may be.
+
+This is all that an attacker has: which people a cell counts, and from what is
+shown of it, the lowest and highest number that rounds to it. Secondary
+suppression and the check over a set of results both start from here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from symphony_research.policy import Policy
+from symphony_research.result import CountTable, Result
+
+__all__ = ["ANY", "Cell", "Group", "Published", "interval_of", "publish"]
+
+ANY = math.inf
+Stratum = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, order=True)
+class Group:
+    """Some people of a population, by their conditions and strata.
+
+    Attributes
+    ----------
+    kind : str
+        "set": with at least `conditions`, so everybody where there are none;
+        "exact": with these and no others; "number": with `number` conditions;
+        "further": with one condition and `number` others; "order": with two
+        conditions in a known order; "own": a group nothing is known of.
+    conditions : tuple of str
+        In order of their names.
+    number : int
+        For "number" and "further".
+    top : bool
+        Whether `number` stands for all above too.
+    part : str
+        A part of the group: parts of one name's group add up to it.
+    stratum : tuple of (column, value)
+    side : str
+        Which of two populations that share nobody.
+    """
+
+    kind: str
+    conditions: tuple[str, ...] = ()
+    number: int = 0
+    top: bool = False
+    part: str = ""
+    stratum: Stratum = ()
+    side: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One published count: where it stands, whom it counts, and the lowest and highest number that it may be."""
+
+    table: str
+    row: int
+    column: str
+    group: Group
+    low: float
+    high: float
+    shown: float | None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether a star stands there."""
+        return self.shown is None
+
+
+@dataclass(frozen=True)
+class Published:
+    """Every count of one disclosed result, with the population that they are of.
+
+    Attributes
+    ----------
+    family, title : str
+    by : tuple of str
+    policy : mapping
+        The rule's settings.
+    population : mapping
+        Predicates and dates.
+    study, fingerprint : str or None
+    conditions : tuple of str
+        The list that "exact" and "number" are judged by.
+    whole : bool
+        Whether a set that is not listed is held by nobody.
+    cells : tuple of Cell
+    steps : tuple of (stratum and kind, time, count)
+        Cumulative counts of a curve.
+    """
+
+    family: str
+    title: str
+    by: tuple[str, ...]
+    policy: Mapping[str, Any]
+    population: Mapping[str, Any]
+    study: str | None
+    fingerprint: str | None
+    conditions: tuple[str, ...]
+    whole: bool
+    cells: tuple[Cell, ...] = field(repr=False)
+    steps: tuple[tuple[Stratum, float, float], ...] = field(default=(), repr=False)
+
+
+def interval_of(policy: Policy, shown: float | None, *, protected: bool = False) -> tuple[float, float]:
+    """Return the lowest and highest count that is shown so; a protected cell's star says nothing.
+
+    Examples
+    --------
+    >>> from symphony_research import Policy
+    >>> interval_of(Policy.nhs_england(), 180), interval_of(Policy.nhs_england(), None)
+    ((178, 182), (1, 7))
+    """
+    if shown is None:
+        return (0, ANY) if protected else (0 if policy.hide_zeros else 1, policy.threshold)
+    low = shown - policy.rounding // 2
+    high = low + policy.rounding - 1
+    if shown == 0:
+        # above the threshold too a wide rounding shows nought
+        return 0, high if high > policy.threshold else 0
+    return max(low, policy.threshold + 1), high
+
+
+def publish(
+    result: Result,
+    policy: Policy,
+    tables: Mapping[str, pl.DataFrame] | None = None,
+    exact: Mapping[str, pl.DataFrame] | None = None,
+    protected: frozenset[tuple[str, int, str]] = frozenset(),
+) -> Published:
+    """Return what a result tells under a policy; by default that of its own released tables.
+
+    Of `exact` tables only this is asked: whether a count was made at all.
+    """
+    tables = result.count_tables if tables is None else tables
+    settings = result.settings
+    exact_all = settings.get("kind") == "exact" and settings.get("min_persons") == 1 and not policy.hide_zeros
+    whole = exact_all and settings.get("min_size") == 0 and settings.get("max_size") is None
+    cells = []
+    for name, rule in result.counts.items():
+        if rule.cumulative is None and name in tables:
+            cells += list(_cells(name, rule, tables, exact, result, policy, protected))
+    return Published(
+        family=type(result).__name__,
+        title=result.title,
+        by=result.by,
+        policy={
+            "name": policy.name,
+            "title": policy.title,
+            "threshold": policy.threshold,
+            "curve_width": policy.curve_width,
+        },
+        population=dict(settings.get("population") or {}),
+        study=settings.get("study"),
+        fingerprint=settings.get("fingerprint"),
+        conditions=tuple(settings.get("conditions") or ()),
+        whole=bool(whole),
+        cells=tuple(cells),
+        steps=tuple(_steps(result, tables)),
+    )
+
+
+def _cells(
+    name: str,
+    rule: CountTable,
+    tables: Mapping[str, pl.DataFrame],
+    exact: Mapping[str, pl.DataFrame] | None,
+    result: Result,
+    policy: Policy,
+    protected: frozenset[tuple[str, int, str]],
+) -> Iterator[Cell]:
+    table = tables[name]
+    keyed = table if rule.people != "split" else tables["cells"]
+    groups = list(_groups(keyed, rule.people, result))
+    for column in rule.columns:
+        # a count that was never made, such as a pair that another condition is asked of, tells nothing
+        made = None if exact is None else exact[name][column].is_not_null()
+        for row, shown in enumerate(table[column].to_list()):
+            if made is not None and not made[row]:
+                continue
+            guarded = (name, row, column) in protected
+            low, high = interval_of(policy, shown, protected=guarded)
+            group = _of_column(groups[row], column, name, row, rule.people)
+            yield Cell(name, row, column, group, low, high, shown)
+
+
+def _groups(table: pl.DataFrame, people: str, result: Result) -> Iterator[Group]:
+    by = [name for name in sorted(result.by) if name in table.columns]
+    top = result.settings.get("top")
+    for record in table.iter_rows(named=True):
+        stratum = tuple((name, str(record[name])) for name in by)
+        if people == "everybody":
+            yield Group("set", stratum=stratum)
+        elif people == "condition":
+            yield Group("set", (record["condition"],), stratum=stratum)
+        elif people == "pair":
+            yield Group("set", tuple(sorted((record["source"], record["target"]))), stratum=stratum)
+        elif people in ("set", "exact"):
+            yield Group(people, tuple(sorted(record["combination"])), stratum=stratum)
+        elif people == "split":
+            kind = "exact" if result.settings.get("kind") == "exact" else "set"
+            yield Group(kind, tuple(sorted(record["combination"])), stratum=stratum)
+        elif people == "number":
+            k = record["n_conditions"]
+            yield Group("number", number=k, top=top is not None and k == top, stratum=stratum)
+        elif people == "further":
+            k = record["n_others"]
+            yield Group("further", (record["condition"],), number=k, top=k == top, stratum=stratum)
+        elif people == "order":
+            yield Group("order", (record["first"], record["second"]), stratum=stratum)
+        else:
+            yield Group("own", stratum=stratum)
+
+
+_PARTS = {"n_first": "first", "n_second": "second", "n_same_day": "same day", "n_compared": "compared", "n_left_out": "left out"}  # fmt: skip
+_OUTSIDE = ("n_alone", "n_fewest")  # people of another whole
+
+
+def _of_column(group: Group, column: str, table: str, row: int, people: str) -> Group:
+    """Return whom one of several columns counts."""
+    side = column[-1] if column.endswith(("_a", "_b")) else ""
+    if not people or column in _OUTSIDE or (people == "order" and column == "n_left_out"):
+        return Group("own", part=f"{table} {row} {column}", stratum=group.stratum)
+    part = _PARTS.get(column, "")
+    return Group(group.kind, group.conditions, group.number, group.top, part, group.stratum, side)
+
+
+def _steps(result: Result, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Stratum, float, float]]:
+    """Return the running counts of a curve, by stratum and kind."""
+    for name, rule in result.counts.items():
+        if rule.cumulative is None or name not in tables:
+            continue
+        groups = [*result.by, *rule.within]
+        running: dict[Stratum, float] = {}
+        for record in tables[name].sort([*groups, rule.cumulative]).iter_rows(named=True):
+            key: Stratum = tuple((column, str(record[column])) for column in groups)
+            running[key] = running.get(key, 0) + record[rule.columns[0]]
+            yield key, float(record[rule.cumulative]), running[key]
+
+
+def hidden_cells(published: Sequence[Published]) -> int:
+    """Number of stars."""
+    return sum(cell.hidden for one in published for cell in one.cells)

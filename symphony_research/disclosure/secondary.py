@@ -1,0 +1,203 @@
+"""Secondary suppression: more is hidden until what is hidden cannot be reckoned from what is shown.
+
+A hidden count is safe if, by everything published of the same people, it may
+still be any number from one to the threshold. Where it may not, the counts that
+pin it down are found by the cheapest loosening of their bounds (an elastic
+programme), and get the same mark, the smallest first.
+
+References
+----------
+Hundepool, A. et al. (2012). Statistical Disclosure Control, chapter 4. Wiley.
+Fischetti, M. and Salazar, J. J. (2001). Solving the cell suppression problem on
+tabular data with linear constraints. Management Science 47, 1008-1027.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symphony_research.disclosure.published import ANY, Cell, Group, Published
+from symphony_research.disclosure.system import System, system_of
+
+__all__ = ["Protection", "narrowed", "protect"]
+
+Array = NDArray[np.float64]
+Place = tuple[str, int, str]
+
+MOST_SOLVED = 3_000  # programmes; a table that wants more is rounded alone, and the record says so
+MOST_ROUNDS = 60
+HAIR = 1e-6
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What secondary suppression did.
+
+    Attributes
+    ----------
+    places : frozenset of (table, row, column)
+        The further counts to hide.
+    method : str
+        "whole numbers", "bounds", "rounding alone" (too large), or "" where nothing is hidden.
+    exposed : int
+        Hidden counts that earlier outputs narrow down already, whatever is hidden here.
+    """
+
+    places: frozenset[Place] = field(default_factory=frozenset)
+    method: str = ""
+    exposed: int = 0
+
+
+def protect(own: Published, primary: frozenset[Place], beside: Sequence[Published] = ()) -> Protection:
+    """Return which further counts of one result must be hidden.
+
+    Parameters
+    ----------
+    own : Published
+        The result, its small counts hidden.
+    primary : frozenset of (table, row, column)
+        Where those are.
+    beside : sequence of Published
+        What is published of the same people already: it is not changed.
+    """
+    if not primary and not any(cell.hidden for one in beside for cell in one.cells):
+        return Protection()
+    system = system_of([own, *beside])
+    if system is None:
+        return Protection(method="rounding alone")
+    method = "whole numbers" if system.whole_numbers else "bounds"
+    search = _Search(system)
+    low, high = bounds_of(system, [*own.cells, *(cell for one in beside for cell in one.cells)])
+    if system.solve(low, high) is None:
+        # the earlier outputs are of other people after all, or of other records
+        return (
+            replace(protect(own, primary), method=f"{method}, apart from earlier outputs")
+            if beside
+            else Protection(method=method)
+        )
+    stars = [cell for cell in own.cells if (cell.table, cell.row, cell.column) in primary]
+    stars += [cell for one in beside for cell in one.cells if cell.hidden and cell.high < ANY]
+    wanted = {cell.group: (cell.low, cell.high) for cell in stars}
+    # what earlier outputs show is shown
+    shown_before = {cell.group for one in beside for cell in one.cells if not cell.hidden}
+    hidden: set[Place] = set()
+    exposed: set[Group] = set()
+    for _ in range(MOST_ROUNDS):
+        open_cells = [c for c in own.cells if not c.hidden and _place(c) not in hidden and c.group not in shown_before]
+        fixed = [replace(c, shown=None, low=0, high=ANY) if _place(c) in hidden else c for c in own.cells]
+        low, high = bounds_of(system, [*fixed, *(cell for one in beside for cell in one.cells)])
+        found = search.first_narrowed({g: w for g, w in wanted.items() if g not in exposed}, low, high)
+        if search.solved > MOST_SOLVED:
+            return Protection(
+                frozenset(hidden), "rounding alone" if not hidden else f"{method}, not to the end", len(exposed)
+            )
+        if found is None:
+            break
+        group, value = found
+        binding = _binding(system, group, value, low, high, open_cells)
+        if not binding:
+            exposed.add(group)
+            continue
+        hidden |= binding
+    return Protection(frozenset(hidden), method, len(exposed))
+
+
+def narrowed(published: Sequence[Published]) -> list[Cell]:
+    """Return the hidden counts of which several outputs, set beside each other, exclude some number."""
+    system = system_of(published)
+    if system is None:
+        return []
+    cells = [cell for one in published for cell in one.cells]
+    low, high = bounds_of(system, cells)
+    stars = {cell.group: cell for cell in cells if cell.hidden and cell.high < ANY}
+    wanted = {group: (cell.low, cell.high) for group, cell in stars.items()}
+    if system.solve(low, high) is None:
+        return list(stars.values())
+    search, found = _Search(system), []
+    while (one := search.first_narrowed(wanted, low, high)) is not None:
+        found.append(stars[one[0]])
+        del wanted[one[0]]
+    return found
+
+
+def bounds_of(system: System, cells: Sequence[Cell]) -> tuple[Array, Array]:
+    """Return the lowest and highest number of every group, by all the cells that show it."""
+    low, high = np.zeros(len(system.groups)), np.full(len(system.groups), ANY)
+    for cell in cells:
+        at = system.place[cell.group]
+        low[at], high[at] = max(low[at], cell.low), min(high[at], cell.high)
+    return low, high
+
+
+class _Search:
+    """Looks for a hidden count that cannot be every number it should; each solution shows numbers of all at once."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self.solved = 0
+
+    def first_narrowed(
+        self, wanted: Mapping[Group, tuple[float, float]], low: Array, high: Array
+    ) -> tuple[Group, float] | None:
+        place = self._system.place
+        missing = {group: self._values(*ends) for group, ends in wanted.items()}
+        for up in (False, True):
+            self._solve(missing, low, high, up)
+        for group in sorted(missing):
+            while missing[group]:
+                value = max(missing[group])
+                at = place[group]
+                if not low[at] <= value <= high[at]:
+                    return group, value
+                fixed_low, fixed_high = low.copy(), high.copy()
+                fixed_low[at] = fixed_high[at] = value
+                if not self._solve(missing, fixed_low, fixed_high, up=bool(2 * value > sum(wanted[group]))):
+                    return group, value
+                missing[group].discard(value)
+                if self.solved > MOST_SOLVED:
+                    return None
+        return None
+
+    def _values(self, least: float, most: float) -> set[float]:
+        return set(np.arange(least, most + 1)) if self._system.whole_numbers else {least, most}
+
+    def _solve(self, missing: Mapping[Group, set[float]], low: Array, high: Array, up: bool) -> bool:
+        """Push every count still in question up or down, and strike out the numbers that they reach together."""
+        self.solved += 1
+        cost = np.zeros(len(low))
+        for group, values in missing.items():
+            if values:
+                cost[self._system.place[group]] = -1.0 if up else 1.0
+        reached = self._system.solve(low, high, cost)
+        if reached is None:
+            return False
+        for group, values in missing.items():
+            number = reached[self._system.place[group]]
+            values -= {value for value in values if abs(value - number) < HAIR}
+        return True
+
+
+def _binding(system: System, group: Group, value: float, low: Array, high: Array, cells: Sequence[Cell]) -> set[Place]:
+    """Return the visible counts that keep a group from being so many: those whose bounds give most cheaply."""
+    price = np.full(len(low), np.inf)
+    for cell in cells:
+        at = system.place[cell.group]
+        if cell.group != group:
+            # a count of everybody is the last to go: every share rests on it
+            dear = 20.0 if cell.group.kind == "set" and not cell.group.conditions else 1.0
+            price[at] = dear * np.log(3 + cell.high)
+    at = system.place[group]
+    fixed_low, fixed_high = low.copy(), high.copy()
+    fixed_low[at] = fixed_high[at] = value
+    given = system.loosen(fixed_low, fixed_high, price)
+    if given is None:
+        return set()
+    return {_place(cell) for cell in cells if given[system.place[cell.group]] > HAIR}
+
+
+def _place(cell: Cell) -> Place:
+    return cell.table, cell.row, cell.column
