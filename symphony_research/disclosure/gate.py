@@ -155,7 +155,7 @@ def _stars(
         if rule.cumulative is not None or name not in tables:
             continue
         for column in rule.columns:
-            few = exact[name].select(policy.hides(column).fill_null(False)).to_series()
+            few = exact[name].select(pl.col(column), policy.hides(column).fill_null(False).alias("few"))["few"]
             for row in np.flatnonzero(tables[name][column].is_null().to_numpy()):
                 (small if few[int(row)] else others).add((name, int(row), column))
     return frozenset(small), frozenset(others)
