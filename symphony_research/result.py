@@ -28,6 +28,7 @@ __all__ = [
     "Disclosure",
     "Result",
     "Source",
+    "confidential_report",
     "inside_report",
     "library_version",
 ]
@@ -39,6 +40,11 @@ REPORT_POLICY = "SYMPHONY_REPORT_POLICY"
 def inside_report() -> bool:
     """Whether this process is making a report, where nothing undisclosed may be shown."""
     return os.environ.get(INSIDE_REPORT) == "1"
+
+
+def confidential_report() -> bool:
+    """Whether this process is making a report under a policy that hides something."""
+    return inside_report() and os.environ.get(REPORT_POLICY) != Policy.synthetic().title
 
 
 def library_version() -> str:

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import signal
 import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ReportError
-from symphony_research.report.failure import plain_reason
+from symphony_research.policy import Policy
+from symphony_research.report.failure import known_name, plain_reason
+from symphony_research.report.guard import PRINTED, SEAL_KEY, is_sealed, kept_metadata
 from symphony_research.report.provenance import RECORD, as_text, path_remover, utc_text
 from symphony_research.result import INSIDE_REPORT, REPORT_POLICY
 
 __all__ = ["Job", "Outcome", "make_report", "prepare_process"]
 
 KERNEL = "symphony"
+_UNSEALED = "Something was shown that has not passed disclosure control."
 _ATTEMPTS = 3
 _CONFIGURATION = """\
 c = get_config()
 c.HistoryManager.enabled = False
 c.HistoryManager.hist_file = ":memory:"
+c.InteractiveShellApp.extensions = ["symphony_research.report.guard"]
 """
 
 
@@ -124,11 +131,13 @@ def make_report(job: Job) -> Outcome:
     started, clock = datetime.now(UTC), time.perf_counter()
     # what is shown must have been made safe under the policy that the page states
     os.environ[REPORT_POLICY] = job.record["policy"]["title"]
+    key = None if job.record["policy"] == asdict(Policy.synthetic()) else secrets.token_hex(16)
+    os.environ[SEAL_KEY] = key or ""
     clean = path_remover({**job.shown_as, str(work): ".", str(scratch): "."})
     try:
         notebook, error = _execute(job, scratch, work)
         seconds = time.perf_counter() - clock
-        failed = tidy(notebook, clean, error)
+        failed = tidy(notebook, clean, error, key)
         raw = {
             **job.record,
             "started": utc_text(started),
@@ -208,12 +217,15 @@ def _kernel_settings() -> Any:
     return settings
 
 
-def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None) -> str | None:
+def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None, key: str | None = None) -> str | None:
     """Make an executed notebook fit to travel, in place; return why it failed, or None.
 
     Paths, timings, widget state and messages on standard error are taken out.
     After the first error nothing is kept, and of the error only its plain reason.
+    With the key of a guard (see `report.guard`), an output that the guard did
+    not seal is an error, and printed text is left out.
     """
+    reason = partial(plain_reason, clean=clean, confidential=key is not None)
     notebook.cells = [c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
     notebook.metadata = type(notebook.metadata)(
         {
@@ -234,7 +246,7 @@ def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None) -> str
             continue
         step += "injected-parameters" not in tags  # counted as in the notebook that the author knows
         cell.execution_count = step if cell.execution_count and not failed else None
-        kept = []
+        kept: list[Any] = []
         for output in cell.outputs if not failed else ():
             if output.output_type == "stream" and output.name == "stderr":
                 warnings.update(re.findall(r"\b([A-Z]\w*Warning)\b: ", output.text))
@@ -242,16 +254,38 @@ def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None) -> str
             if output.output_type == "error":
                 if output.ename == "SystemExit" and output.evalue in ("", "0"):
                     continue
-                failed = plain_reason(output.ename, output.evalue, step=step, clean=clean)
-                output.evalue, output.traceback = failed, [failed]
-                kept.append(output)
+                failed = reason(output.ename, output.evalue, step=step)
+                kept.append(_error(output.ename if key is None else known_name(output.ename), failed))
                 break
-            kept.append(_clean_output(output, clean, step))
+            if key is not None and not _guarded(output, key):
+                failed = reason("DisclosureError", _UNSEALED, step=step)
+                kept.append(_error("DisclosureError", failed))
+                break
+            if key is None or output.output_type != "stream" or output not in kept:  # left out is said once a cell
+                kept.append(_clean_output(output, clean, step))
         cell.outputs = kept
     if failed is None and error is not None:
-        failed = plain_reason(*error, step=None, clean=clean)
+        failed = reason(*error, step=None)
+    if key is not None:  # any word might have been written, and as often as there are people
+        warnings = Counter({name for name in warnings if name in vars(builtins)})
     notebook.metadata["symphony_warnings"] = dict(warnings)
     return failed
+
+
+def _guarded(output: Any, key: str) -> bool:
+    """Leave of an output what may stay in a report on confidential data; say whether the guard let it through."""
+    if output.output_type == "stream":
+        output.text = PRINTED
+        return True
+    sealed = is_sealed(output.data, output.metadata, key)
+    output.metadata = type(output.metadata)(kept_metadata(output.metadata))
+    return sealed
+
+
+def _error(name: str, words: str) -> Any:
+    from nbformat.v4 import new_output
+
+    return new_output("error", ename=name, evalue=words, traceback=[words])
 
 
 def _clean_output(output: Any, clean: Any, step: int) -> Any:

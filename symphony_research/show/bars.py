@@ -73,7 +73,7 @@ def plot_prevalence(
     >>> len(sr.plot_prevalence(found, top=10).patches)
     10
     """
-    require_family(result, ("Prevalence",), "plot_prevalence", "multimorbidity.prevalence")
+    require_family(result, ("Prevalence",), "plot_prevalence", "multimorbidity.prevalence", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)
@@ -149,7 +149,7 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
     >>> [tick.get_text() for tick in ax.get_xticklabels()][-1]
     '4 or more'
     """
-    require_family(result, ("ConditionCount",), "plot_condition_count", "multimorbidity.condition_count")
+    require_family(result, ("ConditionCount",), "plot_condition_count", "multimorbidity.condition_count", title)
     frame = result.estimates
     notes = []
     if result.disclosure is not None and frame["n_persons"].null_count():

@@ -91,7 +91,9 @@ def plot_further_conditions(
     >>> len(sr.plot_further_conditions(found, top=5).get_yticks())
     5
     """
-    require_family(result, ("FurtherConditions",), "plot_further_conditions", "multimorbidity.further_conditions")
+    require_family(
+        result, ("FurtherConditions",), "plot_further_conditions", "multimorbidity.further_conditions", title
+    )
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)
@@ -171,7 +173,7 @@ def plot_companions(
     >>> len(sr.plot_companions(found, top=5).patches)
     5
     """
-    require_family(result, ("Companions",), "plot_companions", "multimorbidity.companions")
+    require_family(result, ("Companions",), "plot_companions", "multimorbidity.companions", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)
@@ -252,7 +254,7 @@ def plot_combination_costs(
     >>> costs = sr.multimorbidity.combination_costs(patterns, max_size=2, min_persons=5)
     >>> ax = sr.plot_combination_costs(sr.suppress(costs, sr.Policy.synthetic()), top=5)
     """
-    require_family(result, ("CombinationCosts",), "plot_combination_costs", "multimorbidity.combination_costs")
+    require_family(result, ("CombinationCosts",), "plot_combination_costs", "multimorbidity.combination_costs", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)

@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import require_columns
 from symphony_research.result import Result
-from symphony_research.show.gate import hidden_words, is_family, provenance, require_showable
+from symphony_research.show.gate import hidden_words, is_family, provenance, release, require_showable
 from symphony_research.show.tables import Table
 from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, capital, in_words, joined, number
 
@@ -96,7 +96,7 @@ def cross_table(
     if result.disclosure is not None:
         notes = [f"{HIDDEN} {hidden_words(result.disclosure.policy)}.", *notes]
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
-    return Table(f'<div class="symphony-result">{"".join(parts)}{note}</div>', caption)
+    return release(Table(f'<div class="symphony-result">{"".join(parts)}{note}</div>', caption), result)
 
 
 def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, caption: str, absent: str) -> str:

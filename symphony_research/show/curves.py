@@ -128,7 +128,7 @@ def plot_survival(
     'Months since the start of follow-up'
     """
     require_family(result, ("SurvivalCurve", "CumulativeIncidence"), "plot_survival",
-                   "kaplan_meier or cumulative_incidence")  # fmt: skip
+                   "kaplan_meier or cumulative_incidence", title)  # fmt: skip
     if (horizon is not None and not horizon > 0) or any(not t >= 0 for t in times or ()):
         raise ArgumentError("horizon must be above 0, and times 0 or more, in the curve's own unit.")
     estimates = result.estimates

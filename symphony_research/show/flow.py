@@ -59,7 +59,7 @@ def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None 
     >>> cohort = sr.define_cohort(sr.example_study(), age=(65, None))
     >>> ax = plot_attrition(sr.suppress(cohort.attrition, sr.Policy.synthetic()))
     """
-    require_family(result, ("Attrition",), "plot_attrition", "define_cohort(...).attrition")
+    require_family(result, ("Attrition",), "plot_attrition", "define_cohort(...).attrition", title)
     steps = result.estimates.to_dicts()
     notes = []
     if result.disclosure is not None and any(s["n_excluded"] is None or s["n_persons"] is None for s in steps):

@@ -7,13 +7,14 @@ caller passes in keep their place.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from symphony_research.result import Result
-from symphony_research.show.gate import band, provenance
+from symphony_research.result import Result, confidential_report
+from symphony_research.show.gate import band, provenance, require_showable
 from symphony_research.show.style import (
     DPI,
     INK,
@@ -24,6 +25,7 @@ from symphony_research.show.style import (
     SMALL,
     TITLE,
     WARNING,
+    drawing,
     text_height,
     wrapped,
 )
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "DRAWN",
     "NOTHING",
     "axes_points",
     "bare_figures",
@@ -42,9 +45,11 @@ __all__ = [
     "foot_height",
     "head_height",
     "nothing_to_draw",
+    "png_of",
 ]
 
 NOTHING = "nothing to draw"
+DRAWN = "_symphony_drawn"
 _GAP = 10.0
 _BARE: ContextVar[bool] = ContextVar("bare", default=False)
 
@@ -74,6 +79,14 @@ def begin(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
 
         figure = pyplot.figure(figsize=(width, height))
     return figure.add_axes((0.12, 0.15, 0.8, 0.7)), True
+
+
+def png_of(figure: Any) -> bytes:
+    """Return a figure as a PNG."""
+    store = io.BytesIO()
+    with drawing():
+        figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})
+    return store.getvalue()
 
 
 def measured_by(figure: Any) -> Any:
@@ -136,6 +149,7 @@ def finish(
     on it. `area` is the left edge (fraction of the figure) and width (points)
     of a picture whose parts were placed already.
     """
+    require_showable(result, "A plot")
     title = result.sentence() if title is None else title
     figure = ax.figure
     scale = 72 / figure.dpi
@@ -185,6 +199,8 @@ def finish(
             textcoords="offset points", ha="left", va="top", color=QUIET, fontsize=SMALL, linespacing=LINE_SPACING,
             gid="footnote", annotation_clip=False,
         )  # fmt: skip
+    if own and confidential_report() and not _BARE.get():
+        setattr(figure, DRAWN, (result, png_of(figure)))  # a report shows it if nobody has drawn on it since
     return ax
 
 

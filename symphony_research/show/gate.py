@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import Result, inside_report
+from symphony_research.result import Result, confidential_report, inside_report
 from symphony_research.wording import COLUMN_WORDS, in_words, number, strata_phrase
 
 __all__ = [
@@ -17,10 +17,13 @@ __all__ = [
     "chance_note",
     "hidden_words",
     "is_family",
+    "is_released",
     "one_stratum",
     "provenance",
+    "release",
     "require_disclosed",
     "require_family",
+    "require_plain_words",
     "require_showable",
     "strata_words",
 ]
@@ -29,6 +32,7 @@ __all__ = [
 _SAY_WHAT_IS_HIDDEN = ("Combinations", "CombinationCosts", "Companions", "FurtherConditions", "Prevalence")
 
 
+Shown = TypeVar("Shown")
 _ADJUSTED = ("observed_expected", "odds_ratio", "information_component")
 
 
@@ -37,10 +41,31 @@ def is_family(result: object, names: Sequence[str]) -> bool:
     return isinstance(result, Result) and any(c.__name__ in names for c in type(result).__mro__)
 
 
-def require_family(result: object, names: Sequence[str], function: str, makers: str) -> None:
-    """Raise ArgumentError unless the result is of one of the families."""
+def require_family(result: object, names: Sequence[str], function: str, makers: str, title: str | None = None) -> None:
+    """Raise ArgumentError unless the result is of one of the families; a title of the author's own is looked at too."""
     if not is_family(result, names):
         raise ArgumentError(f"{function} draws the result of {makers}, not {type(result).__name__}.")
+    require_plain_words(title, "title")
+
+
+def require_plain_words(words: str | None, what: str) -> None:
+    """Raise DisclosureError where the author's own words hold a number that a report on confidential data cannot vouch for."""
+    if words is not None and confidential_report() and any(letter.isnumeric() for letter in words):
+        raise DisclosureError(
+            f"This {what} holds a number, which has not passed disclosure control. In a report on confidential data "
+            f"give a {what} without one; sr.sentence(result) tells the numbers."
+        )
+
+
+def release(shown: Shown, result: Result) -> Shown:
+    """Mark what was made of a result as fit for a report, if the result has passed `suppress`."""
+    object.__setattr__(shown, "_released", result.disclosure is not None)
+    return shown
+
+
+def is_released(shown: object) -> bool:
+    """Whether it was made of a disclosed result by this library, and is no copy with other contents."""
+    return getattr(shown, "_released", False) is True
 
 
 def require_showable(result: object, what: str) -> None:
@@ -53,6 +78,7 @@ def require_showable(result: object, what: str) -> None:
             f"{what} would show numbers of a {type(result).__name__} that have not passed disclosure control. "
             "Use sr.suppress(result, policy) first."
         )
+    result._refuse_undisclosed(f"{what} of")  # nor one made safe under another rule than the report's
 
 
 def require_disclosed(result: object, what: str) -> None:

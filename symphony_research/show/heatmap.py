@@ -77,7 +77,7 @@ def plot_cooccurrence_matrix(
     >>> network = sr.suppress(sr.networks.cooccurrence(patterns), sr.Policy.synthetic())
     >>> ax = plot_cooccurrence_matrix(network)
     """
-    require_family(result, ("Cooccurrence",), "plot_cooccurrence_matrix", "networks.cooccurrence")
+    require_family(result, ("Cooccurrence",), "plot_cooccurrence_matrix", "networks.cooccurrence", title)
     require_one_of(measure, MEASURES, argument="measure")
     if top < 2:
         raise ArgumentError(f"top={top} must be at least 2: a cell is a pair of conditions.")

@@ -102,7 +102,7 @@ def plot_network(
     >>> network = sr.suppress(sr.networks.cooccurrence(patterns), sr.Policy.synthetic())
     >>> ax = sr.plot_network(network, top_edges=10)
     """
-    require_family(result, ("Cooccurrence",), "plot_network", "networks.cooccurrence")
+    require_family(result, ("Cooccurrence",), "plot_network", "networks.cooccurrence", title)
     require_one_of(measure, MEASURES, argument="measure")
     if top_edges < 1:
         raise ArgumentError(f"top_edges={top_edges} must be at least 1.")

@@ -11,12 +11,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symphony_research.errors import ArgumentError
-from symphony_research.result import Result
+from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.result import Result, confidential_report
 from symphony_research.show.families import plot as natural_plot
 from symphony_research.show.files import beside, suffix_of
-from symphony_research.show.frame import NOTHING, bare_figures
-from symphony_research.show.gate import require_disclosed, require_showable
+from symphony_research.show.frame import DRAWN, NOTHING, bare_figures, png_of
+from symphony_research.show.gate import release, require_disclosed, require_showable
 from symphony_research.show.style import DPI, drawing
 from symphony_research.show.tables import Sentence
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "picture", "write_figure"]
+__all__ = ["Picture", "drawn_picture", "picture", "write_figure"]
 
 Plot = Callable[..., "Axes"]
 
@@ -91,18 +91,28 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     figure = _drawn(result, plot, options)
     nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
     if nothing:
-        return Sentence(" ".join([result.sentence(), str(nothing[0].get_label())]).strip())
-    store = io.BytesIO()
-    with drawing():
-        figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})
-    return Picture(result.sentence(), _paletted(store), result.title)
+        return release(Sentence(" ".join([result.sentence(), str(nothing[0].get_label())]).strip()), result)
+    return _picture_of(png_of(figure), result)
 
 
-def _paletted(png: io.BytesIO) -> bytes:
+def drawn_picture(figure: Any) -> Picture | None:
+    """Return the picture of a figure that a plot function made in a report on confidential data.
+
+    None where the figure was made by anything else, or has been drawn on since.
+    """
+    result, png = getattr(figure, DRAWN, (None, None))
+    return _picture_of(png, result) if result is not None and png_of(figure) == png else None
+
+
+def _picture_of(png: bytes, result: Result) -> Picture:
+    return release(Picture(result.sentence(), _paletted(png), result.title), result)
+
+
+def _paletted(png: bytes) -> bytes:
     """Return a PNG in 256 colours, which a figure of flat ones has enough of: a third of the size in notebooks and pages."""
     from PIL import Image
 
-    flat = Image.open(png).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    flat = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small = io.BytesIO()
     flat.save(small, format="png", optimize=True, dpi=(DPI, DPI))
     return small.getvalue()
@@ -165,12 +175,23 @@ def write_figure(result: Result, path: str | os.PathLike[str], *, plot: Plot | N
 def _drawn(result: Result, plot: Plot | None, options: dict[str, Any]) -> Figure:
     if plot is not None and not callable(plot):
         raise ArgumentError("plot= takes one of the plot functions, such as sr.plot_network.")
+    if confidential_report() and ("ax" in options or not _is_ours(plot)):
+        raise DisclosureError(
+            "In a report on confidential data a picture is drawn by this library's plot functions alone, in a figure of "
+            "its own: axes or a plot function of yours could show what has not passed disclosure control."
+        )
     with bare_figures():
         ax = (plot or natural_plot)(result, **options)
     figure = ax.get_figure(root=True)
     if figure is None:
         raise ArgumentError("plot= should return axes that belong to a figure.")
     return figure
+
+
+def _is_ours(plot: Plot | None) -> bool:
+    from symphony_research import show
+
+    return plot is None or any(plot is getattr(show, name) for name in show.__all__ if name.startswith("plot"))
 
 
 def _describe(path: Path, words: str) -> None:

@@ -92,7 +92,7 @@ def plot_centrality(
     >>> network = sr.suppress(sr.networks.cooccurrence(patterns), sr.Policy.synthetic())
     >>> ax = sr.plot_centrality(sr.networks.centrality(network), top=5)
     """
-    require_family(result, ("Centrality",), "plot_centrality", "networks.centrality")
+    require_family(result, ("Centrality",), "plot_centrality", "networks.centrality", title)
     require_one_of(measure, CENTRALITIES, argument="measure")
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
@@ -152,7 +152,7 @@ def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, tit
     >>> found = sr.networks.sequences(cohort.onsets(birth_years=10), min_persons=2)
     >>> ax = sr.plot_sequences(sr.suppress(found, sr.Policy.synthetic()), top=5)
     """
-    require_family(result, ("Sequences",), "plot_sequences", "networks.sequences")
+    require_family(result, ("Sequences",), "plot_sequences", "networks.sequences", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = result.estimates
@@ -239,7 +239,7 @@ def plot_comparison(
     >>> found = sr.networks.compare(patterns, others, names=("women", "men"), permutations=19)
     >>> ax = sr.plot_comparison(sr.suppress(found, sr.Policy.synthetic()), top=5)
     """
-    require_family(result, ("NetworkComparison",), "plot_comparison", "networks.compare")
+    require_family(result, ("NetworkComparison",), "plot_comparison", "networks.compare", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)

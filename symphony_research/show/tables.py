@@ -21,7 +21,9 @@ from symphony_research.show.gate import (
     hidden_words,
     is_family,
     provenance,
+    release,
     require_disclosed,
+    require_plain_words,
     require_showable,
 )
 from symphony_research.wording import COLUMN_WORDS, COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, in_words, number
@@ -92,7 +94,7 @@ def sentence(result: Result) -> Sentence:
     True
     """
     require_showable(result, "sentence")
-    return Sentence(result.sentence())
+    return release(Sentence(result.sentence()), result)
 
 
 def table(
@@ -146,10 +148,13 @@ def table(
     require_showable(result, "table")
     if rows < 1:
         raise ArgumentError(f"rows={rows} must be at least 1.")
+    for own in (caption, *(words or {}).values()):
+        require_plain_words(own, "caption or heading")
     frame = result.named
     if is_family(result, ["Attrition"]) and frame.height == 1:
         # one line would say no more than the sentence above it
-        return Table('<p class="note">No rule left anybody out.</p>', "No rule left anybody out.")
+        nobody = "No rule left anybody out."
+        return release(Table(f'<p class="note">{nobody}</p>', nobody), result)
     columns = _columns(result, columns)
     by = [sort] if isinstance(sort, str) else list(sort or ())
     require_columns(frame.columns, by, what="The result")
@@ -161,7 +166,7 @@ def table(
     body = _html(result, frame, columns, rows, words, caption, by)
     if folded:
         body = f'<details class="panel"><summary>{escape(caption)}</summary>{body}</details>'
-    return Table(body, caption)
+    return release(Table(body, caption), result)
 
 
 def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequence[str] | None = None) -> Path:

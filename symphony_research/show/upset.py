@@ -119,7 +119,7 @@ def plot_upset(
     >>> len(ax.patches)
     5
     """
-    require_family(result, ("Combinations",), "plot_upset", "multimorbidity.combinations")
+    require_family(result, ("Combinations",), "plot_upset", "multimorbidity.combinations", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)

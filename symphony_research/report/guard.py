@@ -1,0 +1,104 @@
+"""What a report on confidential data may show: what has passed disclosure control, and nothing else.
+
+There are two doors, one behind the other. In the kernel a display takes only a
+disclosed result, or what `sr.sentence`, `sr.table`, `sr.cross_table`,
+`sr.picture` or a plot function made of one, and seals it; anything else is an
+error of its cell. When the run has ended, `worker.tidy` keeps only outputs that
+bear a seal, and neither printed text, nor the state of widgets, nor the message
+of an error that this library did not write.
+
+It stands against a slip, not against an author who means to get round it: a
+kernel runs whatever its notebook says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from symphony_research.errors import DisclosureError
+from symphony_research.result import Result
+from symphony_research.show.gate import is_released
+from symphony_research.show.pictures import Picture, drawn_picture
+from symphony_research.show.tables import Sentence, Table
+
+__all__ = ["PRINTED", "SEAL_KEY", "is_sealed", "kept_metadata", "load_ipython_extension"]
+
+SEAL_KEY = "SYMPHONY_REPORT_SEAL"  # in the kernel's environment until the guard is up
+_MARK = "symphony_seal"  # in an output's metadata
+PRINTED = "Printed text is left out, because it has not passed disclosure control.\n"
+_WIDGET = "An interactive control is left out, because what it holds has not passed disclosure control."
+_KINDS = {"text/plain", "text/html", "text/markdown", "image/png"}
+_OF_A_PICTURE = ("alt", "caption", "titled")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Let the kernel's displays take only what has passed disclosure control; nothing changes without a key."""
+    key = os.environ.pop(SEAL_KEY, "")
+    if not key:
+        return
+    publish = shell.display_pub.publish
+
+    def released_format(shown: object, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], Any]:
+        data, metadata = _released_form(shown)
+        return data, {**metadata, _MARK: _seal(data, metadata, key)} if data else {}
+
+    def sealed_publish(data: Mapping[str, Any], metadata: Any = None, **options: Any) -> None:
+        if not is_sealed(data, metadata or {}, key):
+            raise _refusal("output that is not of an object")
+        publish(data, metadata, **options)
+
+    shell.display_formatter.format = released_format
+    shell.display_pub.publish = sealed_publish
+
+
+def _released_form(shown: object) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return what an output may hold, by kind, and what describes its picture."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    if isinstance(shown, Result):  # its own words refuse one that is not disclosed under the report's policy
+        return {"text/html": Result._repr_html_(shown), "text/plain": Result.__repr__(shown)}, {}
+    if isinstance(shown, Axes) and drawn_picture(shown.get_figure(root=True)):
+        return {}, {}  # its figure is shown when the cell ends
+    if isinstance(shown, Figure):
+        shown = drawn_picture(shown) or shown
+    if type(shown) is Picture and is_released(shown):
+        return shown._repr_mimebundle_()
+    if type(shown) is Table and is_released(shown):
+        return {"text/html": shown.html, "text/plain": repr(shown)}, {}
+    if type(shown) is Sentence and is_released(shown):
+        return {"text/markdown": shown._repr_markdown_(), "text/plain": shown.text}, {}
+    if getattr(type(shown), "_view_name", None) is not None:  # what makes an object a widget
+        return {"text/markdown": _WIDGET, "text/plain": _WIDGET}, {}
+    raise _refusal(type(shown).__name__)
+
+
+def _refusal(what: str) -> DisclosureError:
+    return DisclosureError(
+        f"This cell would show what has not passed disclosure control: {what}. A report on confidential data shows a "
+        "result that has passed sr.suppress, and what sr.sentence, sr.table, sr.picture or a plot function makes of it, "
+        "not drawn on since. End a line with a semicolon if it need show nothing, and write your own words in a Markdown cell."
+    )
+
+
+def _seal(data: Mapping[str, Any], metadata: Mapping[str, Any], key: str) -> str:
+    """Return the mark of an output, which fits no other contents."""
+    contents = json.dumps([data, kept_metadata(metadata)], sort_keys=True, default=str)
+    return hmac.new(key.encode(), contents.encode(), hashlib.sha256).hexdigest()
+
+
+def is_sealed(data: Mapping[str, Any], metadata: Mapping[str, Any], key: str) -> bool:
+    """Whether an output is of a known kind and stands as the guard let it through."""
+    return set(data) <= _KINDS and metadata.get(_MARK) == _seal(data, metadata, key)
+
+
+def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what describes an output's picture, and nothing else."""
+    own = metadata.get("image/png")
+    kept = {k: own[k] for k in _OF_A_PICTURE if k in own} if isinstance(own, Mapping) else {}
+    return {"image/png": kept} if kept else {}
