@@ -292,4 +292,6 @@ def _shown(one: Published) -> dict[Group, Cell]:
 
 
 def _starred(one: Published) -> set[Group]:
-    return {cell.group for cell in one.cells if cell.hidden and cell.group.kind != "own"} - _shown(one).keys()
+    # a protecting star may be shown elsewhere: what that narrows down is searched apart
+    stars = {cell.group for cell in one.cells if cell.hidden and cell.high < ANY and cell.group.kind != "own"}
+    return stars - _shown(one).keys()

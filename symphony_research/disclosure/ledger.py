@@ -6,17 +6,26 @@ outputs are read together. Anywhere else `suppress` is given `beside=`.
 
 from __future__ import annotations
 
+import os
+
 from symphony_research.result import Result, inside_report
 
-__all__ = ["released", "remember"]
+__all__ = ["RELEASES", "released", "remember"]
 
+RELEASES = "SYMPHONY_RELEASES"  # where a report's process writes its release record
 _RELEASED: list[Result] = []
 
 
 def remember(result: Result) -> None:
-    """Keep a disclosed result of this report."""
-    if inside_report():
-        _RELEASED.append(result)
+    """Keep a disclosed result of this report, and write the record of all so far where it is asked for."""
+    if not inside_report():
+        return
+    _RELEASED.append(result)
+    path = os.environ.get(RELEASES)
+    if path:
+        from symphony_research.disclosure.release import write_outputs
+
+        write_outputs(_RELEASED, path)
 
 
 def released() -> tuple[Result, ...]:

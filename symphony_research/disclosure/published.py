@@ -90,7 +90,7 @@ class Published:
     conditions : tuple of str
         The list that "exact" and "number" are judged by.
     whole : bool
-        Whether a set that is not listed is held by nobody.
+        Whether an exact set that is not listed is held by at most as many as the threshold.
     cells : tuple of Cell
     steps : tuple of (stratum and kind, time, count)
         Cumulative counts of a curve.
@@ -141,8 +141,8 @@ def publish(
     """
     tables = result.count_tables if tables is None else tables
     settings = result.settings
-    exact_all = settings.get("kind") == "exact" and settings.get("min_persons") == 1 and not policy.hide_zeros
-    whole = exact_all and settings.get("min_size") == 0 and settings.get("max_size") is None
+    every = settings.get("kind") == "exact" and settings.get("min_persons") == 1
+    whole = every and settings.get("min_size") == 0 and settings.get("max_size") is None
     cells = []
     for name, rule in result.counts.items():
         if rule.cumulative is None and name in tables:
@@ -155,6 +155,7 @@ def publish(
             "name": policy.name,
             "title": policy.title,
             "threshold": policy.threshold,
+            "hide_zeros": policy.hide_zeros,
             "curve_width": policy.curve_width,
         },
         population=dict(settings.get("population") or {}),
@@ -179,6 +180,7 @@ def _cells(
     table = tables[name]
     keyed = table if rule.people != "split" else tables["cells"]
     groups = list(_groups(keyed, rule.people, result))
+    unnamed = result.floored[0] if result.rows_from_records and result.floored else ""
     for column in rule.columns:
         # a count that was never made, such as a pair that another condition is asked of, tells nothing
         made = None if exact is None else exact[name][column].is_not_null()
@@ -187,6 +189,8 @@ def _cells(
                 continue
             guarded = (name, row, column) in protected
             low, high = interval_of(policy, shown, protected=guarded)
+            if shown is None and name == unnamed:
+                low = 0  # a row that is hidden is not named, so nobody knows that it is there
             group = _of_column(groups[row], column, name, row, rule.people)
             yield Cell(name, row, column, group, low, high, shown)
 

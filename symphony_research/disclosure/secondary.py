@@ -28,7 +28,8 @@ __all__ = ["Protection", "narrowed", "protect"]
 Array = NDArray[np.float64]
 Place = tuple[str, int, str]
 
-MOST_SOLVED = 3_000  # programmes; a table that wants more is rounded alone, and the record says so
+# programmes, and hidden counts of one output; where there are more, counts are rounded and the record says so
+MOST_SOLVED, MOST_BOUNDS, MOST_STARS = 3_000, 100, 500
 MOST_ROUNDS = 60
 HAIR = 1e-6
 
@@ -70,7 +71,6 @@ def protect(own: Published, primary: frozenset[Place], beside: Sequence[Publishe
     if system is None:
         return Protection(method="rounding alone")
     method = "whole numbers" if system.whole_numbers else "bounds"
-    search = _Search(system)
     low, high = bounds_of(system, [*own.cells, *(cell for one in beside for cell in one.cells)])
     if system.solve(low, high) is None:
         # the earlier outputs are of other people after all, or of other records
@@ -79,9 +79,10 @@ def protect(own: Published, primary: frozenset[Place], beside: Sequence[Publishe
             if beside
             else Protection(method=method)
         )
-    stars = [cell for cell in own.cells if (cell.table, cell.row, cell.column) in primary]
-    stars += [cell for one in beside for cell in one.cells if cell.hidden and cell.high < ANY]
-    wanted = {cell.group: (cell.low, cell.high) for cell in stars}
+    stars = [cell for one in (own, *beside) for cell in _stars(one, system)]
+    if primary and not _stars(own, system):
+        method = "rounding alone"
+    search = _Search(system, _wanted(stars, own))
     # what earlier outputs show is shown
     shown_before = {cell.group for one in beside for cell in one.cells if not cell.hidden}
     hidden: set[Place] = set()
@@ -90,8 +91,8 @@ def protect(own: Published, primary: frozenset[Place], beside: Sequence[Publishe
         open_cells = [c for c in own.cells if not c.hidden and _place(c) not in hidden and c.group not in shown_before]
         fixed = [replace(c, shown=None, low=0, high=ANY) if _place(c) in hidden else c for c in own.cells]
         low, high = bounds_of(system, [*fixed, *(cell for one in beside for cell in one.cells)])
-        found = search.first_narrowed({g: w for g, w in wanted.items() if g not in exposed}, low, high)
-        if search.solved > MOST_SOLVED:
+        found = search.first_narrowed(low, high)
+        if search.solved > search.most:
             return Protection(
                 frozenset(hidden), "rounding alone" if not hidden else f"{method}, not to the end", len(exposed)
             )
@@ -101,6 +102,7 @@ def protect(own: Published, primary: frozenset[Place], beside: Sequence[Publishe
         binding = _binding(system, group, value, low, high, open_cells)
         if not binding:
             exposed.add(group)
+            search.leave(group)
             continue
         hidden |= binding
     return Protection(frozenset(hidden), method, len(exposed))
@@ -113,15 +115,26 @@ def narrowed(published: Sequence[Published]) -> list[Cell]:
         return []
     cells = [cell for one in published for cell in one.cells]
     low, high = bounds_of(system, cells)
-    stars = {cell.group: cell for cell in cells if cell.hidden and cell.high < ANY}
-    wanted = {group: (cell.low, cell.high) for group, cell in stars.items()}
+    stars = {cell.group: cell for one in published for cell in _stars(one, system)}
     if system.solve(low, high) is None:
         return list(stars.values())
-    search, found = _Search(system), []
-    while (one := search.first_narrowed(wanted, low, high)) is not None:
+    search, found = _Search(system, _wanted(list(stars.values()), published[0])), []
+    while (one := search.first_narrowed(low, high)) is not None:
         found.append(stars[one[0]])
-        del wanted[one[0]]
+        search.leave(one[0])
     return found
+
+
+def _stars(one: Published, system: System) -> list[Cell]:
+    """Return the small counts hidden in an output; none where they are too many to search one by one."""
+    found = [cell for cell in one.cells if cell.hidden and cell.high < ANY]
+    return found if system.whole_numbers or len(found) <= MOST_STARS else []
+
+
+def _wanted(stars: Sequence[Cell], of: Published) -> dict[Group, tuple[float, float]]:
+    """Return between which numbers each hidden count must stay possible."""
+    least = 0 if of.policy["hide_zeros"] else 1
+    return {cell.group: (max(cell.low, least), cell.high) for cell in stars}
 
 
 def bounds_of(system: System, cells: Sequence[Cell]) -> tuple[Array, Array]:
@@ -134,48 +147,53 @@ def bounds_of(system: System, cells: Sequence[Cell]) -> tuple[Array, Array]:
 
 
 class _Search:
-    """Looks for a hidden count that cannot be every number it should; each solution shows numbers of all at once."""
+    """Looks for a hidden count that cannot be every number it should.
 
-    def __init__(self, system: System) -> None:
+    Each solution shows numbers of all counts at once. What is possible stays so
+    when more is hidden, so nothing is asked twice.
+    """
+
+    def __init__(self, system: System, wanted: Mapping[Group, tuple[float, float]]) -> None:
         self._system = system
+        self._missing = {
+            group: set(np.arange(least, most + 1)) if system.whole_numbers else {least, most}
+            for group, (least, most) in sorted(wanted.items())
+        }
+        self.most = MOST_SOLVED if system.whole_numbers else MOST_BOUNDS
         self.solved = 0
 
-    def first_narrowed(
-        self, wanted: Mapping[Group, tuple[float, float]], low: Array, high: Array
-    ) -> tuple[Group, float] | None:
-        place = self._system.place
-        missing = {group: self._values(*ends) for group, ends in wanted.items()}
+    def leave(self, group: Group) -> None:
+        """Ask no more of a count."""
+        self._missing.pop(group, None)
+
+    def first_narrowed(self, low: Array, high: Array) -> tuple[Group, float] | None:
+        """Return a count and a number that it cannot be; None where every number is possible, or too much was asked."""
         for up in (False, True):
-            self._solve(missing, low, high, up)
-        for group in sorted(missing):
-            while missing[group]:
-                value = max(missing[group])
-                at = place[group]
-                if not low[at] <= value <= high[at]:
-                    return group, value
+            if any(self._missing.values()):
+                self._solve(low, high, up)
+        for group, values in self._missing.items():
+            at = self._system.place[group]
+            while values and self.solved <= self.most:
+                value = max(values)
                 fixed_low, fixed_high = low.copy(), high.copy()
                 fixed_low[at] = fixed_high[at] = value
-                if not self._solve(missing, fixed_low, fixed_high, up=bool(2 * value > sum(wanted[group]))):
+                possible = low[at] <= value <= high[at]
+                if not possible or not self._solve(fixed_low, fixed_high, up=value > 4):
                     return group, value
-                missing[group].discard(value)
-                if self.solved > MOST_SOLVED:
-                    return None
+                values.discard(value)
         return None
 
-    def _values(self, least: float, most: float) -> set[float]:
-        return set(np.arange(least, most + 1)) if self._system.whole_numbers else {least, most}
-
-    def _solve(self, missing: Mapping[Group, set[float]], low: Array, high: Array, up: bool) -> bool:
+    def _solve(self, low: Array, high: Array, up: bool) -> bool:
         """Push every count still in question up or down, and strike out the numbers that they reach together."""
         self.solved += 1
         cost = np.zeros(len(low))
-        for group, values in missing.items():
+        for group, values in self._missing.items():
             if values:
                 cost[self._system.place[group]] = -1.0 if up else 1.0
         reached = self._system.solve(low, high, cost)
         if reached is None:
             return False
-        for group, values in missing.items():
+        for group, values in self._missing.items():
             number = reached[self._system.place[group]]
             values -= {value for value in values if abs(value - number) < HAIR}
         return True

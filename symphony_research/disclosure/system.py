@@ -128,7 +128,7 @@ def system_of(published: Sequence[Published]) -> System | None:
         conditions = next(iter(lists))
         if len(conditions) < 10 and n_strata << len(conditions) <= MOST_ATOMS:
             return _of_atoms(groups, conditions, levels, sides, published)
-    return _of_groups(groups, lists, published)
+    return _of_groups(groups, lists)
 
 
 def _levels(groups: Iterable[Group]) -> dict[str, list[str]]:
@@ -191,7 +191,8 @@ def _of_atoms(
                 for held in sets:
                     if (tuple(sorted(held)), stratum) not in listed:
                         group = Group("exact", tuple(sorted(held)), stratum=stratum)
-                        yield [(len(every) + k, 1.0) for k, atom in enumerate(atoms) if _holds(group, *atom)], 0.0, 0.0
+                        few = float(one.policy["threshold"])
+                        yield [(len(every) + k, 1.0) for k, atom in enumerate(atoms) if _holds(group, *atom)], 0.0, few
 
     return _made(every, relations(), len(every) + len(atoms), whole=True)
 
@@ -227,15 +228,14 @@ def _parts_add_up(
 # larger tables: the published groups, and what holds between them
 
 
-def _of_groups(groups: list[Group], lists: set[tuple[str, ...]], published: Sequence[Published]) -> System:
+def _of_groups(groups: list[Group], lists: set[tuple[str, ...]]) -> System:
     wholes = [replace(group, part="") for group in groups if group.part and group.kind != "own"]
     every = list(dict.fromkeys([*groups, *wholes]))
     at = {group: k for k, group in enumerate(every)}
-    complete = {cell.group.stratum for one in published if one.whole for cell in one.cells}
 
     def relations() -> Iterator[tuple[list[tuple[int, float]], float, float]]:
         yield from _parts_add_up(every, at)
-        for terms, low, high in _between(every, lists, complete):
+        for terms, low, high in _between(every, lists):
             known = [(at[group], factor) for group, factor in terms if group in at]
             if len(known) == len(terms):
                 yield known, low, high
@@ -243,9 +243,7 @@ def _of_groups(groups: list[Group], lists: set[tuple[str, ...]], published: Sequ
     return _made(every, relations(), len(every), whole=False)
 
 
-def _between(
-    groups: Sequence[Group], lists: set[tuple[str, ...]], complete: set[Stratum]
-) -> Iterator[tuple[Terms, float, float]]:
+def _between(groups: Sequence[Group], lists: set[tuple[str, ...]]) -> Iterator[tuple[Terms, float, float]]:
     """Say what holds between groups that are sums over one vector of sets; those not published are passed over."""
     there = set(groups)
     exact: dict[tuple[Stratum, str], list[Group]] = {}
@@ -275,7 +273,7 @@ def _between(
         elif group.kind == "further":
             further.setdefault(replace(group, kind="set", number=0, top=False), []).append(group)
     for (stratum, side), own in exact.items():
-        yield from _of_exact_sets(stratum, side, own, stratum in complete)
+        yield from _of_exact_sets(stratum, side, own)
     for (stratum, side), own in number.items():
         yield [(Group("set", stratum=stratum, side=side), 1.0), *[(g, -1.0) for g in own]], 0.0, 0.0
         for listed in lists:
@@ -290,18 +288,15 @@ def _between(
         yield [(whole, 1.0), *[(g, -1.0) for g in own]], 0.0, 0.0 if len(own) == len(every) else ANY
 
 
-def _of_exact_sets(
-    stratum: Stratum, side: str, own: Sequence[Group], complete: bool
-) -> Iterator[tuple[Terms, float, float]]:
+def _of_exact_sets(stratum: Stratum, side: str, own: Sequence[Group]) -> Iterator[tuple[Terms, float, float]]:
     """Exact sets share nobody: they add up to at most everybody, and likewise those with one condition or one size."""
-    most = 0.0 if complete else ANY
-    yield [(Group("set", stratum=stratum, side=side), 1.0), *[(g, -1.0) for g in own]], 0.0, most
+    yield [(Group("set", stratum=stratum, side=side), 1.0), *[(g, -1.0) for g in own]], 0.0, ANY
     for condition in sorted({c for group in own for c in group.conditions}):
         holders = [(g, -1.0) for g in own if condition in g.conditions]
-        yield [(Group("set", (condition,), stratum=stratum, side=side), 1.0), *holders], 0.0, most
+        yield [(Group("set", (condition,), stratum=stratum, side=side), 1.0), *holders], 0.0, ANY
     for k in sorted({len(group.conditions) for group in own}):
         alike = [(g, -1.0) for g in own if len(g.conditions) == k]
-        yield [(Group("number", number=k, stratum=stratum, side=side), 1.0), *alike], 0.0, most
+        yield [(Group("number", number=k, stratum=stratum, side=side), 1.0), *alike], 0.0, ANY
 
 
 def _of_set(group: Group, there: set[Group]) -> Iterator[tuple[Terms, float, float]]:

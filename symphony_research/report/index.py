@@ -18,6 +18,7 @@ _FILES = {
     "report.ipynb": "notebook",
     "partial.ipynb": "notebook up to the fault",
     RECORD: "record",
+    "release.html": "release record",
     "earlier-report.html": "earlier report",
 }
 

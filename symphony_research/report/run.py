@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -22,10 +23,12 @@ from symphony_research.report.index import write_index
 from symphony_research.report.plan import Run, open_study, plan_runs
 from symphony_research.report.progress import Progress
 from symphony_research.report.provenance import RECORD, as_text, start_record, utc_text
+from symphony_research.report.release import findings_of
 from symphony_research.report.worker import Job, Outcome, make_report, prepare_process
 
 __all__ = ["ReportRun", "ReportSet", "run_reports"]
 
+_MOST_TOLD = 3
 _LOST = "The process that made this report was ended from outside; often the machine had run out of memory."
 
 
@@ -40,7 +43,7 @@ class ReportRun:
     hub : str or None
         The hub it is about.
     status : str
-        "done" or "failed".
+        "done", or "failed": refused too, because of what it tells beside others.
     seconds : float
         How long it took.
     error : str or None
@@ -95,7 +98,9 @@ def run_reports(
     """Make a report from each notebook, for each hub asked for.
 
     Everything asked for is checked before anything runs. A run that fails does
-    not stop the others. In a script, call it under ``if __name__ == "__main__":``,
+    not stop the others. Before any report is put in place, all are set against
+    each other and against the reports that stand in the folder already: those
+    that together would tell a small count are refused, and named. In a script, call it under ``if __name__ == "__main__":``,
     because the work is done in processes.
 
     Parameters
@@ -143,6 +148,7 @@ def run_reports(
     folder = _writable(Path(out))
     processors = os.cpu_count() or 1
     workers = max(1, min(jobs or processors, len(runs)))
+    held: dict[int, Outcome] = {}
     finished: dict[int, ReportRun] = {}
     with tempfile.TemporaryDirectory(prefix="symphony-", ignore_cleanup_errors=True) as scratch:
         work = [_job(run, opened, folder, Path(scratch, f"run-{i}")) for i, run in enumerate(runs)]
@@ -150,9 +156,12 @@ def run_reports(
             outcomes = _outcomes(work, workers, max(2, processors // workers), scratch)
             with closing(outcomes), Progress(len(runs), shown=progress) as steps:
                 for i, outcome in outcomes:
-                    finished[i] = _publish(runs[i], outcome, folder)
-                    steps.done(finished[i])
+                    held[i] = outcome
+                    steps.done(_became(runs[i], outcome, folder))
         finally:
+            # only when all are there is it known what they tell together
+            for i, outcome in _released(runs, held, folder).items():
+                finished[i] = _publish(runs[i], outcome, folder)
             index = write_index(folder)
     return ReportSet(tuple(finished[i] for i in sorted(finished)), index)
 
@@ -264,5 +273,28 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     superseded = [folder / "partial.ipynb", *earlier.values()] if outcome.status == "done" else []
     for path in superseded:
         path.unlink(missing_ok=True)
-    paths = {name: folder / name for name in outcome.files}
+    return _became(run, outcome, out)
+
+
+def _became(run: Run, outcome: Outcome, out: Path) -> ReportRun:
+    paths = {name: out / run.folder / name for name in outcome.files}
     return ReportRun(run.notebook.name, run.hub, outcome.status, outcome.seconds, outcome.error, paths)
+
+
+def _released(runs: Sequence[Run], held: Mapping[int, Outcome], out: Path) -> dict[int, Outcome]:
+    """Return the outcomes as they may be put in place: refused where outputs would tell more together than alone."""
+    new = {runs[i].folder: outcome.outputs for i, outcome in sorted(held.items()) if outcome.status == "done"}
+    found = findings_of(new, out)
+    released = {}
+    for i, outcome in sorted(held.items()):
+        findings = found.get(runs[i].folder, []) if outcome.status == "done" else []
+        released[i] = _refused(outcome, [str(one) for one in findings]) if findings else outcome
+    return released
+
+
+def _refused(outcome: Outcome, findings: Sequence[str]) -> Outcome:
+    told = " ".join(findings[:_MOST_TOLD])
+    more = f" And {len(findings) - _MOST_TOLD} more." if len(findings) > _MOST_TOLD else ""
+    error = f"Refused, because outputs could be set against each other. {told}{more}"
+    record = {**json.loads(outcome.files[RECORD]), "status": "failed", "error": error}
+    return Outcome("failed", outcome.seconds, error, {RECORD: as_text(record)})

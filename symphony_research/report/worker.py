@@ -20,11 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from symphony_research.disclosure.ledger import RELEASES
 from symphony_research.errors import ReportError
 from symphony_research.policy import Policy
 from symphony_research.report.failure import known_name, plain_reason
 from symphony_research.report.guard import PRINTED, SEAL_KEY, is_sealed, kept_metadata
 from symphony_research.report.provenance import RECORD, as_text, path_remover, utc_text
+from symphony_research.report.release import release_files
 from symphony_research.result import INSIDE_REPORT, REPORT_POLICY
 
 __all__ = ["Job", "Outcome", "make_report", "prepare_process"]
@@ -53,12 +55,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run: `files` maps each file's name to its content."""
+    """What became of a run: `files` maps each file's name to its content; `outputs` is what it released."""
 
     status: str
     seconds: float
     error: str | None
     files: dict[str, str] = field(repr=False)
+    outputs: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
 def prepare_process(scratch: str, threads: int) -> None:
@@ -133,6 +136,9 @@ def make_report(job: Job) -> Outcome:
     os.environ[REPORT_POLICY] = job.record["policy"]["title"]
     key = None if job.record["policy"] == asdict(Policy.synthetic()) else secrets.token_hex(16)
     os.environ[SEAL_KEY] = key or ""
+    releases = scratch / "releases.json"
+    os.environ[RELEASES] = str(releases)
+    no_outputs: list[dict[str, Any]] = []
     clean = path_remover({**job.shown_as, str(work): ".", str(scratch): "."})
     try:
         notebook, error = _execute(job, scratch, work)
@@ -152,12 +158,14 @@ def make_report(job: Job) -> Outcome:
 
         text = nbformat.writes(notebook) + "\n"
         if failed:
-            files = {"partial.ipynb": text}
+            files, outputs = {"partial.ipynb": text}, no_outputs
         else:
             from symphony_research.report.page import report_page
 
-            files = {"report.ipynb": text, "report.html": report_page(notebook, record)}
-        return Outcome(record["status"], seconds, failed, {**files, RECORD: as_text(record)})
+            outputs = json.loads(releases.read_text(encoding="utf-8")) if releases.exists() else []
+            page = report_page(notebook, record)
+            files = {"report.ipynb": text, "report.html": page, **release_files(outputs, record)}
+        return Outcome(record["status"], seconds, failed, {**files, RECORD: as_text(record)}, outputs)
     finally:
         os.chdir(scratch.parent)
         shutil.rmtree(scratch, ignore_errors=True)

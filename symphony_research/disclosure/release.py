@@ -1,0 +1,158 @@
+"""The release record: of each output, which rule it passed, what was changed and why, for whoever checks outputs.
+
+The record names no hidden row and tells of no star whether a small count or a
+protecting one stands under it: it is written beside the report, and says no
+more than the report does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple
+from pathlib import Path
+from typing import Any
+
+from symphony_research.disclosure.gate import published_of
+from symphony_research.disclosure.published import ANY, Cell, Group, Published
+from symphony_research.errors import DisclosureError
+from symphony_research.files import write_in_place
+from symphony_research.policy import Policy
+from symphony_research.result import Result
+
+__all__ = ["FORMAT", "as_output", "for_release", "published_from", "what_was_done", "write_outputs"]
+
+FORMAT = 1
+
+
+def as_output(result: Result) -> dict[str, Any]:
+    """Return what the record says of one disclosed result, every count of it included.
+
+    Raises
+    ------
+    DisclosureError
+        If it has not passed `suppress`.
+    """
+    done = result.disclosure
+    if done is None:
+        raise DisclosureError("A release record is of disclosed results. Use sr.suppress(result, policy) first.")
+    told: dict[str, Any] = {
+        "title": result.title,
+        "family": type(result).__name__,
+        "rule": done.policy.title,
+        "population": {k: v for k, v in (result.settings.get("population") or {}).items() if v is not None},
+        "by": list(result.by),
+        "method": result.settings.get("method"),
+        "hidden": done.hidden,
+        "further": done.further,
+        "made_sure_by": done.method,
+        "done": what_was_done(result),
+        "look_at": _look_at(result),
+    }
+    if not done.policy.changes_nothing:
+        one = published_of(result)
+        head = asdict(one)
+        told["published"] = {
+            **{k: head[k] for k in ("by", "policy", "study", "fingerprint", "conditions", "whole")},
+            "cells": [
+                [*_place(cell), *astuple(cell.group), cell.low, _known(cell.high), cell.shown] for cell in one.cells
+            ],
+            "steps": [list(step) for step in one.steps],
+        }
+    return told
+
+
+def for_release(output: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of an output's record may stand beside the report: no hidden count is named in it."""
+    kept = dict(output)
+    if "published" in kept:
+        cells = [cell for cell in kept["published"]["cells"] if cell[-1] is not None]
+        kept["published"] = {**kept["published"], "cells": cells, "whole": False}
+    return kept
+
+
+def published_from(output: Mapping[str, Any]) -> Published | None:
+    """Return what a recorded output tells, to set it against others; None where nothing need be hidden."""
+    told = output.get("published")
+    if told is None:
+        return None
+    cells = []
+    for table, row, column, kind, conditions, number, top, part, stratum, side, low, high, shown in told["cells"]:
+        group = Group(kind, tuple(conditions), number, top, part, _stratum(stratum), side)
+        cells.append(Cell(table, row, column, group, low, ANY if high is None else high, shown))
+    steps = tuple((_stratum(key), time, count) for key, time, count in told["steps"])
+    return Published(
+        output["family"], output["title"], tuple(told["by"]), told["policy"], output["population"], told["study"],
+        told["fingerprint"], tuple(told["conditions"]), told["whole"], tuple(cells), steps,
+    )  # fmt: skip
+
+
+def write_outputs(results: Sequence[Result], path: str | Path) -> None:
+    """Write what a report has released so far, for the process that made it run."""
+    write_in_place(Path(path), json.dumps([as_output(one) for one in results], default=str))
+
+
+def what_was_done(result: Result) -> list[str]:
+    """Say in words what disclosure control did to a result, and why."""
+    done = result.disclosure
+    if done is None:
+        return []
+    policy = done.policy
+    if policy.changes_nothing:
+        return ["Nothing: the data are generated, and describe no real person."]
+    told = [_counts_in_words(policy)]
+    if any(rule.cumulative for rule in result.counts.values()):
+        told.append(
+            "Running counts of the curve were rounded and the curve made again from them; it ends before few are left."
+        )
+    if done.further:
+        told.append(
+            "Further counts were hidden, because what is shown would have given hidden ones back; a star does not say which."
+        )
+    if done.method == "rounding alone":
+        told.append(
+            "The table is too large to search what its counts tell together: every count is rounded, and that is all."
+        )
+    elif done.method.startswith(("whole", "bounds")):
+        how = "in whole numbers" if done.method.startswith("whole") else "by linear bounds"
+        told.append(f"What all counts tell together was searched {how}.")
+    if any(rule.measures for rule in result.counts.values()):
+        n, share = policy.dominance
+        told.append(
+            f"Means were rounded, and hidden where {n} people might have {100 * share:g} % of the sum or more, or the others "
+            f"less than {100 * policy.p_percent:g} % of the largest value."
+        )
+    told.append("Every other figure was made again from the counts that are left.")
+    return told
+
+
+def _counts_in_words(policy: Policy) -> str:
+    noughts = "noughts and " if policy.hide_zeros else ""
+    return (
+        f"{noughts}counts of 1 to {policy.threshold} people were hidden, and others rounded to the nearest {policy.rounding}."
+    ).capitalize()
+
+
+def _look_at(result: Result) -> list[str]:
+    """Name what a rule does not decide: shares of nought and of everybody say something of each person."""
+    frame = result.named if result.disclosure is not None else result.estimates
+    told = []
+    for column in result.percentages:
+        if column not in frame.columns or column in ("lower", "upper"):
+            continue
+        ends = int(frame[column].is_in([0.0, 1.0]).sum())
+        if ends:
+            told.append(f"{ends} shares of 0 or 100 %: each says the same of everybody in its group.")
+    return told
+
+
+def _place(cell: Cell) -> tuple[str, int, str]:
+    return cell.table, cell.row, cell.column
+
+
+def _known(high: float) -> float | None:
+    return None if high == ANY else high
+
+
+def _stratum(pairs: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((column, value) for column, value in pairs)
