@@ -130,6 +130,9 @@ class Disclosure:
         How many of them there are for that reason.
     method : str
         How it was made sure: "whole numbers", "bounds" or "rounding alone".
+    exposed : int
+        Hidden counts that this and earlier outputs narrow down together, which
+        hiding more here cannot cure: the earlier ones tell too much.
     """
 
     policy: Policy
@@ -137,6 +140,7 @@ class Disclosure:
     protected: frozenset[tuple[str, int, str]] = frozenset()
     further: int = 0
     method: str = ""
+    exposed: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -97,7 +97,7 @@ def suppress(result: SomeResult, policy: Policy, *, beside: Sequence[Result] = (
     hidden = _hidden(exact, tables, result.counts)
     # a curve that is rounded to nothing until the threshold is passed says nothing until then
     flat = {"flat_until": policy.threshold} if policy.curve == "nearest" else {}
-    record = Disclosure(policy, hidden, others | found.places, len(found.places), found.method)
+    record = Disclosure(policy, hidden, others | found.places, len(found.places), found.method, found.exposed)
     done = result.disclosed(tables, record, **flat)
     ledger.remember(done)
     return done  # type: ignore[return-value]

@@ -109,6 +109,10 @@ def what_was_done(result: Result) -> list[str]:
         told.append(
             "Further counts were hidden, because what is shown would have given hidden ones back; a star does not say which."
         )
+    if done.exposed:
+        told.append(
+            "Earlier outputs leave too little room: beside them some hidden counts are narrowed down all the same."
+        )
     if done.method == "rounding alone":
         told.append(
             "The table is too large to search what its counts tell together: every count is rounded, and that is all."

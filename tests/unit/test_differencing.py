@@ -1,0 +1,131 @@
+"""Outputs that tell together what none tells alone are found and named, and reports of them refused."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import symphony_research as sr
+from symphony_research.disclosure.differencing import nested
+from symphony_research.disclosure.published import publish
+from symphony_research.disclosure.release import as_output, for_release, published_from
+from symphony_research.policy import Policy
+from symphony_research.result import Result
+
+NHS = Policy.nhs_england()
+
+
+def prevalence(with_it: int, people: int, policy: Policy | None = NHS, **population: object) -> Result:
+    frame = pl.DataFrame({"asthma": [1] * with_it + [0] * (people - with_it)})
+    found = sr.multimorbidity.prevalence(sr.Patterns.from_wide(frame, conditions=["asthma"]))
+    settings = {**found.settings, "study": "Somerset", "population": population}
+    made = type(found)(found.count_tables, settings, found.by)
+    return made if policy is None else sr.suppress(made, policy)
+
+
+def kinds(*results: Result) -> list[str]:
+    return [finding.kind for finding in sr.check_differencing(results)]
+
+
+def test_a_hub_beside_its_programme() -> None:
+    # 100 with asthma of 400 on the programme, all but two of them at the hub: both are shown as 100 of 400, so four are left at most
+    whole = prevalence(100, 400, programme="hubs")
+    assert kinds(whole, prevalence(98, 398, programme="hubs", hub="Yeovil")) == ["difference"]
+    # half of everything: nothing is told
+    assert kinds(whole, prevalence(50, 200, programme="hubs", hub="Yeovil")) == []
+    assert kinds(prevalence(97, 397, hub="Wincanton"), prevalence(100, 400, hub="Yeovil")) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"practice": "P1"}, {"hub": "Yeovil"}),  # a practice of the hub, for all that is said
+        ({"until": "2018-03-31"}, {"until": "2018-06-30"}),  # this quarter and last
+        ({"age": [18, 64]}, {"age": [18, 65]}),
+        ({"min_conditions": 3}, {"min_conditions": 2}),
+        ({"index": "2013-04-01"}, {"index": "2014-04-01"}),
+    ],
+)
+def test_populations_that_may_be_nested_are_set_against_each_other(
+    one: dict[str, object], other: dict[str, object]
+) -> None:
+    assert kinds(prevalence(98, 398, **one), prevalence(100, 400, **other)) == ["difference"]
+
+
+def test_which_populations_are_nested() -> None:
+    assert nested({"age": [20, 30]}, {"age": [18, None]})
+    assert not nested({"age": [18, None]}, {"age": [20, 30]})
+    assert not nested({"sex": "F"}, {"sex": "M"})
+    assert nested({"sex": "F", "hub": "Yeovil"}, {"sex": "F"})
+
+
+def test_two_rules_on_one_study() -> None:
+    found = sr.check_differencing([prevalence(100, 400), prevalence(100, 400, Policy.sacro())])
+    assert [one.kind for one in found] == ["rules"]
+    assert "one rule" in str(found[0])
+    assert kinds(prevalence(100, 400), prevalence(100, 400, Policy.nhs_england(threshold=10))) == ["rules"]
+
+
+def test_one_group_with_two_numbers() -> None:
+    assert kinds(prevalence(100, 180), prevalence(100, 177)) == ["numbers"]
+    assert "numbers" in kinds(prevalence(5, 180), prevalence(8, 180))
+    assert kinds(prevalence(100, 180), prevalence(101, 181)) == []  # both are shown as 100 of 180
+
+
+def test_hidden_counts_that_outputs_narrow_down_together() -> None:
+    # 6 of 178: alone each is safe; beside each other 180 - 170 leaves six or seven
+    frame = pl.DataFrame({"asthma": [1] * 6 + [0] * 172})
+    patterns = sr.Patterns.from_wide(frame, conditions=["asthma"])
+    made = [sr.multimorbidity.condition_count(patterns), sr.multimorbidity.prevalence(patterns)]
+    beside = [sr.suppress(made[0], NHS)]
+    beside.append(sr.suppress(made[1], NHS, beside=beside))
+    assert sr.check_differencing(beside) == ()
+
+
+def test_small_steps_of_nested_curves() -> None:
+    def curve(days: list[int], **population: object) -> Result:
+        frame = pl.DataFrame({"time": days, "event": [1] * len(days)})
+        found = sr.survival.kaplan_meier(frame, time="time", event="event")
+        settings = {**found.settings, "study": "Somerset", "population": population}
+        return sr.suppress(type(found)(found.count_tables, settings, found.by), NHS)
+
+    days = list(range(1, 101))
+    assert kinds(curve(days, programme="hubs"), curve(days[:-2], programme="hubs", hub="Yeovil")) == ["difference"]
+    assert kinds(curve(days, programme="hubs"), curve(days[::3], programme="hubs", hub="Yeovil")) == []
+
+
+def test_messages_name_outputs_and_hold_no_number_of_people() -> None:
+    found = sr.check_differencing(
+        [prevalence(100, 400, programme="hubs"), prevalence(98, 398, programme="hubs", hub="Yeovil")]
+    )
+    assert found[0].outputs == (
+        "1. People with each condition (programme hubs)",
+        "2. People with each condition (programme hubs, hub Yeovil)",
+    )
+    for number in ("98", "398", "100", "400"):
+        assert number not in str(found[0])
+
+
+def test_only_disclosed_results_are_checked() -> None:
+    with pytest.raises(sr.DisclosureError):
+        sr.check_differencing([prevalence(100, 400, None)])
+    with pytest.raises(sr.ArgumentError):
+        sr.check_differencing(["a table"])  # type: ignore[list-item]
+
+
+def test_generated_data_need_no_check() -> None:
+    patterns = sr.define_cohort(sr.example_study()).patterns()
+    free = sr.suppress(sr.multimorbidity.prevalence(patterns), Policy.synthetic())
+    assert sr.check_differencing([free, free]) == ()
+
+
+def test_a_record_read_back_tells_the_same_and_its_file_names_no_hidden_count() -> None:
+    result = prevalence(3, 180, programme="hubs")
+    output = as_output(result)
+    assert published_from(output) == publish(result, NHS)
+    filed = for_release(output)
+    assert all(cell[-1] is not None for cell in filed["published"]["cells"])
+    assert output["hidden"] == 1
+    assert "Counts of 1 to 7 people were hidden, and others rounded to the nearest 5." in output["done"]
+    with pytest.raises(sr.DisclosureError):
+        as_output(prevalence(3, 180, None))
