@@ -178,17 +178,17 @@ class _Search:
                 fixed_low, fixed_high = low.copy(), high.copy()
                 fixed_low[at] = fixed_high[at] = value
                 possible = low[at] <= value <= high[at]
-                if not possible or not self._solve(fixed_low, fixed_high, up=value > 4):
+                if not possible or not self._solve(fixed_low, fixed_high, None):
                     return group, value
                 values.discard(value)
         return None
 
-    def _solve(self, low: Array, high: Array, up: bool) -> bool:
-        """Push every count still in question up or down, and strike out the numbers that they reach together."""
+    def _solve(self, low: Array, high: Array, up: bool | None) -> bool:
+        """Find numbers of all counts, those in question pushed up or down, and strike out the numbers that they reach."""
         self.solved += 1
         cost = np.zeros(len(low))
         for group, values in self._missing.items():
-            if values:
+            if values and up is not None:
                 cost[self._system.place[group]] = -1.0 if up else 1.0
         reached = self._system.solve(low, high, cost)
         if reached is None:
