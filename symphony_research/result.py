@@ -239,6 +239,8 @@ class Result:
         done = self.disclosure
         if done is None or done.policy.changes_nothing:
             return UNDEFINED
+        if column.startswith(("mean_", "total_")) and record.get("n_persons"):
+            return HIDDEN  # of a few contacts, or mostly of one or two people
         return HIDDEN if any(c in record and record[c] is None for c in COUNT_COLUMNS) else UNDEFINED
 
     def say(self, record: Mapping[str, Any], column: str) -> str | None:

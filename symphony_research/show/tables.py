@@ -276,9 +276,11 @@ def _html(
     few = hidden_words(result.disclosure.policy) if result.disclosure is not None else ""
     points = is_family(result, ["CurvePoints"])
     if few and f">{HIDDEN}<" in text:
-        notes.append(
-            f"{HIDDEN} {'too few events to show' if points else f'{few}, or a figure made from such a count'}."
-        )
+        further = " or hidden so that another cannot be reckoned" if result.disclosure and result.disclosure.further else ""
+        means = any(rule.measures for rule in result.counts.values())
+        mostly = ", or a mean of which one or two people may be most" if means else ""
+        hidden = f"{few}{further}, or a figure made from such a count{mostly}"
+        notes.append(f"{HIDDEN} {'too few events to show' if points else hidden}.")
     if f">{UNDEFINED}<" in text:
         at_end = (
             f" ({result.disclosure.policy.threshold} people or fewer are left)" if few and result.disclosure else ""
