@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from symphony_research.result import Result, inside_report
+from symphony_research.result import REPORT_POLICY, Result, inside_report
 
 __all__ = ["RELEASES", "released", "remember"]
 
@@ -18,8 +18,9 @@ _RELEASED: list[Result] = []
 
 def remember(result: Result) -> None:
     """Keep a disclosed result of this report, and write the record of all so far where it is asked for."""
-    if not inside_report():
-        return
+    wanted = os.environ.get(REPORT_POLICY)
+    if not inside_report() or (wanted and result.disclosure and result.disclosure.policy.title != wanted):
+        return  # under another rule than the report's nothing can be shown
     _RELEASED.append(result)
     path = os.environ.get(RELEASES)
     if path:

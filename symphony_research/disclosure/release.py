@@ -54,9 +54,7 @@ def as_output(result: Result) -> dict[str, Any]:
         head = asdict(one)
         told["published"] = {
             **{k: head[k] for k in ("by", "policy", "study", "fingerprint", "conditions", "whole")},
-            "cells": [
-                [*_place(cell), *astuple(cell.group), cell.low, _known(cell.high), cell.shown] for cell in one.cells
-            ],
+            "cells": [[*_place(cell), *astuple(cell.group), *_apart(cell), cell.shown] for cell in one.cells],
             "steps": [list(step) for step in one.steps],
         }
     return told
@@ -79,7 +77,8 @@ def published_from(output: Mapping[str, Any]) -> Published | None:
     cells = []
     for table, row, column, kind, conditions, number, top, part, stratum, side, low, high, shown in told["cells"]:
         group = Group(kind, tuple(conditions), number, top, part, _stratum(stratum), side)
-        cells.append(Cell(table, row, column, group, low, ANY if high is None else high, shown))
+        from_what = shown or 0
+        cells.append(Cell(table, row, column, group, from_what + low, ANY if high is None else from_what + high, shown))
     steps = tuple((_stratum(key), time, count) for key, time, count in told["steps"])
     return Published(
         output["family"], output["title"], tuple(told["by"]), told["policy"], output["population"], told["study"],
@@ -154,8 +153,10 @@ def _place(cell: Cell) -> tuple[str, int, str]:
     return cell.table, cell.row, cell.column
 
 
-def _known(high: float) -> float | None:
-    return None if high == ANY else high
+def _apart(cell: Cell) -> tuple[float, float | None]:
+    """Return how far below and above what is shown a count may be."""
+    from_what = cell.shown or 0
+    return cell.low - from_what, None if cell.high == ANY else cell.high - from_what
 
 
 def _stratum(pairs: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,8 @@
 """Secondary suppression: more is hidden until what is hidden cannot be reckoned from what is shown.
 
 A hidden count is safe if, by everything published of the same people, it may
-still be any number from one to the threshold. Where it may not, the counts that
+still be any number from one to the threshold, but for what the stars imply
+among themselves. Where it may not, the counts that
 pin it down are found by the cheapest loosening of their bounds (an elastic
 programme), and get the same mark, the smallest first.
 
@@ -85,6 +86,7 @@ def protect(own: Published, primary: frozenset[Place], beside: Sequence[Publishe
     search = _Search(system, _wanted(stars, own))
     # what earlier outputs show is shown
     shown_before = {cell.group for one in beside for cell in one.cells if not cell.hidden}
+    stars_alone = bounds_of(system, [c for one in (own, *beside) for c in one.cells if c.hidden])
     hidden: set[Place] = set()
     exposed: set[Group] = set()
     for _ in range(MOST_ROUNDS):
@@ -101,6 +103,9 @@ def protect(own: Published, primary: frozenset[Place], beside: Sequence[Publishe
         group, value = found
         binding = _binding(system, group, value, low, high, open_cells)
         if not binding:
+            if not search.possible_by_stars(group, value, *stars_alone):
+                search.strike(group, value)
+                continue
             exposed.add(group)
             search.leave(group)
             continue
@@ -118,8 +123,12 @@ def narrowed(published: Sequence[Published]) -> list[Cell]:
     stars = {cell.group: cell for one in published for cell in _stars(one, system)}
     if system.solve(low, high) is None:
         return list(stars.values())
+    stars_alone = bounds_of(system, [cell for cell in cells if cell.hidden])
     search, found = _Search(system, _wanted(list(stars.values()), published[0])), []
     while (one := search.first_narrowed(low, high)) is not None:
+        if not search.possible_by_stars(*one, *stars_alone):
+            search.strike(*one)
+            continue
         found.append(stars[one[0]])
         search.leave(one[0])
     return found
@@ -165,6 +174,17 @@ class _Search:
     def leave(self, group: Group) -> None:
         """Ask no more of a count."""
         self._missing.pop(group, None)
+
+    def strike(self, group: Group, value: float) -> None:
+        """Ask no more whether a count may be this number."""
+        self._missing[group].discard(value)
+
+    def possible_by_stars(self, group: Group, value: float, low: Array, high: Array) -> bool:
+        """Whether a count could be so many, were nothing shown: two hidden parts leave each less than their hidden whole."""
+        at = self._system.place[group]
+        low, high = low.copy(), high.copy()
+        low[at] = high[at] = value
+        return self._system.solve(low, high) is not None
 
     def first_narrowed(self, low: Array, high: Array) -> tuple[Group, float] | None:
         """Return a count and a number that it cannot be; None where every number is possible, or too much was asked."""

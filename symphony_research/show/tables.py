@@ -276,7 +276,9 @@ def _html(
     few = hidden_words(result.disclosure.policy) if result.disclosure is not None else ""
     points = is_family(result, ["CurvePoints"])
     if few and f">{HIDDEN}<" in text:
-        further = " or hidden so that another cannot be reckoned" if result.disclosure and result.disclosure.further else ""
+        further = (
+            " or hidden so that another cannot be reckoned" if result.disclosure and result.disclosure.further else ""
+        )
         means = any(rule.measures for rule in result.counts.values())
         mostly = ", or a mean of which one or two people may be most" if means else ""
         hidden = f"{few}{further}, or a figure made from such a count{mostly}"

@@ -223,7 +223,7 @@ def test_no_exact_count_is_in_any_file_of_any_run(made):
     runs, out = made
     files = [path for path in out.rglob("*") if path.is_file()]
     assert {path.name for path in files} == {
-        "index.html", "report.html", "report.ipynb", "partial.ipynb", "provenance.json",
+        "index.html", "report.html", "report.ipynb", "partial.ipynb", "provenance.json", "release.json", "release.html",
     }  # fmt: skip
     for path in files:
         # pictures and fingerprints are long runs of letters and figures, in which any number may stand

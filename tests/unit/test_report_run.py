@@ -96,10 +96,12 @@ def test_each_run_says_what_became_of_it(made):
     assert reports.index == out / "index.html"
 
 
-def test_a_good_run_leaves_its_three_files_and_nothing_half_written(made):
+def test_a_good_run_leaves_its_five_files_and_nothing_half_written(made):
     _, out = made
     assert sorted(p.name for p in (out / "01_good--yeovil").iterdir()) == [
         "provenance.json",
+        "release.html",
+        "release.json",
         "report.html",
         "report.ipynb",
     ]
@@ -181,7 +183,9 @@ def test_a_good_run_takes_the_place_of_a_failed_one(tmp_path, monkeypatch):
     (out / "01_one" / "earlier-report.html").write_text("old")
     write(tmp_path / "shelf", "01_one", "print('fine')")
     assert run_reports(study, out=out, progress=False).ok
-    assert sorted(p.name for p in (out / "01_one").iterdir()) == ["provenance.json", "report.html", "report.ipynb"]
+    assert sorted(p.name for p in (out / "01_one").iterdir()) == [
+        "provenance.json", "release.html", "release.json", "report.html", "report.ipynb",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
