@@ -202,7 +202,9 @@ def _further(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
     for r in rows:
         k, s, own = int(r["n_others"]), stratum_of(r), book.at_least([r["condition"]])
         wanted = [m for m in own if m.bit_count() - 1 == k or (k == 3 and m.bit_count() > 4)]
-        found.append(Cell(kind, f"{r['condition']} and {k} others {s or ''}", book.sum_of(s, wanted), count(r["n_persons"])))
+        found.append(
+            Cell(kind, f"{r['condition']} and {k} others {s or ''}", book.sum_of(s, wanted), count(r["n_persons"]))
+        )
     return found
 
 

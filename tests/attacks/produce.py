@@ -43,7 +43,11 @@ def families() -> dict[str, type[sr.Result]]:
 
 def writers() -> list[str]:
     """Every name of the library that shows or writes a result."""
-    return sorted(n for n in sr.__all__ if n.startswith(("write_", "plot_")) or n in ("plot", "table", "cross_table", "picture", "sentence"))
+    return sorted(
+        n
+        for n in sr.__all__
+        if n.startswith(("write_", "plot_")) or n in ("plot", "table", "cross_table", "picture", "sentence")
+    )
 
 
 def of_patterns(world: World, by: tuple[str, ...] = (), only: tuple[str, ...] | None = None) -> dict[str, sr.Result]:
@@ -81,7 +85,9 @@ def adjusted(world: World) -> dict[str, sr.Result]:
     return {
         "exact__adjusted": m.combinations(table, kind="exact", adjust="sex"),
         "at_least__adjusted": m.combinations(table, kind="at_least", adjust="sex"),
-        "triads": m.combinations(table, kind="at_least", adjust="sex", against="no_higher_order_interaction", max_size=3),
+        "triads": m.combinations(
+            table, kind="at_least", adjust="sex", against="no_higher_order_interaction", max_size=3
+        ),
         "cooccurrence__adjusted": sr.networks.cooccurrence(table, adjust="sex"),
         "companions__adjusted": m.companions(table, condition=world.conditions[0], adjust="sex"),
     }
@@ -152,7 +158,13 @@ def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:
     for name, result in released.items():
         sr.write_table(result, folder / f"{name}.csv")
         sr.write_table(result, folder / f"{name}.html")
-        texts = [repr(result), result._repr_html_(), result.sentence(), repr(sr.sentence(result)), repr(sr.table(result, rows=3))]
+        texts = [
+            repr(result),
+            result._repr_html_(),
+            result.sentence(),
+            repr(sr.sentence(result)),
+            repr(sr.table(result, rows=3)),
+        ]
         texts += [str(getattr(result, name)) for name in ("overall", "groups", "quality") if hasattr(result, name)]
         (folder / f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
         crossed = _crossed(result)

@@ -51,7 +51,9 @@ class World:
             for name in self.conditions:
                 if record[name]:
                     rows.append((person, name, date(1985, 1, 1) + timedelta(days=int(rng.integers(0, 9000)))))
-        records = pl.DataFrame(rows, schema={"person_id": pl.Int64, "condition": pl.String, "onset_date": pl.Date}, orient="row")
+        records = pl.DataFrame(
+            rows, schema={"person_id": pl.Int64, "condition": pl.String, "onset_date": pl.Date}, orient="row"
+        )
         persons = self.people.select(pl.int_range(pl.len()).alias("person_id"), "sex", "birth_year")
         return records, persons
 
@@ -79,7 +81,10 @@ def random_world(seed: int) -> World:
     conditions = NAMES[: int(rng.integers(3, 6))] if people > 40 else NAMES[:3]
     frail = rng.gamma(1.0, 1.0, people)
     how_common = rng.uniform(0.05, 0.5, len(conditions))
-    held = {c: (rng.random(people) < 1 - np.exp(-p * frail)).astype(int) for c, p in zip(conditions, how_common, strict=True)}
+    held = {
+        c: (rng.random(people) < 1 - np.exp(-p * frail)).astype(int)
+        for c, p in zip(conditions, how_common, strict=True)
+    }
     kind = seed % 3
     shares = {0: [1.0], 1: [0.5, 0.5], 2: [0.55, 0.4, 0.05]}[kind]
     sex = rng.choice(list(LEVELS[: len(shares)]), people, p=shares)
@@ -131,7 +136,9 @@ def whole_beside_strata() -> World:
 
 def margins_nearly_pairs() -> World:
     """All but two of the people with the first condition have the second as well."""
-    frame = _rows((58, "F", (1, 1, 0)), (2, "F", (1, 0, 0)), (30, "F", (0, 1, 1)), (3, "F", (0, 0, 1)), (87, "F", (0, 0, 0)))
+    frame = _rows(
+        (58, "F", (1, 1, 0)), (2, "F", (1, 0, 0)), (30, "F", (0, 1, 1)), (3, "F", (0, 0, 1)), (87, "F", (0, 0, 0))
+    )
     return _finished("margins nearly pairs", frame, NAMES[:3], (), 7)
 
 
