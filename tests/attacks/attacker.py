@@ -18,7 +18,6 @@ import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -379,7 +378,7 @@ class System:
         for cells, seen in found.items():
             for value in values:
                 if value not in seen:
-                    x = self.solve(np.zeros(self.size), cells, value)
+                    x = self.solve(rng.normal(size=self.size), cells, value)
                     if x is not None:
                         mark(x)
         return {cells: seen & set(values) for cells, seen in found.items()}
@@ -428,9 +427,3 @@ def contradictions(cells: Sequence[Cell], truth: np.ndarray, rule: Rule) -> list
             elif not rule.bounds(cell.shown)[0] <= exact <= rule.bounds(cell.shown)[1]:
                 wrong.append(f"{cell.kind}: {cell.what} is shown as {cell.shown} and is {exact}")
     return wrong
-
-
-@lru_cache
-def significant(digits: int) -> str:
-    """Format to so many figures."""
-    return f"{{:.{digits - 1}e}}"

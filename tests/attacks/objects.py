@@ -40,7 +40,7 @@ def _factors(tables: dict[str, pl.DataFrame]) -> list[str]:
             if not (column.endswith("_factor") or column.startswith(("mean", "months", "median"))):
                 continue
             for row in table.iter_rows(named=True):
-                if row[column] is None:
+                if row[column] is None or row[column] != row[column]:
                     continue
                 if counts and any(row[c] is None for c in counts):
                     wrong.append(f"{name}.{column} stands beside a hidden count")

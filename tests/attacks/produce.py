@@ -82,14 +82,17 @@ def adjusted(world: World) -> dict[str, sr.Result]:
     if not world.by:
         return {}
     table, m = world.patterns(world.by), sr.multimorbidity
+    network = sr.networks.cooccurrence(table, adjust="sex")
     return {
         "exact__adjusted": m.combinations(table, kind="exact", adjust="sex"),
         "at_least__adjusted": m.combinations(table, kind="at_least", adjust="sex"),
         "triads": m.combinations(
             table, kind="at_least", adjust="sex", against="no_higher_order_interaction", max_size=3
         ),
-        "cooccurrence__adjusted": sr.networks.cooccurrence(table, adjust="sex"),
+        "cooccurrence__adjusted": network,
         "companions__adjusted": m.companions(table, condition=world.conditions[0], adjust="sex"),
+        "centrality__adjusted": sr.networks.centrality(network),
+        "communities__adjusted": sr.networks.communities(network, seed=1),
     }
 
 

@@ -103,6 +103,10 @@ class Attacked:
             f"{kind}: {x}" for kind, r in self.released.items() for x in objects.look(dict(r.count_tables), self.rule)
         ]
 
+    def twins(self) -> tuple[list[str], bool]:
+        """Files that another study with the same released counts writes otherwise, and whether there is one."""
+        return twins_differ(self.world, self.policy)
+
     def wrong_words(self) -> list[str]:
         """Exact numbers in sentences, captions, alternative texts and metadata."""
         found = []
@@ -156,9 +160,15 @@ def world_of(name: str) -> worlds.World:
 
 
 @lru_cache(maxsize=4)
+def results_of(name: str) -> dict[str, sr.Result]:
+    """Everything a study finds, before any rule."""
+    return produce.everything(world_of(name))
+
+
+@lru_cache(maxsize=4)
 def study(name: str, policy: str) -> Attacked:
     """A study attacked once for several tests."""
-    return attack(world_of(name), POLICIES[policy])
+    return attack(world_of(name), POLICIES[policy], results_of(name))
 
 
 # -- two studies that release the same --------------------------------------------------------------------------

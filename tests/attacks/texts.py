@@ -78,7 +78,7 @@ def _pdf(data: bytes) -> Iterable[str]:
             body = zlib.decompress(stream)
         except zlib.error:
             continue
-        for shown in re.findall(rb"\[(.*?)\] TJ|\((.*?)\) Tj", body, re.S):
+        for shown in re.findall(rb"\[([^\]]*)\] TJ|\(((?:\\.|[^()])*)\) Tj", body):
             line = b"".join(re.findall(rb"\((.*?)\)", shown[0]) or [shown[1]]).decode("latin-1")
             # a bare number is a tick or a bar's own, which the same figure as SVG tells apart
             yield "" if re.fullmatch(r"[\d,.]+", line) else line

@@ -78,14 +78,15 @@ def random_world(seed: int) -> World:
     """A study of 20 to 400 people with three to five conditions; two in three have a stratum of two or three levels."""
     rng = np.random.default_rng((2013, seed))
     people = int(rng.integers(20, 401))
-    conditions = NAMES[: int(rng.integers(3, 6))] if people > 40 else NAMES[:3]
+    kind = seed % 3
+    # fewer conditions where there are strata: the unknowns are their product
+    conditions = NAMES[: int(rng.integers(3, 5 if kind else 6))] if people > 40 else NAMES[:3]
     frail = rng.gamma(1.0, 1.0, people)
     how_common = rng.uniform(0.05, 0.5, len(conditions))
     held = {
         c: (rng.random(people) < 1 - np.exp(-p * frail)).astype(int)
         for c, p in zip(conditions, how_common, strict=True)
     }
-    kind = seed % 3
     shares = {0: [1.0], 1: [0.5, 0.5], 2: [0.55, 0.4, 0.05]}[kind]
     sex = rng.choice(list(LEVELS[: len(shares)]), people, p=shares)
     by = ("sex",) if kind and len(set(sex)) > 1 else ()
@@ -157,6 +158,13 @@ def squeezed() -> World:
     return _finished("squeezed", frame, NAMES[:3], (), 9)
 
 
+def three_and_none() -> World:
+    """Three people have the first condition, none of them with the second: noughts are shown, and what stands beside them."""
+    frame = _rows((3, "F", (1, 0, 0)), (60, "F", (0, 1, 0)), (20, "M", (0, 1, 1)), (30, "F", (0, 0, 1)), (200, "F", (0, 0, 0)),
+                  (190, "M", (0, 0, 0)))  # fmt: skip
+    return _finished("three and none", frame, NAMES[:3], ("sex",), 11)
+
+
 def one_and_the_rest() -> World:
     """Twelve of twelve but one: nearly everybody has a condition."""
     frame = _rows((99, "F", (1, 0, 0)), (1, "F", (0, 0, 0)), (97, "M", (1, 1, 0)), (3, "M", (1, 0, 0)))
@@ -175,6 +183,7 @@ HAND_MADE: dict[str, Callable[[], World]] = {
         margins_nearly_pairs,
         dominated_cost,
         squeezed,
+        three_and_none,
         one_and_the_rest,
     )
 }
