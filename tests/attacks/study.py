@@ -118,6 +118,8 @@ class Attacked:
             shown |= texts.numbers_of(
                 [getattr(released, x) for x in ("overall", "groups", "quality") if hasattr(released, x)]
             )
+            if kind.startswith("points"):  # its sentence is read from the curve
+                shown |= texts.numbers_of([self.released[kind.replace("points", "kaplan_meier")].estimates])
             truth = texts.numbers_of([exact.estimates, *exact.count_tables.values()])
             found += [f"{name}: {x}" for x in texts.unexplained(text, shown, truth - shown, self.rule)]
         return found
