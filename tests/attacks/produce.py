@@ -1,0 +1,247 @@
+"""Everything a study gives out, made and written as its owner would."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import symphony_research as sr
+from symphony_research.errors import SymphonyError
+
+from worlds import World
+
+# estimators of patterns, of which every table is a sum of the same cells
+OF_PATTERNS = (
+    "prevalence", "condition_count", "condition_count_top", "exact", "at_least", "closed", "maximal", "further", "companions",
+    "cooccurrence", "backbone", "set_centrality", "centrality", "communities", "costs", "costs_at_least",
+)  # fmt: skip
+OF_TIME = ("kaplan_meier", "incidence", "points", "logrank")
+BY = "__by_sex"
+ADJUSTED = ("exact__adjusted", "at_least__adjusted", "triads", "cooccurrence__adjusted", "companions__adjusted")
+
+
+def families() -> dict[str, type[sr.Result]]:
+    """Every concrete family of results in the package."""
+    for module in pkgutil.walk_packages(sr.__path__, "symphony_research."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found, open_ = {}, [sr.Result]
+    while open_:
+        for one in open_.pop().__subclasses__():
+            open_.append(one)
+            if not one.__name__.startswith("_") and one.__module__.startswith("symphony_research."):
+                found[one.__name__] = one
+    return found
+
+
+def writers() -> list[str]:
+    """Every name of the library that shows or writes a result."""
+    return sorted(
+        n
+        for n in sr.__all__
+        if n.startswith(("write_", "plot_")) or n in ("plot", "table", "cross_table", "picture", "sentence")
+    )
+
+
+def of_patterns(world: World, by: tuple[str, ...] = (), only: tuple[str, ...] | None = None) -> dict[str, sr.Result]:
+    """Every analysis of the people's conditions."""
+    table, end = world.patterns(by), BY if by else ""
+    wanted = only or OF_PATTERNS
+    network = sr.networks.cooccurrence(table)
+    m = sr.multimorbidity
+    make: dict[str, Any] = {
+        "prevalence": lambda: m.prevalence(table),
+        "condition_count": lambda: m.condition_count(table),
+        "condition_count_top": lambda: m.condition_count(table, top=2),
+        "exact": lambda: m.combinations(table, kind="exact", min_size=0),
+        "at_least": lambda: m.combinations(table, kind="at_least", min_size=1),
+        "closed": lambda: m.combinations(table, kind="at_least", which="closed"),
+        "maximal": lambda: m.combinations(table, kind="at_least", which="maximal"),
+        "further": lambda: m.further_conditions(table),
+        "companions": lambda: m.companions(table, condition=world.conditions[0]),
+        "cooccurrence": lambda: network,
+        "backbone": lambda: sr.networks.backbone(network, method="top"),
+        "set_centrality": lambda: sr.networks.set_centrality(table, min_persons=10),
+        "centrality": lambda: sr.networks.centrality(network),
+        "communities": lambda: sr.networks.communities(network, seed=1),
+        "costs": lambda: m.combination_costs(table, kind="exact", min_persons=1),
+        "costs_at_least": lambda: m.combination_costs(table, kind="at_least", min_persons=1),
+    }
+    return {name + end: make[name]() for name in OF_PATTERNS if name in wanted}
+
+
+def adjusted(world: World) -> dict[str, sr.Result]:
+    """What is expected within strata."""
+    if not world.by:
+        return {}
+    table, m = world.patterns(world.by), sr.multimorbidity
+    network = sr.networks.cooccurrence(table, adjust="sex")
+    return {
+        "exact__adjusted": m.combinations(table, kind="exact", adjust="sex"),
+        "at_least__adjusted": m.combinations(table, kind="at_least", adjust="sex"),
+        "triads": m.combinations(
+            table, kind="at_least", adjust="sex", against="no_higher_order_interaction", max_size=3
+        ),
+        "cooccurrence__adjusted": network,
+        "companions__adjusted": m.companions(table, condition=world.conditions[0], adjust="sex"),
+        "centrality__adjusted": sr.networks.centrality(network),
+        "communities__adjusted": sr.networks.communities(network, seed=1),
+    }
+
+
+def of_two_groups(world: World) -> dict[str, sr.Result]:
+    """Women's network against men's."""
+    if len(world.levels) < 2:
+        return {}
+    groups = [
+        sr.Patterns.from_wide(world.people.filter(pl.col("sex") == sex), conditions=list(world.conditions))
+        for sex in world.levels[:2]
+    ]
+    return {"comparison": sr.networks.compare(*groups, names=("women", "men"), permutations=49)}
+
+
+def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
+    """Curves, curves read at ten times, and their test."""
+    frame, end = world.people, BY if by else ""
+    died = frame.with_columns((pl.col("event") == 1).cast(pl.Int64).alias("event"))
+    curve = sr.survival.kaplan_meier(died, time="time", event="event", by=by, time_unit="days")
+    made: dict[str, sr.Result] = {
+        "kaplan_meier" + end: curve,
+        "points" + end: sr.survival.at(curve, range(0, 360, 36)),
+    }
+    if (frame["event"] > 0).any():
+        made["incidence" + end] = sr.survival.cumulative_incidence(frame, time="time", event="event", by=by)
+    if by:
+        made["logrank" + end] = sr.survival.logrank_test(died, time="time", event="event", by=by)
+    return made
+
+
+def of_order(world: World) -> dict[str, sr.Result]:
+    """Which condition comes first."""
+    records, persons = world.onsets()
+    if records.height < 2:
+        return {}
+    return {"sequences": sr.networks.sequences(records, persons=persons, birth_years=10, min_persons=1)}
+
+
+def of_rules(world: World) -> dict[str, sr.Result]:
+    """Whom the rules of a cohort left out of the example study: rules of a seed."""
+    low = 3 + world.seed % 40
+    sex = ("F", "M")[world.seed % 2]
+    return {"attrition": sr.define_cohort(sr.example_study(), age=(low, 60 + world.seed % 35), sex=sex).attrition}
+
+
+def everything(world: World) -> dict[str, sr.Result]:
+    """Every analysis of a study, not yet released."""
+    made = of_patterns(world)
+    if world.by:
+        made |= of_patterns(world, world.by)
+    return made | adjusted(world) | of_two_groups(world) | of_time(world) | (of_time(world, world.by) if world.by else {}) | of_order(world) | of_rules(world)  # fmt: skip
+
+
+def release_all(results: Mapping[str, sr.Result], policy: sr.Policy) -> dict[str, sr.Result]:
+    """Release results of one study, each beside those that are out already if `suppress` can."""
+    together = "beside" in inspect.signature(sr.suppress).parameters
+    released: dict[str, sr.Result] = {}
+    for name, result in results.items():
+        more = {"beside": list(released.values())} if together and released else {}
+        released[name] = sr.suppress(result, policy, **more)
+    return released
+
+
+def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:
+    """Write every table as CSV and HTML, and what a notebook would print."""
+    for name, result in released.items():
+        sr.write_table(result, folder / f"{name}.csv")
+        sr.write_table(result, folder / f"{name}.html")
+        with pl.Config(tbl_width_chars=5000, tbl_rows=-1, tbl_cols=-1):  # no cell is broken over two lines
+            printed = repr(result)
+        texts = [
+            printed,
+            result._repr_html_(),
+            result.sentence(),
+            repr(sr.sentence(result)),
+            repr(sr.table(result, rows=3)),
+        ]
+        texts += [str(getattr(result, name)) for name in ("overall", "groups", "quality") if hasattr(result, name)]
+        (folder / f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
+        crossed = _crossed(result)
+        if crossed:
+            (folder / f"{name}.cross.html").write_text(crossed, encoding="utf-8")
+
+
+def _crossed(result: sr.Result) -> str:
+    if result.by != ("sex",):
+        return ""
+    for rows in ("condition", "combination", "n_conditions"):
+        if rows in result.estimates.columns and "n_persons" in result.estimates.columns and "kind" not in result.estimates.columns and "n_others" not in result.estimates.columns:  # fmt: skip
+            return sr.cross_table(result, rows=rows, columns="sex").html
+    return ""
+
+
+PLOTS = {
+    "ConditionCount": ("plot_condition_count",),
+    "Prevalence": ("plot_prevalence",),
+    "Combinations": ("plot_upset",),
+    "CombinationCosts": ("plot_combination_costs",),
+    "Companions": ("plot_companions",),
+    "FurtherConditions": ("plot_further_conditions",),
+    "Cooccurrence": ("plot_network", "plot_cooccurrence_matrix"),
+    "Backbone": ("plot_network",),
+    "Centrality": ("plot_centrality",),
+    "NetworkComparison": ("plot_comparison",),
+    "Sequences": ("plot_sequences",),
+    "Attrition": ("plot_attrition",),
+    "SurvivalCurve": ("plot_survival",),
+    "CumulativeIncidence": ("plot_survival",),
+}
+
+
+def write_pictures(released: Mapping[str, sr.Result], folder: Path, kinds: tuple[str, ...] = ("svg",)) -> list[Path]:
+    """Draw every figure of every family, of each stratum where there is room for one."""
+    made = []
+    for name, result in released.items():
+        for plot in PLOTS.get(type(result).__name__, ()):
+            function = getattr(sr, plot)
+            strata: list[dict[str, Any]] = [{}]
+            if result.by and "stratum" in inspect.signature(function).parameters:
+                values = result.estimates["sex"].unique().sort().to_list()
+                strata = [{"stratum": {"sex": value}} for value in values]
+            for number, options in enumerate(strata):
+                for kind in kinds:
+                    path = folder / f"{name}.{plot}.{number}.{kind}"
+                    sr.write_figure(result, path, plot=function, **options)
+                    made.append(path)
+    return made
+
+
+def write_networks(released: Mapping[str, sr.Result], folder: Path) -> list[Path]:
+    """Write every network for other programs."""
+    made = []
+    for name, result in released.items():
+        if type(result).__name__ not in ("Cooccurrence", "Backbone"):
+            continue
+        strata: list[dict[str, Any]] = [{}]
+        if result.by:
+            strata = [{"stratum": {"sex": v}} for v in result.estimates["sex"].unique().sort().to_list()]
+        for number, options in enumerate(strata):
+            for kind in ("graphml", "gexf", "json"):
+                path = folder / f"{name}.network.{number}.{kind}"
+                try:
+                    sr.write_network(result, path, **options)
+                except SymphonyError:
+                    continue
+                made.append(path)
+    return made
+
+
+def temporary() -> tempfile.TemporaryDirectory[str]:
+    """A folder for a study's files."""
+    return tempfile.TemporaryDirectory(prefix="attack")

@@ -1,0 +1,368 @@
+"""Small counts are sought in the files of small studies by somebody who knows the rules and the arithmetic."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attacker
+import curves
+import figures
+import nested
+import numpy as np
+import polars as pl
+import produce
+import pytest
+import study
+import texts
+import worlds
+from study import ATTACKS, POLICIES, attack, world_of
+from study import study as study_of
+
+import symphony_research as sr
+from symphony_research import disclosure
+from symphony_research.policy import Policy
+from symphony_research.result import CountTable
+
+SEEDS = range(20)
+EVERY_TIME = 2  # random studies of every `make test`; the others belong to `make check`
+
+
+def _cases() -> list[Any]:
+    """Studies under rules: made by hand and drawn from seeds; a few for every run."""
+    made = [(name, policy, policy == "nhs_england") for name in worlds.HAND_MADE for policy in ("nhs_england", "sacro")]
+    made += [(str(seed), policy, seed < EVERY_TIME) for seed in SEEDS for policy in POLICIES]
+    return [
+        pytest.param((name, policy), id=f"{name}-{policy}", marks=() if quick else pytest.mark.slow)
+        for name, policy, quick in made
+    ]
+
+
+CASES = _cases()
+# the tests of one study run after one another, so that it is made once
+every_study = pytest.mark.parametrize("made", CASES, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def made(request: pytest.FixtureRequest) -> study.Attacked:
+    return study_of(*request.param)
+
+
+def drawn(quick: int, seeds: range, policies: tuple[str, ...] = tuple(POLICIES)) -> list[Any]:
+    """Random studies under rules: the first few for every run."""
+    return [
+        pytest.param(str(seed), policy, id=f"{seed}-{policy}", marks=() if seed < quick else pytest.mark.slow)
+        for seed in seeds
+        for policy in policies
+    ]
+
+
+# -- each study -------------------------------------------------------------------------------------------------
+
+
+@every_study
+def test_no_small_count_is_shown_and_every_other_is_rounded(made: study.Attacked) -> None:
+    assert made.wrong_counts() == []
+
+
+@every_study
+def test_no_small_count_follows_from_one_file(made: study.Attacked) -> None:
+    assert [str(f) for f in made.from_one_file()] == []
+
+
+@every_study
+def test_no_small_count_follows_from_all_files_together(made: study.Attacked) -> None:
+    assert [str(f) for f in made.from_all_files()] == []
+
+
+@every_study
+def test_every_figure_follows_from_the_counts_shown(made: study.Attacked) -> None:
+    assert made.wrong_figures() == []
+
+
+@every_study
+def test_a_released_result_holds_nothing_else(made: study.Attacked) -> None:
+    assert made.wrong_objects() == []
+
+
+@every_study
+def test_no_exact_number_stands_in_words_or_networks(made: study.Attacked) -> None:
+    with produce.temporary() as folder:
+        paths = produce.write_networks(made.released, Path(folder))
+        words = {p.name: texts.text_of(p) for p in paths}
+    assert dataclasses.replace(made, words={**made.words, **words}).wrong_words() == []
+
+
+@every_study
+def test_two_studies_with_the_same_released_counts_write_the_same_files(made: study.Attacked) -> None:
+    assert made.twins()[0] == []
+
+
+@every_study
+def test_no_small_number_followed_is_a_difference_of_curves(made: study.Attacked) -> None:
+    found, _ = curves.beside_each_other(made.tables, made.world.people, made.world.levels, made.rule)
+    assert found == []
+
+
+@pytest.mark.parametrize("family", sorted(ATTACKS))
+@pytest.mark.parametrize(("name", "policy"), drawn(0, range(20, 24)))
+def test_every_figure_of_a_family_follows_from_the_counts_shown(name: str, policy: str, family: str) -> None:
+    assert study_of(name, policy).wrong_figures(family) == []
+
+
+# -- figures ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plot", [n for n in produce.writers() if n.startswith("plot_")])
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        pytest.param("1", "nhs_england", id="1-nhs_england"),
+        pytest.param("1", "sacro", marks=pytest.mark.slow, id="1-sacro"),
+        pytest.param("2", "opensafely", marks=pytest.mark.slow, id="2-opensafely"),
+    ],
+)
+def test_no_exact_number_stands_in_a_figure(name: str, policy: str, plot: str) -> None:
+    made = study_of(name, policy)
+    kinds = [k for k, r in made.released.items() if plot in produce.PLOTS.get(type(r).__name__, ())]
+    # the strata, the adjusted, and the whole of one analysis
+    chosen = dict.fromkeys([kinds[0], kinds[-1]])
+    with produce.temporary() as folder:
+        own = {k: made.released[k] for k in chosen}
+        paths = [p for p in produce.write_pictures(own, Path(folder), ("svg", "png", "pdf")) if f".{plot}." in p.name]
+        assert {p.suffix for p in paths} == {".svg", ".png", ".pdf"}
+        words = {p.name: texts.text_of(p) for p in paths}
+    # each of the three tells its finding: an attacker who reads nothing finds nothing
+    assert all(len(w) > 20 for w in words.values())
+    assert dataclasses.replace(made, words=words).wrong_words() == []
+
+
+@pytest.mark.parametrize(("name", "policy"), drawn(1, range(3), ("nhs_england", "sacro")))
+def test_two_studies_with_the_same_released_counts_draw_the_same_pictures(name: str, policy: str) -> None:
+    differ, _ = study.twins_differ(world_of(name), POLICIES[policy], pictures=True)
+    assert differ == []
+
+
+def test_most_studies_have_a_twin() -> None:
+    there = [
+        study.another_study(world_of(str(seed)), study.TWIN_KINDS, POLICIES["nhs_england"], seed) for seed in range(6)
+    ]
+    assert sum(cells is not None for cells in there) >= 5
+
+
+# -- one thing beside another -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "policy"), drawn(EVERY_TIME, range(16)))
+def test_no_difference_of_two_reports_is_certainly_a_small_count(name: str, policy: str) -> None:
+    assert nested.certain_differences(world_of(name), POLICIES[policy], more=3) == []
+
+
+@pytest.mark.parametrize("name", [str(seed) for seed in range(6)])
+def test_a_second_rule_tells_no_small_count_that_the_first_hides(name: str) -> None:
+    assert nested.two_rules(world_of(name), POLICIES["nhs_england"], POLICIES["opensafely"]) == []
+
+
+# -- nothing is left unattacked ---------------------------------------------------------------------------------
+
+ATTACKED_WRITERS = {
+    "write_table": "read_tables",
+    "write_figure": "test_no_exact_number_stands_in_a_figure",
+    "write_network": "test_no_exact_number_stands_in_words_or_networks",
+    "table": "test_no_exact_number_stands_in_words_or_networks",
+    "cross_table": "crossed_cells",
+    "sentence": "test_no_exact_number_stands_in_words_or_networks",
+    "picture": "test_a_picture_in_a_notebook_is_the_file",
+    "plot": "test_a_picture_in_a_notebook_is_the_file",
+}
+
+
+def test_every_family_is_attacked_and_made() -> None:
+    families = produce.families()
+    assert set(ATTACKS) == set(families)
+    made = {type(r).__name__ for seed in range(3) for r in study_of(str(seed), "nhs_england").results.values()}
+    assert made == set(families)
+
+
+def test_every_writer_is_attacked() -> None:
+    drawn_by = {plot for plots in produce.PLOTS.values() for plot in plots}
+    for name in produce.writers():
+        assert name in drawn_by if name.startswith("plot_") else name in ATTACKED_WRITERS, f"nobody attacks {name}"
+
+
+def test_every_analysis_of_conditions_is_read() -> None:
+    cells = [c for name in ("0", "1", "2", "squeezed") for c in study_of(name, "nhs_england").cells]
+    read = {attacker.base_of(c.kind) for c in cells if "cross" not in c.kind}
+    assert read == {attacker.base_of(k) for k in (*produce.OF_PATTERNS, *produce.ADJUSTED, "comparison")}
+
+
+def test_a_picture_in_a_notebook_is_the_file() -> None:
+    made = study_of("0", "nhs_england").released["prevalence"]
+    shown = sr.picture(made)
+    assert made.sentence() == shown.sentence
+    with produce.temporary() as folder:
+        path = sr.write_figure(made, Path(folder) / "prevalence.png")
+        assert made.sentence() in texts.text_of(path)
+    data, meta = shown._repr_mimebundle_()
+    assert texts.unexplained(f"{data['text/plain']} {meta}", texts.numbers_of([made.estimates]), {201.0, 137.0}, study_of("0", "nhs_england").rule) == []  # fmt: skip
+
+
+# -- the attacker is no fool ------------------------------------------------------------------------------------
+
+BOOK = attacker.Codebook(("a", "b"), ())
+NHS = attacker.RULES["nhs_england"]
+
+
+def _cells(*shown: tuple[int | str, list[int]]) -> list[attacker.Cell]:
+    return [attacker.Cell("by hand", str(own), BOOK.sum_of(None, own), n) for n, own in shown]
+
+
+def test_a_star_beside_its_total_is_found_by_hand() -> None:
+    # 20 (18-22) people, 15 (13-17) of them with none: the star is 1 to 9, so 1 to 7 as told: nothing is found
+    truth = np.array([[15, 4, 0, 0]])
+    assert attacker.found_out(_cells((20, [0, 1]), (15, [0]), ("*", [1])), truth, NHS) == []
+    # 20 of 20 with none: 0 to 4, so 1 to 4
+    truth = np.array([[18, 3, 0, 0]])
+    found = attacker.found_out(_cells((20, [0, 1]), (20, [0]), ("*", [1])), truth, NHS)
+    assert [f.possible for f in found] == [(1, 2, 3, 4)]
+    # noughts are exact: 10 with a (8-12), none with b besides, and none of 10 is told; 8 with a alone as well
+    truth = np.array([[20, 12, 3, 0]])
+    found = attacker.found_out(_cells((10, [1]), (0, [3]), (15, [1, 2]), ("*", [2])), truth, NHS)
+    assert [f.possible for f in found] == [(1, 2, 3, 4, 5, 6, 7)] or found == []
+
+
+def test_stars_that_bound_one_another_are_no_finding() -> None:
+    # a star of 1-7 in two sexes and a star of 1-7 for both: told alone, each is 1 to 6, and no number was published
+    book = attacker.Codebook(("a",), ("F", "M"))
+    cells = [attacker.Cell("by hand", s or "all", book.sum_of(s, [1]), "*") for s in ("F", "M", None)]
+    assert attacker.found_out(cells, np.array([[50, 2], [40, 3]]), NHS) == []
+
+
+def test_a_mean_cost_dominated_by_one_person_is_not_shown_under_a_rule_that_tests_for_it() -> None:
+    made = study_of("dominated_cost", "sacro")
+    shown = [
+        (kind, column)
+        for kind, rows in made.tables.items()
+        for row in rows
+        for column, text in row.items()
+        if column.startswith(("mean_", "total")) and text not in ("", "*")
+    ]
+    assert shown == []
+
+
+# -- every defence is needed ------------------------------------------------------------------------------------
+
+
+def exact_rounding(self: Policy, column: str) -> pl.Expr:
+    return pl.when(~self.hides(column)).then(pl.col(column)).alias(column)
+
+
+def no_hiding(self: Policy, column: str) -> pl.Expr:
+    return pl.lit(False)
+
+
+def exact_running(self: Policy, column: str) -> pl.Expr:
+    return pl.col(column)
+
+
+def keep_estimates(
+    self: sr.Result, tables: Mapping[str, pl.DataFrame], record: object, **settings: object
+) -> sr.Result:
+    made = dataclasses.replace(self, count_tables=tables, disclosure=record)  # type: ignore[arg-type]
+    object.__setattr__(made, "_derived", self._derived)
+    return made
+
+
+def keep(what: str) -> Callable[..., Any]:
+    """A release that lets measures, or factors, pass as they are."""
+    original = getattr(disclosure, "_release", None)
+
+    def release(table: pl.DataFrame, rule: CountTable, *rest: Any, **more: Any) -> Any:
+        return original(table, dataclasses.replace(rule, **{what: ()}), *rest, **more)  # type: ignore[misc]
+
+    return release
+
+
+def untrimmed(tables: Any, threshold: int, by: tuple[str, ...]) -> Any:
+    return tables
+
+
+def exact_sentence(result: sr.Result, released: sr.Result) -> str:
+    return result.sentence()
+
+
+MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "counts are not rounded": lambda m: m.setattr(Policy, "rounded", exact_rounding),
+    "small counts are not hidden": lambda m: m.setattr(Policy, "hides", no_hiding),
+    "running counts are exact": lambda m: m.setattr(Policy, "rounded_cumulative", exact_running),
+    "estimates are not derived again": lambda m: m.setattr(sr.Result, "disclosed", keep_estimates),
+    "measures pass as they are": lambda m: m.setattr(disclosure, "_release", keep("measures")),
+    "factors pass as they are": lambda m: m.setattr(disclosure, "_release", keep("factors")),
+}
+DOUBLED: list[str] = []  # a factor beside a nought or a hidden margin is also hidden where counts are released
+for _name in ("NetworkComparison", "LogRankTest", "Cooccurrence", "Centrality", "Communities"):
+    MUTANTS[f"{_name} is not trimmed"] = lambda m, f=produce.families()[_name]: m.setattr(
+        f, "trim", staticmethod(untrimmed)
+    )  # type: ignore[misc]
+    DOUBLED += [f"{_name} is not trimmed"] if _name.startswith("C") else []
+MUTANTS["curves are not trimmed"] = lambda m: m.setattr(
+    "symphony_research.survival.curves._Curve.trim", staticmethod(untrimmed)
+)
+
+
+def _exists(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+if _exists("symphony_research.disclosure.secondary"):
+    MUTANTS["small counts stand alone"] = lambda m: m.setattr(
+        "symphony_research.disclosure.secondary.protect", lambda tables, *rest, **more: tables
+    )
+
+SECONDARY = ("small counts stand alone",)
+
+
+ATTACKED = (
+    ("1", "nhs_england"),
+    ("2", "opensafely"),
+    ("hidden_stratum", "nhs_england"),
+    ("margins_nearly_pairs", "sacro"),
+    ("three_and_none", "nhs_england"),
+)
+
+
+def _surely_found(linear: bool) -> list[str]:
+    """Every attack that must find nothing, on five studies."""
+    found: list[str] = []
+    for name, policy in ATTACKED:
+        made = attack(world_of(name), POLICIES[policy], study.results_of(name))
+        if linear:
+            found += [str(f) for f in made.from_all_files()]
+        else:
+            found += [*made.wrong_counts(), *made.wrong_figures(), *made.wrong_objects(), *made.wrong_words()]
+    return found
+
+
+def test_the_attacks_on_mutants_find_nothing_where_nothing_is_removed() -> None:
+    assert _surely_found(linear=False) == []
+
+
+def _tables_of(name: str, policy: str) -> str:
+    """Everything that a study's adjusted networks release."""
+    released = produce.release_all(produce.adjusted(world_of(name)), POLICIES[policy])
+    return repr([(k, t.to_dicts()) for r in released.values() for k, t in r.count_tables.items()])
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS))
+def test_some_attack_succeeds_once_a_defence_is_removed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [_tables_of(*case) for case in ATTACKED] if name in DOUBLED else []
+    MUTANTS[name](monkeypatch)
+    if before and before == [_tables_of(*case) for case in ATTACKED]:
+        return  # what it keeps back another defence keeps back too: nothing more is released
+    assert _surely_found(linear=name in SECONDARY), f"no attack noticed that {name}"
