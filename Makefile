@@ -10,12 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SMALL := synthetic/small
 WORKERS ?= 2
 
-.PHONY: help demo test check lint types notebooks outputs proof calibration truth bench bench-country lab lock clean
+.PHONY: help demo test check lint types notebooks outputs attacks proof calibration truth bench bench-country lab lock clean
 
 help:
 	@echo "make demo   set up, make the public study and every report from it"
 	@echo "make test   set up and run the tests"
 	@echo "make check  everything that must hold: lint, types, tests, browser, R, Spark, notebooks, wheel"
+	@echo "make attacks  attack the released files of small studies: what is found is not yet defended"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make bench  time us beside the peers; make bench-country: 57 million people; make proof: the simulation tables"
 	@echo "make calibration  the public study against the published figures; make truth: its known answers"
@@ -49,6 +50,10 @@ types: $(VENV)/.test
 outputs: $(VENV)/.test $(SMALL)/study.toml
 	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace notebooks/[0-9]*.ipynb
 	$(BIN)/python tests/tidy_notebooks.py
+
+# an attacker with every released file, rules and a computer: what is found still is a leak to mend, so it is not in check yet
+attacks: $(VENV)/.test
+	SYMPHONY_ATTACKS=1 $(BIN)/python -m pytest -n $(WORKERS) tests/attacks
 
 proof: $(VENV)/.test
 	$(BIN)/python tests/proof/coverage.py docs/proof.md

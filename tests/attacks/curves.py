@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 from attacker import Row, Rule, number, stratum_of
-from figures import Z, Files, alike
+from figures import Files, Z, alike
 from scipy import stats
 
 

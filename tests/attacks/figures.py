@@ -7,6 +7,7 @@ figures, and means so rounded.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -349,10 +350,10 @@ def sequences(kind: str, rows: list[Row], files: Files) -> list[str]:
 def attrition(kind: str, rows: list[Row], files: Files) -> list[str]:
     """Who remains is what is left of the number before by what is shown as left out."""
     wrong = []
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         out, was, now = number(after["n_excluded"]), number(before["n_persons"]), number(after["n_persons"])
         for value in (out, was, now):
-            if value is not None and (value % 5 or files.rule.small(int(value)) and value):
+            if value is not None and (value % 5 or (files.rule.small(int(value)) and value)):
                 wrong.append(f"{value} people are shown")
         if was is not None and now is not None and was - now != (out or 0):
             wrong.append(f"{was} less {now} is not {out}")

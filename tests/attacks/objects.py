@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import polars as pl
 from attacker import Rule
 from figures import has_figures
@@ -61,6 +63,6 @@ def _times(tables: dict[str, pl.DataFrame]) -> list[str]:
         groups = tables["followed"].partition_by(strata) if strata else [tables["followed"]]
         for own in groups:
             rows = own.select("n_at_risk", "n_kept").rows()
-            if any(a == b for a, b in zip(rows[:-2], rows[1:-1], strict=True)):
+            if any(a == b for a, b in itertools.pairwise(rows)):
                 wrong.append("a row tells when somebody left though no number changed")
     return wrong

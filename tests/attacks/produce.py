@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from worlds import World
 
 import symphony_research as sr
 from symphony_research.errors import SymphonyError
-
-from worlds import World
 
 # estimators of patterns, of which every table is a sum of the same cells
 OF_PATTERNS = (

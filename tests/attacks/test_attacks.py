@@ -10,7 +10,6 @@ from typing import Any
 
 import attacker
 import curves
-import figures
 import nested
 import numpy as np
 import polars as pl
