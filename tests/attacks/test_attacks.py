@@ -303,7 +303,7 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 DOUBLED: list[str] = []  # a factor beside a nought or a hidden margin is also hidden where counts are released
 for _name in ("NetworkComparison", "LogRankTest", "Cooccurrence", "Centrality", "Communities"):
-    MUTANTS[f"{_name} is not trimmed"] = lambda m, f=produce.families()[_name]: m.setattr(
+    MUTANTS[f"{_name} is not trimmed"] = lambda m, f=produce.families()[_name]: m.setattr(  # noqa: B008
         f, "trim", staticmethod(untrimmed)
     )  # type: ignore[misc]
     DOUBLED += [f"{_name} is not trimmed"] if _name.startswith("C") else []
