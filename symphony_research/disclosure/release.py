@@ -130,10 +130,8 @@ def what_was_done(result: Result) -> list[str]:
 
 
 def _counts_in_words(policy: Policy) -> str:
-    noughts = "noughts and " if policy.hide_zeros else ""
-    return (
-        f"{noughts}counts of 1 to {policy.threshold} people were hidden, and others rounded to the nearest {policy.rounding}."
-    ).capitalize()
+    what = "Noughts and counts" if policy.hide_zeros else "Counts"
+    return f"{what} of 1 to {policy.threshold} people were hidden, and others rounded to the nearest {policy.rounding}."
 
 
 def _look_at(result: Result) -> list[str]:

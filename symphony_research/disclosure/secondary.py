@@ -227,6 +227,7 @@ def _binding(system: System, group: Group, value: float, low: Array, high: Array
         if cell.group != group:
             # a count of everybody is the last to go: every share rests on it
             dear = 20.0 if cell.group.kind == "set" and not cell.group.conditions else 1.0
+            dear = 0.1 if cell.group.part else dear  # a part goes before its whole
             price[at] = dear * np.log(3 + cell.high)
     at = system.place[group]
     fixed_low, fixed_high = low.copy(), high.copy()
