@@ -23,7 +23,14 @@ OF_PATTERNS = (
 )  # fmt: skip
 OF_TIME = ("kaplan_meier", "incidence", "points", "logrank")
 BY = "__by_sex"
-ADJUSTED = ("exact__adjusted", "at_least__adjusted", "triads", "cooccurrence__adjusted", "companions__adjusted")
+ADJUSTED = (
+    "exact__adjusted",
+    "at_least__adjusted",
+    "triads",
+    "cooccurrence__adjusted",
+    "companions__adjusted",
+    "costs__adjusted",
+)
 
 
 def families() -> dict[str, type[sr.Result]]:
@@ -90,6 +97,7 @@ def adjusted(world: World) -> dict[str, sr.Result]:
         ),
         "cooccurrence__adjusted": network,
         "companions__adjusted": m.companions(table, condition=world.conditions[0], adjust="sex"),
+        "costs__adjusted": m.combination_costs(table, kind="exact", adjust="sex", min_persons=1),
         "centrality__adjusted": sr.networks.centrality(network),
         "communities__adjusted": sr.networks.communities(network, seed=1),
     }

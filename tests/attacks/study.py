@@ -13,6 +13,7 @@ import figures
 import numpy as np
 import objects
 import produce
+import rows
 import texts
 import worlds
 from attacker import Cell, Codebook, Finding, Row, base_of
@@ -86,6 +87,27 @@ class Attacked:
     def from_all_files(self) -> list[Finding]:
         """Small counts that follow from all files together."""
         return attacker.found_out(self.cells, self.world.cells, self.rule)
+
+    def from_one_row(self) -> list[Finding]:
+        """Small parts that follow from a sum and the other parts in the same row."""
+        found = []
+        for kind, result in self.released.items():
+            exact = self.results[kind].count_tables
+            if type(result).__name__ == "CombinationCosts" and self.tables[kind]:
+                found += rows.of_compared(kind, self.tables[kind], exact, self.rule)
+            if kind == "sequences":
+                found += rows.of_order(self.tables[kind], self.tables["cooccurrence"], exact, self.rule)
+        return found
+
+    def named(self) -> list[str]:
+        """Sets that somebody certainly has though they are not listed."""
+        found = []
+        for kind, text in self.words.items():
+            if kind.endswith(".html") and "cross" not in kind:
+                name = kind.removesuffix(".html")
+                own = [c for c in self.cells if c.kind == name]
+                found += rows.named_by_their_number(name, text, own, self.book.size, self.rule)
+        return found
 
     def wrong_figures(self, family: str | None = None) -> list[str]:
         """Figures that do not follow from the counts beside them."""

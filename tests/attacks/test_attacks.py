@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 import produce
 import pytest
+import rows
 import study
 import texts
 import worlds
@@ -22,7 +24,6 @@ from study import ATTACKS, POLICIES, attack, world_of
 from study import study as study_of
 
 import symphony_research as sr
-from symphony_research import disclosure
 from symphony_research.policy import Policy
 from symphony_research.result import CountTable
 
@@ -75,6 +76,16 @@ def test_no_small_count_follows_from_one_file(made: study.Attacked) -> None:
 @every_study
 def test_no_small_count_follows_from_all_files_together(made: study.Attacked) -> None:
     assert [str(f) for f in made.from_all_files()] == []
+
+
+@every_study
+def test_no_small_count_follows_from_one_row(made: study.Attacked) -> None:
+    assert [str(f) for f in made.from_one_row()] == []
+
+
+@every_study
+def test_no_set_is_named_by_the_number_of_those_not_listed(made: study.Attacked) -> None:
+    assert made.named() == []
 
 
 @every_study
@@ -227,10 +238,13 @@ def test_a_star_beside_its_total_is_found_by_hand() -> None:
     truth = np.array([[18, 3, 0, 0]])
     found = attacker.found_out(_cells((20, [0, 1]), (20, [0]), ("*", [1])), truth, NHS)
     assert [f.possible for f in found] == [(1, 2, 3, 4)]
-    # noughts are exact: 10 with a (8-12), none with b besides, and none of 10 is told; 8 with a alone as well
-    truth = np.array([[20, 12, 3, 0]])
-    found = attacker.found_out(_cells((10, [1]), (0, [3]), (15, [1, 2]), ("*", [2])), truth, NHS)
-    assert [f.possible for f in found] == [(1, 2, 3, 4, 5, 6, 7)] or found == []
+    # a nought is exact: 20 (18-22) with a or b, 15 (13-17) with a alone, nobody with both, so the star is 1 to 9
+    truth = np.array([[20, 16, 3, 0]])
+    assert attacker.found_out(_cells((15, [1]), (0, [3]), (20, [1, 2, 3]), ("*", [2])), truth, NHS) == []
+    # and 10 (8-12) with a alone leaves 6 to 14 for it: 6 or 7
+    truth = np.array([[20, 12, 7, 0]])
+    found = attacker.found_out(_cells((10, [1]), (0, [3]), (20, [1, 2, 3]), ("*", [2])), truth, NHS)
+    assert [f.possible for f in found] == [(6, 7)]
 
 
 def test_stars_that_bound_one_another_are_no_finding() -> None:
@@ -238,6 +252,39 @@ def test_stars_that_bound_one_another_are_no_finding() -> None:
     book = attacker.Codebook(("a",), ("F", "M"))
     cells = [attacker.Cell("by hand", s or "all", book.sum_of(s, [1]), "*") for s in ("F", "M", None)]
     assert attacker.found_out(cells, np.array([[50, 2], [40, 3]]), NHS) == []
+
+
+def test_a_visible_count_told_to_one_number_is_seen() -> None:
+    # four groups shown as 10 are 8 at least, and together shown as 30 at most 32: each is 8, and they are 32
+    truth = np.array([[8, 8, 8, 8]])
+    parts = _cells((10, [0]), (10, [1]), (10, [2]), (10, [3]))
+    assert attacker.visible_found_out([*parts, *_cells((30, [0, 1, 2, 3]))], truth, NHS) == (5, 5)
+    # without their total each is 8 to 12
+    assert attacker.visible_found_out(parts, truth, NHS) == (4, 0)
+
+
+def test_a_part_of_a_row_is_found_beside_its_sum() -> None:
+    # 25 with both (23-27), 25 of them in one order, nobody on one day: the other order is 0 to 4, so 1 to 4 as told
+    exact = {
+        "pairs": pl.DataFrame({"first": ["a"], "second": ["b"], "n_both": [27], "n_first": [24], "n_second": [3]}),
+        **{
+            name: pl.DataFrame({"first": ["a"], "second": ["b"], f"n_{name}": [0]})
+            for name in ("same_day", "alone", "left_out")
+        },
+    }
+    row = {"source": "a", "target": "b", "n_both": "25", "n_first": "25", "n_second": "*"}
+    row |= {"n_same_day": "0", "n_alone": "0", "n_left_out": "0"}
+    found = rows.of_order([row], [], exact, NHS)
+    assert [(f.what, f.possible) for f in found] == [("a before b: n_second", (1, 2, 3, 4))]
+
+
+def test_the_only_set_that_is_not_listed_is_named_by_their_number() -> None:
+    # of the four sets of a and b three are listed: "not listed: 1" says that somebody has the fourth; "none" that nobody
+    listed = _cells((20, [0]), (10, [1]), (15, [2]))
+    absent = [attacker.Cell("exact", "a + b", BOOK.sum_of(None, [3]), attacker.ABSENT)]
+    words = "Combinations that are not listed, of 1 to 7 people each: 1."
+    assert len(rows.named_by_their_number("exact", words, [*listed, *absent], BOOK.size, NHS)) == 1
+    assert rows.named_by_their_number("exact", "", [*listed, *absent], BOOK.size, NHS) == []
 
 
 def test_a_mean_cost_dominated_by_one_person_is_not_shown_under_a_rule_that_tests_for_it() -> None:
@@ -275,22 +322,34 @@ def keep_estimates(
     return made
 
 
-def keep(what: str) -> Callable[..., Any]:
-    """A release that lets measures, or factors, pass as they are."""
-    original = getattr(disclosure, "_release", None)
+def _homes(name: str) -> list[Any]:
+    """Modules of disclosure control that know a function by this name."""
+    found = [
+        m
+        for k, m in sys.modules.items()
+        if k.split(".")[:2] == ["symphony_research", "disclosure"] and hasattr(m, name)
+    ]
+    assert found, f"disclosure control has no {name} any more: say here what takes its place"
+    return found
+
+
+def keep(what: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """Let measures, or factors, pass as they are."""
+    homes = _homes("_release")
+    original = homes[0]._release
 
     def release(table: pl.DataFrame, rule: CountTable, *rest: Any, **more: Any) -> Any:
-        return original(table, dataclasses.replace(rule, **{what: ()}), *rest, **more)  # type: ignore[misc]
+        return original(table, dataclasses.replace(rule, **{what: ()}), *rest, **more)
 
-    return release
+    def patch(m: pytest.MonkeyPatch) -> None:
+        for home in homes:
+            m.setattr(home, "_release", release)
+
+    return patch
 
 
 def untrimmed(tables: Any, threshold: int, by: tuple[str, ...]) -> Any:
     return tables
-
-
-def exact_sentence(result: sr.Result, released: sr.Result) -> str:
-    return result.sentence()
 
 
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -298,14 +357,18 @@ MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "small counts are not hidden": lambda m: m.setattr(Policy, "hides", no_hiding),
     "running counts are exact": lambda m: m.setattr(Policy, "rounded_cumulative", exact_running),
     "estimates are not derived again": lambda m: m.setattr(sr.Result, "disclosed", keep_estimates),
-    "measures pass as they are": lambda m: m.setattr(disclosure, "_release", keep("measures")),
-    "factors pass as they are": lambda m: m.setattr(disclosure, "_release", keep("factors")),
+    "measures pass as they are": lambda m: keep("measures")(m),
+    "factors pass as they are": lambda m: keep("factors")(m),
 }
 DOUBLED: list[str] = []  # a factor beside a nought or a hidden margin is also hidden where counts are released
+
+
+def untrim(family: str) -> Callable[[pytest.MonkeyPatch], None]:
+    return lambda m: m.setattr(produce.families()[family], "trim", staticmethod(untrimmed))
+
+
 for _name in ("NetworkComparison", "LogRankTest", "Cooccurrence", "Centrality", "Communities"):
-    MUTANTS[f"{_name} is not trimmed"] = lambda m, f=produce.families()[_name]: m.setattr(  # noqa: B008
-        f, "trim", staticmethod(untrimmed)
-    )  # type: ignore[misc]
+    MUTANTS[f"{_name} is not trimmed"] = untrim(_name)
     DOUBLED += [f"{_name} is not trimmed"] if _name.startswith("C") else []
 MUTANTS["curves are not trimmed"] = lambda m: m.setattr(
     "symphony_research.survival.curves._Curve.trim", staticmethod(untrimmed)
@@ -360,8 +423,11 @@ def _tables_of(name: str, policy: str) -> str:
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))
 def test_some_attack_succeeds_once_a_defence_is_removed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # secondary suppression is needed only if the same attack finds nothing, or less, where it is in place
+    least = len(_surely_found(linear=True)) if name in SECONDARY else 0
     before = [_tables_of(*case) for case in ATTACKED] if name in DOUBLED else []
     MUTANTS[name](monkeypatch)
     if before and before == [_tables_of(*case) for case in ATTACKED]:
         return  # what it keeps back another defence keeps back too: nothing more is released
-    assert _surely_found(linear=name in SECONDARY), f"no attack noticed that {name}"
+    found = _surely_found(linear=name in SECONDARY)
+    assert len(found) > least, f"no attack noticed that {name}"

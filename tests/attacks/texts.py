@@ -135,7 +135,8 @@ def _written(token: str, value: float) -> bool:
     plain = token.replace(",", "").replace("−", "-")
     digits = len(plain.split("e")[0].partition(".")[2])
     shown = float(plain)
-    return any(abs(v - shown) <= 0.5000001 * 10.0 ** (-digits) for v in (value, 100 * value, 100 * (1 - value), -value))
+    close = 0.5000001 * 10.0**-digits
+    return any(abs(v - shown) <= close for v in (value, 100 * value, 100 * (1 - value), -value))
 
 
 def unexplained(text: str, released: set[float], exact: set[float], rule: Rule) -> list[str]:
