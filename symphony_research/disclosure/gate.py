@@ -15,13 +15,13 @@ import numpy as np
 import polars as pl
 
 from symphony_research.disclosure import ledger
-from symphony_research.disclosure.published import Published, publish
-from symphony_research.disclosure.secondary import Place, protect
+from symphony_research.disclosure.published import Place, Published, publish
+from symphony_research.disclosure.secondary import protect
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import CountTable, Disclosure, Result
 
-__all__ = ["published_of", "same_people", "suppress"]
+__all__ = ["published_of", "suppress"]
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 
@@ -89,9 +89,11 @@ def suppress(result: SomeResult, policy: Policy, *, beside: Sequence[Result] = (
         ledger.remember(done)
         return done  # type: ignore[return-value]
     tables, exact = _above_floor(_without_small_strata(tables, result), result)
-    earlier = [published_of(one) for one in (*beside, *ledger.released()) if same_people(one, result)]
     primary, others = _stars(result, tables, exact, policy)
-    found = protect(publish(result, policy, tables, exact, others), primary, earlier)
+    own = publish(result, policy, tables, exact, others)
+    earlier = [published_of(one) for one in (*beside, *ledger.released())]
+    earlier = [one for one in earlier if (one.study, one.people) == (own.study, own.people)]
+    found = protect(own, primary, earlier)
     tables = _blank(tables, result, found.places)
     tables = dict(result.trim(tables, policy.threshold, result.by))
     hidden = _hidden(exact, tables, result.counts)
@@ -111,11 +113,6 @@ def published_of(result: Result) -> Published:
             f"This {type(result).__name__} has not passed disclosure control. Use sr.suppress(result, policy) first."
         )
     return publish(result, done.policy, protected=done.protected)
-
-
-def same_people(one: Result, other: Result) -> bool:
-    """Whether two results are of one study and one population, as far as they say."""
-    return all(one.settings.get(key) == other.settings.get(key) for key in ("study", "fingerprint", "population"))
 
 
 def _require_possible(result: object, policy: object, beside: Sequence[Result]) -> None:

@@ -6,14 +6,19 @@ outputs are read together. Anywhere else `suppress` is given `beside=`.
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
+from typing import Any
 
+from symphony_research.files import write_in_place
 from symphony_research.result import REPORT_POLICY, Result, inside_report
 
 __all__ = ["RELEASES", "released", "remember"]
 
 RELEASES = "SYMPHONY_RELEASES"  # where a report's process writes its release record
 _RELEASED: list[Result] = []
+_OUTPUTS: list[dict[str, Any]] = []
 
 
 def remember(result: Result) -> None:
@@ -24,9 +29,10 @@ def remember(result: Result) -> None:
     _RELEASED.append(result)
     path = os.environ.get(RELEASES)
     if path:
-        from symphony_research.disclosure.release import write_outputs
+        from symphony_research.disclosure.release import as_output
 
-        write_outputs(_RELEASED, path)
+        _OUTPUTS.append(as_output(result))
+        write_in_place(Path(path), json.dumps(_OUTPUTS, default=str))
 
 
 def released() -> tuple[Result, ...]:

@@ -8,7 +8,7 @@ suppression and the check over a set of results both start from here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,12 @@ import polars as pl
 from symphony_research.policy import Policy
 from symphony_research.result import CountTable, Result
 
-__all__ = ["ANY", "Cell", "Group", "Published", "interval_of", "publish"]
+__all__ = ["ANY", "OF_FOLLOW_UP", "Cell", "Group", "Place", "Published", "Stratum", "interval_of", "publish"]
 
 ANY = math.inf
+OF_FOLLOW_UP = ("event", "time_unit")  # how people were followed says nothing of who they are
 Stratum = tuple[tuple[str, str], ...]
+Place = tuple[str, int, str]
 
 
 @dataclass(frozen=True, order=True)
@@ -69,6 +71,11 @@ class Cell:
     shown: float | None
 
     @property
+    def place(self) -> Place:
+        """Table, row and column."""
+        return self.table, self.row, self.column
+
+    @property
     def hidden(self) -> bool:
         """Whether a star stands there."""
         return self.shown is None
@@ -108,6 +115,12 @@ class Published:
     cells: tuple[Cell, ...] = field(repr=False)
     steps: tuple[tuple[Stratum, float, float], ...] = field(default=(), repr=False)
 
+    @property
+    def people(self) -> tuple[str | None, list[tuple[str, str]]]:
+        """What outputs of the same people share: the records, and predicates and dates."""
+        predicates = ((str(k), repr(v)) for k, v in self.population.items() if k not in OF_FOLLOW_UP)
+        return self.fingerprint, sorted(predicates)
+
 
 def interval_of(policy: Policy, shown: float | None, *, protected: bool = False) -> tuple[float, float]:
     """Return the lowest and highest count that is shown so; a protected cell's star says nothing.
@@ -133,7 +146,7 @@ def publish(
     policy: Policy,
     tables: Mapping[str, pl.DataFrame] | None = None,
     exact: Mapping[str, pl.DataFrame] | None = None,
-    protected: frozenset[tuple[str, int, str]] = frozenset(),
+    protected: frozenset[Place] = frozenset(),
 ) -> Published:
     """Return what a result tells under a policy; by default that of its own released tables.
 
@@ -175,7 +188,7 @@ def _cells(
     exact: Mapping[str, pl.DataFrame] | None,
     result: Result,
     policy: Policy,
-    protected: frozenset[tuple[str, int, str]],
+    protected: frozenset[Place],
 ) -> Iterator[Cell]:
     table = tables[name]
     keyed = table if rule.people != "split" else tables["cells"]
@@ -247,8 +260,3 @@ def _steps(result: Result, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple
             key: Stratum = tuple((column, str(record[column])) for column in groups)
             running[key] = running.get(key, 0) + record[rule.columns[0]]
             yield key, float(record[rule.cumulative]), running[key]
-
-
-def hidden_cells(published: Sequence[Published]) -> int:
-    """Number of stars."""
-    return sum(cell.hidden for one in published for cell in one.cells)

@@ -1,26 +1,23 @@
 """The release record: of each output, which rule it passed, what was changed and why, for whoever checks outputs.
 
 The record names no hidden row and tells of no star whether a small count or a
-protecting one stands under it: it is written beside the report, and says no
-more than the report does.
+protecting one stands under it. What stands beside the report holds the released
+counts alone, those behind its figures among them.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
-from pathlib import Path
 from typing import Any
 
 from symphony_research.disclosure.gate import published_of
-from symphony_research.disclosure.published import ANY, Cell, Group, Published
+from symphony_research.disclosure.published import ANY, Cell, Group, Published, Stratum
 from symphony_research.errors import DisclosureError
-from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 
-__all__ = ["FORMAT", "as_output", "for_release", "published_from", "what_was_done", "write_outputs"]
+__all__ = ["FORMAT", "as_output", "for_release", "published_from", "what_was_done"]
 
 FORMAT = 1
 
@@ -54,7 +51,7 @@ def as_output(result: Result) -> dict[str, Any]:
         head = asdict(one)
         told["published"] = {
             **{k: head[k] for k in ("by", "policy", "study", "fingerprint", "conditions", "whole")},
-            "cells": [[*_place(cell), *astuple(cell.group), *_apart(cell), cell.shown] for cell in one.cells],
+            "cells": [[*cell.place, *astuple(cell.group), *_apart(cell), cell.shown] for cell in one.cells],
             "steps": [list(step) for step in one.steps],
         }
     return told
@@ -84,11 +81,6 @@ def published_from(output: Mapping[str, Any]) -> Published | None:
         output["family"], output["title"], tuple(told["by"]), told["policy"], output["population"], told["study"],
         told["fingerprint"], tuple(told["conditions"]), told["whole"], tuple(cells), steps,
     )  # fmt: skip
-
-
-def write_outputs(results: Sequence[Result], path: str | Path) -> None:
-    """Write what a report has released so far, for the process that made it run."""
-    write_in_place(Path(path), json.dumps([as_output(one) for one in results], default=str))
 
 
 def what_was_done(result: Result) -> list[str]:
@@ -147,15 +139,11 @@ def _look_at(result: Result) -> list[str]:
     return told
 
 
-def _place(cell: Cell) -> tuple[str, int, str]:
-    return cell.table, cell.row, cell.column
-
-
 def _apart(cell: Cell) -> tuple[float, float | None]:
     """Return how far below and above what is shown a count may be."""
     from_what = cell.shown or 0
     return cell.low - from_what, None if cell.high == ANY else cell.high - from_what
 
 
-def _stratum(pairs: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+def _stratum(pairs: Sequence[Sequence[str]]) -> Stratum:
     return tuple((column, value) for column, value in pairs)

@@ -2,9 +2,9 @@
 
 A hidden count is safe if, by everything published of the same people, it may
 still be any number from one to the threshold, but for what the stars imply
-among themselves. Where it may not, the counts that
-pin it down are found by the cheapest loosening of their bounds (an elastic
-programme), and get the same mark, the smallest first.
+among themselves. Where it may not, the counts that pin it down are found by the
+cheapest loosening of their bounds (an elastic programme), and get the same
+mark, the smallest first.
 
 References
 ----------
@@ -21,17 +21,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.published import ANY, Cell, Group, Published
+from symphony_research.disclosure.published import ANY, Cell, Group, Place, Published
 from symphony_research.disclosure.system import System, system_of
 
 __all__ = ["Protection", "narrowed", "protect"]
 
 Array = NDArray[np.float64]
-Place = tuple[str, int, str]
 
 # programmes, and hidden counts of one output; where there are more, counts are rounded and the record says so
 MOST_SOLVED, MOST_BOUNDS, MOST_STARS = 3_000, 100, 500
-MOST_ROUNDS = 60
 HAIR = 1e-6
 
 
@@ -89,27 +87,24 @@ def protect(own: Published, primary: frozenset[Place], beside: Sequence[Publishe
     stars_alone = bounds_of(system, [c for one in (own, *beside) for c in one.cells if c.hidden])
     hidden: set[Place] = set()
     exposed: set[Group] = set()
-    for _ in range(MOST_ROUNDS):
-        open_cells = [c for c in own.cells if not c.hidden and _place(c) not in hidden and c.group not in shown_before]
-        fixed = [replace(c, shown=None, low=0, high=ANY) if _place(c) in hidden else c for c in own.cells]
+    while search.solved <= search.most:
+        open_cells = [c for c in own.cells if not c.hidden and c.place not in hidden and c.group not in shown_before]
+        fixed = [replace(c, shown=None, low=0, high=ANY) if c.place in hidden else c for c in own.cells]
         low, high = bounds_of(system, [*fixed, *(cell for one in beside for cell in one.cells)])
         found = search.first_narrowed(low, high)
-        if search.solved > search.most:
-            return Protection(
-                frozenset(hidden), "rounding alone" if not hidden else f"{method}, not to the end", len(exposed)
-            )
         if found is None:
             break
         group, value = found
         binding = _binding(system, group, value, low, high, open_cells)
-        if not binding:
-            if not search.possible_by_stars(group, value, *stars_alone):
-                search.strike(group, value)
-                continue
+        if binding:
+            hidden |= binding
+        elif search.possible_by_stars(group, value, *stars_alone):
             exposed.add(group)
             search.leave(group)
-            continue
-        hidden |= binding
+        else:
+            search.strike(group, value)
+    if search.solved > search.most:
+        method = f"{method}, not to the end" if hidden else "rounding alone"
     return Protection(frozenset(hidden), method, len(exposed))
 
 
@@ -126,11 +121,11 @@ def narrowed(published: Sequence[Published]) -> list[Cell]:
     stars_alone = bounds_of(system, [cell for cell in cells if cell.hidden])
     search, found = _Search(system, _wanted(list(stars.values()), published[0])), []
     while (one := search.first_narrowed(low, high)) is not None:
-        if not search.possible_by_stars(*one, *stars_alone):
+        if search.possible_by_stars(*one, *stars_alone):
+            found.append(stars[one[0]])
+            search.leave(one[0])
+        else:
             search.strike(*one)
-            continue
-        found.append(stars[one[0]])
-        search.leave(one[0])
     return found
 
 
@@ -235,8 +230,4 @@ def _binding(system: System, group: Group, value: float, low: Array, high: Array
     given = system.loosen(fixed_low, fixed_high, price)
     if given is None:
         return set()
-    return {_place(cell) for cell in cells if given[system.place[cell.group]] > HAIR}
-
-
-def _place(cell: Cell) -> Place:
-    return cell.table, cell.row, cell.column
+    return {cell.place for cell in cells if given[system.place[cell.group]] > HAIR}

@@ -138,7 +138,7 @@ def make_report(job: Job) -> Outcome:
     os.environ[SEAL_KEY] = key or ""
     releases = scratch / "releases.json"
     os.environ[RELEASES] = str(releases)
-    no_outputs: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] = []
     clean = path_remover({**job.shown_as, str(work): ".", str(scratch): "."})
     try:
         notebook, error = _execute(job, scratch, work)
@@ -158,11 +158,12 @@ def make_report(job: Job) -> Outcome:
 
         text = nbformat.writes(notebook) + "\n"
         if failed:
-            files, outputs = {"partial.ipynb": text}, no_outputs
+            files = {"partial.ipynb": text}
         else:
             from symphony_research.report.page import report_page
 
-            outputs = json.loads(releases.read_text(encoding="utf-8")) if releases.exists() else []
+            if releases.exists():
+                outputs = json.loads(releases.read_text(encoding="utf-8"))
             page = report_page(notebook, record)
             files = {"report.ipynb": text, "report.html": page, **release_files(outputs, record)}
         return Outcome(record["status"], seconds, failed, {**files, RECORD: as_text(record)}, outputs)
