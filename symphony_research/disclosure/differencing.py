@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from symphony_research.disclosure.gate import published_of
-from symphony_research.disclosure.published import ANY, OF_FOLLOW_UP, Cell, Group, Published
+from symphony_research.disclosure.published import ANY, Cell, Group, Published
 from symphony_research.disclosure.secondary import narrowed
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES
@@ -17,8 +17,9 @@ from symphony_research.wording import in_words, joined, number
 
 __all__ = ["Finding", "check_differencing", "find", "nested"]
 
-_DATES = ("index", "until")
-_AT_LEAST = ("min_conditions",)
+# by these alone can people be known not to be among others: another date, or list of conditions, may only add some
+_NAMED = ("programme", "hub", "practice", "area", "sex", "residence")
+_PREDICATES = (*_NAMED, "age", "min_conditions")
 
 
 @dataclass(frozen=True)
@@ -133,13 +134,11 @@ def nested(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
     False
     """
     for key, value in outer.items():
-        if key in (*OF_FOLLOW_UP, *_DATES):
-            continue  # the same people, followed otherwise; another date may only add people
         own = inner.get(key)
-        if own is None:
+        if key not in _PREDICATES or own is None:
             # somebody of a hub is on its programme, and of a practice in its area, whether or not it is said
             continue
-        if key in _AT_LEAST:
+        if key == "min_conditions":
             if own < value:
                 return False
         elif key == "age":
@@ -160,11 +159,7 @@ def _other_study(one: Published, other: Published) -> bool:
 
 
 def _whom(population: Mapping[str, Any] | None) -> str:
-    words = [
-        f"{in_words(key)} {in_words(str(value))}"
-        for key, value in (population or {}).items()
-        if key in ("programme", "hub", "practice", "area", "sex", "residence")
-    ]
+    words = [f"{in_words(key)} {in_words(str(value))}" for key, value in (population or {}).items() if key in _NAMED]
     return f" ({', '.join(words)})" if words else ""
 
 

@@ -17,10 +17,11 @@ import polars as pl
 from symphony_research.policy import Policy
 from symphony_research.result import CountTable, Result
 
-__all__ = ["ANY", "OF_FOLLOW_UP", "Cell", "Group", "Place", "Published", "Stratum", "interval_of", "publish"]
+__all__ = ["ANY", "ASKED", "Cell", "Group", "Place", "Published", "Stratum", "interval_of", "publish"]
 
 ANY = math.inf
-OF_FOLLOW_UP = ("event", "time_unit")  # how people were followed says nothing of who they are
+# what was asked of people says nothing of who they are
+ASKED = ("event", "time_unit", "values", "months")
 Stratum = tuple[tuple[str, str], ...]
 Place = tuple[str, int, str]
 
@@ -118,7 +119,7 @@ class Published:
     @property
     def people(self) -> tuple[str | None, list[tuple[str, str]]]:
         """What outputs of the same people share: the records, and predicates and dates."""
-        predicates = ((str(k), repr(v)) for k, v in self.population.items() if k not in OF_FOLLOW_UP)
+        predicates = ((str(k), repr(v)) for k, v in self.population.items() if k not in ASKED)
         return self.fingerprint, sorted(predicates)
 
 

@@ -12,10 +12,11 @@ from dataclasses import asdict, astuple
 from typing import Any
 
 from symphony_research.disclosure.gate import published_of
-from symphony_research.disclosure.published import ANY, Cell, Group, Published, Stratum
+from symphony_research.disclosure.published import ANY, ASKED, Cell, Group, Published, Stratum
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
+from symphony_research.wording import in_words
 
 __all__ = ["FORMAT", "as_output", "for_release", "published_from", "what_was_done"]
 
@@ -38,6 +39,7 @@ def as_output(result: Result) -> dict[str, Any]:
         "family": type(result).__name__,
         "rule": done.policy.title,
         "population": {k: v for k, v in (result.settings.get("population") or {}).items() if v is not None},
+        "of_whom": _of_whom(result.settings.get("population") or {}),
         "by": list(result.by),
         "method": result.settings.get("method"),
         "hidden": done.hidden,
@@ -126,6 +128,19 @@ def _counts_in_words(policy: Policy) -> str:
     return f"{what} of 1 to {policy.threshold} people were hidden, and others rounded to the nearest {policy.rounding}."
 
 
+def _of_whom(population: Mapping[str, Any]) -> list[str]:
+    """Return the predicates and dates in words."""
+    told = []
+    for key, value in population.items():
+        if value is None or key in ASKED or key in ("conditions", "on"):
+            continue
+        if key == "age":
+            low, high = value
+            value = f"{low or 0} and over" if high is None else f"{low or 0} to {high}"
+        told.append(f"{in_words(key)}: {value}")
+    return told
+
+
 def _look_at(result: Result) -> list[str]:
     """Name what a rule does not decide: shares of nought and of everybody say something of each person."""
     frame = result.named if result.disclosure is not None else result.estimates
@@ -135,7 +150,7 @@ def _look_at(result: Result) -> list[str]:
             continue
         ends = int(frame[column].is_in([0.0, 1.0]).sum())
         if ends:
-            told.append(f"{ends} shares of 0 or 100 %: each says the same of everybody in its group.")
+            told.append(f"Shares of 0 or 100 %: {ends}. Such a share says the same of everybody in its group.")
     return told
 
 

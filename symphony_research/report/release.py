@@ -28,7 +28,8 @@ def release_files(outputs: list[dict[str, Any]], record: Mapping[str, Any]) -> d
         page_title=title, title=title, whom=about_whom(record), made=when(record["finished"]),
         study=record["study"]["name"], rule=record["policy"]["title"], outputs=told,
     )  # fmt: skip
-    return {RELEASE: json.dumps(data, indent=1, ensure_ascii=False, default=str) + "\n", PAGE: str(page)}
+    text = json.dumps(data, ensure_ascii=False, default=str, separators=(",", ":"))
+    return {RELEASE: text + "\n", PAGE: str(page)}
 
 
 def findings_of(new: Mapping[str, list[dict[str, Any]]], out: Path) -> dict[str, list[Finding]]:

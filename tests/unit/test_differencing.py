@@ -44,6 +44,9 @@ def test_a_hub_beside_its_programme() -> None:
         ({"age": [18, 64]}, {"age": [18, 65]}),
         ({"min_conditions": 3}, {"min_conditions": 2}),
         ({"index": "2013-04-01"}, {"index": "2014-04-01"}),
+        # what is asked of people does not make them others
+        ({"hub": "Yeovil", "values": ["cost"]}, {"values": ["cost", "bed_days"], "months": 12}),
+        ({"hub": "Yeovil", "conditions": 49}, {"conditions": 12, "on": "index"}),
     ],
 )
 def test_populations_that_may_be_nested_are_set_against_each_other(
