@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 from symphony_research.disclosure.gate import published_of
-from symphony_research.disclosure.published import ANY, Cell, Group, Published
+from symphony_research.disclosure.published import ANY, NAMED, Cell, Group, Published
 from symphony_research.disclosure.secondary import narrowed
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES
@@ -17,9 +17,7 @@ from symphony_research.wording import in_words, joined, number
 
 __all__ = ["Finding", "check_differencing", "find", "nested"]
 
-# by these alone can people be known not to be among others: another date, or list of conditions, may only add some
-_NAMED = ("programme", "hub", "practice", "area", "sex", "residence")
-_PREDICATES = (*_NAMED, "age", "min_conditions")
+_PREDICATES = (*NAMED, "age", "min_conditions")
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,8 @@ def find(told: Sequence[tuple[str, Published]]) -> tuple[Finding, ...]:
             continue
         if one.people == other.people:
             found += _two_numbers(name, one, other_name, other)
-        elif nested(one.population, other.population) or nested(other.population, one.population):
+        of_others = (one.people, one.predicates) != (other.people, other.predicates)
+        if of_others and (nested(one.population, other.population) or nested(other.population, one.population)):
             found += _difference(name, one, other_name, other)
     for group in populations.values():
         found += _reckoned(group)
@@ -159,7 +158,7 @@ def _other_study(one: Published, other: Published) -> bool:
 
 
 def _whom(population: Mapping[str, Any] | None) -> str:
-    words = [f"{in_words(key)} {in_words(str(value))}" for key, value in (population or {}).items() if key in _NAMED]
+    words = [f"{in_words(key)} {in_words(str(value))}" for key, value in (population or {}).items() if key in NAMED]
     return f" ({', '.join(words)})" if words else ""
 
 
@@ -218,7 +217,7 @@ def _small_differences(one: Published, other: Published) -> int:
         ways.append((other, one))
     few: set[Any] = set()
     for inner, outer in ways:
-        own, others = _shown(inner), _shown(outer)
+        own, others = _of_own_population(inner), _of_own_population(outer)
         for group in own.keys() & others.keys():
             low, high = others[group].low - own[group].high, others[group].high - own[group].low
             if _tells(low, high, _threshold(outer)):
@@ -281,7 +280,18 @@ def _shown(one: Published) -> dict[Group, Cell]:
     return {cell.group: cell for cell in one.cells if not cell.hidden and cell.group.kind != "own"}
 
 
+def _of_own_population(one: Published) -> dict[Group, Cell]:
+    """Return what is shown by who is counted of the output's own people."""
+    predicates = set(one.predicates)
+    return {
+        replace(group, stratum=tuple(pair for pair in group.stratum if pair not in predicates)): cell
+        for group, cell in _shown(one).items()
+    }
+
+
 def _starred(one: Published) -> set[Group]:
     # a protecting star may be shown elsewhere: what that narrows down is searched apart
-    stars = {cell.group for cell in one.cells if cell.hidden and cell.high < ANY and cell.group.kind != "own"}
+    stars = {
+        cell.group for cell in one.cells if cell.hidden and cell.listed and cell.high < ANY and cell.group.kind != "own"
+    }
     return stars - _shown(one).keys()

@@ -9,14 +9,15 @@ ratio or a total can give back no more than the counts do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import polars as pl
 
 from symphony_research.disclosure import ledger
 from symphony_research.disclosure.published import Place, Published, publish
-from symphony_research.disclosure.secondary import protect
+from symphony_research.disclosure.secondary import Protection, protect
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import CountTable, Disclosure, Result
@@ -30,8 +31,14 @@ FIGURES, FIGURES_OF_SMALL = 3, 2
 SMALL_MEAN = 100
 
 
-def suppress(result: SomeResult, policy: Policy, *, beside: Sequence[Result] = ()) -> SomeResult:
-    """Return the result as it may be released under a policy.
+@overload
+def suppress(results: SomeResult, policy: Policy, *, beside: Sequence[Result] = ()) -> SomeResult: ...
+@overload
+def suppress(results: Mapping[str, Result], policy: Policy, *, beside: Sequence[Result] = ()) -> dict[str, Any]: ...
+@overload
+def suppress(results: Sequence[Result], policy: Policy, *, beside: Sequence[Result] = ()) -> tuple[Any, ...]: ...
+def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = ()) -> Any:
+    """Return a result, or several that are read together, as they may be released under a policy.
 
     Every count of people is hidden or rounded; where a hidden count could be
     reckoned from the others, more are hidden; and every estimate is derived
@@ -40,24 +47,26 @@ def suppress(result: SomeResult, policy: Policy, *, beside: Sequence[Result] = (
 
     Parameters
     ----------
-    result : Result
-        What an estimator returned.
+    results : Result, or sequence or mapping of Result
+        What estimators returned. Give all that one reader will see: together a
+        little more of each is hidden, so that none gives another's counts back.
     policy : Policy
         The rule, such as `Policy.nhs_england()`.
     beside : sequence of Result
-        Disclosed results of the same people that are published with it. Inside a
-        report all that was made safe before stands beside it by itself.
+        Disclosed results of the same people that are out already: they are not
+        changed, and may leave too little room. Inside a report all that was made
+        safe before stands beside it by itself.
 
     Returns
     -------
-    Result
-        Of the same family, with `disclosure` set.
+    Result, or tuple or dict of Result
+        Of the same families, with `disclosure` set; a dict has the mapping's names.
 
     Raises
     ------
     DisclosureError
         If the policy is `Policy.synthetic()` and the data are not the
-        generator's own, the result was disclosed under another policy, or one
+        generator's own, a result was disclosed under another policy, or one
         beside it was not disclosed, or under another.
 
     Notes
@@ -77,32 +86,79 @@ def suppress(result: SomeResult, policy: Policy, *, beside: Sequence[Result] = (
     >>> count = sr.suppress(sr.multimorbidity.condition_count(patterns), sr.Policy.nhs_england())
     >>> count.disclosure.policy.name
     'nhs_england'
+    >>> both = sr.suppress([sr.multimorbidity.prevalence(patterns), sr.networks.cooccurrence(patterns)], sr.Policy.sacro())
+    >>> [type(one).__name__ for one in both]
+    ['Prevalence', 'Cooccurrence']
     """
-    _require_possible(result, policy, beside)
-    if result.disclosure is not None:
-        return result
+    if isinstance(results, Mapping):
+        return dict(zip(results, _together(list(results.values()), policy, beside), strict=True))
+    if isinstance(results, Result) or not isinstance(results, Sequence):
+        return _together([results], policy, beside)[0]
+    return tuple(_together(results, policy, beside))
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A result, its tables with small counts hidden and the rest rounded, and what they were."""
+
+    result: Result
+    tables: Mapping[str, pl.DataFrame]
+    exact: Mapping[str, pl.DataFrame]
+
+
+def _together(results: Sequence[Result], policy: Policy, beside: Sequence[Result]) -> list[Result]:
+    """Make results safe beside each other; those that are already stay as they are, and stand beside the rest."""
+    for result in results:
+        _require_possible(result, policy, beside)
+    done = dict(enumerate(results))
+    already = [one for one in results if one.disclosure is not None]
+    drafts = {at: _drafted(one, policy) for at, one in done.items() if one.disclosure is None}
+    if policy.changes_nothing:
+        done |= {at: draft.result.disclosed(draft.tables, Disclosure(policy, 0)) for at, draft in drafts.items()}
+    elif drafts:
+        earlier = [published_of(one) for one in (*beside, *already, *ledger.released())]
+        populations: dict[str, list[int]] = {}
+        told = {at: _published(draft, policy) for at, draft in drafts.items()}
+        for at, one in told.items():
+            populations.setdefault(_whose(one), []).append(at)
+        for whose, own in populations.items():
+            found = protect([told[at] for at in own], [one for one in earlier if _whose(one) == whose])
+            done |= {at: _finished(drafts[at], told[at], policy, found) for at in own}
+    for at in drafts:
+        ledger.remember(done[at])
+    return list(done.values())
+
+
+def _whose(one: Published) -> str:
+    return repr((one.study, one.people))
+
+
+def _drafted(result: Result, policy: Policy) -> _Draft:
+    """Hide what is small by itself, and round the rest."""
     tables = {
         name: _release(table, result.counts[name], policy, result.by) for name, table in result.count_tables.items()
     }
     if policy.changes_nothing:
-        done = result.disclosed(tables, Disclosure(policy, 0))
-        ledger.remember(done)
-        return done  # type: ignore[return-value]
-    tables, exact = _above_floor(_without_small_strata(tables, result), result)
-    primary, others = _stars(result, tables, exact, policy)
-    own = publish(result, policy, tables, exact, others)
-    earlier = [published_of(one) for one in (*beside, *ledger.released())]
-    earlier = [one for one in earlier if (one.study, one.people) == (own.study, own.people)]
-    found = protect(own, primary, earlier)
-    tables = _blank(tables, result, found.places)
-    tables = dict(result.trim(tables, policy.threshold, result.by))
-    hidden = _hidden(exact, tables, result.counts)
+        return _Draft(result, tables, tables)
+    return _Draft(result, *_above_floor(_without_small_strata(tables, result), result))
+
+
+def _published(draft: _Draft, policy: Policy) -> Published:
+    return publish(draft.result, policy, draft.tables, draft.exact, _stars_of_others(draft, policy))
+
+
+def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection) -> Result:
+    """Hide what protects, and derive the family's figures from what is left."""
+    result = draft.result
+    places = frozenset(cell.place for cell in told.cells if not cell.hidden and cell.group in found.groups)
+    exposed = sum(cell.hidden and cell.listed and cell.group in found.exposed for cell in told.cells)
+    tables = dict(result.trim(_blank(draft.tables, result, places), policy.threshold, result.by))
+    hidden = _hidden(draft.exact, tables, result.counts)
     # a curve that is rounded to nothing until the threshold is passed says nothing until then
     flat = {"flat_until": policy.threshold} if policy.curve == "nearest" else {}
-    record = Disclosure(policy, hidden, others | found.places, len(found.places), found.method, found.exposed)
-    done = result.disclosed(tables, record, **flat)
-    ledger.remember(done)
-    return done  # type: ignore[return-value]
+    protected = _stars_of_others(draft, policy) | places
+    record = Disclosure(policy, hidden, protected, len(places), found.method, exposed)
+    return result.disclosed(tables, record, **flat)
 
 
 def published_of(result: Result) -> Published:
@@ -142,20 +198,17 @@ def _require_possible(result: object, policy: object, beside: Sequence[Result]) 
             raise DisclosureError("What stands beside a result must have been made safe under the same policy.")
 
 
-def _stars(
-    result: Result, tables: Mapping[str, pl.DataFrame], exact: Mapping[str, pl.DataFrame], policy: Policy
-) -> tuple[frozenset[Place], frozenset[Place]]:
-    """Return where a small count is hidden, and where another one is: of a stratum that is small itself, or before."""
-    small: set[Place] = set()
-    others: set[Place] = set()
-    for name, rule in result.counts.items():
-        if rule.cumulative is not None or name not in tables:
+def _stars_of_others(draft: _Draft, policy: Policy) -> frozenset[Place]:
+    """Return where a count is hidden that is not small itself: of a stratum that is, or one hidden before."""
+    found: set[Place] = set()
+    for name, rule in draft.result.counts.items():
+        if rule.cumulative is not None or name not in draft.tables:
             continue
         for column in rule.columns:
-            few = exact[name].select(pl.col(column), policy.hides(column).fill_null(False).alias("few"))["few"]
-            for row in np.flatnonzero(tables[name][column].is_null().to_numpy()):
-                (small if few[int(row)] else others).add((name, int(row), column))
-    return frozenset(small), frozenset(others)
+            few = draft.exact[name].select(pl.col(column), policy.hides(column).fill_null(False).alias("few"))["few"]
+            gone = draft.tables[name][column].is_null() & ~few
+            found |= {(name, int(row), column) for row in np.flatnonzero(gone.to_numpy())}
+    return frozenset(found)
 
 
 def _blank(tables: Mapping[str, pl.DataFrame], result: Result, places: frozenset[Place]) -> dict[str, pl.DataFrame]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations, product
 from typing import Any
 
 import polars as pl
@@ -17,9 +18,25 @@ import polars as pl
 from symphony_research.policy import Policy
 from symphony_research.result import CountTable, Result
 
-__all__ = ["ANY", "ASKED", "Cell", "Group", "Place", "Published", "Stratum", "interval_of", "publish"]
+__all__ = [
+    "ANY",
+    "ASKED",
+    "MOST_ATOMS",
+    "NAMED",
+    "Cell",
+    "Group",
+    "Place",
+    "Published",
+    "Stratum",
+    "interval_of",
+    "publish",
+]
 
 ANY = math.inf
+MOST_ATOMS = 512  # sets of conditions times strata on which whole numbers are searched
+NOWHERE = -1
+# by these alone can people be known not to be among others: another date, or list of conditions, may only add some
+NAMED = ("programme", "hub", "practice", "area", "sex", "residence")
 # what was asked of people says nothing of who they are
 ASKED = ("event", "time_unit", "values", "months")
 Stratum = tuple[tuple[str, str], ...]
@@ -61,7 +78,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Cell:
-    """One published count: where it stands, whom it counts, and the lowest and highest number that it may be."""
+    """One published count: where it stands, whom it counts, and the lowest and highest number that it may be.
+
+    The row of a set that a complete table does not list is -1.
+    """
 
     table: str
     row: int
@@ -78,8 +98,13 @@ class Cell:
 
     @property
     def hidden(self) -> bool:
-        """Whether a star stands there."""
+        """Whether no number stands there."""
         return self.shown is None
+
+    @property
+    def listed(self) -> bool:
+        """Whether it has a row."""
+        return self.row != NOWHERE
 
 
 @dataclass(frozen=True)
@@ -94,11 +119,11 @@ class Published:
         The rule's settings.
     population : mapping
         Predicates and dates.
+    predicates : tuple of (column, value)
+        Those that are strata of a wider population: each group of people carries them.
     study, fingerprint : str or None
     conditions : tuple of str
         The list that "exact" and "number" are judged by.
-    whole : bool
-        Whether an exact set that is not listed is held by at most as many as the threshold.
     cells : tuple of Cell
     steps : tuple of (stratum and kind, time, count)
         Cumulative counts of a curve.
@@ -109,18 +134,18 @@ class Published:
     by: tuple[str, ...]
     policy: Mapping[str, Any]
     population: Mapping[str, Any]
+    predicates: Stratum
     study: str | None
     fingerprint: str | None
     conditions: tuple[str, ...]
-    whole: bool
     cells: tuple[Cell, ...] = field(repr=False)
     steps: tuple[tuple[Stratum, float, float], ...] = field(default=(), repr=False)
 
     @property
     def people(self) -> tuple[str | None, list[tuple[str, str]]]:
-        """What outputs of the same people share: the records, and predicates and dates."""
-        predicates = ((str(k), repr(v)) for k, v in self.population.items() if k not in ASKED)
-        return self.fingerprint, sorted(predicates)
+        """What outputs share whose people are all, or strata, of one population: the records, and predicates and dates."""
+        others = ((str(k), repr(v)) for k, v in self.population.items() if k not in (*ASKED, *NAMED))
+        return self.fingerprint, sorted(others)
 
 
 def interval_of(policy: Policy, shown: float | None, *, protected: bool = False) -> tuple[float, float]:
@@ -155,12 +180,12 @@ def publish(
     """
     tables = result.count_tables if tables is None else tables
     settings = result.settings
-    every = settings.get("kind") == "exact" and settings.get("min_persons") == 1
-    whole = every and settings.get("min_size") == 0 and settings.get("max_size") is None
-    cells = []
+    population, sides = _populations(settings)
+    cells: list[Cell] = []
     for name, rule in result.counts.items():
         if rule.cumulative is None and name in tables:
-            cells += list(_cells(name, rule, tables, exact, result, policy, protected))
+            cells += _cells(name, rule, tables, exact, result, sides, policy, protected)
+    cells += _unlisted(result, policy, cells)
     return Published(
         family=type(result).__name__,
         title=result.title,
@@ -172,11 +197,11 @@ def publish(
             "hide_zeros": policy.hide_zeros,
             "curve_width": policy.curve_width,
         },
-        population=dict(settings.get("population") or {}),
+        population=population,
+        predicates=sides[""],
         study=settings.get("study"),
         fingerprint=settings.get("fingerprint"),
         conditions=tuple(settings.get("conditions") or ()),
-        whole=bool(whole),
         cells=tuple(cells),
         steps=tuple(_steps(result, tables)),
     )
@@ -188,6 +213,7 @@ def _cells(
     tables: Mapping[str, pl.DataFrame],
     exact: Mapping[str, pl.DataFrame] | None,
     result: Result,
+    sides: Mapping[str, Stratum],
     policy: Policy,
     protected: frozenset[Place],
 ) -> Iterator[Cell]:
@@ -205,8 +231,55 @@ def _cells(
             low, high = interval_of(policy, shown, protected=guarded)
             if shown is None and name == unnamed:
                 low = 0  # a row that is hidden is not named, so nobody knows that it is there
-            group = _of_column(groups[row], column, name, row, rule.people)
+            group = _within(_of_column(groups[row], column, name, row, rule.people), sides)
             yield Cell(name, row, column, group, low, high, shown)
+
+
+def _populations(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Stratum]]:
+    """Return the population as predicates and dates, and which of them are strata: of all, and of each of two groups.
+
+    Two groups are strata of one population if a predicate says that they share nobody, and all else is alike.
+    """
+    population = dict(settings.get("population") or {})
+    if all(isinstance(population.get(name), Mapping) for name in settings.get("names") or [None]):
+        one, other = (dict(population[name]) for name in settings["names"])
+        rest = [{k: v for k, v in group.items() if k not in NAMED} for group in (one, other)]
+        apart = any(one[name] != other[name] for name in NAMED if name in one and name in other)
+        if apart and rest[0] == rest[1]:
+            return rest[0], {"": (), "a": _predicates(one), "b": _predicates(other)}
+        return population, {"": ()}
+    return population, {"": _predicates(population)}
+
+
+def _predicates(population: Mapping[str, Any]) -> Stratum:
+    return tuple((name, str(population[name])) for name in NAMED if population.get(name) is not None)
+
+
+def _within(group: Group, sides: Mapping[str, Stratum]) -> Group:
+    """Return a group as one of the wider population's strata."""
+    if group.side not in sides:
+        return group
+    stratum = tuple(sorted({**dict(group.stratum), **dict(sides[group.side])}.items()))
+    return replace(group, stratum=stratum, side="")
+
+
+def _unlisted(result: Result, policy: Policy, cells: list[Cell]) -> list[Cell]:
+    """Return the sets that a table of all sets does not list: each is held by nobody, or by few."""
+    settings, listed = result.settings, {cell.group for cell in cells}
+    strata = sorted({cell.group.stratum for cell in cells if cell.table == "population"})
+    conditions = sorted(settings.get("conditions") or ())
+    kind = {"exact": "exact", "at_least": "set"}.get(settings.get("kind", ""))
+    every = settings.get("min_persons") == 1 and settings.get("which", "all") == "all" and "condition" not in settings
+    if not (every and kind and strata and "min_size" in settings) or len(conditions) >= 10:
+        return []
+    if len(strata) << len(conditions) > MOST_ATOMS:
+        return []
+    sizes = range(settings["min_size"], (settings.get("max_size") or len(conditions)) + 1)
+    sets = (held for size in sizes for held in combinations(conditions, size))
+    groups = (Group(kind, held, stratum=stratum) for stratum, held in product(strata, sets))
+    return [
+        Cell("cells", NOWHERE, "n_persons", group, 0, policy.threshold, None) for group in groups if group not in listed
+    ]
 
 
 def _groups(table: pl.DataFrame, people: str, result: Result) -> Iterator[Group]:
@@ -237,14 +310,16 @@ def _groups(table: pl.DataFrame, people: str, result: Result) -> Iterator[Group]
             yield Group("own", stratum=stratum)
 
 
-_PARTS = {"n_first": "first", "n_second": "second", "n_same_day": "same day", "n_compared": "compared", "n_left_out": "left out"}  # fmt: skip
-_OUTSIDE = ("n_alone", "n_fewest")  # people of another whole
+_PARTS = {
+    "n_first": "first", "n_second": "second", "n_same_day": "same day", "n_alone": "alone",
+    "n_compared": "compared", "n_left_out": "left out",
+}  # fmt: skip
 
 
 def _of_column(group: Group, column: str, table: str, row: int, people: str) -> Group:
     """Return whom one of several columns counts."""
     side = column[-1] if column.endswith(("_a", "_b")) else ""
-    if not people or column in _OUTSIDE or (people == "order" and column == "n_left_out"):
+    if not people or column == "n_fewest":  # people of another whole
         return Group("own", part=f"{table} {row} {column}", stratum=group.stratum)
     part = _PARTS.get(column, "")
     return Group(group.kind, group.conditions, group.number, group.top, part, group.stratum, side)

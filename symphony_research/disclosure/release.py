@@ -52,7 +52,7 @@ def as_output(result: Result) -> dict[str, Any]:
         one = published_of(result)
         head = asdict(one)
         told["published"] = {
-            **{k: head[k] for k in ("by", "policy", "study", "fingerprint", "conditions", "whole")},
+            **{k: head[k] for k in ("by", "policy", "population", "predicates", "study", "fingerprint", "conditions")},
             "cells": [[*cell.place, *astuple(cell.group), *_apart(cell), cell.shown] for cell in one.cells],
             "steps": [list(step) for step in one.steps],
         }
@@ -64,7 +64,7 @@ def for_release(output: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(output)
     if "published" in kept:
         cells = [cell for cell in kept["published"]["cells"] if cell[-1] is not None]
-        kept["published"] = {**kept["published"], "cells": cells, "whole": False}
+        kept["published"] = {**kept["published"], "cells": cells}
     return kept
 
 
@@ -80,8 +80,8 @@ def published_from(output: Mapping[str, Any]) -> Published | None:
         cells.append(Cell(table, row, column, group, from_what + low, ANY if high is None else from_what + high, shown))
     steps = tuple((_stratum(key), time, count) for key, time, count in told["steps"])
     return Published(
-        output["family"], output["title"], tuple(told["by"]), told["policy"], output["population"], told["study"],
-        told["fingerprint"], tuple(told["conditions"]), told["whole"], tuple(cells), steps,
+        output["family"], output["title"], tuple(told["by"]), told["policy"], told["population"], _stratum(told["predicates"]), told["study"],
+        told["fingerprint"], tuple(told["conditions"]), tuple(cells), steps,
     )  # fmt: skip
 
 

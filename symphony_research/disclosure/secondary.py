@@ -15,13 +15,13 @@ tabular data with linear constraints. Management Science 47, 1008-1027.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.published import ANY, Cell, Group, Place, Published
+from symphony_research.disclosure.published import ANY, Cell, Group, Published
 from symphony_research.disclosure.system import System, system_of
 
 __all__ = ["Protection", "narrowed", "protect"]
@@ -39,86 +39,89 @@ class Protection:
 
     Attributes
     ----------
-    places : frozenset of (table, row, column)
-        The further counts to hide.
+    groups : frozenset of Group
+        Of whom further counts are to be hidden, wherever they stand.
     method : str
         "whole numbers", "bounds", "rounding alone" (too large), or "" where nothing is hidden.
-    exposed : int
-        Hidden counts that earlier outputs narrow down already, whatever is hidden here.
+    exposed : frozenset of Group
+        Whose hidden counts earlier outputs narrow down already, whatever is hidden here.
     """
 
-    places: frozenset[Place] = field(default_factory=frozenset)
+    groups: frozenset[Group] = field(default_factory=frozenset)
     method: str = ""
-    exposed: int = 0
+    exposed: frozenset[Group] = field(default_factory=frozenset)
 
 
-def protect(own: Published, primary: frozenset[Place], beside: Sequence[Published] = ()) -> Protection:
-    """Return which further counts of one result must be hidden.
+def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Protection:
+    """Return of whom further counts must be hidden.
 
     Parameters
     ----------
-    own : Published
-        The result, its small counts hidden.
-    primary : frozenset of (table, row, column)
-        Where those are.
+    own : sequence of Published
+        Results of the same people that are released together, their small counts hidden.
     beside : sequence of Published
         What is published of the same people already: it is not changed.
     """
-    if not primary and not any(cell.hidden for one in beside for cell in one.cells):
+    every = [*own, *beside]
+    if not any(_stars(one) for one in every):
         return Protection()
-    system = system_of([own, *beside])
+    system = system_of(every)
+    if system is None and beside:
+        return replace(protect(own), method="apart from earlier outputs, which are too many to search")
     if system is None:
         return Protection(method="rounding alone")
     method = "whole numbers" if system.whole_numbers else "bounds"
-    low, high = bounds_of(system, [*own.cells, *(cell for one in beside for cell in one.cells)])
-    if system.solve(low, high) is None:
+    if system.solve(*bounds_of(system, _cells(every))) is None:
         # the earlier outputs are of other people after all, or of other records
         return (
-            replace(protect(own, primary), method=f"{method}, apart from earlier outputs")
+            replace(protect(own), method=f"{method}, apart from earlier outputs")
             if beside
             else Protection(method=method)
         )
-    stars = [cell for one in (own, *beside) for cell in _stars(one, system)]
-    if primary and not _stars(own, system):
+    stars = [star for one in every for star in _searched(one, system)]
+    if any(_stars(one) and not _searched(one, system) for one in own):
         method = "rounding alone"
-    search = _Search(system, _wanted(stars, own))
+    search = _Search(system, _wanted(stars, every[0]))
+    stars_alone = bounds_of(system, stars)
     # what earlier outputs show is shown
-    shown_before = {cell.group for one in beside for cell in one.cells if not cell.hidden}
-    stars_alone = bounds_of(system, [c for one in (own, *beside) for c in one.cells if c.hidden])
-    hidden: set[Place] = set()
+    shown_before = {cell.group for cell in _cells(beside) if not cell.hidden}
+    open_cells = {cell.group: cell for cell in _cells(own) if not cell.hidden and cell.group not in shown_before}
+    hidden: set[Group] = set()
     exposed: set[Group] = set()
     while search.solved <= search.most:
-        open_cells = [c for c in own.cells if not c.hidden and c.place not in hidden and c.group not in shown_before]
-        fixed = [replace(c, shown=None, low=0, high=ANY) if c.place in hidden else c for c in own.cells]
-        low, high = bounds_of(system, [*fixed, *(cell for one in beside for cell in one.cells)])
+        low, high = bounds_of(system, (cell for cell in _cells(every) if cell.hidden or cell.group not in hidden))
         found = search.first_narrowed(low, high)
         if found is None:
             break
-        group, value = found
-        binding = _binding(system, group, value, low, high, open_cells)
+        binding = _binding(system, *found, low, high, [c for c in open_cells.values() if c.group not in hidden])
         if binding:
             hidden |= binding
-        elif search.possible_by_stars(group, value, *stars_alone):
-            exposed.add(group)
-            search.leave(group)
+        elif search.possible_by_stars(*found, *stars_alone):
+            exposed.add(found[0])
+            search.leave(found[0])
         else:
-            search.strike(group, value)
+            search.strike(*found)
     if search.solved > search.most:
         method = f"{method}, not to the end" if hidden else "rounding alone"
-    return Protection(frozenset(hidden), method, len(exposed))
+    return Protection(frozenset(hidden), method, frozenset(exposed))
 
 
 def narrowed(published: Sequence[Published]) -> list[Cell]:
     """Return the hidden counts of which several outputs, set beside each other, exclude some number."""
+    if not any(_stars(one) for one in published):
+        return []
     system = system_of(published)
     if system is None:
-        return []
-    cells = [cell for one in published for cell in one.cells]
-    low, high = bounds_of(system, cells)
-    stars = {cell.group: cell for one in published for cell in _stars(one, system)}
+        strata = {one.predicates for one in published}
+        apart = (
+            [[one for one in published if one.predicates == own] for own in sorted(strata)] if len(strata) > 1 else []
+        )
+        return [cell for own in apart for cell in narrowed(own)]
+    low, high = bounds_of(system, _cells(published))
+    stars = {cell.group: cell for one in published for cell in _searched(one, system)}
     if system.solve(low, high) is None:
         return list(stars.values())
-    stars_alone = bounds_of(system, [cell for cell in cells if cell.hidden])
+    stars_alone = bounds_of(system, stars.values())
     search, found = _Search(system, _wanted(list(stars.values()), published[0])), []
     while (one := search.first_narrowed(low, high)) is not None:
         if search.possible_by_stars(*one, *stars_alone):
@@ -129,9 +132,18 @@ def narrowed(published: Sequence[Published]) -> list[Cell]:
     return found
 
 
-def _stars(one: Published, system: System) -> list[Cell]:
-    """Return the small counts hidden in an output; none where they are too many to search one by one."""
-    found = [cell for cell in one.cells if cell.hidden and cell.high < ANY]
+def _cells(published: Sequence[Published]) -> Iterator[Cell]:
+    return (cell for one in published for cell in one.cells if cell.group.kind != "own")
+
+
+def _stars(one: Published) -> list[Cell]:
+    """Return the small counts hidden in an output; a set that is not listed is one where noughts are hidden too."""
+    return [c for c in _cells([one]) if c.hidden and c.high < ANY and (c.listed or one.policy["hide_zeros"])]
+
+
+def _searched(one: Published, system: System) -> list[Cell]:
+    """Return the small counts to be searched one by one; none where they are too many."""
+    found = _stars(one)
     return found if system.whole_numbers or len(found) <= MOST_STARS else []
 
 
@@ -141,7 +153,7 @@ def _wanted(stars: Sequence[Cell], of: Published) -> dict[Group, tuple[float, fl
     return {cell.group: (max(cell.low, least), cell.high) for cell in stars}
 
 
-def bounds_of(system: System, cells: Sequence[Cell]) -> tuple[Array, Array]:
+def bounds_of(system: System, cells: Iterable[Cell]) -> tuple[Array, Array]:
     """Return the lowest and highest number of every group, by all the cells that show it."""
     low, high = np.zeros(len(system.groups)), np.full(len(system.groups), ANY)
     for cell in cells:
@@ -214,8 +226,8 @@ class _Search:
         return True
 
 
-def _binding(system: System, group: Group, value: float, low: Array, high: Array, cells: Sequence[Cell]) -> set[Place]:
-    """Return the visible counts that keep a group from being so many: those whose bounds give most cheaply."""
+def _binding(system: System, group: Group, value: float, low: Array, high: Array, cells: Sequence[Cell]) -> set[Group]:
+    """Return whose visible counts keep a group from being so many: those whose bounds give most cheaply."""
     price = np.full(len(low), np.inf)
     for cell in cells:
         at = system.place[cell.group]
@@ -230,4 +242,4 @@ def _binding(system: System, group: Group, value: float, low: Array, high: Array
     given = system.loosen(fixed_low, fixed_high, price)
     if given is None:
         return set()
-    return {cell.place for cell in cells if given[system.place[cell.group]] > HAIR}
+    return {cell.group for cell in cells if given[system.place[cell.group]] > HAIR}

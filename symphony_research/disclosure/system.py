@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.published import ANY, Group, Published, Stratum
+from symphony_research.disclosure.published import ANY, MOST_ATOMS, Group, Published, Stratum
 
-__all__ = ["MOST_ATOMS", "MOST_GROUPS", "System", "system_of"]
+__all__ = ["MOST_GROUPS", "System", "system_of"]
 
 Array = NDArray[np.float64]
 Terms = Sequence[tuple[Group, float]]
+Divided = set[tuple[str, frozenset[tuple[str, str]]]]  # columns, and of whom a table shows every value of them
 
-MOST_ATOMS = 512  # sets of conditions times strata on which whole numbers are searched
+ELSEWHERE = "\0"
 MOST_GROUPS = 20_000  # above it counts are rounded, and nothing is searched
 
 
@@ -117,26 +118,38 @@ def _filled(values: Array, n: int, rest: float) -> Array:
 
 def system_of(published: Sequence[Published]) -> System | None:
     """Return the relations between everything published of one population; None where it is too large to search."""
-    groups = list(dict.fromkeys(cell.group for one in published for cell in one.cells))
+    cells = (cell for one in published for cell in one.cells)
+    groups = list(dict.fromkeys(cell.group for cell in cells if cell.group.kind != "own"))
     if len(groups) > MOST_GROUPS:
         return None
     lists = {one.conditions for one in published if one.conditions}
-    levels = _levels(groups)
+    divided = {(name, frozenset(one.predicates)) for one in published for name in one.by}
+    levels = _levels(groups, divided)
     sides = sorted({group.side for group in groups})
     n_strata = len(sides) * int(np.prod([len(values) for values in levels.values()], initial=1))
     if len(lists) == 1:
         conditions = next(iter(lists))
         if len(conditions) < 10 and n_strata << len(conditions) <= MOST_ATOMS:
-            return _of_atoms(groups, conditions, levels, sides, published)
-    return _of_groups(groups, lists)
+            return _of_atoms(groups, conditions, levels, sides)
+    return _of_groups(groups, lists, divided)
 
 
-def _levels(groups: Iterable[Group]) -> dict[str, list[str]]:
+def _levels(groups: Sequence[Group], divided: Divided) -> dict[str, list[str]]:
+    """Return the values of every stratum, with one more where not all need be among those published."""
     found: dict[str, set[str]] = {}
     for group in groups:
         for name, value in group.stratum:
             found.setdefault(name, set()).add(value)
+    everywhere = set(groups[0].stratum).intersection(*(group.stratum for group in groups)) if groups else set()
+    for name, values in found.items():
+        if len(everywhere & {(name, value) for value in values}) == 0 and not _is_divided(name, everywhere, divided):
+            values.add(ELSEWHERE)
     return {name: sorted(values) for name, values in sorted(found.items())}
+
+
+def _is_divided(name: str, stratum: Iterable[tuple[str, str]], divided: Divided) -> bool:
+    """Whether a table shows every value that a column has in a stratum."""
+    return any(column == name and predicates <= set(stratum) for column, predicates in divided)
 
 
 def _made(
@@ -164,18 +177,16 @@ def _of_atoms(
     conditions: tuple[str, ...],
     levels: Mapping[str, list[str]],
     sides: Sequence[str],
-    published: Sequence[Published],
 ) -> System:
     strata: list[Stratum] = [tuple(zip(levels, values, strict=True)) for values in product(*levels.values())]
     sets = [frozenset(held) for size in range(len(conditions) + 1) for held in combinations(conditions, size)]
     atoms = [(held, stratum, side) for side in sides for stratum in strata for held in sets]
-    wholes = list(dict.fromkeys(replace(group, part="") for group in groups if group.part and group.kind != "own"))
-    every = list(dict.fromkeys([*groups, *wholes]))
+    every = list(dict.fromkeys([*groups, *_wholes(groups)]))
     at = {group: k for k, group in enumerate(every)}
 
     def relations() -> Iterator[tuple[list[tuple[int, float]], float, float]]:
         for group in every:
-            if group.part or group.kind == "own":
+            if group.part:
                 continue
             # those of known order are some of those with both
             loose = group.kind == "order"
@@ -183,16 +194,6 @@ def _of_atoms(
             terms += [(len(every) + k, 1.0) for k, atom in enumerate(atoms) if _holds(group, *atom)]
             yield terms, 0.0, ANY if loose else 0.0
         yield from _parts_add_up(every, at)
-        for one in published:
-            if not one.whole:
-                continue
-            listed = {(cell.group.conditions, cell.group.stratum) for cell in one.cells if cell.group.kind == "exact"}
-            for stratum in {cell.group.stratum for cell in one.cells if cell.table == "population"}:
-                for held in sets:
-                    if (tuple(sorted(held)), stratum) not in listed:
-                        group = Group("exact", tuple(sorted(held)), stratum=stratum)
-                        few = float(one.policy["threshold"])
-                        yield [(len(every) + k, 1.0) for k, atom in enumerate(atoms) if _holds(group, *atom)], 0.0, few
 
     return _made(every, relations(), len(every) + len(atoms), whole=True)
 
@@ -211,31 +212,46 @@ def _holds(group: Group, held: frozenset[str], stratum: Stratum, side: str) -> b
     return group.kind != "further" or (others >= group.number if group.top else others == group.number)
 
 
+def _wholes(groups: Iterable[Group]) -> Iterator[Group]:
+    """Return what the parts of groups add up to."""
+    for group in groups:
+        if group.part:
+            yield replace(group, part="")
+        if group.kind == "order":
+            yield _both(group)
+
+
+def _both(order: Group) -> Group:
+    return replace(order, kind="set", conditions=tuple(sorted(order.conditions)), part="")
+
+
 def _parts_add_up(
     groups: Sequence[Group], at: Mapping[Group, int]
 ) -> Iterator[tuple[list[tuple[int, float]], float, float]]:
     parts: dict[Group, list[Group]] = {}
     for group in groups:
-        if group.part and group.kind != "own":
+        if group.part:
             parts.setdefault(replace(group, part=""), []).append(group)
     for whole, own in parts.items():
-        if whole in at:
-            complete = len(own) == (3 if whole.kind == "order" else 2)
-            terms = [(at[group], 1.0) for group in own]
-            yield [*terms, (at[whole], -1.0)], 0.0 if complete else -ANY, 0.0
+        of_no_order = [group for group in own if whole.kind == "order" and group.part in ("alone", "left out")]
+        inside = [group for group in own if group not in of_no_order]
+        complete = len(inside) == (3 if whole.kind == "order" else 2)
+        yield [*((at[group], 1.0) for group in inside), (at[whole], -1.0)], 0.0 if complete else -ANY, 0.0
+        if of_no_order:
+            terms = [(at[group], 1.0) for group in (whole, *of_no_order)]
+            yield [*terms, (at[_both(whole)], -1.0)], 0.0 if len(of_no_order) == 2 else -ANY, 0.0
 
 
 # larger tables: the published groups, and what holds between them
 
 
-def _of_groups(groups: list[Group], lists: set[tuple[str, ...]]) -> System:
-    wholes = [replace(group, part="") for group in groups if group.part and group.kind != "own"]
-    every = list(dict.fromkeys([*groups, *wholes]))
+def _of_groups(groups: list[Group], lists: set[tuple[str, ...]], divided: Divided) -> System:
+    every = list(dict.fromkeys([*groups, *_wholes(groups)]))
     at = {group: k for k, group in enumerate(every)}
 
     def relations() -> Iterator[tuple[list[tuple[int, float]], float, float]]:
         yield from _parts_add_up(every, at)
-        for terms, low, high in _between(every, lists):
+        for terms, low, high in _between(every, lists, divided):
             known = [(at[group], factor) for group, factor in terms if group in at]
             if len(known) == len(terms):
                 yield known, low, high
@@ -243,28 +259,23 @@ def _of_groups(groups: list[Group], lists: set[tuple[str, ...]]) -> System:
     return _made(every, relations(), len(every), whole=False)
 
 
-def _between(groups: Sequence[Group], lists: set[tuple[str, ...]]) -> Iterator[tuple[Terms, float, float]]:
+def _between(
+    groups: Sequence[Group], lists: set[tuple[str, ...]], divided: Divided
+) -> Iterator[tuple[Terms, float, float]]:
     """Say what holds between groups that are sums over one vector of sets; those not published are passed over."""
     there = set(groups)
     exact: dict[tuple[Stratum, str], list[Group]] = {}
     number: dict[tuple[Stratum, str], list[Group]] = {}
     further: dict[Group, list[Group]] = {}
-    strata: dict[tuple[Group, tuple[str, ...]], list[Group]] = {}
+    yield from _of_strata(groups, divided)
     for group in groups:
-        if group.part or group.kind == "own":
+        if group.part:
             continue
         place = (group.stratum, group.side)
-        if group.stratum:
-            names = tuple(name for name, _ in group.stratum)
-            strata.setdefault((replace(group, stratum=()), names), []).append(group)
         if group.kind == "set" and group.conditions:
             yield from _of_set(group, there)
         elif group.kind == "order":
-            yield (
-                [(replace(group, kind="set", conditions=tuple(sorted(group.conditions))), 1.0), (group, -1.0)],
-                0.0,
-                ANY,
-            )
+            yield [(_both(group), 1.0), (group, -1.0)], 0.0, ANY
         elif group.kind == "exact":
             exact.setdefault(place, []).append(group)
             yield [(replace(group, kind="set"), 1.0), (group, -1.0)], 0.0, ANY
@@ -283,9 +294,21 @@ def _between(groups: Sequence[Group], lists: set[tuple[str, ...]]) -> Iterator[t
             yield counted, 0.0, ANY if any(g.top for g in own) else 0.0
     for whole, own in further.items():
         yield [(whole, 1.0), *[(g, -1.0) for g in own]], 0.0, 0.0
+
+
+def _of_strata(groups: Sequence[Group], divided: Divided) -> Iterator[tuple[Terms, float, float]]:
+    """The strata of a group add up to it, or to less where not all of them need be there."""
+    strata: dict[tuple[Group, tuple[str, ...]], list[Group]] = {}
+    for group in groups:
+        for size in range(1, len(group.stratum) + 1):
+            for inside in combinations(group.stratum, size) if not group.part else ():
+                rest = tuple(pair for pair in group.stratum if pair not in inside)
+                names = tuple(name for name, _ in inside)
+                strata.setdefault((replace(group, stratum=rest), names), []).append(group)
     for (whole, names), own in strata.items():
-        every = strata.get((Group("set", side=whole.side), names), ())
-        yield [(whole, 1.0), *[(g, -1.0) for g in own]], 0.0, 0.0 if len(own) == len(every) else ANY
+        every = strata.get((Group("set", stratum=whole.stratum, side=whole.side), names), ())
+        all_there = len(own) == len(every) and all(_is_divided(name, whole.stratum, divided) for name in names)
+        yield [(whole, 1.0), *[(g, -1.0) for g in own]], 0.0, 0.0 if all_there else ANY
 
 
 def _of_exact_sets(stratum: Stratum, side: str, own: Sequence[Group]) -> Iterator[tuple[Terms, float, float]]:

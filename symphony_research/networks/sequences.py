@@ -42,8 +42,8 @@ class Sequences(Result):
                 people="order",
             ),
             "same_day": CountTable(("n_same_day",), people="order"),
-            "alone": CountTable(("n_alone",)),
-            "left_out": CountTable(("n_left_out",)),
+            "alone": CountTable(("n_alone",), people="order"),
+            "left_out": CountTable(("n_left_out",), people="order"),
         }
     )
     shown: ClassVar[tuple[str, ...]] = (

@@ -15,6 +15,7 @@ from worlds import World
 
 import symphony_research as sr
 from symphony_research.errors import SymphonyError
+from symphony_research.result import Source
 
 # estimators of patterns, of which every table is a sum of the same cells
 OF_PATTERNS = (
@@ -108,7 +109,11 @@ def of_two_groups(world: World) -> dict[str, sr.Result]:
     if len(world.levels) < 2:
         return {}
     groups = [
-        sr.Patterns.from_wide(world.people.filter(pl.col("sex") == sex), conditions=list(world.conditions))
+        sr.Patterns.from_wide(
+            world.people.filter(pl.col("sex") == sex),
+            conditions=list(world.conditions),
+            source=Source(population={"sex": sex}),
+        )
         for sex in world.levels[:2]
     ]
     return {"comparison": sr.networks.compare(*groups, names=("women", "men"), permutations=49)}
@@ -154,13 +159,8 @@ def everything(world: World) -> dict[str, sr.Result]:
 
 
 def release_all(results: Mapping[str, sr.Result], policy: sr.Policy) -> dict[str, sr.Result]:
-    """Release results of one study, each beside those that are out already if `suppress` can."""
-    together = "beside" in inspect.signature(sr.suppress).parameters
-    released: dict[str, sr.Result] = {}
-    for name, result in results.items():
-        more = {"beside": list(released.values())} if together and released else {}
-        released[name] = sr.suppress(result, policy, **more)
-    return released
+    """Release results of one study together."""
+    return sr.suppress(results, policy)
 
 
 def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:

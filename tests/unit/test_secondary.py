@@ -64,7 +64,7 @@ def test_acros_own_fault_does_not_happen_here() -> None:
 
 
 def test_without_it_the_hidden_count_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "protect", lambda own, primary, beside=(): secondary.Protection())
+    monkeypatch.setattr(gate, "protect", lambda own, beside=(): secondary.Protection())
     patterns = of_asthma(6, 172)
     count = sr.suppress(sr.multimorbidity.condition_count(patterns), NHS)
     assert possible(NHS, count) == {6, 7}
