@@ -123,7 +123,8 @@ class Disclosure:
     ----------
     policy : Policy
     hidden : int
-        Counts with a star.
+        Counts with a star; not of rows that are there only because somebody is
+        in them, whose number would tell how many sets have few.
     protected : frozenset of (table, row, column)
         Stars that stand for no small count, but keep others from being reckoned.
     further : int
@@ -275,7 +276,7 @@ class Result:
         if self.disclosure is None:
             return f"not for release: {number(self.small_counts())} small counts"
         done = self.disclosure
-        return f"{done.policy.title}; {number(done.hidden)} counts hidden"
+        return f"{done.policy.title}; {number(done.hidden)} counts hidden" if not self.floored else done.policy.title
 
     def __repr__(self) -> str:
         self._refuse_undisclosed("Printing")

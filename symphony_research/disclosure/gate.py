@@ -153,7 +153,8 @@ def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection)
     places = frozenset(cell.place for cell in told.cells if not cell.hidden and cell.group in found.groups)
     exposed = sum(cell.hidden and cell.listed and cell.group in found.exposed for cell in told.cells)
     tables = dict(result.trim(_blank(draft.tables, result, places), policy.threshold, result.by))
-    hidden = _hidden(draft.exact, tables, result.counts)
+    named = {name: rule for name, rule in result.counts.items() if name not in result.floored}
+    hidden = _hidden(draft.exact, tables, named)
     # a curve that is rounded to nothing until the threshold is passed says nothing until then
     flat = {"flat_until": policy.threshold} if policy.curve == "nearest" else {}
     protected = _stars_of_others(draft, policy) | places

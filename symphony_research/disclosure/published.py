@@ -61,7 +61,9 @@ class Group:
     top : bool
         Whether `number` stands for all above too.
     part : str
-        A part of the group: parts of one name's group add up to it.
+        A part of the group: parts of one name's group and one division add up to it.
+    division : str
+        How people are divided into parts, or put in order.
     stratum : tuple of (column, value)
     side : str
         Which of two populations that share nobody.
@@ -72,6 +74,7 @@ class Group:
     number: int = 0
     top: bool = False
     part: str = ""
+    division: str = ""
     stratum: Stratum = ()
     side: str = ""
 
@@ -231,7 +234,7 @@ def _cells(
             low, high = interval_of(policy, shown, protected=guarded)
             if shown is None and name == unnamed:
                 low = 0  # a row that is hidden is not named, so nobody knows that it is there
-            group = _within(_of_column(groups[row], column, name, row, rule.people), sides)
+            group = _within(_of_column(groups[row], column, name, row, rule.people, result.settings), sides)
             yield Cell(name, row, column, group, low, high, shown)
 
 
@@ -316,13 +319,18 @@ _PARTS = {
 }  # fmt: skip
 
 
-def _of_column(group: Group, column: str, table: str, row: int, people: str) -> Group:
+# by what settings people are divided into those parts
+_DIVIDED_BY = ("adjust", "value", "birth_years", "joined", "washout_days")
+
+
+def _of_column(group: Group, column: str, table: str, row: int, people: str, settings: Mapping[str, Any]) -> Group:
     """Return whom one of several columns counts."""
-    side = column[-1] if column.endswith(("_a", "_b")) else ""
     if not people or column == "n_fewest":  # people of another whole
         return Group("own", part=f"{table} {row} {column}", stratum=group.stratum)
     part = _PARTS.get(column, "")
-    return Group(group.kind, group.conditions, group.number, group.top, part, group.stratum, side)
+    how = ", ".join(f"{name} {settings[name]}" for name in _DIVIDED_BY if settings.get(name))
+    division = how if part or people == "order" else ""
+    return replace(group, part=part, division=division, side=column[-1] if column.endswith(("_a", "_b")) else "")
 
 
 def _steps(result: Result, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Stratum, float, float]]:

@@ -20,7 +20,7 @@ from symphony_research.wording import in_words
 
 __all__ = ["FORMAT", "as_output", "for_release", "published_from", "what_was_done"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def as_output(result: Result) -> dict[str, Any]:
@@ -74,8 +74,10 @@ def published_from(output: Mapping[str, Any]) -> Published | None:
     if told is None:
         return None
     cells = []
-    for table, row, column, kind, conditions, number, top, part, stratum, side, low, high, shown in told["cells"]:
-        group = Group(kind, tuple(conditions), number, top, part, _stratum(stratum), side)
+    for table, row, column, kind, conditions, number, top, part, division, stratum, side, low, high, shown in told[
+        "cells"
+    ]:
+        group = Group(kind, tuple(conditions), number, top, part, division, _stratum(stratum), side)
         from_what = shown or 0
         cells.append(Cell(table, row, column, group, from_what + low, ANY if high is None else from_what + high, shown))
     steps = tuple((_stratum(key), time, count) for key, time, count in told["steps"])
@@ -113,6 +115,8 @@ def what_was_done(result: Result) -> list[str]:
     elif done.method.startswith(("whole", "bounds")):
         how = "in whole numbers" if done.method.startswith("whole") else "by linear bounds"
         told.append(f"What all counts tell together was searched {how}.")
+    if "apart" in done.method:
+        told.append("Other outputs contradict its counts, or are too many: it was searched apart from them.")
     if any(rule.measures for rule in result.counts.values()):
         n, share = policy.dominance
         told.append(

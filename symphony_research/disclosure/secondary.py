@@ -72,12 +72,7 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
         return Protection(method="rounding alone")
     method = "whole numbers" if system.whole_numbers else "bounds"
     if system.solve(*bounds_of(system, _cells(every))) is None:
-        # the earlier outputs are of other people after all, or of other records
-        return (
-            replace(protect(own), method=f"{method}, apart from earlier outputs")
-            if beside
-            else Protection(method=method)
-        )
+        return _apart(own, beside, method)
     stars = [star for one in every for star in _searched(one, system)]
     if any(_stars(one) and not _searched(one, system) for one in own):
         method = "rounding alone"
@@ -104,6 +99,16 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
     if search.solved > search.most:
         method = f"{method}, not to the end" if hidden else "rounding alone"
     return Protection(frozenset(hidden), method, frozenset(exposed))
+
+
+def _apart(own: Sequence[Published], beside: Sequence[Published], method: str) -> Protection:
+    """Judge apart what contradicts each other: it is of other people after all, or of other records."""
+    if beside:
+        return replace(protect(own), method=f"{method}, apart from earlier outputs")
+    if len(own) == 1:
+        return Protection(method="rounding alone")
+    found = [protect([one]) for one in own]
+    return Protection(frozenset[Group]().union(*(one.groups for one in found)), f"{method}, each output apart")
 
 
 def narrowed(published: Sequence[Published]) -> list[Cell]:

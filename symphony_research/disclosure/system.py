@@ -216,29 +216,32 @@ def _wholes(groups: Iterable[Group]) -> Iterator[Group]:
     """Return what the parts of groups add up to."""
     for group in groups:
         if group.part:
-            yield replace(group, part="")
+            yield _whole(group)
         if group.kind == "order":
             yield _both(group)
 
 
+def _whole(part: Group) -> Group:
+    return replace(part, part="", division=part.division if part.kind == "order" else "")
+
+
 def _both(order: Group) -> Group:
-    return replace(order, kind="set", conditions=tuple(sorted(order.conditions)), part="")
+    return replace(order, kind="set", conditions=tuple(sorted(order.conditions)), part="", division="")
 
 
 def _parts_add_up(
     groups: Sequence[Group], at: Mapping[Group, int]
 ) -> Iterator[tuple[list[tuple[int, float]], float, float]]:
-    parts: dict[Group, list[Group]] = {}
+    divisions: dict[tuple[Group, str], dict[str, int]] = {}
     for group in groups:
         if group.part:
-            parts.setdefault(replace(group, part=""), []).append(group)
-    for whole, own in parts.items():
-        of_no_order = [group for group in own if whole.kind == "order" and group.part in ("alone", "left out")]
-        inside = [group for group in own if group not in of_no_order]
-        complete = len(inside) == (3 if whole.kind == "order" else 2)
-        yield [*((at[group], 1.0) for group in inside), (at[whole], -1.0)], 0.0 if complete else -ANY, 0.0
+            divisions.setdefault((_whole(group), group.division), {})[group.part] = at[group]
+    for (whole, _), parts in divisions.items():
+        of_no_order = [parts.pop(part) for part in ("alone", "left out") if whole.kind == "order" and part in parts]
+        complete = len(parts) == (3 if whole.kind == "order" else 2)
+        yield [*((place, 1.0) for place in parts.values()), (at[whole], -1.0)], 0.0 if complete else -ANY, 0.0
         if of_no_order:
-            terms = [(at[group], 1.0) for group in (whole, *of_no_order)]
+            terms = [(place, 1.0) for place in (at[whole], *of_no_order)]
             yield [*terms, (at[_both(whole)], -1.0)], 0.0 if len(of_no_order) == 2 else -ANY, 0.0
 
 

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 # their figures say which groups are hidden; a number of counts beside it would seem to differ
-_SAY_WHAT_IS_HIDDEN = ("Combinations", "CombinationCosts", "Companions", "FurtherConditions", "Prevalence")
+_SAY_WHAT_IS_HIDDEN = ("FurtherConditions", "Prevalence")
 
 
 Shown = TypeVar("Shown")
@@ -125,7 +125,7 @@ def provenance(result: Result) -> list[str]:
     if result.disclosure is not None:
         done = result.disclosure
         hidden = f"; {number(done.hidden)} count{'' if done.hidden == 1 else 's'} hidden" if done.hidden else ""
-        if is_family(result, _SAY_WHAT_IS_HIDDEN):
+        if is_family(result, _SAY_WHAT_IS_HIDDEN) or result.floored:
             hidden = ""
         notes.append(f"Disclosure rule: {done.policy.title}{hidden}.")
         if is_family(result, ["_Curve"]) and not done.policy.changes_nothing:

@@ -58,12 +58,14 @@ def of_compared(kind: str, rows: Sequence[Row], exact: Mapping[str, pl.DataFrame
 def named_by_their_number(kind: str, text: str, cells: Sequence[Cell], size: int, rule: Rule) -> list[str]:
     """Sets that are not listed, and that yet certainly somebody has: because so many are said not to be listed.
 
-    Nothing is told here: a set that is not listed has nobody, or a few.
+    Where no word is said of them, none of them has anybody.
     """
     said = re.search(r"not listed, of [01] to \d+ people each: (\d+)", text)
     absent = [c for c in cells if c.shown == ABSENT]
     if base_of(kind) not in ("exact", "at_least") or not absent:
         return []
+    if not said and "not listed" in text:
+        return []  # that some are not listed, or none, and not how many
     hidden = int(said.group(1)) if said else 0
     rows, low, high = [], [], []
 

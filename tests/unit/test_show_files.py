@@ -140,9 +140,12 @@ def test_table_has_caption_headings_and_what_a_star_means():
     assert "<caption>Combinations of conditions, against chance</caption>" in table.html
     assert '<th scope="row">asthma and heart failure</th>' in table.html
     assert '<th scope="col">People</th>' in table.html
-    # a set that few people have is counted and not named
+    # a set that few people have is neither named nor counted
     assert "gout" not in table.html
-    assert "Combinations that are not listed, of 1 to 7 people each: 1." in table.html
+    assert (
+        "Combinations that are not listed: nobody, 1 to 7 people, or hidden so that another cannot be reckoned."
+        in table.html
+    )
     assert NHS.title in table.html
     assert table._repr_html_() == table.html
     held = room.table(suppress(multimorbidity.prevalence(patterns()), NHS))
