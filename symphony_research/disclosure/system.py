@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 Terms = Sequence[tuple[Group, float]]
 Divided = set[tuple[str, frozenset[tuple[str, str]]]]  # columns, and of whom a table shows every value of them
 
+_BY_A_LIST = ("exact", "number", "further")
 ELSEWHERE = "\0"
 MOST_GROUPS = 20_000  # above it counts are rounded, and nothing is searched
 
@@ -122,16 +123,16 @@ def system_of(published: Sequence[Published]) -> System | None:
     groups = list(dict.fromkeys(cell.group for cell in cells if cell.group.kind != "own"))
     if len(groups) > MOST_GROUPS:
         return None
-    lists = {one.conditions for one in published if one.conditions}
+    # the list by which sets are exact and conditions are numbered; others may list fewer
+    lists = {one.conditions for one in published if any(cell.group.kind in _BY_A_LIST for cell in one.cells)}
+    conditions = lists.pop() if len(lists) == 1 else tuple(sorted({c for group in groups for c in group.conditions}))
     divided = {(name, frozenset(one.predicates)) for one in published for name in one.by}
     levels = _levels(groups, divided)
     sides = sorted({group.side for group in groups})
     n_strata = len(sides) * int(np.prod([len(values) for values in levels.values()], initial=1))
-    if len(lists) == 1:
-        conditions = next(iter(lists))
-        if len(conditions) < 10 and n_strata << len(conditions) <= MOST_ATOMS:
-            return _of_atoms(groups, conditions, levels, sides)
-    return _of_groups(groups, lists, divided)
+    if not lists and len(conditions) < 10 and n_strata << len(conditions) <= MOST_ATOMS:
+        return _of_atoms(groups, conditions, levels, sides)
+    return _of_groups(groups, () if lists else conditions, divided)
 
 
 def _levels(groups: Sequence[Group], divided: Divided) -> dict[str, list[str]]:
@@ -248,13 +249,13 @@ def _parts_add_up(
 # larger tables: the published groups, and what holds between them
 
 
-def _of_groups(groups: list[Group], lists: set[tuple[str, ...]], divided: Divided) -> System:
+def _of_groups(groups: list[Group], conditions: Sequence[str], divided: Divided) -> System:
     every = list(dict.fromkeys([*groups, *_wholes(groups)]))
     at = {group: k for k, group in enumerate(every)}
 
     def relations() -> Iterator[tuple[list[tuple[int, float]], float, float]]:
         yield from _parts_add_up(every, at)
-        for terms, low, high in _between(every, lists, divided):
+        for terms, low, high in _between(every, conditions, divided):
             known = [(at[group], factor) for group, factor in terms if group in at]
             if len(known) == len(terms):
                 yield known, low, high
@@ -263,7 +264,7 @@ def _of_groups(groups: list[Group], lists: set[tuple[str, ...]], divided: Divide
 
 
 def _between(
-    groups: Sequence[Group], lists: set[tuple[str, ...]], divided: Divided
+    groups: Sequence[Group], conditions: Sequence[str], divided: Divided
 ) -> Iterator[tuple[Terms, float, float]]:
     """Say what holds between groups that are sums over one vector of sets; those not published are passed over."""
     there = set(groups)
@@ -290,8 +291,8 @@ def _between(
         yield from _of_exact_sets(stratum, side, own)
     for (stratum, side), own in number.items():
         yield [(Group("set", stratum=stratum, side=side), 1.0), *[(g, -1.0) for g in own]], 0.0, 0.0
-        for listed in lists:
-            held = [Group("set", (c,), stratum=stratum, side=side) for c in listed]
+        if conditions:
+            held = [Group("set", (c,), stratum=stratum, side=side) for c in conditions]
             # every condition is one of somebody's number of them
             counted: Terms = [*[(m, 1.0) for m in held], *[(g, -float(g.number)) for g in own]]
             yield counted, 0.0, ANY if any(g.top for g in own) else 0.0

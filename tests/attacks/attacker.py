@@ -384,8 +384,10 @@ class System:
         return {cells: seen & set(values) for cells, seen in found.items()}
 
 
-def found_out(cells: Sequence[Cell], truth: np.ndarray, rule: Rule) -> list[Finding]:
-    """Return the small counts of which the published numbers leave fewer values than telling them does."""
+def found_out(
+    cells: Sequence[Cell], truth: np.ndarray, rule: Rule, stars: Sequence[Cell] | None = None
+) -> list[Finding]:
+    """Return the small counts of which the published numbers leave fewer values than the stars do: these, or those given."""
     system = System.of(cells, truth, rule)
     if not system.targets:
         return []
@@ -393,11 +395,12 @@ def found_out(cells: Sequence[Cell], truth: np.ndarray, rule: Rule) -> list[Find
     everything = set(range(rule.low, rule.high + 1))
     if all(seen == everything for seen in possible.values()):
         return []
-    before = system.only_told().possible(truth)
+    told = system if stars is None else System.of(stars, truth, rule)
+    before = told.only_told().possible(truth)
     return [
         Finding(system.targets[c].kind, system.targets[c].what, tuple(sorted(seen)), tuple(sorted(before[c])))
         for c, seen in possible.items()
-        if seen != before[c]
+        if before[c] - seen
     ]
 
 

@@ -77,11 +77,11 @@ class Attacked:
         return attacker.contradictions(self.cells, self.world.cells, self.rule)
 
     def from_one_file(self) -> list[Finding]:
-        """Small counts that follow from one file alone."""
+        """Small counts of which one file alone tells more than the stars of all."""
         found = []
         for kind in self.kinds():
             own = [c for c in self.cells if c.kind == kind]
-            found += attacker.found_out(own, self.world.cells, self.rule)
+            found += attacker.found_out(own, self.world.cells, self.rule, stars=self.cells)
         return found
 
     def from_all_files(self) -> list[Finding]:
