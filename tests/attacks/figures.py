@@ -85,13 +85,11 @@ def _guessed_totals(rows: Sequence[Row], key: Callable[[Row], object]) -> tuple[
 
 
 def _measures(rows: Sequence[Row], rule: Rule) -> list[str]:
-    """Means of three figures, gone where the count is hidden, and not shown at all under SACRO."""
+    """Means of three figures, gone where the count is hidden."""
     wrong = []
     for r in rows:
         for column, text in r.items():
             if column.startswith("mean_") and text not in (STAR, "", None):
-                if rule.name == "sacro":
-                    wrong.append(f"{column} is shown though nobody tested for dominance")
                 if number(r["n_persons"]) is None:
                     wrong.append(f"{column} stands beside a hidden count")
                 if not has_figures(float(text)):
@@ -261,8 +259,6 @@ def costs(kind: str, rows: list[Row], files: Files) -> list[str]:
         ]
         if n is None and told:
             wrong.append(f"{told[0]} stands beside a hidden count")
-        if files.rule.name == "sacro" and told:
-            wrong.append(f"{told[0]} is shown though nobody tested for dominance")
         mean, total, upper = number(r["estimate"]), number(r["total"]), number(r["upper"])
         wrong += [f"{c} {r[c]} is exact" for c in ("estimate", "expected", "excess") if not has_figures(number(r[c]))]
         if mean is not None and not alike(total, mean * (n or 0)):

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import attacker
 import numpy as np
 import produce
 import worlds
-from attacker import Cell, Codebook, System
+from attacker import Cell, Codebook, Rule, System
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import symphony_research as sr
+from symphony_research.result import Source
 
 KINDS = ("prevalence", "condition_count", "exact", "at_least", "cooccurrence")
 
 
-def _cells(world: worlds.World, policy: sr.Policy) -> tuple[list[Cell], Codebook]:
-    released = produce.release_all(produce.of_patterns(world, (), KINDS), policy)
+def _released(world: worlds.World, policy: sr.Policy) -> dict[str, sr.Result]:
+    return produce.release_all(produce.of_patterns(world, (), KINDS), policy)
+
+
+def _cells(world: worlds.World, released: dict[str, sr.Result]) -> tuple[list[Cell], Codebook]:
     book = Codebook(world.conditions, ())
     with produce.temporary() as name:
-        from pathlib import Path
-
         produce.write_tables(released, Path(name))
         return attacker.published(attacker.read_tables(Path(name)), book), book
 
@@ -30,16 +33,29 @@ def _whole(world: worlds.World) -> worlds.World:
     return dataclasses.replace(world, by=(), levels=())
 
 
-def certain_differences(world: worlds.World, policy: sr.Policy, *, more: int) -> list[str]:
+def two_reports(world: worlds.World, policy: sr.Policy, *, more: int) -> tuple[list[str], bool]:
+    """Return what two reports tell that are of a hub and of its programme, and whether they may be released together.
+
+    The hub is everybody but the last few; of two reports that may not be
+    released together nothing is told.
+    """
+    people = world.people.head(world.people.height - more)
+    hub = _whole(dataclasses.replace(world, people=people, source=Source(population={"hub": "A"})))
+    programme = _whole(dataclasses.replace(world, source=Source(population={"area": "South"})))
+    one, other = _released(hub, policy), _released(programme, policy)
+    if sr.check_differencing([*one.values(), *other.values()]):
+        return [], False
+    return certain_differences(hub, one, programme, other, attacker.RULES[policy.name]), True
+
+
+def certain_differences(
+    hub: worlds.World, one: dict[str, sr.Result], programme: worlds.World, other: dict[str, sr.Result], rule: Rule
+) -> list[str]:
     """Return the numbers of people by which a programme exceeds its hub that are certain to be small, and not nought.
 
-    The hub is everybody but the last few. Unknown are the hub's cells and the
-    few others', each a whole number.
+    Unknown are the hub's cells and the few others', each a whole number.
     """
-    rule = attacker.RULES[policy.name]
-    hub = _whole(dataclasses.replace(world, people=world.people.head(world.people.height - more)))
-    programme = _whole(world)
-    (own, book), (all_, _) = _cells(hub, policy), _cells(programme, policy)
+    (own, book), (all_, _) = _cells(hub, one), _cells(programme, other)
     size = book.size
     first, second = System.of(own, hub.cells, rule).bounds, System.of(all_, programme.cells, rule).bounds
     rows, low, high = [], [], []
@@ -70,7 +86,7 @@ def two_rules(world: worlds.World, one: sr.Policy, other: sr.Policy) -> list[str
     """Return the small counts that the same tables under a second rule narrow down beyond the first."""
     rule = attacker.RULES[one.name]
     bare = _whole(world)
-    (first, _), (second, _) = _cells(bare, one), _cells(bare, other)
+    (first, _), (second, _) = (_cells(bare, _released(bare, policy)) for policy in (one, other))
     alone = System.of(first, bare.cells, rule)
     both = System.of(first, bare.cells, rule)
     for cells, (low, high) in System.of(second, bare.cells, attacker.RULES[other.name]).bounds.items():

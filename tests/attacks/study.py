@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attacker
 import curves
+import dominance
 import figures
 import numpy as np
 import objects
@@ -118,6 +119,10 @@ class Attacked:
             if family in (None, name) and kind in self.tables and self.tables[kind]:
                 found += [f"{kind}: {x}" for x in ATTACKS[name](kind, self.tables[kind], files)]
         return found
+
+    def dominated(self) -> list[str]:
+        """Means that are nearly one or two people's."""
+        return dominance.shown(self.tables, self.world)
 
     def wrong_objects(self) -> list[str]:
         """What the results themselves hold."""

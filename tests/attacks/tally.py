@@ -45,7 +45,7 @@ def tally(studies: int) -> Counter[tuple[str, str]]:
             add(
                 name,
                 "differences of reports certainly small",
-                len(nested.certain_differences(made.world, policy, more=3)),
+                len(nested.two_reports(made.world, policy, more=3)[0]),
             )
             for other in study.POLICIES.values():
                 if other is not policy:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import attacker
 import curves
+import dominance
 import nested
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ from study import ATTACKS, POLICIES, attack, world_of
 from study import study as study_of
 
 import symphony_research as sr
+from symphony_research.disclosure.secondary import Protection
 from symphony_research.policy import Policy
 from symphony_research.result import CountTable
 
@@ -91,6 +92,11 @@ def test_no_set_is_named_by_the_number_of_those_not_listed(made: study.Attacked)
 @every_study
 def test_every_figure_follows_from_the_counts_shown(made: study.Attacked) -> None:
     assert made.wrong_figures() == []
+
+
+@every_study
+def test_no_mean_is_nearly_one_person_s(made: study.Attacked) -> None:
+    assert made.dominated() == []
 
 
 @every_study
@@ -166,9 +172,20 @@ def test_most_studies_have_a_twin() -> None:
 # -- one thing beside another -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("more", [3, 12])
 @pytest.mark.parametrize(("name", "policy"), drawn(EVERY_TIME, range(16)))
-def test_no_difference_of_two_reports_is_certainly_a_small_count(name: str, policy: str) -> None:
-    assert nested.certain_differences(world_of(name), POLICIES[policy], more=3) == []
+def test_no_difference_of_two_reports_is_certainly_a_small_count(name: str, policy: str, more: int) -> None:
+    assert nested.two_reports(world_of(name), POLICIES[policy], more=more)[0] == []
+
+
+def test_reports_that_differ_by_a_few_are_refused_and_others_are_not() -> None:
+    let_through = [
+        nested.two_reports(world_of(str(seed)), POLICIES["nhs_england"], more=more)[1]
+        for seed in range(4)
+        for more in (3, 100)
+    ]
+    assert any(let_through)
+    assert not all(let_through)
 
 
 @pytest.mark.parametrize("name", [str(seed) for seed in range(6)])
@@ -204,7 +221,7 @@ def test_every_writer_is_attacked() -> None:
 
 
 def test_every_analysis_of_conditions_is_read() -> None:
-    cells = [c for name in ("0", "1", "2", "squeezed") for c in study_of(name, "nhs_england").cells]
+    cells = [c for name in ("0", "1", "2", "11", "squeezed") for c in study_of(name, "nhs_england").cells]
     read = {attacker.base_of(c.kind) for c in cells if "cross" not in c.kind}
     assert read == {attacker.base_of(k) for k in (*produce.OF_PATTERNS, *produce.ADJUSTED, "comparison")}
 
@@ -287,16 +304,13 @@ def test_the_only_set_that_is_not_listed_is_named_by_their_number() -> None:
     assert rows.named_by_their_number("exact", "", [*listed, *absent], BOOK.size, NHS) == []
 
 
-def test_a_mean_cost_dominated_by_one_person_is_not_shown_under_a_rule_that_tests_for_it() -> None:
-    made = study_of("dominated_cost", "sacro")
-    shown = [
-        (kind, column)
-        for kind, rows in made.tables.items()
-        for row in rows
-        for column, text in row.items()
-        if column.startswith(("mean_", "total")) and text not in ("", "*")
-    ]
-    assert shown == []
+def test_a_sum_that_is_nearly_one_person_s_is_seen() -> None:
+    # 95 of 100; two have 90 of 100; the second, with 40 of 100, knows the first's 57 but for 3
+    assert all(dominance.dominated(np.array(v)) for v in ([95, 3, 2], [50, 40, 5, 5], [57, 40, 3]))
+    assert not dominance.dominated(np.array([30, 30, 20, 20]))
+    world = world_of("dominated_cost")
+    everybody = {"exact": [{"combination": "asthma", "mean_cost": "1700"}, {"combination": "cancer + copd", "mean_cost": "100"}]}  # fmt: skip
+    assert dominance.shown(everybody, world) == ["exact: mean_cost of ['asthma'] "]
 
 
 # -- every defence is needed ------------------------------------------------------------------------------------
@@ -375,18 +389,12 @@ MUTANTS["curves are not trimmed"] = lambda m: m.setattr(
 )
 
 
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-if _exists("symphony_research.disclosure.secondary"):
-    MUTANTS["small counts stand alone"] = lambda m: m.setattr(
-        "symphony_research.disclosure.secondary.protect", lambda tables, *rest, **more: tables
-    )
-
+MUTANTS["small counts stand alone"] = lambda m: m.setattr(
+    "symphony_research.disclosure.gate.protect", lambda own, beside=(): Protection()
+)
+MUTANTS["nobody asks whose money a mean is"] = lambda m: m.setattr(
+    Policy, "spread_wide_enough", lambda self, herfindahl: pl.lit(True)
+)
 SECONDARY = ("small counts stand alone",)
 
 
@@ -394,7 +402,7 @@ ATTACKED = (
     ("1", "nhs_england"),
     ("2", "opensafely"),
     ("hidden_stratum", "nhs_england"),
-    ("margins_nearly_pairs", "sacro"),
+    ("dominated_cost", "nhs_england"),
     ("three_and_none", "nhs_england"),
 )
 
@@ -407,12 +415,19 @@ def _surely_found(linear: bool) -> list[str]:
         if linear:
             found += [str(f) for f in made.from_all_files()]
         else:
-            found += [*made.wrong_counts(), *made.wrong_figures(), *made.wrong_objects(), *made.wrong_words()]
+            found += [
+                *made.wrong_counts(),
+                *made.wrong_figures(),
+                *made.wrong_objects(),
+                *made.wrong_words(),
+                *made.dominated(),
+            ]
     return found
 
 
-def test_the_attacks_on_mutants_find_nothing_where_nothing_is_removed() -> None:
-    assert _surely_found(linear=False) == []
+@pytest.mark.parametrize("linear", [False, True])
+def test_the_attacks_on_mutants_find_nothing_where_nothing_is_removed(linear: bool) -> None:
+    assert _surely_found(linear) == []
 
 
 def _tables_of(name: str, policy: str) -> str:
@@ -423,11 +438,9 @@ def _tables_of(name: str, policy: str) -> str:
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))
 def test_some_attack_succeeds_once_a_defence_is_removed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # secondary suppression is needed only if the same attack finds nothing, or less, where it is in place
-    least = len(_surely_found(linear=True)) if name in SECONDARY else 0
     before = [_tables_of(*case) for case in ATTACKED] if name in DOUBLED else []
     MUTANTS[name](monkeypatch)
     if before and before == [_tables_of(*case) for case in ATTACKED]:
         return  # what it keeps back another defence keeps back too: nothing more is released
     found = _surely_found(linear=name in SECONDARY)
-    assert len(found) > least, f"no attack noticed that {name}"
+    assert found, f"no attack noticed that {name}"

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 import symphony_research as sr
+from symphony_research.result import Source
 
 NAMES = ("asthma", "cancer", "copd", "diabetes", "stroke")
 LEVELS = ("F", "M", "unknown")
@@ -26,6 +27,7 @@ class World:
     by: tuple[str, ...] = ()
     seed: int = 0
     levels: tuple[str, ...] = field(default=())
+    source: Source | None = None
 
     @cached_property
     def cells(self) -> np.ndarray:
@@ -41,7 +43,9 @@ class World:
 
     def patterns(self, by: Sequence[str] = (), values: Sequence[str] = ("cost",)) -> sr.Patterns:
         """The people, collapsed."""
-        return sr.Patterns.from_wide(self.people, conditions=list(self.conditions), by=tuple(by), values=tuple(values))
+        return sr.Patterns.from_wide(
+            self.people, conditions=list(self.conditions), by=tuple(by), values=tuple(values), source=self.source
+        )
 
     def onsets(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """When each person's conditions began, and who they are."""
