@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
+import numpy as np
+
 from symphony_research.disclosure.gate import published_of
-from symphony_research.disclosure.published import ANY, NAMED, Cell, Group, Published
-from symphony_research.disclosure.secondary import narrowed
+from symphony_research.disclosure.published import ANY, NAMED, Cell, Group, Published, Stratum
+from symphony_research.disclosure.secondary import MOST_BOUNDS, MOST_SOLVED, bounds_of, cells_of, narrowed
+from symphony_research.disclosure.system import system_of
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES
 from symphony_research.result import Result
@@ -119,7 +122,7 @@ def find(told: Sequence[tuple[str, Published]]) -> tuple[Finding, ...]:
             found += _difference(name, one, other_name, other)
     for group in populations.values():
         found += _reckoned(group)
-    return tuple(found)
+    return (*found, *_small_remainders(real, found))
 
 
 def nested(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
@@ -257,6 +260,76 @@ def _steps_that_tell(inner: Published, outer: Published) -> set[Any]:
     return found
 
 
+def _small_remainders(real: Sequence[tuple[str, Published]], found: Sequence[Finding]) -> list[Finding]:
+    """Two populations, the one among the other, of which all outputs together tell how few the others are."""
+    populations: dict[str, list[tuple[str, Published]]] = {}
+    for name, one in real:
+        populations.setdefault(repr((one.study, one.people, one.predicates, one.policy)), []).append((name, one))
+    known = {frozenset(finding.outputs) for finding in found}
+    more = []
+    for inner, outer in permutations(populations.values(), 2):
+        names = tuple(name for name, _ in (*inner, *outer))
+        one, other = inner[0][1], outer[0][1]
+        if (
+            (one.people, one.predicates) == (other.people, other.predicates)
+            or one.policy != other.policy
+            or _other_study(one, other)
+            or not nested(one.population, other.population)
+            or any(pair <= set(names) for pair in known)
+        ):
+            continue
+        few = _few_others([told for _, told in inner], [told for _, told in outer])
+        if few:
+            more.append(
+                Finding(
+                    "difference",
+                    names,
+                    few,
+                    f"{joined([repr(name) for name in names])} may be of people the one of whom are among the other's: all "
+                    f"their counts together tell that {number(few)} groups differ by a few people. Release only one of the "
+                    "two, or coarser groups.",
+                )
+            )
+    return more
+
+
+def _few_others(inner: Sequence[Published], outer: Sequence[Published]) -> int:
+    """Count the groups of which everything together tells that few are in the outer population alone."""
+    within = [_as_stratum(one, (("among", "them"),)) for one in inner]
+    whole = [_as_stratum(one, ()) for one in outer]
+    system = system_of([*within, *whole])
+    if system is None:
+        return 0
+    low, high = bounds_of(system, cells_of([*within, *whole]))
+    own = {replace(c.group, stratum=c.group.stratum[1:]): c for c in cells_of(within) if c.high < ANY}
+    others = {cell.group: cell for cell in cells_of(whole) if cell.high < ANY}
+    threshold, few = _threshold(outer[0]), 0
+    # where the two numbers alone are far apart nothing can bring them together
+    near = [group for group in own.keys() & others.keys() if others[group].low - own[group].high <= threshold]
+    for group in sorted(near)[: MOST_SOLVED if system.whole_numbers else MOST_BOUNDS]:
+        cost = np.zeros(len(low))
+        cost[system.place[group]], cost[system.place[own[group].group]] = 1.0, -1.0
+        ends = [system.solve(low, high, sign * cost) for sign in (1, -1)]
+        if ends[0] is None or ends[1] is None:
+            return 0  # they contradict each other, so the one are not among the other
+        least, most = (float(end[: len(cost)] @ cost) for end in ends if end is not None)
+        # of a small group everybody knows that the others are few, and not that there are any
+        few += _tells(least, most, threshold) and (least >= 1 or not (own[group].hidden or others[group].hidden))
+    return few
+
+
+def _as_stratum(one: Published, of: Stratum) -> Published:
+    """Return an output as of a stratum of other people, or of everybody, whatever the predicates."""
+    own = set(one.predicates)
+    cells = [
+        replace(
+            cell, group=replace(cell.group, stratum=(*of, *(pair for pair in cell.group.stratum if pair not in own)))
+        )
+        for cell in one.cells
+    ]
+    return replace(one, predicates=of, cells=tuple(cells))
+
+
 def _reckoned(group: Sequence[tuple[str, Published]]) -> list[Finding]:
     """Hidden counts that all outputs of one population narrow down together."""
     if len(group) < 2:
@@ -271,7 +344,7 @@ def _reckoned(group: Sequence[tuple[str, Published]]) -> list[Finding]:
             names,
             len(cells),
             f"{joined([repr(name) for name in names])} are of the same people: set beside each other they narrow down "
-            f"{number(len(cells))} hidden counts. Suppress each beside the others: sr.suppress(result, policy, beside=[...]).",
+            f"{number(len(cells))} hidden counts. Suppress them together: sr.suppress([...], policy).",
         )
     ]
 

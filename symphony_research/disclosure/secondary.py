@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from symphony_research.disclosure.published import ANY, Cell, Group, Published
 from symphony_research.disclosure.system import System, system_of
 
-__all__ = ["Protection", "narrowed", "protect"]
+__all__ = ["MOST_BOUNDS", "MOST_SOLVED", "Protection", "bounds_of", "cells_of", "narrowed", "protect"]
 
 Array = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
     if system is None:
         return Protection(method="rounding alone")
     method = "whole numbers" if system.whole_numbers else "bounds"
-    if system.solve(*bounds_of(system, _cells(every))) is None:
+    if system.solve(*bounds_of(system, cells_of(every))) is None:
         return _apart(own, beside, method)
     stars = [star for one in every for star in _searched(one, system)]
     if any(_stars(one) and not _searched(one, system) for one in own):
@@ -79,12 +79,12 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
     search = _Search(system, _wanted(stars, every[0]))
     stars_alone = bounds_of(system, stars)
     # what earlier outputs show is shown
-    shown_before = {cell.group for cell in _cells(beside) if not cell.hidden}
-    open_cells = {cell.group: cell for cell in _cells(own) if not cell.hidden and cell.group not in shown_before}
+    shown_before = {cell.group for cell in cells_of(beside) if not cell.hidden}
+    open_cells = {cell.group: cell for cell in cells_of(own) if not cell.hidden and cell.group not in shown_before}
     hidden: set[Group] = set()
     exposed: set[Group] = set()
     while search.solved <= search.most:
-        low, high = bounds_of(system, (cell for cell in _cells(every) if cell.hidden or cell.group not in hidden))
+        low, high = bounds_of(system, (cell for cell in cells_of(every) if cell.hidden or cell.group not in hidden))
         found = search.first_narrowed(low, high)
         if found is None:
             break
@@ -122,7 +122,7 @@ def narrowed(published: Sequence[Published]) -> list[Cell]:
             [[one for one in published if one.predicates == own] for own in sorted(strata)] if len(strata) > 1 else []
         )
         return [cell for own in apart for cell in narrowed(own)]
-    low, high = bounds_of(system, _cells(published))
+    low, high = bounds_of(system, cells_of(published))
     stars = {cell.group: cell for one in published for cell in _searched(one, system)}
     if system.solve(low, high) is None:
         return list(stars.values())
@@ -137,13 +137,14 @@ def narrowed(published: Sequence[Published]) -> list[Cell]:
     return found
 
 
-def _cells(published: Sequence[Published]) -> Iterator[Cell]:
+def cells_of(published: Sequence[Published]) -> Iterator[Cell]:
+    """Return the counts that something can be reckoned from."""
     return (cell for one in published for cell in one.cells if cell.group.kind != "own")
 
 
 def _stars(one: Published) -> list[Cell]:
     """Return the small counts hidden in an output; a set that is not listed is one where noughts are hidden too."""
-    return [c for c in _cells([one]) if c.hidden and c.high < ANY and (c.listed or one.policy["hide_zeros"])]
+    return [c for c in cells_of([one]) if c.hidden and c.high < ANY and (c.listed or one.policy["hide_zeros"])]
 
 
 def _searched(one: Published, system: System) -> list[Cell]:

@@ -53,7 +53,7 @@ def certain_differences(
 ) -> list[str]:
     """Return the numbers of people by which a programme exceeds its hub that are certain to be small, and not nought.
 
-    Unknown are the hub's cells and the few others', each a whole number.
+    That a number is any from one to the threshold is what a star says of it. Unknown are the hub's cells and the few others', each a whole number.
     """
     (own, book), (all_, _) = _cells(hub, one), _cells(programme, other)
     size = book.size
@@ -77,7 +77,7 @@ def certain_differences(
         for sign in (1, -1):
             x = milp(sign * cost, constraints=limits, integrality=np.ones(2 * size), bounds=Bounds(0, 1000)).x
             ends.append(round(float(cost @ x)))
-        if ends[0] >= 1 and ends[1] <= rule.high:
+        if ends[0] >= 1 and ends[1] <= rule.high and ends != [1, rule.high]:
             found.append(f"the difference of {sorted(cells)} is {ends[0]} to {ends[1]}")
     return found
 
