@@ -9,14 +9,15 @@ ratio or a total can give back no more than the counts do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, overload
 
 import numpy as np
 import polars as pl
 
 from symphony_research.disclosure import ledger
-from symphony_research.disclosure.published import Place, Published, publish
+from symphony_research.disclosure.curves import Curve, curve_of, end_early, ends_of
+from symphony_research.disclosure.published import Place, Published, Stratum, publish
 from symphony_research.disclosure.secondary import Protection, protect
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
@@ -123,7 +124,8 @@ def _together(results: Sequence[Result], policy: Policy, beside: Sequence[Result
             populations.setdefault(_whose(one), []).append(at)
         for whose, own in populations.items():
             found = protect([told[at] for at in own], [one for one in earlier if _whose(one) == whose])
-            done |= {at: _finished(drafts[at], told[at], policy, found) for at in own}
+            finished = {at: _finished(drafts[at], told[at], policy, found) for at in own}
+            done |= _without_few_followed(finished, [*beside, *already, *ledger.released()], policy)
     for at in drafts:
         ledger.remember(done[at])
     return list(done.values())
@@ -160,6 +162,33 @@ def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection)
     protected = _stars_of_others(draft, policy) | places
     record = Disclosure(policy, hidden, protected, len(places), found.method, exposed)
     return result.disclosed(tables, record, **flat)
+
+
+def _without_few_followed(
+    finished: Mapping[int, Result], before: Sequence[Result], policy: Policy
+) -> dict[int, Result]:
+    """End curves where those of other strata, or of the whole, would tell how few are followed in one that has ended."""
+    alike: dict[str, list[Curve]] = {}
+    for at, result in [*finished.items(), *((-1, one) for one in before)]:
+        curve = curve_of(result, at)
+        if curve is not None:
+            alike.setdefault(repr(_followed_how(result)), []).append(curve)
+    ends: dict[int, dict[Stratum, float]] = {}
+    for curves in alike.values():
+        for (at, stratum), time in ends_of(curves, policy).items():
+            ends.setdefault(at, {})[stratum] = time
+    return {**finished, **{at: _ended(finished[at], policy, own) for at, own in ends.items()}}
+
+
+def _followed_how(result: Result) -> tuple[Any, ...]:
+    told, settings = published_of(result), result.settings
+    return told.study, told.fingerprint, told.population, told.predicates, settings.get("time"), settings.get("entry")
+
+
+def _ended(result: Result, policy: Policy, ends: Mapping[Stratum, float]) -> Result:
+    tables = result.trim(end_early(result.count_tables, ends), policy.threshold, result.by)
+    assert result.disclosure is not None
+    return result.disclosed(tables, replace(result.disclosure, ended=len(ends)))
 
 
 def published_of(result: Result) -> Published:

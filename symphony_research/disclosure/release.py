@@ -104,6 +104,10 @@ def what_was_done(result: Result) -> list[str]:
         told.append(
             "Further counts were hidden, because what is shown would have given hidden ones back; a star does not say which."
         )
+    if done.ended:
+        told.append(
+            "Curves were ended early: beside others they would have told how few are followed in one that ended."
+        )
     if done.exposed:
         told.append(
             "Earlier outputs leave too little room: beside them some hidden counts are narrowed down all the same."

@@ -172,7 +172,7 @@ def test_most_studies_have_a_twin() -> None:
 # -- one thing beside another -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", [3, 12])
+@pytest.mark.parametrize("more", [3, 60])
 @pytest.mark.parametrize(("name", "policy"), drawn(EVERY_TIME, range(16)))
 def test_no_difference_of_two_reports_is_certainly_a_small_count(name: str, policy: str, more: int) -> None:
     assert nested.two_reports(world_of(name), POLICIES[policy], more=more)[0] == []
