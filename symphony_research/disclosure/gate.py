@@ -124,7 +124,10 @@ def _together(results: Sequence[Result], policy: Policy, beside: Sequence[Result
             populations.setdefault(_whose(one), []).append(at)
         for whose, own in populations.items():
             found = protect([told[at] for at in own], [one for one in earlier if _whose(one) == whose])
-            finished = {at: _finished(drafts[at], told[at], policy, found) for at in own}
+            finished = {
+                at: _finished(drafts[at], told[at], policy, found, how)
+                for at, how in zip(own, found.methods, strict=True)
+            }
             done |= _without_few_followed(finished, [*beside, *already, *ledger.released()], policy)
     for at in drafts:
         ledger.remember(done[at])
@@ -149,7 +152,7 @@ def _published(draft: _Draft, policy: Policy) -> Published:
     return publish(draft.result, policy, draft.tables, draft.exact, _stars_of_others(draft, policy))
 
 
-def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection) -> Result:
+def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection, method: str) -> Result:
     """Hide what protects, and derive the family's figures from what is left."""
     result = draft.result
     places = frozenset(cell.place for cell in told.cells if not cell.hidden and cell.group in found.groups)
@@ -160,7 +163,7 @@ def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection)
     # a curve that is rounded to nothing until the threshold is passed says nothing until then
     flat = {"flat_until": policy.threshold} if policy.curve == "nearest" else {}
     protected = _stars_of_others(draft, policy) | places
-    record = Disclosure(policy, hidden, protected, len(places), found.method, exposed)
+    record = Disclosure(policy, hidden, protected, len(places), method, exposed)
     return result.disclosed(tables, record, **flat)
 
 

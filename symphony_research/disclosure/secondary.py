@@ -41,14 +41,14 @@ class Protection:
     ----------
     groups : frozenset of Group
         Of whom further counts are to be hidden, wherever they stand.
-    method : str
-        "whole numbers", "bounds", "rounding alone" (too large), or "" where nothing is hidden.
+    methods : tuple of str
+        Of each result: "whole numbers", "bounds", "rounding alone" (too large), or "" where nothing is hidden.
     exposed : frozenset of Group
         Whose hidden counts earlier outputs narrow down already, whatever is hidden here.
     """
 
     groups: frozenset[Group] = field(default_factory=frozenset)
-    method: str = ""
+    methods: tuple[str, ...] = ()
     exposed: frozenset[Group] = field(default_factory=frozenset)
 
 
@@ -64,18 +64,16 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
     """
     every = [*own, *beside]
     if not any(_stars(one) for one in every):
-        return Protection()
+        return Protection(methods=("",) * len(own))
     system = system_of(every)
     if system is None and beside:
-        return replace(protect(own), method="apart from earlier outputs, which are too many to search")
+        return _apart(own, beside, "too large")
     if system is None:
-        return Protection(method="rounding alone")
+        return Protection(methods=("rounding alone",) * len(own))
     method = "whole numbers" if system.whole_numbers else "bounds"
     if system.solve(*bounds_of(system, cells_of(every))) is None:
         return _apart(own, beside, method)
     stars = [star for one in every for star in _searched(one, system)]
-    if any(_stars(one) and not _searched(one, system) for one in own):
-        method = "rounding alone"
     search = _Search(system, _wanted(stars, every[0]))
     stars_alone = bounds_of(system, stars)
     # what earlier outputs show is shown
@@ -98,17 +96,20 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
             search.strike(*found)
     if search.solved > search.most:
         method = f"{method}, not to the end" if hidden else "rounding alone"
-    return Protection(frozenset(hidden), method, frozenset(exposed))
+    methods = ("rounding alone" if _stars(one) and not _searched(one, system) else method for one in own)
+    return Protection(frozenset(hidden), tuple(methods), frozenset(exposed))
 
 
 def _apart(own: Sequence[Published], beside: Sequence[Published], method: str) -> Protection:
     """Judge apart what contradicts each other: it is of other people after all, or of other records."""
     if beside:
-        return replace(protect(own), method=f"{method}, apart from earlier outputs")
+        found = protect(own)
+        return replace(found, methods=tuple(f"{how or method}, apart from earlier outputs" for how in found.methods))
     if len(own) == 1:
-        return Protection(method="rounding alone")
-    found = [protect([one]) for one in own]
-    return Protection(frozenset[Group]().union(*(one.groups for one in found)), f"{method}, each output apart")
+        return Protection(methods=("rounding alone",))
+    each = [protect([one]) for one in own]
+    methods = tuple(f"{how}, apart from the others" for one in each for how in one.methods)
+    return Protection(frozenset[Group]().union(*(one.groups for one in each)), methods)
 
 
 def narrowed(published: Sequence[Published]) -> list[Cell]:

@@ -390,7 +390,7 @@ MUTANTS["curves are not trimmed"] = lambda m: m.setattr(
 
 
 MUTANTS["small counts stand alone"] = lambda m: m.setattr(
-    "symphony_research.disclosure.gate.protect", lambda own, beside=(): Protection()
+    "symphony_research.disclosure.gate.protect", lambda own, beside=(): Protection(methods=("",) * len(own))
 )
 MUTANTS["nobody asks whose money a mean is"] = lambda m: m.setattr(
     Policy, "spread_wide_enough", lambda self, herfindahl: pl.lit(True)

@@ -13,6 +13,7 @@ import symphony_research as sr
 from symphony_research.disclosure import gate, secondary
 from symphony_research.disclosure.published import interval_of
 from symphony_research.policy import Policy
+from symphony_research.result import Source
 
 NHS, OPEN, SACRO = Policy.nhs_england(), Policy.opensafely(), Policy.sacro()
 
@@ -64,7 +65,7 @@ def test_acros_own_fault_does_not_happen_here() -> None:
 
 
 def test_without_it_the_hidden_count_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "protect", lambda own, beside=(): secondary.Protection())
+    monkeypatch.setattr(gate, "protect", lambda own, beside=(): secondary.Protection(methods=("",) * len(own)))
     patterns = of_asthma(6, 172)
     count = sr.suppress(sr.multimorbidity.condition_count(patterns), NHS)
     assert possible(NHS, count) == {6, 7}
@@ -86,13 +87,20 @@ def small(seed: int) -> sr.Patterns:
     return sr.Patterns.from_wide(frame.with_columns(pl.all().cast(pl.Int8)), conditions=frame.columns)
 
 
+THREE = (sr.multimorbidity.condition_count, sr.multimorbidity.prevalence, sr.networks.cooccurrence)
+
+
+@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_every_number_of_every_hidden_count_is_that_of_some_people(seed: int) -> None:
+def test_every_number_of_every_hidden_count_is_that_of_some_people(seed: int, together: bool) -> None:
     """An independent check on small tables: the eight sets of three conditions, written out, and people for each number."""
     patterns = small(seed)
-    released = [sr.suppress(sr.multimorbidity.condition_count(patterns), NHS)]
-    released.append(sr.suppress(sr.multimorbidity.prevalence(patterns), NHS, beside=released))
-    released.append(sr.suppress(sr.networks.cooccurrence(patterns), NHS, beside=released))
+    released: list[sr.Result] = []
+    if together:
+        released = list(sr.suppress([make(patterns) for make in THREE], NHS))
+        assert not any(result.disclosure.exposed for result in released)
+    for make in () if together else THREE:
+        released.append(sr.suppress(make(patterns), NHS, beside=released))
     sets = list(itertools.product((0, 1), repeat=3))
     held = {s: 0 for s in sets}
     for row in patterns.to_frame().iter_rows(named=True):
@@ -170,7 +178,124 @@ def test_most_small_studies_need_no_refusal() -> None:
     refused = 0
     for seed in range(20):
         patterns, released = small(seed), []
-        for made in (sr.multimorbidity.condition_count, sr.multimorbidity.prevalence, sr.networks.cooccurrence):
-            released.append(sr.suppress(made(patterns), NHS, beside=released))
+        for make in THREE:
+            released.append(sr.suppress(make(patterns), NHS, beside=released))
         refused += any(result.disclosure.exposed for result in released)
     assert refused <= 5
+
+
+def test_results_come_back_in_the_shape_in_which_they_were_given() -> None:
+    patterns = small(1)
+    named = sr.suppress({make.__name__: make(patterns) for make in THREE}, NHS)
+    assert list(named) == ["condition_count", "prevalence", "cooccurrence"]
+    listed = sr.suppress(tuple(make(patterns) for make in THREE), NHS)
+    assert [a.estimates.equals(b.estimates) for a, b in zip(listed, named.values(), strict=True)] == [True] * 3
+    # what is disclosed already stays as it is, and the others are made safe beside it
+    first = sr.suppress(THREE[0](patterns), NHS)
+    again = sr.suppress([first, THREE[1](patterns)], NHS)
+    assert again[0] is first
+    assert again[1].estimates.equals(sr.suppress(THREE[1](patterns), NHS, beside=[first]).estimates)
+    assert sr.suppress([], NHS) == ()
+    with pytest.raises(sr.ArgumentError, match="takes a Result, not str"):
+        sr.suppress(["a table"], NHS)  # type: ignore[list-item]
+
+
+def of_sexes(**held: tuple[int, int]) -> tuple[sr.Patterns, sr.Patterns, dict[str, sr.Patterns]]:
+    """People with asthma and without: all together, by sex, and each sex as a population of its own."""
+    frames = {
+        sex: pl.DataFrame({"sex": [sex] * sum(both), "asthma": [1] * both[0] + [0] * both[1]})
+        for sex, both in held.items()
+    }
+    made = {
+        sex: sr.Patterns.from_wide(frame, conditions=["asthma"], source=Source(population={"sex": sex}))
+        for sex, frame in frames.items()
+    }
+    every = pl.concat(frames.values())
+    whole, by_sex = (sr.Patterns.from_wide(every, conditions=["asthma"], by=by) for by in ((), ("sex",)))
+    return whole, by_sex, made
+
+
+def test_women_beside_everybody_leave_the_men() -> None:
+    # 31 have asthma, shown as 30 (28-32), and 28 of the women, shown as 30 too: of the men four at most
+    whole, by_sex, apart = of_sexes(F=(28, 100), M=(3, 110))
+    everybody, sexes, women = (sr.multimorbidity.prevalence(p) for p in (whole, by_sex, apart["F"]))
+    for results in ([sexes, women, everybody], [women, everybody, sexes]):
+        released = dict(zip((id(r) for r in results), sr.suppress(results, NHS), strict=True))
+        shown = {key: r.count_tables["cells"]["n_persons"].to_list() for key, r in released.items()}
+        assert shown[id(everybody)] == [None] or (shown[id(women)], shown[id(sexes)][0]) == ([None], None)
+        assert sr.check_differencing(released.values()) == ()
+    # where the men are not told of at all nothing stands for them: then the two are refused
+    assert [f.kind for f in sr.check_differencing(sr.suppress([everybody, women], NHS))] == ["difference"]
+
+
+def test_a_comparison_of_women_and_men_is_judged_as_strata_of_everybody() -> None:
+    rng = np.random.default_rng(7)
+    frame = pl.DataFrame({c: (rng.random(300) < p).astype(int) for c, p in (("asthma", 0.3), ("copd", 0.1))})
+    frame = frame.with_columns(pl.Series("sex", np.where(np.arange(300) < 150, "F", "M")))
+    patterns = sr.Patterns.from_wide(frame, conditions=["asthma", "copd"], by="sex")
+    sexes = [
+        sr.Patterns.from_wide(
+            frame.filter(sex=sex), conditions=["asthma", "copd"], source=Source(population={"sex": sex})
+        )
+        for sex in ("F", "M")
+    ]
+    compared = sr.suppress(sr.networks.compare(*sexes, names=("women", "men"), permutations=19), NHS)
+    strata = {cell.group.stratum for cell in gate.published_of(compared).cells if cell.group.kind != "own"}
+    assert strata == {(("sex", "F"),), (("sex", "M"),)}
+    assert {cell.group.side for cell in gate.published_of(compared).cells} == {""}
+    # without predicates nothing says which of two groups somebody is in
+    bare = [sr.Patterns.from_wide(frame.filter(sex=sex), conditions=["asthma", "copd"]) for sex in ("F", "M")]
+    compared = sr.suppress(sr.networks.compare(*bare, names=("women", "men"), permutations=19), NHS)
+    assert {cell.group.side for cell in gate.published_of(compared).cells if cell.group.kind != "own"} == {"a", "b"}
+    assert patterns.n_persons == 300
+
+
+def test_where_noughts_are_hidden_a_set_that_nobody_has_is_kept_from_being_known() -> None:
+    # 40 with asthma alone and 45 with stroke alone; nobody has both. 40 of 40 with asthma would say so
+    frame = pl.DataFrame({"asthma": [1] * 40 + [0] * 85, "stroke": [0] * 40 + [1] * 45 + [0] * 40})
+    patterns = sr.Patterns.from_wide(frame, conditions=["asthma", "stroke"])
+    m = sr.multimorbidity
+    held, exact = sr.suppress([m.prevalence(patterns), m.combinations(patterns, kind="exact", min_size=0)], SACRO)
+    shown = {tuple(r["combination"]): r["n_persons"] for r in exact.estimates.iter_rows(named=True) if r["n_persons"]}
+    with_asthma = held.count_tables["cells"].filter(condition="asthma")["n_persons"][0]
+    # each is within two of what is shown: 40 less 40 is at most 4, and both may be up to nine
+    assert with_asthma is None or ("asthma",) not in shown
+
+
+def curve_tables_of(days: dict[str, list[int]], by: tuple[str, ...]) -> sr.Result:
+    rows = [(sex, day) for sex, own in days.items() for day in own]
+    frame = pl.DataFrame(rows, schema=["sex", "time"], orient="row").with_columns(event=pl.lit(1))
+    return sr.survival.kaplan_meier(frame, time="time", event="event", by=by, time_unit="days")
+
+
+def test_a_curve_ends_where_the_whole_would_tell_how_few_are_followed_of_another() -> None:
+    # 40 women leave on days 101 to 140 and 30 men, of whom five stay until day 200. From day 126 five men are
+    # followed, so their curve has ended; on day 130 everybody is 11 women and five men, 16: shown 15 (13-17) less
+    # 10 (8-12) is 1 to 9: every number. On day 132 they are nine (10: 8-12) and 14 (15: 13-17), likewise; on day 133
+    # eight women (10) and 13 in all (15). With 8 shown as 10 (8-12) and 12 as 10 (8-12) it is at most four: not five.
+    days = {"F": list(range(101, 141)), "M": [*range(101, 126), *[200] * 5]}
+    whole, parts = curve_tables_of(days, ()), curve_tables_of(days, ("sex",))
+    alone = sr.suppress(parts, NHS), sr.suppress(whole, NHS)
+    together = sr.suppress([parts, whole], NHS)
+    beside = sr.suppress(whole, NHS, beside=[alone[0]])
+    assert [r.disclosure.ended for r in alone] == [0, 0]
+    assert _few_told(*alone)
+    for made in (together, (alone[0], beside)):
+        assert sum(r.disclosure.ended for r in made) == 1
+        assert not _few_told(*made)
+    # as much is shown as can be: the whole's curve, or the women's, until then
+    assert together[0].estimates.filter(sex="F")["time"].max() >= 100
+    assert sr.suppress(together[0], NHS) is together[0]
+
+
+def _few_told(parts: sr.Result, whole: sr.Result) -> bool:
+    """Whether on some day everybody less the women is not every number from one to seven."""
+    for day in range(1, 201):
+        own = sr.survival.at(parts, day).estimates.filter(sex="F")["n_at_risk"]
+        every = sr.survival.at(whole, day).estimates["n_at_risk"]
+        men = sr.survival.at(parts, day).estimates.filter(sex="M")["n_at_risk"]
+        if len(own) and own[0] is not None and len(every) and every[0] is not None and (not len(men) or men[0] is None):
+            low, high = every[0] - 2 - (own[0] + 2), every[0] + 2 - max(own[0] - 2, 8)
+            if low > 1 or high < 7:
+                return True
+    return False
