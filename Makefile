@@ -58,6 +58,7 @@ attacks: $(VENV)/.test
 proof: $(VENV)/.test
 	$(BIN)/python tests/proof/coverage.py docs/proof.md
 	$(BIN)/python tests/proof/recovery.py docs/recovery.md
+	$(BIN)/python tests/proof/utility.py docs/utility.md
 
 # the public study against the published figures, over 50 seeds, and its picture
 calibration: $(VENV)/.test

@@ -11,7 +11,7 @@ import numpy as np
 
 from symphony_research.disclosure.gate import published_of
 from symphony_research.disclosure.published import ANY, NAMED, Cell, Group, Published, Stratum
-from symphony_research.disclosure.secondary import MOST_BOUNDS, MOST_SOLVED, bounds_of, cells_of, narrowed
+from symphony_research.disclosure.secondary import bounds_of, cells_of, most_programmes, narrowed
 from symphony_research.disclosure.system import system_of
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES
@@ -83,7 +83,7 @@ def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
     nought, and not every number up to the threshold is possible. Studies of
     different names are taken to be of different people. "reckoned" is searched as
     `suppress` does, and no further than it: of an output with over 500 hidden
-    counts they are not looked for, nor after 100 programmes of a large table.
+    counts they are not looked for, nor after some hundred programmes of a large table.
 
     Examples
     --------
@@ -306,7 +306,7 @@ def _few_others(inner: Sequence[Published], outer: Sequence[Published]) -> int:
     threshold, few = _threshold(outer[0]), 0
     # where the two numbers alone are far apart nothing can bring them together
     near = [group for group in own.keys() & others.keys() if others[group].low - own[group].high <= threshold]
-    for group in sorted(near)[: MOST_SOLVED if system.whole_numbers else MOST_BOUNDS]:
+    for group in sorted(near)[: most_programmes(system)]:
         cost = np.zeros(len(low))
         cost[system.place[group]], cost[system.place[own[group].group]] = 1.0, -1.0
         ends = [system.solve(low, high, sign * cost) for sign in (1, -1)]

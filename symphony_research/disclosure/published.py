@@ -223,6 +223,7 @@ def _cells(
     table = tables[name]
     keyed = table if rule.people != "split" else tables["cells"]
     groups = list(_groups(keyed, rule.people, result))
+    unnamed = result.floored[0] if result.rows_from_records and result.floored else ""
     for column in rule.columns:
         # a count that was never made, such as a pair that another condition is asked of, tells nothing
         made = None if exact is None else exact[name][column].is_not_null()
@@ -231,6 +232,8 @@ def _cells(
                 continue
             guarded = (name, row, column) in protected
             low, high = interval_of(policy, shown, protected=guarded)
+            if shown is None and name == unnamed:
+                low = 0  # a row that is hidden is not named, so nobody knows that it is there
             group = _within(_of_column(groups[row], column, name, row, rule.people, result.settings), sides)
             yield Cell(name, row, column, group, low, high, shown)
 

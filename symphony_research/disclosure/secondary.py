@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from symphony_research.disclosure.published import ANY, Cell, Group, Published
 from symphony_research.disclosure.system import System, system_of
 
-__all__ = ["MOST_BOUNDS", "MOST_SOLVED", "Protection", "bounds_of", "cells_of", "narrowed", "protect"]
+__all__ = ["Protection", "bounds_of", "cells_of", "most_programmes", "narrowed", "protect"]
 
 Array = NDArray[np.float64]
 
 # programmes, and hidden counts of one output; where there are more, counts are rounded and the record says so
-MOST_SOLVED, MOST_BOUNDS, MOST_STARS = 3_000, 100, 500
+MOST_SOLVED, MOST_STARS = 3_000, 500
+# of linear programmes fewer, the larger they are: some minutes at most
+LEAST_BOUNDS, MOST_UNKNOWNS = 100, 4_000_000
 HAIR = 1e-6
 
 
@@ -66,10 +68,8 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
     if not any(_stars(one) for one in every):
         return Protection(methods=("",) * len(own))
     system = system_of(every)
-    if system is None and beside:
-        return _apart(own, beside, "too large")
     if system is None:
-        return Protection(methods=("rounding alone",) * len(own))
+        return _those_that_fit(own, beside)
     method = "whole numbers" if system.whole_numbers else "bounds"
     if system.solve(*bounds_of(system, cells_of(every))) is None:
         return _apart(own, beside, method)
@@ -98,6 +98,21 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
         method = f"{method}, not to the end" if hidden else "rounding alone"
     methods = ("rounding alone" if _stars(one) and not _searched(one, system) else method for one in own)
     return Protection(frozenset(hidden), tuple(methods), frozenset(exposed))
+
+
+def _those_that_fit(own: Sequence[Published], beside: Sequence[Published]) -> Protection:
+    """Protect as many results as can be searched, the smallest first; the others are rounded alone."""
+    if beside:
+        return _apart(own, beside, "too large")
+    smallest = sorted(range(len(own)), key=lambda at: len(own[at].cells))
+    fit: list[int] = []
+    for at in smallest:
+        if system_of([own[k] for k in (*fit, at)]) is None:
+            break
+        fit.append(at)
+    found = protect([own[at] for at in fit]) if fit else Protection()
+    methods = dict(zip(fit, found.methods, strict=False))
+    return replace(found, methods=tuple(methods.get(at, "rounding alone") for at in range(len(own))))
 
 
 def _apart(own: Sequence[Published], beside: Sequence[Published], method: str) -> Protection:
@@ -169,6 +184,12 @@ def bounds_of(system: System, cells: Iterable[Cell]) -> tuple[Array, Array]:
     return low, high
 
 
+def most_programmes(system: System) -> int:
+    """Return how many programmes are solved at most: a number that the machine has no part in."""
+    bounds = max(LEAST_BOUNDS, MOST_UNKNOWNS // max(system.n_unknowns, 1))
+    return MOST_SOLVED if system.whole_numbers else min(MOST_SOLVED, bounds)
+
+
 class _Search:
     """Looks for a hidden count that cannot be every number it should.
 
@@ -182,7 +203,7 @@ class _Search:
             group: set(np.arange(least, most + 1)) if system.whole_numbers else {least, most}
             for group, (least, most) in sorted(wanted.items())
         }
-        self.most = MOST_SOLVED if system.whole_numbers else MOST_BOUNDS
+        self.most = most_programmes(system)
         self.solved = 0
 
     def leave(self, group: Group) -> None:
@@ -233,16 +254,22 @@ class _Search:
         return True
 
 
+def _dear(group: Group) -> float:
+    """Return what rests on a count: every share on that of everybody, every ratio on those of single conditions."""
+    if group.part:
+        return 0.1  # a part goes before its whole
+    if group.kind == "set" and len(group.conditions) < 2:
+        return 5.0 if group.conditions else 1_000.0
+    return 1.0
+
+
 def _binding(system: System, group: Group, value: float, low: Array, high: Array, cells: Sequence[Cell]) -> set[Group]:
     """Return whose visible counts keep a group from being so many: those whose bounds give most cheaply."""
     price = np.full(len(low), np.inf)
     for cell in cells:
         at = system.place[cell.group]
         if cell.group != group:
-            # a count of everybody is the last to go: every share rests on it
-            dear = 20.0 if cell.group.kind == "set" and not cell.group.conditions else 1.0
-            dear = 0.1 if cell.group.part else dear  # a part goes before its whole
-            price[at] = dear * np.log(3 + cell.high)
+            price[at] = _dear(cell.group) * np.log(3 + cell.high)
     at = system.place[group]
     fixed_low, fixed_high = low.copy(), high.copy()
     fixed_low[at] = fixed_high[at] = value
