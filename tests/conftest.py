@@ -11,9 +11,6 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
-# the attacks on released files find what is not yet defended: `make attacks` runs them, and says so
-collect_ignore = [] if os.environ.get("SYMPHONY_ATTACKS") == "1" else ["attacks"]
-
 # real data are not part of a checkout: where they lie beside it, the tests that read them run
 REAL_DATA = ("survival data sets are not beside the checkout", "survey file is not on this machine")
 

@@ -11,7 +11,14 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.bars import divided_bars, percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import chance_note, hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import (
+    chance_note,
+    hidden_words,
+    one_stratum,
+    require_family,
+    strata_words,
+    unlisted_note,
+)
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -35,14 +42,8 @@ _NAMES = 250.0  # points for the names at the left
 _PARTS, _BEYOND, _LESS = "#56B4E9", PALETTE[1], "#c9d1da"
 
 
-def _several(result: Result, every: pl.DataFrame, most: str | None) -> list[str]:
-    notes = [most] if most else []
-    hidden = every["n_persons"].null_count()
-    if hidden and result.disclosure is not None:
-        notes.append(
-            f"{number(hidden)} {'is' if hidden == 1 else 'are'} of {hidden_words(result.disclosure.policy)} and not drawn."
-        )
-    return notes
+def _several(result: Result, most: str | None) -> list[str]:
+    return [*([most] if most else unlisted_note(result, "drawn"))]
 
 
 def _titled(result: Result, stratum: Mapping[str, Any] | None, title: str | None, words: str) -> str | None:
@@ -180,7 +181,7 @@ def plot_companions(
     seen = every.filter(pl.col("estimate").is_not_null(), pl.col("n_persons") > 0)
     drawn = seen.sort(["n_persons", "condition"], descending=[True, False]).head(top)
     left = f"The {drawn.height} commonest of {number(seen.height)}." if seen.height > drawn.height else None
-    notes = _several(result, every, left)
+    notes = _several(result, left)
     notes += ["The number: how many times as likely as chance.", *chance_note(result)]
     own_name = in_words(result.settings["condition"])
     with drawing():
@@ -268,7 +269,7 @@ def plot_combination_costs(
     amount = pounds if money else number
     more = seen.height > drawn.height
     left = f"The {drawn.height} of {number(seen.height)} combinations with the largest total." if more else None
-    notes = _several(result, every, left)
+    notes = _several(result, left)
     adjusted = result.settings["adjust"]
     if adjusted:
         notes.append(f"Parts are added up among people alike in {strata_phrase(adjusted)}.")

@@ -104,6 +104,17 @@ def hidden_words(policy: Policy) -> str:
     return f"{'0' if policy.hide_zeros else '1'} to {policy.threshold} people"
 
 
+def unlisted_note(result: Result, done: str) -> list[str]:
+    """Say what is not listed, or drawn, and not how many: of the few sets there are, the number would name the last."""
+    if result.disclosure is None or result.disclosure.policy.changes_nothing or not result.rows_from_records:
+        return []
+    what = "Combinations" if "combination" in result.estimates.columns else "Conditions"
+    few, floor = hidden_words(result.disclosure.policy), result.settings.get("min_persons") or 1
+    held = few if result.disclosure.policy.hide_zeros else f"nobody, {few}"
+    held = f"fewer than {number(floor)} people" if floor > result.disclosure.policy.threshold else held
+    return [f"{what} that are not {done}: {held}, or hidden so that another cannot be reckoned."]
+
+
 def chance_note(result: Result, measure: str = "observed_expected") -> list[str]:
     """Return what chance means in a figure: crude, or within strata."""
     adjust = result.settings.get("adjust")

@@ -42,8 +42,8 @@ def _rows(ax: Axes, names: Sequence[str], step: float) -> float:
 
 def _hidden_note(result: Result, frame: pl.DataFrame, column: str, what: str) -> list[str]:
     hidden = frame[column].null_count()
-    if not hidden or result.disclosure is None:
-        return []
+    if not hidden or result.disclosure is None or result.rows_from_records:
+        return []  # how many sets are hidden would name them
     are = f"{what} is" if hidden == 1 else f"{what}s are"
     return [f"{number(hidden)} {are} of {hidden_words(result.disclosure.policy)} and not drawn."]
 

@@ -25,6 +25,7 @@ from symphony_research.show.gate import (
     require_disclosed,
     require_plain_words,
     require_showable,
+    unlisted_note,
 )
 from symphony_research.wording import COLUMN_WORDS, COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, in_words, number
 
@@ -289,20 +290,10 @@ def _html(
         )
         ended = f"the curve has ended{at_end}, or the figure does not exist" if points else "does not exist"
         notes.append(f"{UNDEFINED} {ended}.")
-    if few and result.rows_from_records:
-        notes.append(_unlisted(result, few))
+    notes += unlisted_note(result, "listed")
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return f'<div class="symphony-result">{above}{text}{below}</div>'
-
-
-def _unlisted(result: Result, few: str) -> str:
-    """Say what is not listed, and not how many: of the few sets there are, the number would name the last."""
-    what = "Combinations" if "combination" in result.estimates.columns else "Conditions"
-    floor = result.settings.get("min_persons") or 1
-    fewer = result.disclosure is not None and floor > result.disclosure.policy.threshold
-    held = f"fewer than {number(floor)} people" if fewer else few if few.startswith("0") else f"nobody, {few}"
-    return f"{what} that are not listed: {held}, or hidden so that another cannot be reckoned."
 
 
 def _more(result: Result, rest: pl.DataFrame) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.frame import begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import chance_note, hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, one_stratum, require_family, strata_words, unlisted_note
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -107,7 +107,7 @@ def plot_upset(
 
     Notes
     -----
-    A hidden count is not drawn at all; the footnote says how many there are.
+    A hidden count is not drawn at all, and not counted: of few sets the number would name one.
     Percentages are of everybody in the stratum, with and without conditions.
 
     Examples
@@ -130,12 +130,12 @@ def plot_upset(
     drawn = seen.sort(
         ["n_persons", "size", pl.col("combination").list.join(" ")], descending=[True, False, False]
     ).head(top)
-    notes = _notes(result, every, seen.height, drawn.height, stratum)
+    notes = _notes(result, seen.height, drawn.height, stratum)
     with drawing():
-        if not drawn.height:
+        conditions = _conditions(drawn)
+        if not conditions:
             ax, own = begin(ax, _WIDTH, 2.0)
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
-        conditions = _conditions(drawn)
         names = [in_words(c) for c in conditions]
         label = max(text_width("Times as many as", LABEL, "bold") + _TICKS, *(text_width(n, LABEL) for n in names)) + 12
         full = {"ratio": _RATIO, "matrix": _ROW * len(names), "bars": _BARS}
@@ -194,17 +194,13 @@ def _finding(result: Result, every: pl.DataFrame) -> str:
     return f"the commonest combination is {exactly}{words}: about {people} people, {said}{given(result.settings['adjust']).rstrip(',')}."
 
 
-def _notes(
-    result: Result, every: pl.DataFrame, n_seen: int, n_drawn: int, stratum: Mapping[str, Any] | None
-) -> list[str]:
+def _notes(result: Result, n_seen: int, n_drawn: int, stratum: Mapping[str, Any] | None) -> list[str]:
     people = one_stratum(result, result.count_tables["population"], stratum)["n_persons"][0]
     notes = [f"The {n_drawn} largest of {number(n_seen)} combinations."] if n_seen > n_drawn else []
     if people is not None:
         notes.append(f"Out of about {roughly(people)} people in all, with and without conditions.")
-    hidden = every["n_persons"].null_count()
-    if hidden and result.disclosure is not None:
-        are = "combination is" if hidden == 1 else "combinations are"
-        notes.append(f"{number(hidden)} {are} of {hidden_words(result.disclosure.policy)} and not drawn.")
+    if n_seen == n_drawn:
+        notes += unlisted_note(result, "drawn")
     notes += chance_note(result)
     if result.settings["kind"] == "exact":
         notes.append(EXACT_SET_CAUTION)

@@ -304,7 +304,17 @@ def test_a_hidden_combination_is_nowhere_in_the_figure():
     assert drawn & {6, 7} == set()
     assert said & {"6", "7", "13"} == set()
     assert "gout" not in words(ax)
-    assert "2 combinations are of 1 to 7 people and not drawn" in " ".join(words(ax, "footnote")[0].split())
+    assert "Combinations that are not drawn: nobody, 1 to 7 people, or hidden" in " ".join(
+        words(ax, "footnote")[0].split()
+    )
+
+
+def test_where_only_people_without_conditions_are_shown_nothing_is_drawn():
+    frame = pl.DataFrame({"gout": [0] * 90 + [1] * 3})
+    found = multimorbidity.combinations(Patterns.from_wide(frame, conditions=["gout"]), kind="exact", min_size=0)
+    ax = room.plot_upset(suppress(found, NHS))
+    assert not ax.patches
+    assert "nothing" in " ".join(words(ax)).lower() or "no " in " ".join(words(ax)).lower()
 
 
 def test_percentages_are_of_everybody():
@@ -667,7 +677,9 @@ def test_hidden_companions_and_costs_are_not_named():
         assert shown.count("<tr>") - 1 == safe.named.height
         # nor where the result shows itself
         assert safe._repr_html_().count("<tr>") - 1 == min(safe.named.height, 20)
-        assert f"of 1 to 7 people each: {hidden}" in shown
+        # nor is it said how many they are
+        assert "that are not listed: nobody, 1 to 7 people, or hidden so that another cannot be reckoned." in shown
+        assert str(hidden) not in shown.rpartition("that are not listed")[2].partition("Disclosure rule")[0]
 
 
 def test_circles_of_one_community_have_one_colour():
