@@ -61,7 +61,8 @@ def as_output(result: Result) -> dict[str, Any]:
 
 def for_release(output: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of an output's record may stand beside the report: no hidden count is named in it."""
-    kept = dict(output)
+    # whether more was hidden, and not how much: rows that are not named would be counted
+    kept = {**output, "further": bool(output["further"])}
     if "published" in kept:
         cells = [cell for cell in kept["published"]["cells"] if cell[-1] is not None]
         kept["published"] = {**kept["published"], "cells": cells}

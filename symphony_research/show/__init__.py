@@ -5,6 +5,7 @@ holds. `picture`, `table` and `sentence` return what a notebook displays;
 `write_figure` and `write_table` write files of disclosed results alone.
 """
 
+from symphony_research.show.acro import write_acro
 from symphony_research.show.bars import plot_condition_count, plot_prevalence
 from symphony_research.show.companions import plot_combination_costs, plot_companions, plot_further_conditions
 from symphony_research.show.cross import cross_table
@@ -42,6 +43,7 @@ __all__ = [
     "plot_upset",
     "sentence",
     "table",
+    "write_acro",
     "write_figure",
     "write_network",
     "write_table",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import json
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +137,22 @@ def test_every_figure_of_a_family_follows_from_the_counts_shown(name: str, polic
     assert study_of(name, policy).wrong_figures(family) == []
 
 
+@every_study
+def test_no_exact_number_stands_in_what_an_output_checker_gets(made: study.Attacked) -> None:
+    kinds = ("prevalence", "condition_count", "exact", "at_least__by_sex", "kaplan_meier")
+    own = {k: made.released[k] for k in kinds if k in made.released}
+    with produce.temporary() as folder:
+        written = sr.write_acro(own, Path(folder) / "release", made=datetime(2018, 4, 1, tzinfo=UTC))
+        results = json.loads((written / "results.json").read_text(encoding="utf-8"))["results"]
+        for kind, output in results.items():
+            stars = output["files"][0]["sdc"]
+            # how many stars, and where: what the table itself shows
+            shown = [row for row in csv.reader((written / f"{kind}_0.csv").open(encoding="utf-8"))][1:]
+            assert [[r, c] for r, row in enumerate(shown) for c, text in enumerate(row) if text == "*"] == stars["cells"]["threshold"]  # fmt: skip
+            text = " ".join([output["command"], *output["comments"]])
+            assert dataclasses.replace(made, words={kind: text}).wrong_words() == []
+
+
 # -- figures ----------------------------------------------------------------------------------------------------
 
 
@@ -203,6 +222,7 @@ def test_a_second_rule_tells_no_small_count_that_the_first_hides(name: str) -> N
 
 ATTACKED_WRITERS = {
     "write_table": "read_tables",
+    "write_acro": "test_no_exact_number_stands_in_what_an_output_checker_gets",
     "write_figure": "test_no_exact_number_stands_in_a_figure",
     "write_network": "test_no_exact_number_stands_in_words_or_networks",
     "table": "test_no_exact_number_stands_in_words_or_networks",
