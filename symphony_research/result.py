@@ -134,9 +134,9 @@ class Disclosure:
     exposed : int
         Hidden counts that this and earlier outputs narrow down together, which
         hiding more here cannot cure: the earlier ones tell too much.
-    ended : int
-        Curves that end early, because beside others they would have told how
-        few are followed in one that has ended.
+    ended : frozenset of ((column, value), ...)
+        The strata whose curves end early, because beside others they would have
+        told how few are followed in one that has ended.
     """
 
     policy: Policy
@@ -145,7 +145,7 @@ class Disclosure:
     further: int = 0
     method: str = ""
     exposed: int = 0
-    ended: int = 0
+    ended: frozenset[tuple[tuple[str, str], ...]] = frozenset()
 
 
 @dataclass(frozen=True, eq=False, repr=False)

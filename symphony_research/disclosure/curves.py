@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from symphony_research.disclosure.published import ANY, Stratum, interval_of
+from symphony_research.disclosure.published import ANY, Published, Stratum, interval_of
 from symphony_research.policy import Policy
-from symphony_research.result import Result
 
-__all__ = ["Curve", "curve_of", "end_early", "ends_of"]
+__all__ = ["Curve", "alike", "curve_of", "end_early", "ends_of"]
 
 Ends = dict[tuple[int, Stratum], float]
 
@@ -30,18 +28,21 @@ class Curve:
     Attributes
     ----------
     number : int
-        Which of the curves to be released; -1 if it is out already.
+        Which of the curves to be released; below nought if it is out already.
     by : tuple of str
     strata : tuple of Stratum
         Every one, those that have no curve too.
     steps : mapping of Stratum to (times, counts)
         A count holds up to its time, from the one before.
+    ended : frozenset of Stratum
+        Those that end early already, with any number of people.
     """
 
     number: int
     by: tuple[str, ...]
     strata: tuple[Stratum, ...]
     steps: Mapping[Stratum, tuple[np.ndarray, np.ndarray]]
+    ended: frozenset[Stratum]
 
     def at(self, stratum: Stratum, time: float) -> float | None:
         """How many are followed; None where the curve has ended."""
@@ -50,20 +51,28 @@ class Curve:
         return float(counts[place]) if place < len(times) and np.isfinite(counts[place]) else None
 
 
-def curve_of(result: Result, number: int = -1) -> Curve | None:
-    """Return what a disclosed result tells of the people followed; None where it is no curve."""
-    followed = result.count_tables.get("followed")
-    if followed is None or not any(rule.cumulative for rule in result.counts.values()):
+def curve_of(one: Published, number: int = -1) -> Curve | None:
+    """Return what an output tells of the people followed; None where it is no curve."""
+    if not one.followed:
         return None
-    every = {_stratum(names, result.by) for names in result.settings.get("left_out") or ()}
-    every |= {
-        _stratum(names, result.by) for names in result.count_tables["followed"].select(result.by).unique().to_dicts()
-    }
-    rows: dict[Stratum, list[tuple[float, float | None]]] = {}
-    for row in followed.sort("time").iter_rows(named=True):
-        rows.setdefault(_stratum(row, result.by), []).append((row["time"], row["n_at_risk"]))
-    steps = {stratum: tuple(np.array(own, dtype=float).T) for stratum, own in rows.items()}
-    return Curve(number, result.by, tuple(sorted(every or {()})), steps)
+    rows: dict[Stratum, list[tuple[float, float]]] = {}
+    for stratum, time, count in one.followed:
+        own = rows.setdefault(stratum, [])
+        if time is not None:
+            own.append((time, np.nan if count is None else count))
+    steps = {stratum: (np.array([t for t, _ in own]), np.array([n for _, n in own])) for stratum, own in rows.items()}
+    return Curve(number, tuple(sorted(one.by)), tuple(sorted(rows)), steps, frozenset(one.ended))
+
+
+def alike(published: Mapping[int, Published]) -> list[list[Curve]]:
+    """Return the curves that are of one population, followed in one way."""
+    found: dict[str, list[Curve]] = {}
+    for number, one in published.items():
+        curve = curve_of(one, number)
+        if curve is not None:
+            key = repr((one.study, one.fingerprint, one.population, one.predicates, one.how))
+            found.setdefault(key, []).append(curve)
+    return list(found.values())
 
 
 def ends_of(curves: Sequence[Curve], policy: Policy) -> Ends:
@@ -97,10 +106,6 @@ def end_early(tables: Mapping[str, pl.DataFrame], ends: Mapping[Stratum, float])
     return {**tables, "followed": followed}
 
 
-def _stratum(names: Mapping[str, Any], by: Sequence[str]) -> Stratum:
-    return tuple((column, str(names[column])) for column in sorted(by))
-
-
 def _times(curves: Sequence[tuple[Curve, Stratum]]) -> Iterator[float]:
     return iter(
         sorted({float(t) for curve, stratum in curves if stratum in curve.steps for t in curve.steps[stratum][0]})
@@ -116,12 +121,13 @@ def _to_end(
         return None
     shown = {stratum: n for stratum in inside if (n := parts.at(stratum, time)) is not None}
     early = [stratum for stratum in shown if time >= ends.get((parts.number, stratum), ANY)]
-    few = len(inside) - len(shown)
+    ended = [stratum for stratum in inside if stratum in parts.ended and stratum not in shown]
+    few = len(inside) - len(shown) - len(ended)
     low, high = interval_of(policy, everybody)
     for stratum in shown.keys() - set(early):
         least, most = interval_of(policy, shown[stratum])
         low, high = low - most, high - least
-    if not few or _all_possible(low, high, few, bool(early), policy):
+    if not few or _all_possible(low, high, few, bool(early or ended), policy):
         return None
     still = {stratum: n for stratum, n in shown.items() if stratum not in early}
     if parts.number >= 0 and still:

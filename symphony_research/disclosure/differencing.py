@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from symphony_research.disclosure.curves import alike, ends_of
 from symphony_research.disclosure.gate import published_of
 from symphony_research.disclosure.published import ANY, NAMED, Cell, Group, Published, Stratum
 from symphony_research.disclosure.secondary import bounds_of, cells_of, most_programmes, narrowed
 from symphony_research.disclosure.system import system_of
 from symphony_research.errors import ArgumentError
-from symphony_research.policy import POLICIES
+from symphony_research.policy import POLICIES, Policy
 from symphony_research.result import Result
 from symphony_research.wording import in_words, joined, number
 
@@ -122,7 +123,7 @@ def find(told: Sequence[tuple[str, Published]]) -> tuple[Finding, ...]:
             found += _difference(name, one, other_name, other)
     for group in populations.values():
         found += _reckoned(group)
-    return (*found, *_small_remainders(real, found))
+    return (*found, *_small_remainders(real, found), *_few_followed(real))
 
 
 def nested(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
@@ -328,6 +329,33 @@ def _as_stratum(one: Published, of: Stratum) -> Published:
         for cell in one.cells
     ]
     return replace(one, predicates=of, cells=tuple(cells))
+
+
+def _few_followed(real: Sequence[tuple[str, Published]]) -> list[Finding]:
+    """Curves of strata and of their whole that tell how few are followed where one has ended."""
+    found = []
+    for curves in alike({at: one for at, (_, one) in enumerate(real)}):
+        policy = _rule_of(real[curves[0].number][1])
+        for pair in combinations(curves, 2):
+            ends = ends_of(pair, policy)
+            if ends:
+                names = tuple(real[curve.number][0] for curve in pair)
+                found.append(
+                    Finding(
+                        "difference",
+                        names,
+                        len(ends),
+                        f"{joined([repr(name) for name in names])} are curves of the same people: where a stratum's has ended, "
+                        "the others' taken from the whole's tell how few are followed. Suppress them together: "
+                        "sr.suppress([...], policy).",
+                    )
+                )
+    return found
+
+
+def _rule_of(one: Published) -> Policy:
+    """Return as much of an output's rule as its numbers are read by."""
+    return Policy(**{name: one.policy[name] for name in ("name", "title", "threshold", "rounding", "hide_zeros")})
 
 
 def _reckoned(group: Sequence[tuple[str, Published]]) -> list[Finding]:

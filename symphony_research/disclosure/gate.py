@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.disclosure import ledger
-from symphony_research.disclosure.curves import Curve, curve_of, end_early, ends_of
+from symphony_research.disclosure.curves import alike, end_early, ends_of
 from symphony_research.disclosure.published import Place, Published, Stratum, publish
 from symphony_research.disclosure.secondary import Protection, protect
 from symphony_research.errors import ArgumentError, DisclosureError
@@ -128,7 +128,7 @@ def _together(results: Sequence[Result], policy: Policy, beside: Sequence[Result
                 at: _finished(drafts[at], told[at], policy, found, how)
                 for at, how in zip(own, found.methods, strict=True)
             }
-            done |= _without_few_followed(finished, [*beside, *already, *ledger.released()], policy)
+            done |= _without_few_followed(finished, earlier, policy)
     for at in drafts:
         ledger.remember(done[at])
     return list(done.values())
@@ -168,30 +168,22 @@ def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection,
 
 
 def _without_few_followed(
-    finished: Mapping[int, Result], before: Sequence[Result], policy: Policy
+    finished: Mapping[int, Result], earlier: Sequence[Published], policy: Policy
 ) -> dict[int, Result]:
     """End curves where those of other strata, or of the whole, would tell how few are followed in one that has ended."""
-    alike: dict[str, list[Curve]] = {}
-    for at, result in [*finished.items(), *((-1, one) for one in before)]:
-        curve = curve_of(result, at)
-        if curve is not None:
-            alike.setdefault(repr(_followed_how(result)), []).append(curve)
+    curves = {at: result for at, result in finished.items() if "followed" in result.count_tables}
+    told = {-1 - k: one for k, one in enumerate(earlier)} | {at: published_of(one) for at, one in curves.items()}
     ends: dict[int, dict[Stratum, float]] = {}
-    for curves in alike.values():
-        for (at, stratum), time in ends_of(curves, policy).items():
+    for beside_each_other in alike(told):
+        for (at, stratum), time in ends_of(beside_each_other, policy).items():
             ends.setdefault(at, {})[stratum] = time
     return {**finished, **{at: _ended(finished[at], policy, own) for at, own in ends.items()}}
-
-
-def _followed_how(result: Result) -> tuple[Any, ...]:
-    told, settings = published_of(result), result.settings
-    return told.study, told.fingerprint, told.population, told.predicates, settings.get("time"), settings.get("entry")
 
 
 def _ended(result: Result, policy: Policy, ends: Mapping[Stratum, float]) -> Result:
     tables = result.trim(end_early(result.count_tables, ends), policy.threshold, result.by)
     assert result.disclosure is not None
-    return result.disclosed(tables, replace(result.disclosure, ended=len(ends)))
+    return result.disclosed(tables, replace(result.disclosure, ended=frozenset(ends)))
 
 
 def published_of(result: Result) -> Published:

@@ -130,6 +130,13 @@ class Published:
     cells : tuple of Cell
     steps : tuple of (stratum and kind, time, count)
         Cumulative counts of a curve.
+    followed : tuple of (stratum, time, count or None)
+        How many are followed in each stratum of a curve up to a time, from the one
+        before; one at no time (None) for a stratum that has no curve.
+    how : tuple of str
+        By what columns they are followed.
+    ended : tuple of Stratum
+        Whose curves end early to protect others.
     """
 
     family: str
@@ -143,6 +150,9 @@ class Published:
     conditions: tuple[str, ...]
     cells: tuple[Cell, ...] = field(repr=False)
     steps: tuple[tuple[Stratum, float, float], ...] = field(default=(), repr=False)
+    followed: tuple[tuple[Stratum, float | None, float | None], ...] = field(default=(), repr=False)
+    how: tuple[str, ...] = ()
+    ended: tuple[Stratum, ...] = field(default=(), repr=False)
 
     @property
     def people(self) -> tuple[str | None, list[tuple[str, str]]]:
@@ -197,6 +207,7 @@ def publish(
             "name": policy.name,
             "title": policy.title,
             "threshold": policy.threshold,
+            "rounding": policy.rounding,
             "hide_zeros": policy.hide_zeros,
             "curve_width": policy.curve_width,
         },
@@ -207,6 +218,9 @@ def publish(
         conditions=tuple(settings.get("conditions") or ()),
         cells=tuple(cells),
         steps=tuple(_steps(result, tables)),
+        followed=tuple(_followed(result, tables)),
+        how=tuple(str(settings.get(name)) for name in ("time", "entry", *ASKED)),
+        ended=tuple(sorted(result.disclosure.ended)) if result.disclosure is not None else (),
     )
 
 
@@ -344,3 +358,19 @@ def _steps(result: Result, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple
             key: Stratum = tuple((column, str(record[column])) for column in groups)
             running[key] = running.get(key, 0) + record[rule.columns[0]]
             yield key, float(record[rule.cumulative]), running[key]
+
+
+def _followed(
+    result: Result, tables: Mapping[str, pl.DataFrame]
+) -> Iterator[tuple[Stratum, float | None, float | None]]:
+    """Return how many are followed in every stratum of a curve."""
+    if "followed" not in tables or not any(rule.cumulative for rule in result.counts.values()):
+        return
+    for names in result.settings.get("left_out") or ():
+        yield _stratum_of(names, result.by), None, None
+    for record in tables["followed"].sort("time").iter_rows(named=True):
+        yield _stratum_of(record, result.by), float(record["time"]), record["n_at_risk"]
+
+
+def _stratum_of(names: Mapping[str, Any], by: tuple[str, ...]) -> Stratum:
+    return tuple((column, str(names[column])) for column in sorted(by))

@@ -55,6 +55,9 @@ def as_output(result: Result) -> dict[str, Any]:
             **{k: head[k] for k in ("by", "policy", "population", "predicates", "study", "fingerprint", "conditions")},
             "cells": [[*cell.place, *astuple(cell.group), *_apart(cell), cell.shown] for cell in one.cells],
             "steps": [list(step) for step in one.steps],
+            "followed": [list(row) for row in one.followed],
+            "how": list(one.how),
+            "ended": [list(stratum) for stratum in one.ended],
         }
     return told
 
@@ -65,7 +68,7 @@ def for_release(output: Mapping[str, Any]) -> dict[str, Any]:
     kept = {**output, "further": bool(output["further"])}
     if "published" in kept:
         cells = [cell for cell in kept["published"]["cells"] if cell[-1] is not None]
-        kept["published"] = {**kept["published"], "cells": cells}
+        kept["published"] = {**kept["published"], "cells": cells, "ended": []}
     return kept
 
 
@@ -82,9 +85,11 @@ def published_from(output: Mapping[str, Any]) -> Published | None:
         from_what = shown or 0
         cells.append(Cell(table, row, column, group, from_what + low, ANY if high is None else from_what + high, shown))
     steps = tuple((_stratum(key), time, count) for key, time, count in told["steps"])
+    followed = tuple((_stratum(key), time, count) for key, time, count in told["followed"])
     return Published(
         output["family"], output["title"], tuple(told["by"]), told["policy"], told["population"], _stratum(told["predicates"]), told["study"],
-        told["fingerprint"], tuple(told["conditions"]), tuple(cells), steps,
+        told["fingerprint"], tuple(told["conditions"]), tuple(cells), steps, followed,
+        tuple(told["how"]), tuple(_stratum(stratum) for stratum in told["ended"]),
     )  # fmt: skip
 
 

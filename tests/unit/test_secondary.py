@@ -278,11 +278,13 @@ def test_a_curve_ends_where_the_whole_would_tell_how_few_are_followed_of_another
     alone = sr.suppress(parts, NHS), sr.suppress(whole, NHS)
     together = sr.suppress([parts, whole], NHS)
     beside = sr.suppress(whole, NHS, beside=[alone[0]])
-    assert [r.disclosure.ended for r in alone] == [0, 0]
+    assert not any(r.disclosure.ended for r in alone)
     assert _few_told(*alone)
+    assert [f.kind for f in sr.check_differencing(alone)] == ["difference"]
     for made in (together, (alone[0], beside)):
-        assert sum(r.disclosure.ended for r in made) == 1
+        assert sum(len(r.disclosure.ended) for r in made) == 1
         assert not _few_told(*made)
+        assert sr.check_differencing(made) == ()
     # as much is shown as can be: the whole's curve, or the women's, until then
     assert together[0].estimates.filter(sex="F")["time"].max() >= 100
     assert sr.suppress(together[0], NHS) is together[0]
