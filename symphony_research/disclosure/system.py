@@ -24,7 +24,8 @@ __all__ = ["MOST_GROUPS", "System", "system_of"]
 
 Array = NDArray[np.float64]
 Terms = Sequence[tuple[Group, float]]
-Divided = set[tuple[str, frozenset[tuple[str, str]]]]  # columns, and of whom a table shows every value of them
+# by which columns together tables show everybody, and of whom
+Divided = set[tuple[frozenset[str], frozenset[tuple[str, str]]]]
 
 _BY_A_LIST = ("exact", "number", "further")
 ELSEWHERE = "\0"
@@ -126,7 +127,7 @@ def system_of(published: Sequence[Published]) -> System | None:
     # the list by which sets are exact and conditions are numbered; others may list fewer
     lists = {one.conditions for one in published if any(cell.group.kind in _BY_A_LIST for cell in one.cells)}
     conditions = lists.pop() if len(lists) == 1 else tuple(sorted({c for group in groups for c in group.conditions}))
-    divided = {(name, frozenset(one.predicates)) for one in published for name in one.by}
+    divided = {(frozenset(one.by), frozenset(one.predicates)) for one in published if one.by}
     levels = _levels(groups, divided)
     sides = sorted({group.side for group in groups})
     n_strata = len(sides) * int(np.prod([len(values) for values in levels.values()], initial=1))
@@ -143,14 +144,10 @@ def _levels(groups: Sequence[Group], divided: Divided) -> dict[str, list[str]]:
             found.setdefault(name, set()).add(value)
     everywhere = set(groups[0].stratum).intersection(*(group.stratum for group in groups)) if groups else set()
     for name, values in found.items():
-        if len(everywhere & {(name, value) for value in values}) == 0 and not _is_divided(name, everywhere, divided):
+        known = any(name in by and of <= everywhere for by, of in divided)
+        if not known and everywhere.isdisjoint((name, value) for value in values):
             values.add(ELSEWHERE)
     return {name: sorted(values) for name, values in sorted(found.items())}
-
-
-def _is_divided(name: str, stratum: Iterable[tuple[str, str]], divided: Divided) -> bool:
-    """Whether a table shows every value that a column has in a stratum."""
-    return any(column == name and predicates <= set(stratum) for column, predicates in divided)
 
 
 def _made(
@@ -311,7 +308,9 @@ def _of_strata(groups: Sequence[Group], divided: Divided) -> Iterator[tuple[Term
                 strata.setdefault((replace(group, stratum=rest), names), []).append(group)
     for (whole, names), own in strata.items():
         every = strata.get((Group("set", stratum=whole.stratum, side=whole.side), names), ())
-        all_there = len(own) == len(every) and all(_is_divided(name, whole.stratum, divided) for name in names)
+        given = {name for name, _ in whole.stratum}
+        known = any(set(names) <= by <= {*names, *given} and of <= set(whole.stratum) for by, of in divided)
+        all_there = known and len(own) == len(every)
         yield [(whole, 1.0), *[(g, -1.0) for g in own]], 0.0, 0.0 if all_there else ANY
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import LinearConstraint, milp
 
 import symphony_research as sr
-from symphony_research.disclosure import gate, secondary
+from symphony_research.disclosure import gate, secondary, system
 from symphony_research.disclosure.published import interval_of
 from symphony_research.policy import Policy
 from symphony_research.result import Source
@@ -301,3 +301,43 @@ def _few_told(parts: sr.Result, whole: sr.Result) -> bool:
             if low > 1 or high < 7:
                 return True
     return False
+
+
+@pytest.mark.parametrize("whole_numbers", [True, False])
+@pytest.mark.parametrize("seed", range(8))
+def test_no_relation_excludes_the_people_there_are(
+    seed: int, whole_numbers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that is published of people is possible: of everybody, by two columns, by one, and of one sex or hub alone."""
+    monkeypatch.setattr(system, "MOST_ATOMS", 10_000 if whole_numbers else 0)
+    rng = np.random.default_rng((11, seed))
+    n = int(rng.integers(60, 400))
+    frame = pl.DataFrame(
+        {
+            **{c: (rng.random(n) < p).astype(int) for c, p in (("asthma", 0.4), ("copd", 0.1), ("stroke", 0.03))},
+            "sex": rng.choice(["F", "M"], n),
+            "hub": rng.choice(["A", "B", "C"], n, p=[0.6, 0.3, 0.1]),
+        }
+    )
+
+    def of(by: tuple[str, ...] = (), **predicates: str) -> sr.Patterns:
+        kept = frame.filter(**predicates) if predicates else frame
+        source = Source(population=predicates)
+        return sr.Patterns.from_wide(kept, conditions=["asthma", "copd", "stroke"], by=by, source=source)
+
+    m = sr.multimorbidity
+    women, men = of(sex="F"), of(sex="M")
+    results = [
+        m.condition_count(of(("sex", "hub"))), m.condition_count(of(), top=2), m.prevalence(of(("hub",), sex="F")),
+        m.combinations(women, kind="exact", min_size=0), m.combinations(of(("sex",)), kind="at_least", min_size=1),
+        m.further_conditions(of(hub="B")), sr.networks.cooccurrence(of(hub="A", sex="M")), m.prevalence(of()),
+        sr.networks.compare(women, men, names=("women", "men"), permutations=9),
+    ]  # fmt: skip
+    for policy in (NHS, SACRO):
+        told = [gate._published(gate._drafted(result, policy), policy) for result in results]
+        assert len({gate._whose(one) for one in told}) == 1
+        for some in (told, told[::2], told[1::2], told[:3], told[3:]):
+            made = system.system_of(some)
+            assert made is not None
+            assert made.whole_numbers is whole_numbers
+            assert made.solve(*secondary.bounds_of(made, secondary.cells_of(some))) is not None
