@@ -92,7 +92,7 @@ def ends_of(curves: Sequence[Curve], policy: Policy) -> Ends:
             inside = [stratum for stratum in parts.strata if set(of) <= set(stratum)]
             for time in _times([(whole, of), *((parts, stratum) for stratum in inside)]):
                 while (found := _to_end(whole, of, parts, inside, time, ends, policy)) is not None:
-                    ends[found] = min(time, ends.get(found, ANY))
+                    ends[found[:2]] = min(found[2], ends.get(found[:2], ANY))
     return ends
 
 
@@ -114,14 +114,18 @@ def _times(curves: Sequence[tuple[Curve, Stratum]]) -> Iterator[float]:
 
 def _to_end(
     whole: Curve, of: Stratum, parts: Curve, inside: Sequence[Stratum], time: float, ends: Ends, policy: Policy
-) -> tuple[int, Stratum] | None:
-    """Return the curve that must end at a time; None where every number of the few is possible, or nothing helps."""
+) -> tuple[int, Stratum, float] | None:
+    """Return the curve that must end, and from when; None where every number of the few is possible, or nothing helps."""
     everybody = whole.at(of, time) if time < ends.get((whole.number, of), ANY) else None
     if everybody is None:
         return None
     shown = {stratum: n for stratum in inside if (n := parts.at(stratum, time)) is not None}
     early = [stratum for stratum in shown if time >= ends.get((parts.number, stratum), ANY)]
-    ended = [stratum for stratum in inside if stratum in parts.ended and stratum not in shown]
+    ended = [
+        stratum
+        for stratum in inside
+        if stratum not in shown and (stratum in parts.ended or (parts.number, stratum) in ends)
+    ]
     few = len(inside) - len(shown) - len(ended)
     low, high = interval_of(policy, everybody)
     for stratum in shown.keys() - set(early):
@@ -131,8 +135,16 @@ def _to_end(
         return None
     still = {stratum: n for stratum, n in shown.items() if stratum not in early}
     if parts.number >= 0 and still:
-        return parts.number, min(still, key=lambda stratum: (still[stratum], stratum))
-    return (whole.number, of) if whole.number >= 0 else None
+        return parts.number, min(still, key=lambda stratum: (still[stratum], stratum)), time
+    if whole.number >= 0:
+        return whole.number, of, time
+    # all have ended, each because few were left: where one ends before that, nobody knows how many it has then
+    last = {stratum: float(parts.steps[stratum][0][-1]) for stratum in inside if len(parts.steps[stratum][0])}
+    open_ = {stratum: end for stratum, end in last.items() if (parts.number, stratum) not in ends}
+    if parts.number < 0 or not open_:
+        return None
+    longest = max(open_, key=lambda stratum: (open_[stratum], stratum))
+    return parts.number, longest, open_[longest]
 
 
 def _all_possible(low: float, high: float, few: int, early: bool, policy: Policy) -> bool:

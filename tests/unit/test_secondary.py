@@ -341,3 +341,18 @@ def test_no_relation_excludes_the_people_there_are(
             assert made is not None
             assert made.whole_numbers is whole_numbers
             assert made.solve(*secondary.bounds_of(made, secondary.cells_of(some))) is not None
+
+
+def test_strata_that_all_have_ended_beside_a_whole_that_goes_on() -> None:
+    # from day 121 seven women and seven men are followed, so both curves have ended; everybody is 14, shown as 15
+    # (13-17): six or seven of each. The whole's is out already, so the women's or the men's ends before that
+    days = {sex: [*range(101, 121), *[200] * 7] for sex in ("F", "M")}
+    whole = sr.suppress(curve_tables_of(days, ()), NHS)
+    parts = sr.suppress(curve_tables_of(days, ("sex",)), NHS, beside=[whole])
+    assert [f.kind for f in sr.check_differencing([whole, sr.suppress(curve_tables_of(days, ("sex",)), NHS)])] == [
+        "difference"
+    ]
+    assert len(parts.disclosure.ended) == 1
+    assert sr.check_differencing([whole, parts]) == ()
+    ends = parts.estimates.group_by("sex").agg(pl.col("time").max())
+    assert ends["time"].n_unique() == 2 or ends.height == 1
