@@ -121,11 +121,7 @@ def _to_end(
         return None
     shown = {stratum: n for stratum in inside if (n := parts.at(stratum, time)) is not None}
     early = [stratum for stratum in shown if time >= ends.get((parts.number, stratum), ANY)]
-    ended = [
-        stratum
-        for stratum in inside
-        if stratum not in shown and (stratum in parts.ended or (parts.number, stratum) in ends)
-    ]
+    ended = [stratum for stratum in inside if stratum not in shown and stratum in parts.ended]
     few = len(inside) - len(shown) - len(ended)
     low, high = interval_of(policy, everybody)
     for stratum in shown.keys() - set(early):

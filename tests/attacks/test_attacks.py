@@ -142,7 +142,10 @@ def test_no_exact_number_stands_in_what_an_output_checker_gets(made: study.Attac
     kinds = ("prevalence", "condition_count", "exact", "at_least__by_sex", "kaplan_meier")
     own = {k: made.released[k] for k in kinds if k in made.released}
     with produce.temporary() as folder:
-        written = sr.write_acro(own, Path(folder) / "release", made=datetime(2018, 4, 1, tzinfo=UTC))
+        try:
+            written = sr.write_acro(own, Path(folder) / "release", made=datetime(2018, 4, 1, tzinfo=UTC))
+        except sr.DisclosureError:
+            return  # some of all outputs alone may be refused: nothing is written then
         results = json.loads((written / "results.json").read_text(encoding="utf-8"))["results"]
         for kind, output in results.items():
             stars = output["files"][0]["sdc"]
