@@ -1,12 +1,13 @@
 """Curves beside each other: where a stratum's has ended, the others' taken from the whole's tell how few are followed.
 
 A curve cannot have a gap, so what protects is to end another one early: that
-of the smallest stratum still followed, or else the whole's.
+of the smallest stratum still followed, or else the whole's. Where the whole's is out
+already and all strata have ended, one of them ends before it has to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -16,7 +17,7 @@ import polars as pl
 from symphony_research.disclosure.published import ANY, Published, Stratum, interval_of
 from symphony_research.policy import Policy
 
-__all__ = ["Curve", "alike", "curve_of", "end_early", "ends_of"]
+__all__ = ["Curve", "alike", "end_early", "ends_of"]
 
 Ends = dict[tuple[int, Stratum], float]
 
@@ -51,7 +52,7 @@ class Curve:
         return float(counts[place]) if place < len(times) and np.isfinite(counts[place]) else None
 
 
-def curve_of(one: Published, number: int = -1) -> Curve | None:
+def _curve_of(one: Published, number: int) -> Curve | None:
     """Return what an output tells of the people followed; None where it is no curve."""
     if not one.followed:
         return None
@@ -68,7 +69,7 @@ def alike(published: Mapping[int, Published]) -> list[list[Curve]]:
     """Return the curves that are of one population, followed in one way."""
     found: dict[str, list[Curve]] = {}
     for number, one in published.items():
-        curve = curve_of(one, number)
+        curve = _curve_of(one, number)
         if curve is not None:
             key = repr((one.study, one.fingerprint, one.population, one.predicates, one.how))
             found.setdefault(key, []).append(curve)
@@ -106,10 +107,8 @@ def end_early(tables: Mapping[str, pl.DataFrame], ends: Mapping[Stratum, float])
     return {**tables, "followed": followed}
 
 
-def _times(curves: Sequence[tuple[Curve, Stratum]]) -> Iterator[float]:
-    return iter(
-        sorted({float(t) for curve, stratum in curves if stratum in curve.steps for t in curve.steps[stratum][0]})
-    )
+def _times(curves: Sequence[tuple[Curve, Stratum]]) -> list[float]:
+    return sorted({float(t) for curve, stratum in curves if stratum in curve.steps for t in curve.steps[stratum][0]})
 
 
 def _to_end(
@@ -136,11 +135,11 @@ def _to_end(
         return whole.number, of, time
     # all have ended, each because few were left: where one ends before that, nobody knows how many it has then
     last = {stratum: float(parts.steps[stratum][0][-1]) for stratum in inside if len(parts.steps[stratum][0])}
-    open_ = {stratum: end for stratum, end in last.items() if (parts.number, stratum) not in ends}
-    if parts.number < 0 or not open_:
+    uncut = {stratum: end for stratum, end in last.items() if (parts.number, stratum) not in ends}
+    if parts.number < 0 or not uncut:
         return None
-    longest = max(open_, key=lambda stratum: (open_[stratum], stratum))
-    return parts.number, longest, open_[longest]
+    longest = max(uncut, key=lambda stratum: (uncut[stratum], stratum))
+    return parts.number, longest, uncut[longest]
 
 
 def _all_possible(low: float, high: float, few: int, early: bool, policy: Policy) -> bool:

@@ -100,11 +100,12 @@ def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = ()) -> 
 
 @dataclass(frozen=True)
 class _Draft:
-    """A result, its tables with small counts hidden and the rest rounded, and what they were."""
+    """A result, its tables with small counts hidden and the rest rounded, what they were, and which stars are no small count's."""
 
     result: Result
     tables: Mapping[str, pl.DataFrame]
     exact: Mapping[str, pl.DataFrame]
+    others: frozenset[Place] = frozenset()
 
 
 def _together(results: Sequence[Result], policy: Policy, beside: Sequence[Result]) -> list[Result]:
@@ -145,11 +146,12 @@ def _drafted(result: Result, policy: Policy) -> _Draft:
     }
     if policy.changes_nothing:
         return _Draft(result, tables, tables)
-    return _Draft(result, *_above_floor(_without_small_strata(tables, result), result))
+    tables, exact = _above_floor(_without_small_strata(tables, result), result)
+    return _Draft(result, tables, exact, _stars_of_others(result, tables, exact, policy))
 
 
 def _published(draft: _Draft, policy: Policy) -> Published:
-    return publish(draft.result, policy, draft.tables, draft.exact, _stars_of_others(draft, policy))
+    return publish(draft.result, policy, draft.tables, draft.exact, draft.others)
 
 
 def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection, method: str) -> Result:
@@ -162,8 +164,7 @@ def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection,
     hidden = _hidden(draft.exact, tables, named)
     # a curve that is rounded to nothing until the threshold is passed says nothing until then
     flat = {"flat_until": policy.threshold} if policy.curve == "nearest" else {}
-    protected = _stars_of_others(draft, policy) | places
-    record = Disclosure(policy, hidden, protected, len(places), method, exposed)
+    record = Disclosure(policy, hidden, draft.others | places, len(places), method, exposed)
     return result.disclosed(tables, record, **flat)
 
 
@@ -223,15 +224,17 @@ def _require_possible(result: object, policy: object, beside: Sequence[Result]) 
             raise DisclosureError("What stands beside a result must have been made safe under the same policy.")
 
 
-def _stars_of_others(draft: _Draft, policy: Policy) -> frozenset[Place]:
+def _stars_of_others(
+    result: Result, tables: Mapping[str, pl.DataFrame], exact: Mapping[str, pl.DataFrame], policy: Policy
+) -> frozenset[Place]:
     """Return where a count is hidden that is not small itself: of a stratum that is, or one hidden before."""
     found: set[Place] = set()
-    for name, rule in draft.result.counts.items():
-        if rule.cumulative is not None or name not in draft.tables:
+    for name, rule in result.counts.items():
+        if rule.cumulative is not None or name not in tables:
             continue
         for column in rule.columns:
-            few = draft.exact[name].select(pl.col(column), policy.hides(column).fill_null(False).alias("few"))["few"]
-            gone = draft.tables[name][column].is_null() & ~few
+            few = exact[name].select(pl.col(column), policy.hides(column).fill_null(False).alias("few"))["few"]
+            gone = tables[name][column].is_null() & ~few
             found |= {(name, int(row), column) for row in np.flatnonzero(gone.to_numpy())}
     return frozenset(found)
 

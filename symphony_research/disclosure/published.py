@@ -287,9 +287,7 @@ def _unlisted(result: Result, policy: Policy, cells: list[Cell]) -> list[Cell]:
     conditions = sorted(settings.get("conditions") or ())
     kind = {"exact": "exact", "at_least": "set"}.get(settings.get("kind", ""))
     every = settings.get("min_persons") == 1 and settings.get("which", "all") == "all" and "condition" not in settings
-    if not (every and kind and strata and "min_size" in settings) or len(conditions) >= 10:
-        return []
-    if len(strata) << len(conditions) > MOST_ATOMS:
+    if not (every and kind and strata and "min_size" in settings) or len(strata) << len(conditions) > MOST_ATOMS:
         return []
     sizes = range(settings["min_size"], (settings.get("max_size") or len(conditions)) + 1)
     sets = (held for size in sizes for held in combinations(conditions, size))
@@ -331,8 +329,6 @@ _PARTS = {
     "n_first": "first", "n_second": "second", "n_same_day": "same day", "n_alone": "alone",
     "n_compared": "compared", "n_left_out": "left out",
 }  # fmt: skip
-
-
 # by what settings people are divided into those parts
 _DIVIDED_BY = ("adjust", "value", "birth_years", "joined", "washout_days")
 
@@ -364,7 +360,7 @@ def _followed(
     result: Result, tables: Mapping[str, pl.DataFrame]
 ) -> Iterator[tuple[Stratum, float | None, float | None]]:
     """Return how many are followed in every stratum of a curve."""
-    if "followed" not in tables or not any(rule.cumulative for rule in result.counts.values()):
+    if "followed" not in tables:
         return
     for names in result.settings.get("left_out") or ():
         yield _stratum_of(names, result.by), None, None

@@ -18,13 +18,13 @@ from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.wording import in_words
 
-__all__ = ["FORMAT", "as_output", "for_release", "published_from", "what_was_done"]
+__all__ = ["FORMAT", "as_output", "for_release", "published_from", "said_of", "what_was_done"]
 
 FORMAT = 2
 
 
-def as_output(result: Result) -> dict[str, Any]:
-    """Return what the record says of one disclosed result, every count of it included.
+def said_of(result: Result) -> dict[str, Any]:
+    """Return what the record says of one disclosed result in words.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def as_output(result: Result) -> dict[str, Any]:
     done = result.disclosure
     if done is None:
         raise DisclosureError("A release record is of disclosed results. Use sr.suppress(result, policy) first.")
-    told: dict[str, Any] = {
+    return {
         "title": result.title,
         "family": type(result).__name__,
         "rule": done.policy.title,
@@ -48,7 +48,12 @@ def as_output(result: Result) -> dict[str, Any]:
         "done": what_was_done(result),
         "look_at": _look_at(result),
     }
-    if not done.policy.changes_nothing:
+
+
+def as_output(result: Result) -> dict[str, Any]:
+    """Return what the record says of one disclosed result, every count of it included."""
+    told = said_of(result)
+    if result.disclosure is not None and not result.disclosure.policy.changes_nothing:
         one = published_of(result)
         head = asdict(one)
         told["published"] = {

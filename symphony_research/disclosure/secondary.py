@@ -72,7 +72,7 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
         return _those_that_fit(own, beside)
     method = "whole numbers" if system.whole_numbers else "bounds"
     if system.solve(*bounds_of(system, cells_of(every))) is None:
-        return _apart(own, beside, method)
+        return _apart(own, beside)
     stars = [star for one in every for star in _searched(one, system)]
     search = _Search(system, _wanted(stars, every[0]))
     stars_alone = bounds_of(system, stars)
@@ -103,7 +103,7 @@ def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Prote
 def _those_that_fit(own: Sequence[Published], beside: Sequence[Published]) -> Protection:
     """Protect as many results as can be searched, the smallest first; the others are rounded alone."""
     if beside:
-        return _apart(own, beside, "too large")
+        return _apart(own, beside)
     smallest = sorted(range(len(own)), key=lambda at: len(own[at].cells))
     fit: list[int] = []
     for at in smallest:
@@ -115,15 +115,15 @@ def _those_that_fit(own: Sequence[Published], beside: Sequence[Published]) -> Pr
     return replace(found, methods=tuple(methods.get(at, "rounding alone") for at in range(len(own))))
 
 
-def _apart(own: Sequence[Published], beside: Sequence[Published], method: str) -> Protection:
+def _apart(own: Sequence[Published], beside: Sequence[Published]) -> Protection:
     """Judge apart what contradicts each other: it is of other people after all, or of other records."""
     if beside:
         found = protect(own)
-        return replace(found, methods=tuple(f"{how or method}, apart from earlier outputs" for how in found.methods))
+        return replace(found, methods=tuple(f"{how}, apart from earlier outputs".lstrip(", ") for how in found.methods))
     if len(own) == 1:
         return Protection(methods=("rounding alone",))
     each = [protect([one]) for one in own]
-    methods = tuple(f"{how}, apart from the others" for one in each for how in one.methods)
+    methods = tuple(f"{how}, apart from the others".lstrip(", ") for one in each for how in one.methods)
     return Protection(frozenset[Group]().union(*(one.groups for one in each)), methods)
 
 

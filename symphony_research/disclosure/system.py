@@ -126,14 +126,16 @@ def system_of(published: Sequence[Published]) -> System | None:
         return None
     # the list by which sets are exact and conditions are numbered; others may list fewer
     lists = {one.conditions for one in published if any(cell.group.kind in _BY_A_LIST for cell in one.cells)}
-    conditions = lists.pop() if len(lists) == 1 else tuple(sorted({c for group in groups for c in group.conditions}))
+    conditions = next(iter(lists)) if lists else tuple(sorted({c for group in groups for c in group.conditions}))
     divided = {(frozenset(one.by), frozenset(one.predicates)) for one in published if one.by}
     levels = _levels(groups, divided)
     sides = sorted({group.side for group in groups})
     n_strata = len(sides) * int(np.prod([len(values) for values in levels.values()], initial=1))
-    if not lists and len(conditions) < 10 and n_strata << len(conditions) <= MOST_ATOMS:
+    if len(lists) > 1:
+        return _of_groups(groups, (), divided)
+    if n_strata << len(conditions) <= MOST_ATOMS:
         return _of_atoms(groups, conditions, levels, sides)
-    return _of_groups(groups, () if lists else conditions, divided)
+    return _of_groups(groups, conditions, divided)
 
 
 def _levels(groups: Sequence[Group], divided: Divided) -> dict[str, list[str]]:

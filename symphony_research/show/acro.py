@@ -6,13 +6,13 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from symphony_research.disclosure import check_differencing
-from symphony_research.disclosure.release import as_output
+from symphony_research.disclosure.release import said_of
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.files import folder_in_place
 from symphony_research.result import Result
@@ -88,7 +88,7 @@ def write_acro(
         outputs = {}
         for name, result in results.items():
             write_table(result, draft / f"{name}_0.csv")
-            outputs[name] = _output(name, result, draft / f"{name}_0.csv", when)
+            outputs[name] = {**_output(name, result, draft / f"{name}_0.csv"), "timestamp": when}
         _write(draft / "results.json", {"version": version, "results": outputs})
         _write(draft / "config.json", _rule(next(iter(results.values()))))
         sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(draft.iterdir())}
@@ -117,15 +117,18 @@ def _require_releasable(results: Mapping[str, Result], out: Path) -> None:
         raise ArgumentError(f"{out.name} holds something already: choose a new folder.")
 
 
-def _output(name: str, result: Result, path: Path, when: str) -> dict[str, Any]:
+def _output(name: str, result: Result, path: Path) -> dict[str, Any]:
     """Return what ACRO says of one output; the summary's number of cells is that of the stars in the file."""
-    told = as_output(result)
-    stars = list(_stars(path))
+    told, done = said_of(result), result.disclosure
+    with path.open(encoding="utf-8", newline="") as lines:
+        heads, *rows = csv.reader(lines)
+    stars = [[at, column] for at, row in enumerate(rows) for column, text in enumerate(row) if text == HIDDEN]
+    exposed = done is not None and done.exposed
     searched = told["made_sure_by"] in ("", "whole numbers", "bounds")
-    status = "pass" if searched and not stars and not told["look_at"] and not _exposed(result) else "review"
+    status = "pass" if searched and not stars and not told["look_at"] and not exposed else "review"
     counts = dict.fromkeys(_CHECKS, 0) | {"threshold": len(stars)}
     none: list[list[int]] = []
-    cells = dict.fromkeys(_CHECKS, none) | {"threshold": [list(place) for place in stars]}
+    cells = dict.fromkeys(_CHECKS, none) | {"threshold": stars}
     words = f"threshold: {number(len(stars))} cells suppressed; " if stars else ""
     return {
         "uid": name,
@@ -133,36 +136,15 @@ def _output(name: str, result: Result, path: Path, when: str) -> dict[str, Any]:
         "type": "table",
         "properties": {"method": told["family"], "title": told["title"], "rule": told["rule"]},
         "files": [{"name": path.name, "sdc": {"summary": {"suppressed": bool(stars), **counts}, "cells": cells}}],
-        "outcome": _outcome(path),
+        "outcome": {
+            head: {str(at): "threshold; " if row[column] == HIDDEN else "ok" for at, row in enumerate(rows)}
+            for column, head in enumerate(heads)
+        },
         "command": told["method"] or told["family"],
         "summary": f"{status}; {words}" if words else status,
-        "timestamp": when,
         "comments": [*told["of_whom"], *told["done"], *told["look_at"]],
         "exception": "",
         "fair": {},
-    }
-
-
-def _exposed(result: Result) -> int:
-    return result.disclosure.exposed if result.disclosure is not None else 0
-
-
-def _rows(path: Path) -> list[list[str]]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        return list(csv.reader(lines))
-
-
-def _stars(path: Path) -> Iterator[tuple[int, int]]:
-    """Return where a star stands, by row under the headings and by column."""
-    for at, row in enumerate(_rows(path)[1:]):
-        yield from ((at, column) for column, text in enumerate(row) if text == HIDDEN)
-
-
-def _outcome(path: Path) -> dict[str, dict[str, str]]:
-    heads, *rows = _rows(path)
-    return {
-        head: {str(at): "threshold; " if row[column] == HIDDEN else "ok" for at, row in enumerate(rows)}
-        for column, head in enumerate(heads)
     }
 
 

@@ -43,7 +43,7 @@ _PARTS, _BEYOND, _LESS = "#56B4E9", PALETTE[1], "#c9d1da"
 
 
 def _several(result: Result, most: str | None) -> list[str]:
-    return [*([most] if most else unlisted_note(result, "drawn"))]
+    return [most] if most else unlisted_note(result, "drawn")
 
 
 def _titled(result: Result, stratum: Mapping[str, Any] | None, title: str | None, words: str) -> str | None:

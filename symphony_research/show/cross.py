@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import require_columns
 from symphony_research.result import Result
-from symphony_research.show.gate import hidden_words, provenance, release, require_showable
+from symphony_research.show.gate import absent_words, provenance, release, require_showable
 from symphony_research.show.tables import Table
 from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, capital, in_words, joined, number
 
@@ -76,9 +76,8 @@ def cross_table(
         named = (result if among is None else among).named.select(rows).unique()
         frame = frame.join(named, on=rows, how="semi", maintain_order="left")
     # a cell that is not there has nobody in it, or few: a nought would tell which of the others have somebody
-    hides = done is not None and not done.policy.changes_nothing
     absent = "0" if result.settings.get("min_persons", 1) == 1 else UNDEFINED
-    if hides and (result.rows_from_records or (done is not None and done.policy.hide_zeros)):
+    if done is not None and not done.policy.changes_nothing and (result.rows_from_records or done.policy.hide_zeros):
         absent = HIDDEN
     heading = COLUMN_WORDS.get(value, capital(in_words(value)))
     names = [COLUMN_WORDS.get(c, in_words(c)).lower() for c in (rows, columns)]
@@ -95,9 +94,7 @@ def cross_table(
         )
     notes = provenance(result)
     if done is not None:
-        few = hidden_words(done.policy)
-        nobody = "nobody, " if result.rows_from_records and not few.startswith("0") else ""
-        notes = [f"{HIDDEN} {nobody}{few}, or hidden so that another cannot be reckoned.", *notes]
+        notes = [f"{HIDDEN} {absent_words(result, done.policy)}, or hidden so that another cannot be reckoned.", *notes]
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return release(Table(f'<div class="symphony-result">{"".join(parts)}{note}</div>', caption), result)
 

@@ -104,14 +104,19 @@ def hidden_words(policy: Policy) -> str:
     return f"{'0' if policy.hide_zeros else '1'} to {policy.threshold} people"
 
 
+def absent_words(result: Result, policy: Policy) -> str:
+    """Return how many may be in a set that has no number: "nobody, 1 to 7 people"; of other families what a star stands for."""
+    few = hidden_words(policy)
+    return f"nobody, {few}" if result.rows_from_records and not policy.hide_zeros else few
+
+
 def unlisted_note(result: Result, done: str) -> list[str]:
     """Say what is not listed, or drawn, and not how many: of the few sets there are, the number would name the last."""
     if result.disclosure is None or result.disclosure.policy.changes_nothing or not result.rows_from_records:
         return []
     what = "Combinations" if "combination" in result.estimates.columns else "Conditions"
-    few, floor = hidden_words(result.disclosure.policy), result.settings.get("min_persons") or 1
-    held = few if result.disclosure.policy.hide_zeros else f"nobody, {few}"
-    held = f"fewer than {number(floor)} people" if floor > result.disclosure.policy.threshold else held
+    policy, floor = result.disclosure.policy, result.settings.get("min_persons") or 1
+    held = f"fewer than {number(floor)} people" if floor > policy.threshold else absent_words(result, policy)
     return [f"{what} that are not {done}: {held}, or hidden so that another cannot be reckoned."]
 
 

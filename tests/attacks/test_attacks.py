@@ -140,12 +140,9 @@ def test_every_figure_of_a_family_follows_from_the_counts_shown(name: str, polic
 @every_study
 def test_no_exact_number_stands_in_what_an_output_checker_gets(made: study.Attacked) -> None:
     kinds = ("prevalence", "condition_count", "exact", "at_least__by_sex", "kaplan_meier")
-    own = {k: made.released[k] for k in kinds if k in made.released}
+    own = produce.release_all({k: made.results[k] for k in kinds if k in made.results}, made.policy)
     with produce.temporary() as folder:
-        try:
-            written = sr.write_acro(own, Path(folder) / "release", made=datetime(2018, 4, 1, tzinfo=UTC))
-        except sr.DisclosureError:
-            return  # some of all outputs alone may be refused: nothing is written then
+        written = sr.write_acro(own, Path(folder) / "release", made=datetime(2018, 4, 1, tzinfo=UTC))
         results = json.loads((written / "results.json").read_text(encoding="utf-8"))["results"]
         for kind, output in results.items():
             stars = output["files"][0]["sdc"]
@@ -153,7 +150,8 @@ def test_no_exact_number_stands_in_what_an_output_checker_gets(made: study.Attac
             shown = [row for row in csv.reader((written / f"{kind}_0.csv").open(encoding="utf-8"))][1:]
             assert [[r, c] for r, row in enumerate(shown) for c, text in enumerate(row) if text == "*"] == stars["cells"]["threshold"]  # fmt: skip
             text = " ".join([output["command"], *output["comments"]])
-            assert dataclasses.replace(made, words={kind: text}).wrong_words() == []
+            released = {**made.released, **own}
+            assert dataclasses.replace(made, released=released, words={kind: text}).wrong_words() == []
 
 
 # -- figures ----------------------------------------------------------------------------------------------------
