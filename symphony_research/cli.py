@@ -20,6 +20,7 @@ __all__ = ["main"]
 DONE, FOUND, WRONG_ARGUMENTS = 0, 1, 2
 PUBLIC_STUDY = ("synthetic", "south_somerset")
 POLICY_NAMES = "nhs_england, opensafely, sacro or synthetic"
+LEVELS = ("default", "strict", "rule_text")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -177,15 +178,21 @@ def _parser() -> argparse.ArgumentParser:
         help="set a parameter; may be repeated; see: symphony notebooks",
     )  # fmt: skip
     report.add_argument(
-        "--policy", metavar="NAME", help=f"how small numbers are hidden: {POLICY_NAMES} (default: the study's own)"
+        "--policy", metavar="NAME", help=f"disclosure policy: {POLICY_NAMES} (default: the study's own)"
     )
+    report.add_argument(
+        "--level", choices=LEVELS, default=LEVELS[0],
+        help="how much the policy protects; rule_text, the text of the rule and no more, is for nhs_england alone (default: default)",
+    )  # fmt: skip
     report.add_argument("--out", metavar="DIR", default="reports", help="folder for the reports (default: reports)")
     report.add_argument("--jobs", metavar="N", type=_positive, help="notebooks run at once (default: one a processor)")
     return parser
 
 
 def _add_size(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--people", metavar="N", type=_positive, help="how many people (default: the public study's)")
+    command.add_argument(
+        "--people", metavar="N", type=_positive, help="how many people registered in 2012-13 (default: 114,874)"
+    )
     command.add_argument("--seed", metavar="S", type=int, help="another number gives other people")
     command.add_argument("--jobs", metavar="N", type=_positive, help="processes at once (default: one a processor)")
 
@@ -294,6 +301,7 @@ def _report(arguments: argparse.Namespace) -> int:
         all_hubs=arguments.all_hubs,
         parameters=read_pairs(arguments.parameter),
         policy=arguments.policy,
+        level=arguments.level,
         out=Path(arguments.out),
         jobs=arguments.jobs,
     )

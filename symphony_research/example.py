@@ -1,4 +1,4 @@
-"""A study of 200 invented people, in memory, for examples and first steps."""
+"""A small study of invented people, in memory, for examples and first steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["example_study"]
 
 @cache
 def example_study() -> Study:
-    """Return a study of 200 invented people, held in memory.
+    """Return a study of invented people, 200 of them registered in 2012-13, held in memory.
 
     It is made by the generator of the public study, always the same, so it may
     be shown as it is: `Policy.synthetic()` is accepted.
@@ -21,13 +21,13 @@ def example_study() -> Study:
     Returns
     -------
     Study
-        With every table of the schema.
+        With every table of the schema; `persons` holds everyone ever registered in the seven years.
 
     Examples
     --------
     >>> import symphony_research as sr
-    >>> sr.example_study().persons.collect().height
-    200
+    >>> sr.example_study().name
+    'Example of 200 invented people in 2012-13'
     """
     from symphony_research.synthetic import generate_tables
     from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END, PERIOD_START
@@ -35,7 +35,7 @@ def example_study() -> Study:
     made = generate_tables(200, seed=2013)
     tables = {name: conform(STUDY_TABLES[name], frame.lazy(), {})[0].collect() for name, frame in made.items()}
     return Study(
-        "Example of 200 invented people",
+        "Example of 200 invented people in 2012-13",
         (PERIOD_START, PERIOD_END),
         {name: tables[name].lazy() if name in tables else empty(table) for name, table in STUDY_TABLES.items()},
         conditions_listed=CONDITION_NAMES,

@@ -15,12 +15,13 @@ SACRO, Guide for output checkers: threshold 10; ACRO's defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
 
-__all__ = ["POLICIES", "Policy", "looked_for", "policy_named"]
+__all__ = ["LEVELS", "POLICIES", "Policy", "looked_for", "policy_named"]
 
 # the rules as their authorities state them: (threshold, rounding)
 _LEAST = {"nhs_england": (7, 5), "opensafely": (7, 5), "sacro": (9, 5)}
@@ -35,6 +36,7 @@ _LEAST_CURVE_WIDTH = {
     ("sacro", "midpoint"): 10,
 }
 POLICIES = ("nhs_england", "opensafely", "sacro", "synthetic")
+LEVELS = ("default", "strict", "rule_text")
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ class Policy:
     dominance : (int, float)
         (n, k): a mean or a sum is hidden unless the n people with the largest
         values surely have less than the share k of it.
+    level : str
+        How well a suppressed count is protected against whoever sees all that is
+        released and is told which counts are small: "default", it keeps at
+        least as many possible numbers as a rounded one; "strict", every number
+        up to the threshold; "rule_text", as the rule's text asks and no more
+        (NHS England alone): counts are suppressed and rounded, and what they
+        tell together is not searched.
     p_percent : float
         It is hidden too unless what the others have is surely more than this
         share of the largest value, so that the second largest cannot guess it.
@@ -83,10 +92,17 @@ class Policy:
     curve_width: int = 5
     dominance: tuple[int, float] = (2, 0.9)
     p_percent: float = 0.1
+    level: str = "default"
 
     def __post_init__(self) -> None:
         require_one_of(self.name, POLICIES, argument="name")
         require_one_of(self.curve, ("nearest", "midpoint"), argument="curve")
+        require_one_of(self.level, LEVELS, argument="level")
+        if self.level == "rule_text" and self.name != "nhs_england":
+            raise ArgumentError(
+                "level='rule_text' is NHS England's rule to the letter: of the other rules it is not asked. Use "
+                "'default' or 'strict'."
+            )
         for field in ("threshold", "rounding", "curve_width"):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or value < (field != "threshold"):
@@ -112,27 +128,31 @@ class Policy:
             )
 
     @classmethod
-    def nhs_england(cls, *, threshold: int = 7, rounding: int = 5) -> Policy:
+    def nhs_england(cls, *, threshold: int = 7, rounding: int = 5, level: str = "default") -> Policy:
         """NHS England's rule for HES and ECDS below national level: 1-7 hidden, others to the nearest 5."""
         title = f"NHS England (1-{threshold} hidden, others to nearest {rounding})"
-        return cls("nhs_england", title, threshold, rounding, curve_width=rounding)
+        return cls("nhs_england", title, threshold, rounding, curve_width=rounding, level=level)
 
     @classmethod
-    def opensafely(cls, *, threshold: int = 7, rounding: int = 5) -> Policy:
+    def opensafely(cls, *, threshold: int = 7, rounding: int = 5, level: str = "default") -> Policy:
         """OpenSAFELY's rule: up to 7 redacted, others to the nearest 5, curves by midpoint-6."""
         title = f"OpenSAFELY (up to {threshold} redacted, others to nearest {rounding}, curves midpoint-6)"
-        return cls("opensafely", title, threshold, rounding, curve="midpoint", curve_width=6)
+        return cls("opensafely", title, threshold, rounding, curve="midpoint", curve_width=6, level=level)
 
     @classmethod
-    def sacro(cls, *, threshold: int = 9, rounding: int = 5) -> Policy:
+    def sacro(cls, *, threshold: int = 9, rounding: int = 5, level: str = "default") -> Policy:
         """SACRO's rule, with ACRO's defaults: under 10 hidden, zeros too, others to the nearest 5."""
         title = f"SACRO (under {threshold + 1} hidden, zeros too, others to nearest {rounding})"
-        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding)
+        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding, level=level)
 
     @classmethod
     def synthetic(cls) -> Policy:
         """Change nothing; refused unless the data carry the generator's own fingerprint."""
         return cls("synthetic", "synthetic data (nothing hidden)", 0, 1, curve_width=1)
+
+    def as_released(self) -> dict[str, Any]:
+        """Return what a released result must know of its rule, to say between which numbers a shown count lies."""
+        return {"threshold": self.threshold, "rounding": self.rounding, "hide_zeros": self.hide_zeros}
 
     @property
     def changes_nothing(self) -> bool:
@@ -191,7 +211,7 @@ def looked_for(min_persons: int) -> int:
     return max(min(min_persons, _SHOWN), min_persons - _SLACK)
 
 
-def policy_named(name: str, **settings: int) -> Policy:
+def policy_named(name: str, **settings: Any) -> Policy:
     """Return the policy of that name, with its standard settings or stricter ones."""
     require_one_of(name, POLICIES, argument="policy")
     policy: Policy = getattr(Policy, name)(**settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,23 @@ class Study:
         """One row a measure of a person."""
         return self.tables["outcomes"]
 
-    def rule(self, policy: str | None = None) -> Policy:
-        """Return the disclosure policy of that name, or the study's own."""
-        return self.policy if policy is None or policy == self.policy.name else policy_named(policy)
+    def disclosure_policy(self, policy: str | None = None, *, level: str = "default") -> Policy:
+        """Return the disclosure policy of that name, or the study's own, at a level of protection.
+
+        Parameters
+        ----------
+        policy : str, optional
+            One of `policy.POLICIES`; the study's own settings are used for its own policy.
+        level : {"default", "strict", "rule_text"}
+            How well suppressed counts are protected; see `Policy`.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such policy or level, or the level does not belong to the policy.
+        """
+        chosen = self.policy if policy is None or policy == self.policy.name else policy_named(policy)
+        return chosen if level == chosen.level else replace(chosen, level=level)
 
     def has(self, table: str) -> bool:
         """Whether the study came with that table."""

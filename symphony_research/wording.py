@@ -203,7 +203,8 @@ def duration(time: float, unit: str | None) -> str:
         return f"{months} month{'s' if months > 1 else ''}"
     if unit == "days" and time == 1:
         return "1 day"
-    return f"{number(time)} {unit}" if unit else f"time {number(time)}"
+    said = number(int(time) if float(time).is_integer() else time)
+    return f"{said} {unit}" if unit else f"time {said}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

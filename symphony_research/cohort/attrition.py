@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.cells import CellDefinition, unrelated
+from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.wording import roughly
 
 __all__ = ["Attrition"]
@@ -19,9 +21,14 @@ class Attrition(Result):
     """How many people each rule left out, and how many were studied."""
 
     title: ClassVar[str] = "From everybody in the study to the people studied"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({"steps": CountTable(("n_persons",))})
+    own_settings: ClassVar[frozenset[str]] = frozenset({"start"})
     shown: ClassVar[tuple[str, ...]] = ("step", "n_excluded", "n_persons")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"n_persons": "People who remain"})
+
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """Each step counts the people excluded at it; the last row those who are left."""
+        return {"steps": TableRoles({"step": Key(), "n_persons": Count()}, _of_step)}
 
     @staticmethod
     def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -49,3 +56,7 @@ class Attrition(Result):
         if frame.height == 1:
             return f"About {roughly(end)} people are studied."
         return f"Of about {roughly(start)} people, about {roughly(end)} meet every rule and are studied."
+
+
+def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
+    return unrelated(f"excluded at the step: {record['step']}")

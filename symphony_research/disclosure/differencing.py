@@ -1,4 +1,4 @@
-"""What several outputs tell when they are set against each other: found before they are released, and named."""
+"""Detect disclosure by differencing across outputs: found before they are released, and named."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from symphony_research.disclosure.curves import alike, ends_of
-from symphony_research.disclosure.gate import published_of
-from symphony_research.disclosure.published import ANY, NAMED, Cell, Group, Published, Stratum
-from symphony_research.disclosure.secondary import bounds_of, cells_of, most_programmes, narrowed
-from symphony_research.disclosure.system import system_of
+from symphony_research.disclosure.blocks import Block
+from symphony_research.disclosure.published import ANY, NAMED, Cell, Published, published_of, whose
+from symphony_research.disclosure.secondary import inferable
+from symphony_research.disclosure.system import bounds_of, system_of
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES, Policy
 from symphony_research.result import Result
+from symphony_research.result.cells import CellDefinition, Stratum
 from symphony_research.wording import in_words, joined, number
 
 __all__ = ["Finding", "check_differencing", "find", "nested"]
 
 _PREDICATES = (*NAMED, "age", "min_conditions")
+MOST_COMPARED = 20_000  # unknowns of two populations that are compared by all their counts
+MOST_PROGRAMMES = 200
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Finding:
     Attributes
     ----------
     kind : str
-        "rules", "difference", "numbers" or "reckoned".
+        "rules", "difference", "numbers" or "inferable".
     outputs : tuple of str
         Their names.
     counts : int
@@ -68,7 +70,7 @@ def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
         None if they may be released together. `kind` is "rules" (one study
         under two rules), "difference" (a group within another, and a count of
         those outside is surely small), "numbers" (one group, two numbers) or
-        "reckoned" (a hidden count that all outputs together narrow down).
+        "inferable" (a suppressed count that all outputs together narrow down).
 
     Raises
     ------
@@ -79,12 +81,11 @@ def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
 
     Notes
     -----
-    A difference is reckoned from the intervals that the counts were rounded
+    A difference is computed from the intervals that the counts were rounded
     from. It is a finding if it is surely at most the threshold, not surely
-    nought, and not every number up to the threshold is possible. Studies of
-    different names are taken to be of different people. "reckoned" is searched as
-    `suppress` does, and no further than it: of an output with over 500 hidden
-    counts they are not looked for, nor after some hundred programmes of a large table.
+    zero, and not every number up to the threshold is possible. Studies of
+    different names are taken to be of different people. What is inferable is
+    searched as `suppress` does, and no further than it.
 
     Examples
     --------
@@ -109,7 +110,7 @@ def find(told: Sequence[tuple[str, Published]]) -> tuple[Finding, ...]:
     found: list[Finding] = []
     populations: dict[str, list[tuple[str, Published]]] = {}
     for name, one in real:
-        populations.setdefault(repr((one.study, one.people)), []).append((name, one))
+        populations.setdefault(whose(one), []).append((name, one))
     for (name, one), (other_name, other) in combinations(real, 2):
         if _other_study(one, other):
             continue
@@ -122,8 +123,8 @@ def find(told: Sequence[tuple[str, Published]]) -> tuple[Finding, ...]:
         if of_others and (nested(one.population, other.population) or nested(other.population, one.population)):
             found += _difference(name, one, other_name, other)
     for group in populations.values():
-        found += _reckoned(group)
-    return (*found, *_small_remainders(real, found), *_few_followed(real))
+        found += _inferable(group)
+    return (*found, *_small_remainders(real, found))
 
 
 def nested(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
@@ -171,25 +172,26 @@ def _two_rules(name: str, one: Published, other_name: str, other: Published) -> 
         "rules",
         (name, other_name),
         0,
-        f"'{name}' was made safe under {one.policy['title']} and '{other_name}' under {other.policy['title']}: two rules on "
-        "one study can be set against each other. Release both under one rule.",
+        f"'{name}' was released under {one.policy['title']} and '{other_name}' under {other.policy['title']}: two rules on "
+        "one study can be compared by differencing. Release both under one rule.",
     )
 
 
 def _two_numbers(name: str, one: Published, other_name: str, other: Published) -> list[Finding]:
-    """One group of people with two numbers: whoever sees both knows what rounding or hiding did."""
+    """One group of people with two numbers: whoever sees both knows what rounding or suppression did."""
     own, others = _shown(one), _shown(other)
-    apart = [group for group in own.keys() & others.keys() if own[group].shown != others[group].shown]
-    # a star for a number that is shown elsewhere protects nothing
-    starred = _starred(one) & others.keys() | _starred(other) & own.keys()
-    if not apart and not starred:
+    differing = [of for of in own.keys() & others.keys() if own[of].shown != others[of].shown]
+    # a suppressed count that is shown elsewhere is no secret
+    suppressed = _small(one) & others.keys() | _small(other) & own.keys()
+    if not differing and not suppressed:
         return []
+    count = len(differing) + len(suppressed)
     return [
         Finding(
             "numbers",
             (name, other_name),
-            len(apart) + len(starred),
-            f"'{name}' and '{other_name}' are of the same people and give {number(len(apart) + len(starred))} of their counts "
+            count,
+            f"'{name}' and '{other_name}' are of the same people and give {number(count)} of their counts "
             "differently. Make them from one extract, and suppress the second beside the first: "
             "sr.suppress(result, policy, beside=[...]).",
         )
@@ -219,14 +221,13 @@ def _small_differences(one: Published, other: Published) -> int:
         ways.append((one, other))
     if nested(other.population, one.population):
         ways.append((other, one))
-    few: set[Any] = set()
+    few: set[CellDefinition] = set()
     for inner, outer in ways:
         own, others = _of_own_population(inner), _of_own_population(outer)
-        for group in own.keys() & others.keys():
-            low, high = others[group].low - own[group].high, others[group].high - own[group].low
+        for of in own.keys() & others.keys():
+            low, high = others[of].low - own[of].high, others[of].high - own[of].low
             if _tells(low, high, _threshold(outer)):
-                few.add(group)
-        few |= _steps_that_tell(inner, outer)
+                few.add(of)
     return len(few)
 
 
@@ -237,28 +238,6 @@ def _tells(low: float, high: float, threshold: float) -> bool:
 
 def _threshold(one: Published) -> float:
     return float(one.policy["threshold"])
-
-
-def _steps_that_tell(inner: Published, outer: Published) -> set[Any]:
-    """Return the times at which the running counts of two curves differ by a few."""
-    few = _threshold(outer)
-    slack = inner.policy["curve_width"] - 1  # both were rounded within one width
-    curves: list[dict[Any, list[tuple[float, float]]]] = []
-    for one in (inner, outer):
-        of_one: dict[Any, list[tuple[float, float]]] = {}
-        for key, time, count in one.steps:
-            of_one.setdefault(key, []).append((time, count))
-        curves.append(of_one)
-    found = set()
-    for key in curves[0].keys() & curves[1].keys():
-        for time in sorted({t for of_one in curves for t, _ in of_one[key]}):
-            at = [max([count for t, count in of_one[key] if t <= time], default=0) for of_one in curves]
-            if not all(at):
-                continue  # nothing is shown of one of them yet
-            apart = at[1] - at[0]
-            if _tells(apart - slack, apart + slack, few):
-                found.add((key, time))
-    return found
 
 
 def _small_remainders(real: Sequence[tuple[str, Published]], found: Sequence[Finding]) -> list[Finding]:
@@ -299,100 +278,81 @@ def _few_others(inner: Sequence[Published], outer: Sequence[Published]) -> int:
     within = [_as_stratum(one, (("among", "them"),)) for one in inner]
     whole = [_as_stratum(one, ()) for one in outer]
     system = system_of([*within, *whole])
-    if system is None:
-        return 0
-    low, high = bounds_of(system, cells_of([*within, *whole]))
-    own = {replace(c.group, stratum=c.group.stratum[1:]): c for c in cells_of(within) if c.high < ANY}
-    others = {cell.group: cell for cell in cells_of(whole) if cell.high < ANY}
+    own = {
+        replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair[0] != "among")): cell
+        for one in within
+        for cell in one.cells
+        if cell.high < ANY
+    }
+    others = {cell.of: cell for one in whole for cell in one.cells if cell.high < ANY}
     threshold, few = _threshold(outer[0]), 0
     # where the two numbers alone are far apart nothing can bring them together
-    near = [group for group in own.keys() & others.keys() if others[group].low - own[group].high <= threshold]
-    for group in sorted(near)[: most_programmes(system)]:
+    near = sorted(of for of in own.keys() & others.keys() if others[of].low - own[of].high <= threshold)
+    if not near or system.n_unknowns > MOST_COMPARED:
+        return 0
+    low, high = bounds_of(system, [cell for one in (*within, *whole) for cell in one.cells])
+    block = Block(np.arange(system.n_unknowns), system.matrix, system.low, system.high)
+    for of in near[: MOST_PROGRAMMES // 2]:
         cost = np.zeros(len(low))
-        cost[system.place[group]], cost[system.place[own[group].group]] = 1.0, -1.0
-        ends = [system.solve(low, high, sign * cost) for sign in (1, -1)]
+        cost[system.place[of]], cost[system.place[own[of].of]] = 1.0, -1.0
+        ends = [block.solve(low, high, sign * cost) for sign in (1, -1)]
         if ends[0] is None or ends[1] is None:
             return 0  # they contradict each other, so the one are not among the other
-        least, most = (float(end[: len(cost)] @ cost) for end in ends if end is not None)
+        least, most = (float(end @ cost) for end in ends if end is not None)
         # of a small group everybody knows that the others are few, and not that there are any
-        few += _tells(least, most, threshold) and (least >= 1 or not (own[group].hidden or others[group].hidden))
+        few += _tells(least, most, threshold) and (least >= 1 or not (own[of].suppressed or others[of].suppressed))
     return few
 
 
-def _as_stratum(one: Published, of: Stratum) -> Published:
+def _as_stratum(one: Published, stratum: Stratum) -> Published:
     """Return an output as of a stratum of other people, or of everybody, whatever the predicates."""
-    own = set(one.predicates)
-    cells = [
-        replace(
-            cell, group=replace(cell.group, stratum=(*of, *(pair for pair in cell.group.stratum if pair not in own)))
-        )
-        for cell in one.cells
-    ]
-    return replace(one, predicates=of, cells=tuple(cells))
+    gone = set(one.predicates)
 
+    def moved(of: CellDefinition) -> CellDefinition:
+        kept = tuple(pair for pair in of.stratum if pair not in gone)
+        return replace(of, stratum=tuple(sorted((*stratum, *kept))))
 
-def _few_followed(real: Sequence[tuple[str, Published]]) -> list[Finding]:
-    """Curves of strata and of their whole that tell how few are followed where one has ended."""
-    found = []
-    for curves in alike({at: one for at, (_, one) in enumerate(real)}):
-        policy = _rule_of(real[curves[0].number][1])
-        for pair in combinations(curves, 2):
-            ends = ends_of(pair, policy)
-            if ends:
-                names = tuple(real[curve.number][0] for curve in pair)
-                found.append(
-                    Finding(
-                        "difference",
-                        names,
-                        len(ends),
-                        f"{joined([repr(name) for name in names])} are curves of the same people: where a stratum's has ended, "
-                        "the others' taken from the whole's tell how few are followed. Suppress them together: "
-                        "sr.suppress([...], policy).",
-                    )
-                )
-    return found
+    cells = tuple(replace(cell, of=moved(cell.of)) for cell in one.cells)
+    return replace(one, predicates=stratum, cells=cells, relations=())
 
 
 def _rule_of(one: Published) -> Policy:
     """Return as much of an output's rule as its numbers are read by."""
-    return Policy(**{name: one.policy[name] for name in ("name", "title", "threshold", "rounding", "hide_zeros")})
+    return Policy(**{k: one.policy[k] for k in ("name", "title", "threshold", "rounding", "hide_zeros", "level")})
 
 
-def _reckoned(group: Sequence[tuple[str, Published]]) -> list[Finding]:
-    """Hidden counts that all outputs of one population narrow down together."""
+def _inferable(group: Sequence[tuple[str, Published]]) -> list[Finding]:
+    """Suppressed counts that all outputs of one population narrow down together."""
     if len(group) < 2:
         return []
-    cells: list[Cell] = narrowed([one for _, one in group])
-    if not cells:
+    found = inferable([one for _, one in group], _rule_of(group[0][1]))
+    if not found:
         return []
     names = tuple(name for name, _ in group)
     return [
         Finding(
-            "reckoned",
+            "inferable",
             names,
-            len(cells),
-            f"{joined([repr(name) for name in names])} are of the same people: set beside each other they narrow down "
-            f"{number(len(cells))} hidden counts. Suppress them together: sr.suppress([...], policy).",
+            len(found),
+            f"{joined([repr(name) for name in names])} are of the same people: together they narrow down "
+            f"{number(len(found))} suppressed counts. Suppress them together: sr.suppress([...], policy).",
         )
     ]
 
 
-def _shown(one: Published) -> dict[Group, Cell]:
-    return {cell.group: cell for cell in one.cells if not cell.hidden and cell.group.kind != "own"}
+def _shown(one: Published) -> dict[CellDefinition, Cell]:
+    return {cell.of: cell for cell in one.cells if not cell.suppressed and not cell.of.apart}
 
 
-def _of_own_population(one: Published) -> dict[Group, Cell]:
+def _of_own_population(one: Published) -> dict[CellDefinition, Cell]:
     """Return what is shown by who is counted of the output's own people."""
     predicates = set(one.predicates)
     return {
-        replace(group, stratum=tuple(pair for pair in group.stratum if pair not in predicates)): cell
-        for group, cell in _shown(one).items()
+        replace(of, stratum=tuple(pair for pair in of.stratum if pair not in predicates)): cell
+        for of, cell in _shown(one).items()
     }
 
 
-def _starred(one: Published) -> set[Group]:
-    # a protecting star may be shown elsewhere: what that narrows down is searched apart
-    stars = {
-        cell.group for cell in one.cells if cell.hidden and cell.listed and cell.high < ANY and cell.group.kind != "own"
-    }
-    return stars - _shown(one).keys()
+def _small(one: Published) -> set[CellDefinition]:
+    small = {cell.of for cell in one.cells if cell.primary and cell.listed and not cell.of.apart}
+    return small - _shown(one).keys()

@@ -1,62 +1,74 @@
 """The gate every number passes before it may be shown: `suppress`.
 
-Counts are hidden or rounded by the policy; more are hidden until no hidden one
-can be reckoned from the others; then the family's own `derive` makes every
-other figure again from what is left. Nothing else is carried over, so a rate, a
-ratio or a total can give back no more than the counts do.
+Counts are suppressed or rounded by the policy; more are suppressed until each
+suppressed one keeps enough possible numbers; then the family's own `derive`
+makes every other figure again from what is left. Nothing else is carried over,
+so a rate, a ratio or a total can give back no more than the counts do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
-import numpy as np
 import polars as pl
 
-from symphony_research.disclosure import ledger
-from symphony_research.disclosure.curves import alike, end_early, ends_of
-from symphony_research.disclosure.published import Place, Published, Stratum, publish
+from symphony_research.disclosure.adjusted import bounds_of_counts, with_adjusted
+from symphony_research.disclosure.primary import blank, drafted, require_plain_keys, suppressed_strata
+from symphony_research.disclosure.published import Place, Published, publish, published_of, whose
+from symphony_research.disclosure.record import as_output, published_from
 from symphony_research.disclosure.secondary import Protection, protect
+from symphony_research.disclosure.sums import with_sums
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import CountTable, Disclosure, Result
+from symphony_research.result import Disclosure, Result
+from symphony_research.result.roles import Internal
+from symphony_research.result.session import ReleaseSession
 
-__all__ = ["published_of", "suppress"]
+__all__ = ["suppress"]
 
 SomeResult = TypeVar("SomeResult", bound=Result)
-
-# of a mean beside a rounded count: too few to find the exact total, fewer where a total may be of a few contacts
-FIGURES, FIGURES_OF_SMALL = 3, 2
-SMALL_MEAN = 100
+Session = ReleaseSession | str | Path | None
+MOST_CELLS = 400_000  # counts of one population that are searched together; above, tables by strata are withheld
 
 
 @overload
-def suppress(results: SomeResult, policy: Policy, *, beside: Sequence[Result] = ()) -> SomeResult: ...
+def suppress(
+    results: SomeResult, policy: Policy, *, beside: Sequence[Result] = (), session: Session = None
+) -> SomeResult: ...
 @overload
-def suppress(results: Mapping[str, Result], policy: Policy, *, beside: Sequence[Result] = ()) -> dict[str, Any]: ...
+def suppress(
+    results: Mapping[str, Result], policy: Policy, *, beside: Sequence[Result] = (), session: Session = None
+) -> dict[str, Any]: ...
 @overload
-def suppress(results: Sequence[Result], policy: Policy, *, beside: Sequence[Result] = ()) -> tuple[Any, ...]: ...
-def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = ()) -> Any:
+def suppress(
+    results: Sequence[Result], policy: Policy, *, beside: Sequence[Result] = (), session: Session = None
+) -> tuple[Any, ...]: ...
+def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = (), session: Session = None) -> Any:
     """Return a result, or several that are read together, as they may be released under a policy.
 
-    Every count of people is hidden or rounded; where a hidden count could be
-    reckoned from the others, more are hidden; and every estimate is derived
-    again from the counts that are left. Suppressing twice under one policy
-    changes nothing; a disclosed result is never disclosed anew under another.
+    Every count of people is suppressed or rounded; where a suppressed count
+    could be inferred from the others, more are suppressed; and every estimate
+    is derived again from the counts that are left. Suppressing twice under one
+    policy changes nothing; a disclosed result is never disclosed again under
+    another.
 
     Parameters
     ----------
     results : Result, or sequence or mapping of Result
-        What estimators returned. Give all that one reader will see: together a
-        little more of each is hidden, so that none gives another's counts back.
+        What estimators returned. Give all that one reader will see, at once:
+        protected one by one, outputs give each other away or lose more.
     policy : Policy
-        The rule, such as `Policy.nhs_england()`.
+        The rule and its level of protection, such as `Policy.nhs_england()`.
     beside : sequence of Result
         Disclosed results of the same people that are out already: they are not
-        changed, and may leave too little room. Inside a report all that was made
-        safe before stands beside it by itself.
+        changed, and may leave too little room.
+    session : ReleaseSession or path, optional
+        The report that this is the one release of, as `symphony report` gives
+        it to a notebook: what was released before stands beside it, a second
+        call is refused, and what is released is recorded.
 
     Returns
     -------
@@ -67,18 +79,20 @@ def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = ()) -> 
     ------
     DisclosureError
         If the policy is `Policy.synthetic()` and the data are not the
-        generator's own, a result was disclosed under another policy, or one
-        beside it was not disclosed, or under another.
+        generator's own; a result was disclosed under another policy, or one
+        beside it was not disclosed, or under another; a stratum has as many
+        levels as it would have if it named people; or the session's one call
+        was made before.
 
     Notes
     -----
-    A hidden count is safe if it may still be any number from one to the
-    threshold (from nought where noughts are hidden) by non-negativity, whole
-    numbers, the intervals of rounding and every relation between the counts of
-    one population: numbers of conditions, prevalences, pairs and sets are sums
-    over the same people. Up to 512 sets of conditions and strata that is an
-    integer programme; above, linear bounds; above 20,000 counts, rounding
-    alone: `disclosure.method` says which.
+    Whoever attacks is given which suppressed counts are small, all that is
+    shown, and the algorithm. By default each suppressed count keeps at least as
+    many possible numbers as a rounded one (five), by non-negativity, the
+    intervals of rounding and every relation between the counts of one
+    population. With up to 512 sets of conditions and strata that is confirmed
+    in integers; else by linear bounds. What is not decided within a fixed number
+    of programmes is published coarser: `disclosure.withheld` says so.
 
     Examples
     --------
@@ -91,110 +105,151 @@ def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = ()) -> 
     >>> [type(one).__name__ for one in both]
     ['Prevalence', 'Cooccurrence']
     """
+    opened = ReleaseSession.of(session)
     if isinstance(results, Mapping):
-        return dict(zip(results, _together(list(results.values()), policy, beside), strict=True))
+        names, values = list(results), list(results.values())
+        return dict(zip(names, _together(values, policy, beside, opened, names), strict=True))
     if isinstance(results, Result) or not isinstance(results, Sequence):
-        return _together([results], policy, beside)[0]
-    return tuple(_together(results, policy, beside))
+        return _together([results], policy, beside, opened, ["result"])[0]
+    return tuple(_together(results, policy, beside, opened, [f"result {k + 1}" for k in range(len(results))]))
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """A result, its tables with small counts hidden and the rest rounded, what they were, and which stars are no small count's."""
+    """A result, its tables with small counts suppressed and the rest rounded, and what they were."""
 
     result: Result
     tables: Mapping[str, pl.DataFrame]
     exact: Mapping[str, pl.DataFrame]
-    others: frozenset[Place] = frozenset()
+    of_small: frozenset[Place] = field(default_factory=frozenset)
 
 
-def _together(results: Sequence[Result], policy: Policy, beside: Sequence[Result]) -> list[Result]:
-    """Make results safe beside each other; those that are already stay as they are, and stand beside the rest."""
+def _together(
+    results: Sequence[Result],
+    policy: Policy,
+    beside: Sequence[Result],
+    session: ReleaseSession | None,
+    names: Sequence[str],
+) -> list[Result]:
+    """Protect results beside each other; those that are disclosed already stay as they are, beside the rest."""
     for result in results:
         _require_possible(result, policy, beside)
+    if session is not None:
+        session.claim(names, policy.title)
     done = dict(enumerate(results))
-    already = [one for one in results if one.disclosure is not None]
     drafts = {at: _drafted(one, policy) for at, one in done.items() if one.disclosure is None}
+    name = session.name if session is not None else ""
     if policy.changes_nothing:
-        done |= {at: draft.result.disclosed(draft.tables, Disclosure(policy, 0)) for at, draft in drafts.items()}
+        done |= {
+            at: draft.result.disclosed(draft.tables, Disclosure(policy, 0, session=name))
+            for at, draft in drafts.items()
+        }
     elif drafts:
-        earlier = [published_of(one) for one in (*beside, *already, *ledger.released())]
-        populations: dict[str, list[int]] = {}
-        told = {at: _published(draft, policy) for at, draft in drafts.items()}
-        for at, one in told.items():
-            populations.setdefault(_whose(one), []).append(at)
-        for whose, own in populations.items():
-            found = protect([told[at] for at in own], [one for one in earlier if _whose(one) == whose])
-            finished = {
-                at: _finished(drafts[at], told[at], policy, found, how)
-                for at, how in zip(own, found.methods, strict=True)
-            }
-            done |= _without_few_followed(finished, earlier, policy)
-    for at in drafts:
-        ledger.remember(done[at])
+        earlier = [published_of(one) for one in (*beside, *(one for one in results if one.disclosure is not None))]
+        earlier += [one for told in (session.outputs_before() if session else ()) if (one := published_from(told))]
+        told, too_many = _within_limit(drafts, policy)
+        for whom in dict.fromkeys(map(whose, told.values())):
+            own = [at for at, one in told.items() if whose(one) == whom]
+            before = [one for one in earlier if whose(one) == whom]
+            found = protect([told[at] for at in own], policy, before)
+            drawn = {at: _left(drafts[at], told[at], found) for at in own}
+            own_bounds = bounds_of_counts([told[at] for at in own], before, found)
+            exact = {at: (drafts[at].result, drafts[at].exact) for at in own}
+            drawn = with_adjusted({at: (*exact[at], drawn[at]) for at in own}, own_bounds, policy)
+            counted = {at: told[at] for at in own}
+            shown = with_sums({at: (*exact[at], drawn[at]) for at in own}, counted, before, own_bounds, policy)
+            done |= {at: _finished(drafts[at], shown[at], told[at], policy, found, name) for at in own}
+        done |= {at: _withheld(drafts[at], policy, name) for at in too_many}
+    if session is not None:
+        session.write_record([as_output(done[at]) for at in drafts])
     return list(done.values())
 
 
-def _whose(one: Published) -> str:
-    return repr((one.study, one.people))
+def _within_limit(drafts: Mapping[int, _Draft], policy: Policy) -> tuple[dict[int, Published], list[int]]:
+    """Return what is to be searched together, and which results by strata are withheld because they are too many."""
+    size = {
+        at: sum(table.height * len(draft.result.roles[name].people) for name, table in draft.tables.items())
+        for at, draft in drafts.items()
+    }
+    withheld: list[int] = []
+    while policy.level != "rule_text" and sum(size.values()) > MOST_CELLS:
+        largest = max(size, key=lambda at: (bool(drafts[at].result.by), size[at]))
+        withheld.append(largest)
+        del size[largest]
+    return {at: _published(drafts[at], policy) for at in size}, withheld
 
 
 def _drafted(result: Result, policy: Policy) -> _Draft:
-    """Hide what is small by itself, and round the rest."""
-    tables = {
-        name: _release(table, result.counts[name], policy, result.by) for name, table in result.count_tables.items()
-    }
+    """Suppress what is small by itself, and round the rest."""
     if policy.changes_nothing:
-        return _Draft(result, tables, tables)
-    tables, exact = _above_floor(_without_small_strata(tables, result), result)
-    return _Draft(result, tables, exact, _stars_of_others(result, tables, exact, policy))
+        return _Draft(result, result.count_tables, result.count_tables)
+    require_plain_keys(result)
+    form = result.release_form(result.count_tables, result.settings, result.by, policy)
+    exact = {name: table for name, table in form.items() if not _all_internal(result, name, table)}
+    tables = {name: drafted(table, result.roles[name], policy) for name, table in exact.items()}
+    of_small = suppressed_strata(tables, result)
+    tables, exact, of_small = _above_floor(blank(tables, result, of_small), exact, of_small, result)
+    return _Draft(result, tables, exact, of_small)
+
+
+def _all_internal(result: Result, name: str, table: pl.DataFrame) -> bool:
+    roles = result.roles[name].columns
+    return all(isinstance(roles.get(column), Internal) for column in table.columns if column not in result.by)
 
 
 def _published(draft: _Draft, policy: Policy) -> Published:
-    return publish(draft.result, policy, draft.tables, draft.exact, draft.others)
+    return publish(draft.result, policy, draft.tables, of_small=draft.of_small, never=draft.exact)
 
 
-def _finished(draft: _Draft, told: Published, policy: Policy, found: Protection, method: str) -> Result:
-    """Hide what protects, and derive the family's figures from what is left."""
+def _further(told: Published, found: Protection) -> tuple[frozenset[Place], frozenset[Place]]:
+    """Return where further counts are suppressed, and where they are withheld."""
+    further, withheld = (
+        frozenset(cell.place for cell in told.cells if not cell.suppressed and cell.of in cells)
+        for cells in (found.secondary, found.withheld)
+    )
+    return further, withheld
+
+
+def _left(draft: _Draft, told: Published, found: Protection) -> dict[str, pl.DataFrame]:
+    """Suppress what protects."""
     result = draft.result
-    places = frozenset(cell.place for cell in told.cells if not cell.hidden and cell.group in found.groups)
-    exposed = sum(cell.hidden and cell.listed and cell.group in found.exposed for cell in told.cells)
-    tables = dict(result.trim(_blank(draft.tables, result, places), policy.threshold, result.by))
-    named = {name: rule for name, rule in result.counts.items() if name not in result.floored}
-    hidden = _hidden(draft.exact, tables, named)
-    # a curve that is rounded to nothing until the threshold is passed says nothing until then
-    flat = {"flat_until": policy.threshold} if policy.curve == "nearest" else {}
-    record = Disclosure(policy, hidden, draft.others | places, len(places), method, exposed)
-    return result.disclosed(tables, record, **flat)
+    further, withheld = _further(told, found)
+    return dict(result.trim(blank(draft.tables, result, further | withheld), result.settings, result.by))
 
 
-def _without_few_followed(
-    finished: Mapping[int, Result], earlier: Sequence[Published], policy: Policy
-) -> dict[int, Result]:
-    """End curves where those of other strata, or of the whole, would tell how few are followed in one that has ended."""
-    curves = {at: result for at, result in finished.items() if "followed" in result.count_tables}
-    told = {-1 - k: one for k, one in enumerate(earlier)} | {at: published_of(one) for at, one in curves.items()}
-    ends: dict[int, dict[Stratum, float]] = {}
-    for beside_each_other in alike(told):
-        for (at, stratum), time in ends_of(beside_each_other, policy).items():
-            ends.setdefault(at, {})[stratum] = time
-    return {**finished, **{at: _ended(finished[at], policy, own) for at, own in ends.items()}}
+def _finished(
+    draft: _Draft, tables: Mapping[str, pl.DataFrame], told: Published, policy: Policy, found: Protection, session: str
+) -> Result:
+    """Derive the family's figures from what is left."""
+    result = draft.result
+    further, withheld = _further(told, found)
+    at_risk = sum(cell.suppressed and cell.listed and cell.of in found.inferable for cell in told.cells)
+    record = Disclosure(
+        policy,
+        suppressed=_suppressed(draft.exact, tables, result),
+        secondary=further,
+        of_small=draft.of_small,
+        withheld=withheld,
+        method=found.method,
+        at_risk=at_risk,
+        session=session,
+    )
+    return result.disclosed(tables, record, released=policy.as_released())
 
 
-def _ended(result: Result, policy: Policy, ends: Mapping[Stratum, float]) -> Result:
-    tables = result.trim(end_early(result.count_tables, ends), policy.threshold, result.by)
-    assert result.disclosure is not None
-    return result.disclosed(tables, replace(result.disclosure, ended=frozenset(ends)))
-
-
-def published_of(result: Result) -> Published:
-    """Return what a disclosed result tells."""
-    done = result.disclosure
-    if done is None:
-        raise DisclosureError(
-            f"This {type(result).__name__} has not passed disclosure control. Use sr.suppress(result, policy) first."
-        )
-    return publish(result, done.policy, protected=done.protected)
+def _withheld(draft: _Draft, policy: Policy, session: str) -> Result:
+    """Withhold every count of a result: there are too many to search what they tell together."""
+    result = draft.result
+    places = frozenset(
+        (name, row, column)
+        for name, table in draft.tables.items()
+        for column in result.roles[name].people
+        for row in (range(1) if table.height else ())
+    )
+    empty = {name: table.clear() if result.by else table for name, table in draft.tables.items()}
+    tables = result.trim(empty if result.by else blank(empty, result, places), result.settings, result.by)
+    record = Disclosure(policy, suppressed=0, withheld=places, method="withheld", session=session)
+    return result.disclosed(tables, record, released=policy.as_released())
 
 
 def _require_possible(result: object, policy: object, beside: Sequence[Result]) -> None:
@@ -206,150 +261,52 @@ def _require_possible(result: object, policy: object, beside: Sequence[Result]) 
         if result.disclosure.policy == policy:
             return
         raise DisclosureError(
-            f"This result was already made safe under {result.disclosure.policy.title}. Two policies on one "
-            "result can be set against each other; suppress the original result once, under the policy you need."
+            f"This result was already released under {result.disclosure.policy.title}. Two policies on one "
+            "result can be compared by differencing; suppress the original result once, under the policy you need."
         )
     if policy.changes_nothing and not result.settings.get("generated"):
         raise DisclosureError(
-            "Policy.synthetic() hides nothing and is for generated data alone; this result does not carry the "
+            "Policy.synthetic() suppresses nothing and is for generated data alone; this result does not carry the "
             "generator's own fingerprint. Use Policy.nhs_england(), .opensafely() or .sacro()."
         )
-    undeclared = [name for name in result.count_tables if name not in result.counts]
-    if undeclared:
-        raise DisclosureError(f"{type(result).__name__} declares no rule for its table {', '.join(undeclared)}.")
     for one in beside:
         if not isinstance(one, Result):
             raise ArgumentError(f"beside takes disclosed results, not {type(one).__name__}.")
         if one.disclosure is None or one.disclosure.policy != policy:
-            raise DisclosureError("What stands beside a result must have been made safe under the same policy.")
-
-
-def _stars_of_others(
-    result: Result, tables: Mapping[str, pl.DataFrame], exact: Mapping[str, pl.DataFrame], policy: Policy
-) -> frozenset[Place]:
-    """Return where a count is hidden that is not small itself: of a stratum that is, or one hidden before."""
-    found: set[Place] = set()
-    for name, rule in result.counts.items():
-        if rule.cumulative is not None or name not in tables:
-            continue
-        for column in rule.columns:
-            few = exact[name].select(pl.col(column), policy.hides(column).fill_null(False).alias("few"))["few"]
-            gone = tables[name][column].is_null() & ~few
-            found |= {(name, int(row), column) for row in np.flatnonzero(gone.to_numpy())}
-    return frozenset(found)
-
-
-def _blank(tables: Mapping[str, pl.DataFrame], result: Result, places: frozenset[Place]) -> dict[str, pl.DataFrame]:
-    """Hide further counts, and what describes their people."""
-    found = dict(tables)
-    for name in {place[0] for place in places}:
-        rule, table = result.counts[name], found[name]
-        for column in rule.columns:
-            rows = [row for table_name, row, c in places if (table_name, c) == (name, column)]
-            if rows:
-                gone = pl.Series(np.isin(np.arange(table.height), rows))
-                table = table.with_columns(pl.when(~gone).then(column).alias(column))
-        shown = pl.all_horizontal([pl.lit(True), *[pl.col(c).is_not_null() for c in rule.columns]])
-        found[name] = table.with_columns([pl.when(shown).then(c).alias(c) for c in (*rule.measures, *rule.factors)])
-    return found
+            raise DisclosureError("What stands beside a result must have been released under the same policy.")
 
 
 def _above_floor(
-    tables: Mapping[str, pl.DataFrame], result: Result
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame]]:
-    """Leave out the rows under the result's own floor: that they were looked at would narrow their counts.
+    tables: Mapping[str, pl.DataFrame], exact: Mapping[str, pl.DataFrame], of_small: frozenset[Place], result: Result
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], frozenset[Place]]:
+    """Leave out the rows under the result's own minimum: that they were looked at would narrow their counts.
 
     Of the released tables and of the exact ones alike.
     """
     floor, floored = result.settings.get("min_persons") or 1, result.floored
     if floor <= 1 or not floored:
-        return dict(tables), dict(result.count_tables)
-    column = result.counts[floored[0]].columns[0]
+        return dict(tables), dict(exact), of_small
+    column = result.roles[floored[0]].people[0]
     kept = (tables[floored[0]][column] >= floor).fill_null(False)
+    new_row = kept.cum_sum().to_list()
+    moved = frozenset(
+        (name, new_row[row] - 1, c) if name in floored else (name, row, c)
+        for name, row, c in of_small
+        if name not in floored or kept[row]
+    )
 
     def above(all_rows: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
         return {name: table.filter(kept) if name in floored else table for name, table in all_rows.items()}
 
-    return above(tables), above(result.count_tables)
+    return above(tables), above(exact), moved
 
 
-def _release(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
-    if policy.changes_nothing:
-        return table
-    if rule.cumulative is None:
-        released = table.with_columns([policy.rounded(column) for column in rule.columns])
-        shown = [pl.col(column).is_not_null() for column in rule.columns]
-        visible = pl.all_horizontal([pl.lit(True), *shown])
-        # what describes nobody tells of the margins behind it alone
-        somebody = visible & pl.any_horizontal([pl.lit(not rule.columns), *[pl.col(c) > 0 for c in rule.columns]])
-        few = _totals_few(table, rule, policy)
-        spread = {m: policy.spread_wide_enough(c) for m, c in rule.concentration.items()}
-        return released.with_columns(
-            [
-                pl.when(visible & ~few[m] & spread.get(m, pl.lit(True))).then(_rounded_mean(pl.col(m))).alias(m)
-                for m in rule.measures
-            ]
-            + [pl.when(somebody).then(pl.col(f).round_sig_figs(FIGURES)).alias(f) for f in rule.factors]
-            # how few people a sum rests on is for this gate alone
-            + [pl.lit(None, dtype=pl.Float64).alias(c) for c in set(rule.concentration.values())]
-        )
-    groups = [*by, *rule.within]
-    over: list[Any] = groups or [pl.lit(0)]
-    ordered = table.sort([*groups, rule.cumulative])
-    running = ordered.with_columns([pl.col(c).cum_sum().over(over) for c in rule.columns])
-    rounded = running.with_columns([policy.rounded_cumulative(c) for c in rule.columns])
-    steps = rounded.with_columns([(pl.col(c) - pl.col(c).shift(1, fill_value=0).over(over)) for c in rule.columns])
-    return steps.filter(pl.any_horizontal([pl.col(c) != 0 for c in rule.columns]))
-
-
-def _without_small_strata(tables: Mapping[str, pl.DataFrame], result: Result) -> dict[str, pl.DataFrame]:
-    """Hide every count of a stratum that is too small itself: stars against noughts would tell who is in it."""
-    by, people = list(result.by), tables.get("population")
-    rule = result.counts.get("population")
-    if not by or people is None or rule is None or not set(by) <= set(people.columns):
-        return dict(tables)
-    hidden = people.filter(pl.any_horizontal([pl.col(c).is_null() for c in rule.columns])).select(by).unique()
-    if not hidden.height:
-        return dict(tables)
-    found = {}
-    for name, table in tables.items():
-        own = result.counts[name]
-        if own.cumulative is not None or not set(by) <= set(table.columns):
-            found[name] = table
+def _suppressed(before: Mapping[str, pl.DataFrame], after: Mapping[str, pl.DataFrame], result: Result) -> int:
+    """Count what is suppressed, primary and secondary alike; not of tables whose rows come from the records."""
+    total = 0
+    for name, table in before.items():
+        if name in result.floored or name not in after or after[name].height != table.height:
             continue
-        marked = hidden.with_columns(pl.lit(True).alias("__hidden"))
-        joined = table.join(marked, on=by, how="left", nulls_equal=True, maintain_order="left")
-        gone = pl.col("__hidden").fill_null(False)
-        blank = [pl.when(~gone).then(c).alias(c) for c in (*own.columns, *own.measures, *own.factors)]
-        found[name] = joined.with_columns(blank).drop("__hidden")
-    return found
-
-
-def _totals_few(table: pl.DataFrame, rule: CountTable, policy: Policy) -> dict[str, pl.Series]:
-    """Where a mean is of a total so small that it counts a few contacts, such as one admission among nine people."""
-    if not rule.measures:
-        return {}
-    people = table[rule.columns[0]] if rule.columns else pl.Series([1] * table.height)
-    return {m: (table[m].abs() * people).is_between(1e-9, policy.threshold).fill_null(False) for m in rule.measures}
-
-
-def _rounded_mean(mean: pl.Expr) -> pl.Expr:
-    return (
-        pl.when(mean.abs() < SMALL_MEAN)
-        .then(mean.round_sig_figs(FIGURES_OF_SMALL))
-        .otherwise(mean.round_sig_figs(FIGURES))
-    )
-
-
-def _hidden(
-    before: Mapping[str, pl.DataFrame],
-    after: Mapping[str, pl.DataFrame],
-    rules: Mapping[str, CountTable],
-) -> int:
-    """Count what is starred. How many counts were rounded is not told: a count that did not change would be exact."""
-    hidden = 0
-    for name, rule in rules.items():
-        if rule.cumulative is None and before[name].height == after[name].height:
-            for column in rule.columns:
-                hidden += int((after[name][column].is_null() & before[name][column].is_not_null()).sum())
-    return hidden
+        for column in result.roles[name].people:
+            total += int((after[name][column].is_null() & table[column].is_not_null()).sum())
+    return total

@@ -1,98 +1,65 @@
-"""What a disclosed result tells of whom: every count of it as a group of people and the numbers that it may be.
-
-This is all that an attacker has: which people a cell counts, and from what is
-shown of it, the lowest and highest number that rounds to it. Secondary
-suppression and the check over a set of results both start from here.
-"""
+"""What a result tells: each count with the people it is of, and the lowest and highest number that it may be."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import combinations, product
 from typing import Any
 
 import polars as pl
 
+from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.cells import BETWEEN, CellDefinition, Nested, Partition, Relation, Stratum
 
 __all__ = [
     "ANY",
     "ASKED",
-    "MOST_ATOMS",
+    "MOST_LISTED",
     "NAMED",
+    "NOWHERE",
     "Cell",
-    "Group",
     "Place",
     "Published",
-    "Stratum",
     "interval_of",
+    "placement",
     "publish",
+    "published_of",
+    "whose",
 ]
 
 ANY = math.inf
-MOST_ATOMS = 512  # sets of conditions times strata on which whole numbers are searched
+MOST_LISTED = 512  # sets without a row that are looked at one by one
+MOST_FEATURES = 9  # up to so many, all sets of them can be looked at one by one
 NOWHERE = -1
 # by these alone can people be known not to be among others: another date, or list of conditions, may only add some
 NAMED = ("programme", "hub", "practice", "area", "sex", "residence")
 # what was asked of people says nothing of who they are
 ASKED = ("event", "time_unit", "values", "months")
-Stratum = tuple[tuple[str, str], ...]
 Place = tuple[str, int, str]
-
-
-@dataclass(frozen=True, order=True)
-class Group:
-    """Some people of a population, by their conditions and strata.
-
-    Attributes
-    ----------
-    kind : str
-        "set": with at least `conditions`, so everybody where there are none;
-        "exact": with these and no others; "number": with `number` conditions;
-        "further": with one condition and `number` others; "order": with two
-        conditions in a known order; "own": a group nothing is known of.
-    conditions : tuple of str
-        In order of their names.
-    number : int
-        For "number" and "further".
-    top : bool
-        Whether `number` stands for all above too.
-    part : str
-        A part of the group: parts of one name's group and one division add up to it.
-    division : str
-        How people are divided into parts, or put in order.
-    stratum : tuple of (column, value)
-    side : str
-        Which of two populations that share nobody.
-    """
-
-    kind: str
-    conditions: tuple[str, ...] = ()
-    number: int = 0
-    top: bool = False
-    part: str = ""
-    division: str = ""
-    stratum: Stratum = ()
-    side: str = ""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One published count: where it stands, whom it counts, and the lowest and highest number that it may be.
+    """One count: where it stands, whom it counts, and the lowest and highest number that it may be.
 
-    The row of a set that a complete table does not list is -1.
+    The row of a set that has none is -1. A cell that is suppressed because it
+    is small is `primary`; one that protects another, or is of a withheld table,
+    is not. One that is not `named` has a row only because somebody is in it, so
+    that, suppressed, nobody knows of it.
     """
 
     table: str
     row: int
     column: str
-    group: Group
+    of: CellDefinition
     low: float
     high: float
     shown: float | None
+    primary: bool = False
+    named: bool = True
 
     @property
     def place(self) -> Place:
@@ -100,7 +67,7 @@ class Cell:
         return self.table, self.row, self.column
 
     @property
-    def hidden(self) -> bool:
+    def suppressed(self) -> bool:
         """Whether no number stands there."""
         return self.shown is None
 
@@ -112,7 +79,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Published:
-    """Every count of one disclosed result, with the population that they are of.
+    """Every count of one result, with the population that they are of.
 
     Attributes
     ----------
@@ -123,20 +90,11 @@ class Published:
     population : mapping
         Predicates and dates.
     predicates : tuple of (column, value)
-        Those that are strata of a wider population: each group of people carries them.
+        Those that are strata of a wider population: each cell carries them.
     study, fingerprint : str or None
-    conditions : tuple of str
-        The list that "exact" and "number" are judged by.
     cells : tuple of Cell
-    steps : tuple of (stratum and kind, time, count)
-        Cumulative counts of a curve.
-    followed : tuple of (stratum, time, count or None)
-        How many are followed in each stratum of a curve up to a time, from the one
-        before; one at no time (None) for a stratum that has no curve.
-    how : tuple of str
-        By what columns they are followed.
-    ended : tuple of Stratum
-        Whose curves end early to protect others.
+    relations : tuple of Relation
+        What holds between them beyond what their definitions say.
     """
 
     family: str
@@ -147,12 +105,8 @@ class Published:
     predicates: Stratum
     study: str | None
     fingerprint: str | None
-    conditions: tuple[str, ...]
     cells: tuple[Cell, ...] = field(repr=False)
-    steps: tuple[tuple[Stratum, float, float], ...] = field(default=(), repr=False)
-    followed: tuple[tuple[Stratum, float | None, float | None], ...] = field(default=(), repr=False)
-    how: tuple[str, ...] = ()
-    ended: tuple[Stratum, ...] = field(default=(), repr=False)
+    relations: tuple[Relation, ...] = field(default=(), repr=False)
 
     @property
     def people(self) -> tuple[str | None, list[tuple[str, str]]]:
@@ -161,8 +115,13 @@ class Published:
         return self.fingerprint, sorted(others)
 
 
-def interval_of(policy: Policy, shown: float | None, *, protected: bool = False) -> tuple[float, float]:
-    """Return the lowest and highest count that is shown so; a protected cell's star says nothing.
+def whose(one: Published) -> str:
+    """Return the population of an output as one text, by which outputs are protected together."""
+    return repr((one.study, one.people))
+
+
+def interval_of(policy: Policy, shown: float | None) -> tuple[float, float]:
+    """Return the lowest and highest count that is shown so; of a suppressed one, if it is small itself.
 
     Examples
     --------
@@ -171,11 +130,11 @@ def interval_of(policy: Policy, shown: float | None, *, protected: bool = False)
     ((178, 182), (1, 7))
     """
     if shown is None:
-        return (0, ANY) if protected else (0 if policy.hide_zeros else 1, policy.threshold)
+        return (0 if policy.hide_zeros else 1), policy.threshold
     low = shown - policy.rounding // 2
     high = low + policy.rounding - 1
     if shown == 0:
-        # above the threshold too a wide rounding shows nought
+        # above the threshold too a wide rounding shows zero
         return 0, high if high > policy.threshold else 0
     return max(low, policy.threshold + 1), high
 
@@ -184,21 +143,35 @@ def publish(
     result: Result,
     policy: Policy,
     tables: Mapping[str, pl.DataFrame] | None = None,
-    exact: Mapping[str, pl.DataFrame] | None = None,
-    protected: frozenset[Place] = frozenset(),
+    *,
+    secondary: frozenset[Place] = frozenset(),
+    withheld: frozenset[Place] = frozenset(),
+    of_small: frozenset[Place] = frozenset(),
+    never: Mapping[str, pl.DataFrame] | None = None,
 ) -> Published:
     """Return what a result tells under a policy; by default that of its own released tables.
 
-    Of `exact` tables only this is asked: whether a count was made at all.
+    Parameters
+    ----------
+    secondary, withheld, of_small : frozenset of (table, row, column)
+        Suppressed counts that protect others; of blocks that were not decided;
+        and of strata whose people are few, small themselves or zero.
+    never : mapping of frames, optional
+        Exact tables, of which only this is asked: whether a count was made at all.
     """
     tables = result.count_tables if tables is None else tables
-    settings = result.settings
-    population, sides = _populations(settings)
+    population, sides = _populations(result.settings)
+    marks = {
+        **dict.fromkeys(withheld, (policy.threshold + 1.0, ANY, False)),
+        **dict.fromkeys(secondary, (policy.threshold + 1.0, ANY, False)),
+    }
     cells: list[Cell] = []
-    for name, rule in result.counts.items():
-        if rule.cumulative is None and name in tables:
-            cells += _cells(name, rule, tables, exact, result, sides, policy, protected)
-    cells += _unlisted(result, policy, cells)
+    for name, table in tables.items():
+        if result.roles[name].people:
+            cells += _cells(name, table, result, policy, marks, of_small, never)
+    relations = result.relations(tables, result.settings, result.by)
+    cells += _without_a_row(result, policy, cells, tables)
+    place = _placed(sides)
     return Published(
         family=type(result).__name__,
         title=result.title,
@@ -209,60 +182,83 @@ def publish(
             "threshold": policy.threshold,
             "rounding": policy.rounding,
             "hide_zeros": policy.hide_zeros,
-            "curve_width": policy.curve_width,
+            "level": policy.level,
         },
         population=population,
         predicates=sides[""],
-        study=settings.get("study"),
-        fingerprint=settings.get("fingerprint"),
-        conditions=tuple(settings.get("conditions") or ()),
-        cells=tuple(cells),
-        steps=tuple(_steps(result, tables)),
-        followed=tuple(_followed(result, tables)),
-        how=tuple(str(settings.get(name)) for name in ("time", "entry", *ASKED)),
-        ended=tuple(sorted(result.disclosure.ended)) if result.disclosure is not None else (),
+        study=result.settings.get("study"),
+        fingerprint=result.settings.get("fingerprint"),
+        cells=tuple(cell if place(cell.of) is cell.of else replace(cell, of=place(cell.of)) for cell in cells),
+        relations=tuple(_moved(relation, place) for relation in relations),
     )
+
+
+def published_of(result: Result) -> Published:
+    """Return what a disclosed result tells."""
+    done = result.disclosure
+    if done is None:
+        raise DisclosureError(
+            f"This {type(result).__name__} has not passed disclosure control. Use sr.suppress(result, policy) first."
+        )
+    return publish(result, done.policy, secondary=done.secondary, withheld=done.withheld, of_small=done.of_small)
 
 
 def _cells(
     name: str,
-    rule: CountTable,
-    tables: Mapping[str, pl.DataFrame],
-    exact: Mapping[str, pl.DataFrame] | None,
+    table: pl.DataFrame,
     result: Result,
-    sides: Mapping[str, Stratum],
     policy: Policy,
-    protected: frozenset[Place],
+    marks: Mapping[Place, tuple[float, float, bool]],
+    of_small: frozenset[Place],
+    never: Mapping[str, pl.DataFrame] | None,
 ) -> Iterator[Cell]:
-    table = tables[name]
-    keyed = table if rule.people != "split" else tables["cells"]
-    groups = list(_groups(keyed, rule.people, result))
-    unnamed = result.floored[0] if result.rows_from_records and result.floored else ""
-    for column in rule.columns:
-        # a count that was never made, such as a pair that another condition is asked of, tells nothing
-        made = None if exact is None else exact[name][column].is_not_null()
-        for row, shown in enumerate(table[column].to_list()):
+    roles, settings, by = result.roles[name], result.settings, sorted(result.by)
+    unnamed = result.rows_from_records and name in result.floored[:1]
+    for column in roles.people:
+        made = None if never is None else never[name][column].is_not_null().to_list()
+        for row, record in enumerate(table.iter_rows(named=True)):
             if made is not None and not made[row]:
-                continue
-            guarded = (name, row, column) in protected
-            low, high = interval_of(policy, shown, protected=guarded)
-            if shown is None and name == unnamed:
-                low = 0  # a row that is hidden is not named, so nobody knows that it is there
-            group = _within(_of_column(groups[row], column, name, row, rule.people, result.settings), sides)
-            yield Cell(name, row, column, group, low, high, shown)
+                continue  # a count that was never made tells nothing
+            shown = record[column]
+            mark = marks.get((name, row, column)) if shown is None else None
+            low, high, primary = mark or (*interval_of(policy, shown), shown is None)
+            if (name, row, column) in of_small:
+                continue  # of a stratum that is suppressed altogether: what it leaves of a whole is looked at there
+            of = roles.counts(record, column, settings)
+            if primary and unnamed:
+                low = 0  # a row without a number is not named, so nobody knows that it is there
+                if of.is_exact and of.among.count(BETWEEN) >= MOST_FEATURES:
+                    continue  # what such sets leave of larger ones is looked at together
+            strata = [(key, record[key]) for key in by if key in record]
+            of = of.within(strata) if strata else of
+            yield Cell(name, row, column, of, low, high, shown, primary, not (primary and unnamed))
+
+
+def _without_a_row(result: Result, policy: Policy, cells: list[Cell], tables: Mapping[str, pl.DataFrame]) -> list[Cell]:
+    """Return the cells that have no row: each is of nobody, or of few."""
+    strata = sorted({cell.of.stratum for cell in cells if cell.of.is_everybody})
+    room = MOST_LISTED // max(len(strata), 1)
+    listable = list(result.listable(result.settings, room))
+    if not listable or len(listable) > room:
+        return []
+    there = {cell.of for cell in cells}
+    table = result.floored[0]
+    every = (of.within(stratum) for stratum in strata for of in listable)
+    column = result.roles[table].people[0]
+    return [Cell(table, NOWHERE, column, of, 0, policy.threshold, None, True, False) for of in every if of not in there]
 
 
 def _populations(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Stratum]]:
     """Return the population as predicates and dates, and which of them are strata: of all, and of each of two groups.
 
-    Two groups are strata of one population if a predicate says that they share nobody, and all else is alike.
+    Two groups are strata of one population if a predicate says that they share nobody, and all else is equal.
     """
     population = dict(settings.get("population") or {})
     if all(isinstance(population.get(name), Mapping) for name in settings.get("names") or [None]):
         one, other = (dict(population[name]) for name in settings["names"])
         rest = [{k: v for k, v in group.items() if k not in NAMED} for group in (one, other)]
-        apart = any(one[name] != other[name] for name in NAMED if name in one and name in other)
-        if apart and rest[0] == rest[1]:
+        disjoint = any(one[name] != other[name] for name in NAMED if name in one and name in other)
+        if disjoint and rest[0] == rest[1]:
             return rest[0], {"": (), "a": _predicates(one), "b": _predicates(other)}
         return population, {"": ()}
     return population, {"": _predicates(population)}
@@ -272,101 +268,22 @@ def _predicates(population: Mapping[str, Any]) -> Stratum:
     return tuple((name, str(population[name])) for name in NAMED if population.get(name) is not None)
 
 
-def _within(group: Group, sides: Mapping[str, Stratum]) -> Group:
-    """Return a group as one of the wider population's strata."""
-    if group.side not in sides:
-        return group
-    stratum = tuple(sorted({**dict(group.stratum), **dict(sides[group.side])}.items()))
-    return replace(group, stratum=stratum, side="")
+def _placed(sides: Mapping[str, Stratum]) -> Any:
+    """Return what makes a definition one of the wider population's strata."""
+
+    def place(of: CellDefinition) -> CellDefinition:
+        own = sides.get(of.side)
+        return of if own is None or (not own and not of.side) else replace(of.within(own), side="")
+
+    return place
 
 
-def _unlisted(result: Result, policy: Policy, cells: list[Cell]) -> list[Cell]:
-    """Return the sets that a table of all sets does not list: each is held by nobody, or by few."""
-    settings, listed = result.settings, {cell.group for cell in cells}
-    strata = sorted({cell.group.stratum for cell in cells if cell.table == "population"})
-    conditions = sorted(settings.get("conditions") or ())
-    kind = {"exact": "exact", "at_least": "set"}.get(settings.get("kind", ""))
-    every = settings.get("min_persons") == 1 and settings.get("which", "all") == "all" and "condition" not in settings
-    if not (every and kind and strata and "min_size" in settings) or len(strata) << len(conditions) > MOST_ATOMS:
-        return []
-    sizes = range(settings["min_size"], (settings.get("max_size") or len(conditions)) + 1)
-    sets = (held for size in sizes for held in combinations(conditions, size))
-    groups = (Group(kind, held, stratum=stratum) for stratum, held in product(strata, sets))
-    return [
-        Cell("cells", NOWHERE, "n_persons", group, 0, policy.threshold, None) for group in groups if group not in listed
-    ]
+def placement(settings: Mapping[str, Any]) -> Any:
+    """Return what makes a definition of a result one of the wider population's strata, as its released cells are."""
+    return _placed(_populations(settings)[1])
 
 
-def _groups(table: pl.DataFrame, people: str, result: Result) -> Iterator[Group]:
-    by = [name for name in sorted(result.by) if name in table.columns]
-    top = result.settings.get("top")
-    for record in table.iter_rows(named=True):
-        stratum = tuple((name, str(record[name])) for name in by)
-        if people == "everybody":
-            yield Group("set", stratum=stratum)
-        elif people == "condition":
-            yield Group("set", (record["condition"],), stratum=stratum)
-        elif people == "pair":
-            yield Group("set", tuple(sorted((record["source"], record["target"]))), stratum=stratum)
-        elif people in ("set", "exact"):
-            yield Group(people, tuple(sorted(record["combination"])), stratum=stratum)
-        elif people == "split":
-            kind = "exact" if result.settings.get("kind") == "exact" else "set"
-            yield Group(kind, tuple(sorted(record["combination"])), stratum=stratum)
-        elif people == "number":
-            k = record["n_conditions"]
-            yield Group("number", number=k, top=top is not None and k == top, stratum=stratum)
-        elif people == "further":
-            k = record["n_others"]
-            yield Group("further", (record["condition"],), number=k, top=k == top, stratum=stratum)
-        elif people == "order":
-            yield Group("order", (record["first"], record["second"]), stratum=stratum)
-        else:
-            yield Group("own", stratum=stratum)
-
-
-_PARTS = {
-    "n_first": "first", "n_second": "second", "n_same_day": "same day", "n_alone": "alone",
-    "n_compared": "compared", "n_left_out": "left out",
-}  # fmt: skip
-# by what settings people are divided into those parts
-_DIVIDED_BY = ("adjust", "value", "birth_years", "joined", "washout_days")
-
-
-def _of_column(group: Group, column: str, table: str, row: int, people: str, settings: Mapping[str, Any]) -> Group:
-    """Return whom one of several columns counts."""
-    if not people or column == "n_fewest":  # people of another whole
-        return Group("own", part=f"{table} {row} {column}", stratum=group.stratum)
-    part = _PARTS.get(column, "")
-    how = ", ".join(f"{name} {settings[name]}" for name in _DIVIDED_BY if settings.get(name))
-    division = how if part or people == "order" else ""
-    return replace(group, part=part, division=division, side=column[-1] if column.endswith(("_a", "_b")) else "")
-
-
-def _steps(result: Result, tables: Mapping[str, pl.DataFrame]) -> Iterator[tuple[Stratum, float, float]]:
-    """Return the running counts of a curve, by stratum and kind."""
-    for name, rule in result.counts.items():
-        if rule.cumulative is None or name not in tables:
-            continue
-        groups = [*result.by, *rule.within]
-        running: dict[Stratum, float] = {}
-        for record in tables[name].sort([*groups, rule.cumulative]).iter_rows(named=True):
-            key: Stratum = tuple((column, str(record[column])) for column in groups)
-            running[key] = running.get(key, 0) + record[rule.columns[0]]
-            yield key, float(record[rule.cumulative]), running[key]
-
-
-def _followed(
-    result: Result, tables: Mapping[str, pl.DataFrame]
-) -> Iterator[tuple[Stratum, float | None, float | None]]:
-    """Return how many are followed in every stratum of a curve."""
-    if "followed" not in tables:
-        return
-    for names in result.settings.get("left_out") or ():
-        yield _stratum_of(names, result.by), None, None
-    for record in tables["followed"].sort("time").iter_rows(named=True):
-        yield _stratum_of(record, result.by), float(record["time"]), record["n_at_risk"]
-
-
-def _stratum_of(names: Mapping[str, Any], by: tuple[str, ...]) -> Stratum:
-    return tuple((column, str(names[column])) for column in sorted(by))
+def _moved(relation: Relation, place: Any) -> Relation:
+    if isinstance(relation, Nested):
+        return Nested(place(relation.inner), place(relation.outer))
+    return Partition(place(relation.whole), tuple(place(part) for part in relation.parts), relation.complete)

@@ -1,10 +1,10 @@
-"""Secondary suppression: more is hidden until what is hidden cannot be reckoned from what is shown.
+"""Choose cells for secondary suppression, until each suppressed count keeps enough possible numbers.
 
-A hidden count is safe if, by everything published of the same people, it may
-still be any number from one to the threshold, but for what the stars imply
-among themselves. Where it may not, the counts that pin it down are found by the
-cheapest loosening of their bounds (an elastic programme), and get the same
-mark, the smallest first.
+Whoever attacks is given which suppressed counts are small ones, all that is
+shown, every relation, and this algorithm. Where a suppressed count keeps too few
+possible numbers, the shown counts that pin it down are found by the cheapest
+relaxation of their bounds (an elastic programme) and suppressed, by their
+released sizes alone. A block that is not decided within its limit is withheld.
 
 References
 ----------
@@ -15,265 +15,366 @@ tabular data with linear constraints. Management Science 47, 1008-1027.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.published import ANY, Cell, Group, Published
-from symphony_research.disclosure.system import System, system_of
+from symphony_research.disclosure.blocks import HAIR, Block, blocks_of
+from symphony_research.disclosure.programme import Programme, UndecidedError
+from symphony_research.disclosure.published import ANY, Cell, Published
+from symphony_research.disclosure.search import Narrowed, Search, Target
+from symphony_research.disclosure.system import System, bounds_of, system_of
+from symphony_research.disclosure.triples import triples_of, with_triples
+from symphony_research.policy import Policy
+from symphony_research.result.cells import CellDefinition
 
-__all__ = ["Protection", "bounds_of", "cells_of", "most_programmes", "narrowed", "protect"]
+__all__ = ["Protection", "inferable", "protect"]
 
 Array = NDArray[np.float64]
-
-# programmes, and hidden counts of one output; where there are more, counts are rounded and the record says so
-MOST_SOLVED, MOST_STARS = 3_000, 500
-# of linear programmes fewer, the larger they are: some minutes at most
-LEAST_BOUNDS, MOST_UNKNOWNS = 100, 4_000_000
-HAIR = 1e-6
+MOST_ROUNDS = 200  # of searching and suppressing
+LARGEST_BLOCK = 60_000  # unknowns: one larger is withheld without being searched
 
 
 @dataclass(frozen=True)
 class Protection:
-    """What secondary suppression did.
+    """What secondary suppression does.
 
     Attributes
     ----------
-    groups : frozenset of Group
-        Of whom further counts are to be hidden, wherever they stand.
-    methods : tuple of str
-        Of each result: "whole numbers", "bounds", "rounding alone" (too large), or "" where nothing is hidden.
-    exposed : frozenset of Group
-        Whose hidden counts earlier outputs narrow down already, whatever is hidden here.
+    secondary : frozenset of CellDefinition
+        Cells to be suppressed further, wherever they stand.
+    withheld : frozenset of CellDefinition
+        Cells of blocks that were not decided within the limit: withheld altogether.
+    inferable : frozenset of CellDefinition
+        Suppressed cells that earlier outputs narrow down already, whatever is suppressed here.
+    method : str
+        "integers", "bounds", or "" where nothing is suppressed.
+    programmes : int
+        How many linear programmes were solved.
     """
 
-    groups: frozenset[Group] = field(default_factory=frozenset)
-    methods: tuple[str, ...] = ()
-    exposed: frozenset[Group] = field(default_factory=frozenset)
+    secondary: frozenset[CellDefinition] = field(default_factory=frozenset)
+    withheld: frozenset[CellDefinition] = field(default_factory=frozenset)
+    inferable: frozenset[CellDefinition] = field(default_factory=frozenset)
+    method: str = ""
+    programmes: int = 0
 
 
-def protect(own: Sequence[Published], beside: Sequence[Published] = ()) -> Protection:
-    """Return of whom further counts must be hidden.
+def protect(own: Sequence[Published], policy: Policy, beside: Sequence[Published] = ()) -> Protection:
+    """Return which cells are to be suppressed further, or withheld.
 
     Parameters
     ----------
     own : sequence of Published
-        Results of the same people that are released together, their small counts hidden.
+        Results of one population that are released together, their small counts suppressed.
+    policy : Policy
     beside : sequence of Published
-        What is published of the same people already: it is not changed.
+        What is published of the same population already: it is not changed.
     """
+    own, beside = sorted(own, key=_by_content), sorted(beside, key=_by_content)
     every = [*own, *beside]
-    if not any(_stars(one) for one in every):
-        return Protection(methods=("",) * len(own))
-    system = system_of(every)
-    if system is None:
-        return _those_that_fit(own, beside)
-    method = "whole numbers" if system.whole_numbers else "bounds"
-    if system.solve(*bounds_of(system, cells_of(every))) is None:
-        return _apart(own, beside)
-    stars = [star for one in every for star in _searched(one, system)]
-    search = _Search(system, _wanted(stars, every[0]))
-    stars_alone = bounds_of(system, stars)
-    # what earlier outputs show is shown
-    shown_before = {cell.group for cell in cells_of(beside) if not cell.hidden}
-    open_cells = {cell.group: cell for cell in cells_of(own) if not cell.hidden and cell.group not in shown_before}
-    hidden: set[Group] = set()
-    exposed: set[Group] = set()
-    while search.solved <= search.most:
-        low, high = bounds_of(system, (cell for cell in cells_of(every) if cell.hidden or cell.group not in hidden))
-        found = search.first_narrowed(low, high)
-        if found is None:
-            break
-        binding = _binding(system, *found, low, high, [c for c in open_cells.values() if c.group not in hidden])
-        if binding:
-            hidden |= binding
-        elif search.possible_by_stars(*found, *stars_alone):
-            exposed.add(found[0])
-            search.leave(found[0])
-        else:
-            search.strike(*found)
-    if search.solved > search.most:
-        method = f"{method}, not to the end" if hidden else "rounding alone"
-    methods = ("rounding alone" if _stars(one) and not _searched(one, system) else method for one in own)
-    return Protection(frozenset(hidden), tuple(methods), frozenset(exposed))
+    if policy.level == "rule_text" or not any(cell.suppressed for one in every for cell in one.cells):
+        return Protection()
+    return _Work(system_of(every), own, beside, policy).done()
 
 
-def _those_that_fit(own: Sequence[Published], beside: Sequence[Published]) -> Protection:
-    """Protect as many results as can be searched, the smallest first; the others are rounded alone."""
-    if beside:
-        return _apart(own, beside)
-    smallest = sorted(range(len(own)), key=lambda at: len(own[at].cells))
-    fit: list[int] = []
-    for at in smallest:
-        if system_of([own[k] for k in (*fit, at)]) is None:
-            break
-        fit.append(at)
-    found = protect([own[at] for at in fit]) if fit else Protection()
-    methods = dict(zip(fit, found.methods, strict=False))
-    return replace(found, methods=tuple(methods.get(at, "rounding alone") for at in range(len(own))))
+def _by_content(one: Published) -> tuple[object, ...]:
+    """Order outputs by what they tell, so that the order in which they are given changes nothing."""
+    told = tuple((cell.of, cell.suppressed, cell.shown or 0) for cell in one.cells)
+    return one.family, one.by, one.predicates, len(told), told
 
 
-def _apart(own: Sequence[Published], beside: Sequence[Published]) -> Protection:
-    """Judge apart what contradicts each other: it is of other people after all, or of other records."""
-    if beside:
-        found = protect(own)
-        return replace(found, methods=tuple(f"{how}, apart from earlier outputs".lstrip(", ") for how in found.methods))
-    if len(own) == 1:
-        return Protection(methods=("rounding alone",))
-    each = [protect([one]) for one in own]
-    methods = tuple(f"{how}, apart from the others".lstrip(", ") for one in each for how in one.methods)
-    return Protection(frozenset[Group]().union(*(one.groups for one in each)), methods)
+def inferable(published: Sequence[Published], policy: Policy) -> frozenset[CellDefinition]:
+    """Return the suppressed cells of which several outputs together leave too few possible numbers."""
+    if not any(cell.suppressed for one in published for cell in one.cells):
+        return frozenset()
+    work = _Work(system_of(published), (), published, policy)
+    return frozenset(work.system.cells[one.unknown] for _, found in work.search() for one in found)
 
 
-def narrowed(published: Sequence[Published]) -> list[Cell]:
-    """Return the hidden counts of which several outputs, set beside each other, exclude some number."""
-    if not any(_stars(one) for one in published):
-        return []
-    system = system_of(published)
-    if system is None:
-        strata = {one.predicates for one in published}
-        apart = (
-            [[one for one in published if one.predicates == own] for own in sorted(strata)] if len(strata) > 1 else []
-        )
-        return [cell for own in apart for cell in narrowed(own)]
-    low, high = bounds_of(system, cells_of(published))
-    stars = {cell.group: cell for one in published for cell in _searched(one, system)}
-    if system.solve(low, high) is None:
-        return list(stars.values())
-    stars_alone = bounds_of(system, stars.values())
-    search, found = _Search(system, _wanted(list(stars.values()), published[0])), []
-    while (one := search.first_narrowed(low, high)) is not None:
-        if search.possible_by_stars(*one, *stars_alone):
-            found.append(stars[one[0]])
-            search.leave(one[0])
-        else:
-            search.strike(*one)
-    return found
+def target_of(cell: Cell, policy: Policy) -> Target | None:
+    """Return how many numbers a suppressed cell must keep possible; None where it need not."""
+    if not cell.suppressed or (not cell.primary and cell.low <= 0):
+        return None
+    need = policy.rounding
+    if cell.primary:
+        values = int(cell.high - cell.low) + 1
+        need = values if policy.level == "strict" else min(need, values)
+    return Target(cell.low, cell.high, need)
 
 
-def cells_of(published: Sequence[Published]) -> Iterator[Cell]:
-    """Return the counts that something can be reckoned from."""
-    return (cell for one in published for cell in one.cells if cell.group.kind != "own")
+class _Work:
+    """One population's outputs, and what has been found of them so far."""
 
-
-def _stars(one: Published) -> list[Cell]:
-    """Return the small counts hidden in an output; a set that is not listed is one where noughts are hidden too."""
-    return [c for c in cells_of([one]) if c.hidden and c.high < ANY and (c.listed or one.policy["hide_zeros"])]
-
-
-def _searched(one: Published, system: System) -> list[Cell]:
-    """Return the small counts to be searched one by one; none where they are too many."""
-    found = _stars(one)
-    return found if system.whole_numbers or len(found) <= MOST_STARS else []
-
-
-def _wanted(stars: Sequence[Cell], of: Published) -> dict[Group, tuple[float, float]]:
-    """Return between which numbers each hidden count must stay possible."""
-    least = 0 if of.policy["hide_zeros"] else 1
-    return {cell.group: (max(cell.low, least), cell.high) for cell in stars}
-
-
-def bounds_of(system: System, cells: Iterable[Cell]) -> tuple[Array, Array]:
-    """Return the lowest and highest number of every group, by all the cells that show it."""
-    low, high = np.zeros(len(system.groups)), np.full(len(system.groups), ANY)
-    for cell in cells:
-        at = system.place[cell.group]
-        low[at], high[at] = max(low[at], cell.low), min(high[at], cell.high)
-    return low, high
-
-
-def most_programmes(system: System) -> int:
-    """Return how many programmes are solved at most: a number that the machine has no part in."""
-    bounds = max(LEAST_BOUNDS, MOST_UNKNOWNS // max(system.n_unknowns, 1))
-    return MOST_SOLVED if system.whole_numbers else min(MOST_SOLVED, bounds)
-
-
-class _Search:
-    """Looks for a hidden count that cannot be every number it should.
-
-    Each solution shows numbers of all counts at once. What is possible stays so
-    when more is hidden, so nothing is asked twice.
-    """
-
-    def __init__(self, system: System, wanted: Mapping[Group, tuple[float, float]]) -> None:
-        self._system = system
-        self._missing = {
-            group: set(np.arange(least, most + 1)) if system.whole_numbers else {least, most}
-            for group, (least, most) in sorted(wanted.items())
+    def __init__(self, system: System, own: Sequence[Published], beside: Sequence[Published], policy: Policy) -> None:
+        self.system, self.policy = system, policy
+        cells = [cell for one in (*own, *beside) for cell in one.cells if not cell.of.apart]
+        self.lower, self.upper = bounds_of(system, cells)
+        self.targets = _targets(system, cells, policy)
+        for rest in system.rests:
+            at = system.place[rest.of]
+            self.upper[at] = min(self.upper[at], self.targets[at].high)
+        fixed = {cell.of for one in beside for cell in one.cells if not cell.suppressed}
+        self.open = {
+            system.place[cell.of]: _cost(cell)
+            for one in own
+            for cell in one.cells
+            if not cell.suppressed and not cell.of.apart and cell.shown and cell.of not in fixed
         }
-        self.most = most_programmes(system)
-        self.solved = 0
+        self.triples = triples_of(system)
+        self.proven: set[int] = set()
+        self.secondary: set[int] = set()
+        self.withheld: set[int] = set()
+        self.given_up: set[int] = set()
+        self.programmes = 0
 
-    def leave(self, group: Group) -> None:
-        """Ask no more of a count."""
-        self._missing.pop(group, None)
+    def done(self) -> Protection:
+        for _ in range(MOST_ROUNDS):
+            found = list(self.search())
+            if not found:
+                break
+            for block, narrowed in found:
+                self._repair(block, narrowed)
+        else:
+            for block, _ in self.search():
+                self._withhold(block)
+        cells = self.system.cells
+        return Protection(
+            frozenset(cells[k] for k in self.secondary),
+            frozenset(cells[k] for k in self.withheld),
+            frozenset(cells[k] for k in self.given_up),
+            "integers" if self.system.integers else "bounds",
+            self.programmes,
+        )
 
-    def strike(self, group: Group, value: float) -> None:
-        """Ask no more whether a count may be this number."""
-        self._missing[group].discard(value)
+    def search(self) -> Iterable[tuple[Block, list[Narrowed]]]:
+        """Return the blocks with suppressed counts that keep too few possible numbers."""
+        wanted = np.zeros(self.system.n_unknowns, bool)
+        wanted[[k for k in self.targets if k not in self.proven]] = True
+        if not wanted.any():
+            return
+        in_a_block: set[int] = set()
+        suppressed = np.zeros(self.system.n_unknowns, bool)
+        suppressed[list(self.targets)] = True
+        system = with_triples(self.system, self.triples, self.lower, self.upper, suppressed)
+        for block in list(blocks_of(system, self.lower, self.upper, wanted)):
+            own = {
+                at: self.targets[int(k)]
+                for at, k in enumerate(block.unknowns)
+                if int(k) in self.targets and int(k) not in self.proven
+            }
+            in_a_block |= {int(block.unknowns[at]) for at in own}
+            if len(block.unknowns) > LARGEST_BLOCK:
+                self._withhold(block)
+                continue
+            search = Search(
+                block,
+                self.lower[block.unknowns],
+                self.upper[block.unknowns],
+                own,
+                self.system.integers,
+                len(self.system.cells),
+            )
+            found = search.narrowed()
+            self.programmes += search.solved
+            found = self._beyond_marks(block, own, found) if found else found
+            if search.undecided:
+                self._withhold(block)
+                continue
+            few = {one.unknown for one in found}
+            self.proven |= {int(block.unknowns[at]) for at in own if at not in few}
+            if found:
+                yield block, [Narrowed(int(block.unknowns[one.unknown]), one.low, one.high) for one in found]
+        # what no relation speaks of is as free as its own mark
+        self.proven |= {int(k) for k in np.flatnonzero(wanted)} - in_a_block
 
-    def possible_by_stars(self, group: Group, value: float, low: Array, high: Array) -> bool:
-        """Whether a count could be so many, were nothing shown: two hidden parts leave each less than their hidden whole."""
-        at = self._system.place[group]
-        low, high = low.copy(), high.copy()
-        low[at] = high[at] = value
-        return self._system.solve(low, high) is not None
+    def _beyond_marks(self, block: Block, own: Mapping[int, Target], found: Sequence[Narrowed]) -> list[Narrowed]:
+        """Return the narrowed counts that keep fewer numbers than the marks by themselves leave: no suppression cures those.
 
-    def first_narrowed(self, low: Array, high: Array) -> tuple[Group, float] | None:
-        """Return a count and a number that it cannot be; None where every number is possible, or too much was asked."""
-        for up in (False, True):
-            if any(self._missing.values()):
-                self._solve(low, high, up)
-        for group, values in self._missing.items():
-            at = self._system.place[group]
-            while values and self.solved <= self.most:
-                value = max(values)
-                fixed_low, fixed_high = low.copy(), high.copy()
-                fixed_low[at] = fixed_high[at] = value
-                possible = low[at] <= value <= high[at]
-                if not possible or not self._solve(fixed_low, fixed_high, None):
-                    return group, value
-                values.discard(value)
+        Whoever is given which counts are small knows of every other one, shown or suppressed, that it is above the
+        threshold; and that a zero is one.
+        """
+        marked = np.array([int(k) in self.targets for k in block.unknowns])
+        low, high = self.lower[block.unknowns], self.upper[block.unknowns]
+        lower = np.where(marked, low, np.minimum(low, self.policy.threshold + 1))
+        upper = np.where(marked | (high <= 0), high, np.inf)
+        search = Search(
+            block,
+            lower,
+            upper,
+            {one.unknown: own[one.unknown] for one in found},
+            self.system.integers,
+            len(self.system.cells),
+        )
+        by_marks = {one.unknown: one for one in search.narrowed()}
+        self.programmes += search.solved
+        if search.undecided:
+            return list(found)
+        beyond = []
+        for one in found:
+            at, marks = int(block.unknowns[one.unknown]), by_marks.get(one.unknown)
+            if marks is not None:
+                target = self.targets[at]
+                self.targets[at] = replace(target, need=min(target.need, _many(marks)))
+            if marks is None or _many(one) < _many(marks):
+                beyond.append(one)
+        return beyond
+
+    def _repair(self, block: Block, narrowed: Sequence[Narrowed]) -> None:
+        """Suppress what pins down the narrowed counts, one after the other: curing one often cures others."""
+        before = len(self.secondary)
+        for one in narrowed:
+            try:
+                chosen = self._cheapest(block, one)
+            except UndecidedError:
+                chosen = None
+            if chosen is None or (not chosen and len(self.secondary) == before):
+                self._withhold(block)
+                return
+            for k in chosen:
+                self.secondary.add(k)
+                self.open.pop(k)
+                self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
+                self.targets[k] = Target(self.lower[k], ANY, self.policy.rounding)
+
+    def _cheapest(self, block: Block, one: Narrowed) -> list[int] | None:
+        """Return the cheapest cells by which a count can be more numbers; None where nothing suppressed here can cure it.
+
+        What pins a count down mostly stands beside it: relations near it are asked first, then all of the block, then in integers.
+        """
+        aims = _aims(one, self.targets[one.unknown])
+        chosen: list[int] | None = None
+        for own, integers in ((block.near(one.unknown), False), (block, False), (block, True)):
+            if integers and not self.system.integers:
+                break
+            at = {int(k): place for place, k in enumerate(own.unknowns)}
+            options = [self._towards(own, one, aim, at, integers=integers) for aim in aims]
+            possible = [option for option in options if option is not None]
+            chosen = min(possible, key=lambda option: option[0])[1] if possible else None
+            if chosen:
+                return chosen
+            if chosen is None and own is block:
+                return None
+        return chosen
+
+    def _towards(
+        self, block: Block, one: Narrowed, aim: float, at: Mapping[int, int], *, integers: bool
+    ) -> tuple[float, list[int]] | None:
+        """Return what gives where a count is to be a number, or if it cannot be, the nearest to it that it can."""
+        values = [aim]
+        if aim < one.low <= one.high:
+            values = [float(value) for value in range(int(aim), int(np.ceil(one.low - HAIR)))]
+        elif one.low <= one.high < aim:
+            values = [float(value) for value in range(int(aim), int(np.floor(one.high + HAIR)), -1)]
+        for value in values:
+            option = self._relaxed(block, at[one.unknown], value, at, integers=integers)
+            if option is not None:
+                return option
         return None
 
-    def _solve(self, low: Array, high: Array, up: bool | None) -> bool:
-        """Find numbers of all counts, those in question pushed up or down, and strike out the numbers that they reach."""
-        self.solved += 1
-        cost = np.zeros(len(low))
-        for group, values in self._missing.items():
-            if values and up is not None:
-                cost[self._system.place[group]] = -1.0 if up else 1.0
-        reached = self._system.solve(low, high, cost)
-        if reached is None:
-            return False
-        for group, values in self._missing.items():
-            number = reached[self._system.place[group]]
-            values -= {value for value in values if abs(value - number) < HAIR}
-        return True
+    def _relaxed(
+        self, block: Block, target: int, value: float, at: Mapping[int, int], *, integers: bool
+    ) -> tuple[float, list[int]] | None:
+        """Return the cost and the shown cells whose bounds give most cheaply where a count is to be a number."""
+        from scipy.sparse import bmat, csc_matrix
+
+        n = len(block.unknowns)
+        candidates = [k for k in self.open if k in at and at[k] != target]
+        m = len(candidates)
+        places = np.array([at[k] for k in candidates], int)
+        cost = np.array([self.open[k] for k in candidates])
+        lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
+        lower[target] = upper[target] = value
+        pick = csc_matrix((np.ones(m), (np.arange(m), places)), shape=(m, n))
+        # above the threshold a suppressed count may be any number: its bounds give upwards, and down to there
+        give = np.concatenate([np.full(m, np.inf), np.maximum(lower[places] - self.policy.threshold - 1, 0.0)])
+        eye = csc_matrix((np.ones(m), (np.arange(m), np.arange(m))), shape=(m, m))
+        none = csc_matrix((m, m))
+        held_low, held_high = lower[places], upper[places]
+        lower[places], upper[places] = 0.0, np.inf
+        matrix = bmat(
+            [
+                [block.matrix, csc_matrix((block.matrix.shape[0], 2 * m))],
+                [pick, bmat([[-eye, none]])],
+                [pick, bmat([[none, eye]])],
+            ]
+        )
+        programme = Programme(
+            matrix.tocsr(),
+            np.concatenate([block.low, np.full(m, -np.inf), held_low]),
+            np.concatenate([block.high, held_high, np.full(m, np.inf)]),
+            integers=n if integers else 0,
+            once=True,
+        )
+        costs = np.concatenate([np.zeros(n), cost, cost])
+        bounds = np.concatenate([lower, np.zeros(2 * m)]), np.concatenate([upper, give])
+        found = programme.solve(*bounds, costs)
+        self.programmes += 1
+        if found is None:
+            return None
+        given = found[n : n + m] + found[n + m :]
+        return float(costs @ found), [k for k, how_far in zip(candidates, given, strict=True) if how_far > HAIR]
+
+    def _withhold(self, block: Block) -> None:
+        """Publish an undecided block coarser: without its strata, or where it has none, not at all."""
+        there = [int(k) for k in block.unknowns if int(k) in self.open]
+        in_strata = [k for k in there if self.system.cells[k].stratum]
+        for k in in_strata or there:
+            self.withheld.add(k)
+            self.open.pop(k)
+            self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
+        if not in_strata and not there:
+            left = {int(k) for k in block.unknowns if int(k) in self.targets and int(k) not in self.proven}
+            self.given_up |= left
+            self.proven |= left
 
 
-def _dear(group: Group) -> float:
-    """Return what rests on a count: every share on that of everybody, every ratio on those of single conditions."""
-    if group.part:
-        return 0.1  # a part goes before its whole
-    if group.kind == "set" and len(group.conditions) < 2:
-        return 5.0 if group.conditions else 1_000.0
-    return 1.0
-
-
-def _binding(system: System, group: Group, value: float, low: Array, high: Array, cells: Sequence[Cell]) -> set[Group]:
-    """Return whose visible counts keep a group from being so many: those whose bounds give most cheaply."""
-    price = np.full(len(low), np.inf)
+def _targets(system: System, cells: Iterable[Cell], policy: Policy) -> dict[int, Target]:
+    """Return what each suppressed cell must keep possible; one that is shown elsewhere is no secret."""
+    shown = {cell.of for cell in cells if not cell.suppressed}
+    found: dict[int, Target] = {}
     for cell in cells:
-        at = system.place[cell.group]
-        if cell.group != group:
-            price[at] = _dear(cell.group) * np.log(3 + cell.high)
-    at = system.place[group]
-    fixed_low, fixed_high = low.copy(), high.copy()
-    fixed_low[at] = fixed_high[at] = value
-    given = system.loosen(fixed_low, fixed_high, price)
-    if given is None:
-        return set()
-    return {cell.group for cell in cells if given[system.place[cell.group]] > HAIR}
+        target = target_of(cell, policy)
+        if target is not None and cell.of not in shown:
+            at = system.place.get(cell.of)
+            known = found.get(at) if at is not None else None
+            if at is not None and (known is None or (target.low, -target.high) > (known.low, -known.high)):
+                found[at] = target
+    for rest in system.rests:
+        high = float(policy.threshold * rest.cells) if rest.cells else ANY
+        values = policy.threshold + 1
+        need = values if policy.level == "strict" else min(policy.rounding, values)
+        found[system.place[rest.of]] = Target(0.0, high, need)
+    return dict(sorted(found.items()))
+
+
+def _many(one: Narrowed) -> int:
+    """Return how many integers a count can be."""
+    return int(np.floor(one.high + HAIR) - np.ceil(one.low - HAIR)) + 1 if one.low <= one.high else 0
+
+
+def _cost(cell: Cell) -> float:
+    """Return the cost of suppressing a cell, by its released size and what rests on it: parts go before their wholes."""
+    of = cell.of
+    rests = 1.0
+    if of.state:
+        rests = 0.1
+    elif not of.sized and len(of.having) < 2:
+        rests = 5.0 if of.having else 1_000.0
+    return rests * float(np.log(3 + cell.high))
+
+
+def _aims(one: Narrowed, target: Target) -> list[float]:
+    """Return the numbers that a count should be able to be: upwards or downwards from those it can."""
+    width = target.need - 1
+    aims = []
+    if np.isfinite(one.low):
+        if one.high < target.high and one.low <= one.high:
+            aims.append(min(one.low + width, target.high))
+        if one.low > target.low and one.low <= one.high:
+            aims.append(max(one.high - width, target.low))
+    if not aims:
+        aims = [target.high if np.isfinite(target.high) else target.low + width, target.low]
+    return [float(np.round(aim)) for aim in aims]

@@ -9,6 +9,12 @@ from symphony_research.inference.intervals import (
     wilson_interval,
 )
 from symphony_research.inference.multiplicity import CORRECTIONS, FOUND, adjusted_p, benjamini_hochberg
+from symphony_research.inference.released import (
+    largest_mid_p,
+    smallest_ic_lower,
+    union_interval_odds,
+    union_interval_ratio,
+)
 
 __all__ = [
     "CORRECTIONS",
@@ -17,10 +23,14 @@ __all__ = [
     "adjusted_p",
     "benjamini_hochberg",
     "hypergeometric_mid_p",
+    "largest_mid_p",
     "log_interval",
     "matched_mid_p",
     "normal_quantile",
     "poisson_binomial",
+    "smallest_ic_lower",
     "two_sided_normal_p",
+    "union_interval_odds",
+    "union_interval_ratio",
     "wilson_interval",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations as subsets
 from math import comb
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -13,6 +14,8 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, possible_table, split
 from symphony_research.collapse.nested import split_strata, tables_of_rows
+from symphony_research.collapse.roles import MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
+from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
@@ -24,10 +27,15 @@ from symphony_research.inference import (
     normal_quantile,
     wilson_interval,
 )
+from symphony_research.inference.figures import ends_of_figure
 from symphony_research.multimorbidity.counted import FACTORS, factor_names, is_scaled, set_tables
 from symphony_research.multimorbidity.expectation import independence
 from symphony_research.multimorbidity.sets import WHICH, as_bits, kept_of
-from symphony_research.result import CountTable, Result
+from symphony_research.policy import Policy
+from symphony_research.result import Result
+from symphony_research.result.cells import CellDefinition
+from symphony_research.result.forms import AdjustedForms
+from symphony_research.result.roles import Count, Known, Role, TableRoles
 from symphony_research.wording import (
     about,
     against_chance,
@@ -41,18 +49,10 @@ from symphony_research.wording import (
     times,
 )
 
-__all__ = ["COUNTS", "Combinations", "combinations", "count_rules"]
+__all__ = ["Combinations", "combinations", "roles_of_sets"]
 
 Tables = Mapping[str, pl.DataFrame]
 
-COUNTS = MappingProxyType(
-    {
-        "cells": CountTable(("n_persons",), people="set"),
-        "margins": CountTable(("n_persons",), people="condition"),
-        "pairs": CountTable(("n_both",), people="pair"),
-        "population": CountTable(("n_persons",), people="everybody"),
-    }
-)
 AGAINST = ("independence", "no_higher_order_interaction")
 MOST_PARTS = 8  # conditions of a set whose every subset is counted
 
@@ -63,7 +63,6 @@ class Combinations(Result):
     rows_from_records: ClassVar[bool] = True
     floored: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Combinations of conditions, against chance"
-    counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = (
         "combination",
@@ -97,9 +96,40 @@ class Combinations(Result):
         """
         return possible_sets(self.settings) * max(self.count_tables["population"].height, 1)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", count_rules(self.settings))
-        super().__post_init__()
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People with each set, with each condition and pair behind it, and all."""
+        return roles_of_sets(settings)
+
+    @staticmethod
+    def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
+        """Release no pairs of each stratum: they stand behind variances alone, and nobody asked for them."""
+        return {**tables, "pairs": tables["pairs"].clear()} if by and not policy.changes_nothing else tables
+
+    @staticmethod
+    def adjusted_forms(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterable[AdjustedForms]:
+        """Return what the expected people of sets are of the people with each condition by stratum.
+
+        What the smaller sets imply is of no such form.
+        """
+        if "strata" not in tables:
+            return ()
+        inside = as_bits(tables["cells"]["combination"], settings["conditions"])
+        return forms_of_sets(
+            tables["strata"], tables["cells"], inside, ("cells", "expected_factor"), by, settings,
+            exact=settings["kind"] == "exact", linear=settings["against"] == "independence",
+        )  # fmt: skip
+
+    @staticmethod
+    def listable(settings: Mapping[str, Any], most: int) -> Iterable[CellDefinition]:
+        """Return every set that would be listed if anybody had it; none where there are more than `most`."""
+        every = settings["min_persons"] == 1 and settings["which"] == "all"
+        if not every or possible_sets(settings) > most:
+            return ()
+        conditions, largest = settings["conditions"], settings["max_size"]
+        sizes = range(settings["min_size"], min(len(conditions), largest or len(conditions)) + 1)
+        sets = ({"combination": held} for size in sizes for held in subsets(conditions, size))
+        return (of_set(record, "n_persons", settings) for record in sets)
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -176,18 +206,21 @@ def possible_sets(settings: Mapping[str, Any]) -> int:
     return sum(comb(k, size) for size in range(smallest, largest + 1))
 
 
-def count_rules(settings: Mapping[str, Any]) -> Mapping[str, CountTable]:
-    """Return how the count tables of sets, and what describes their people, may be released."""
-    means = tuple(f"mean_{value}" for value in settings["values"])
-    spread = {f"mean_{value}": f"herfindahl_{value}" for value in settings["values"]}
-    people = "exact" if settings["kind"] == "exact" else "set"
+def roles_of_sets(settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+    """Return the roles of the tables of sets, and of what describes their people."""
+    means = mean_roles(settings["values"])
+    strata = {"strata": roles_of_strata(settings["adjust"])} if is_scaled(settings) else {}
+    factors: dict[str, Role] = {name: factor_role(name) for name in factor_names(settings)}
+    if factors:
+        factors["figures"] = Known()
+    cells: dict[str, Role] = {**SET_KEYS, "n_persons": Count(), **means, **factors}
     return MappingProxyType(
         {
-            **COUNTS,
-            "cells": CountTable(
-                ("n_persons",), measures=means, factors=factor_names(settings), people=people, concentration=spread
-            ),
-            "population": CountTable(("n_persons",), measures=means, people="everybody", concentration=spread),
+            "cells": TableRoles(cells, of_set),
+            "margins": MARGINS,
+            "pairs": PAIRS,
+            "population": TableRoles({"n_persons": Count(), **means}, of_everybody),
+            **strata,
         }
     )
 
@@ -212,14 +245,32 @@ def _against_chance(
         mean, lopsided = expected, np.where(score > 0, crude.third / score, 0.0)
     if is_scaled(settings):
         factors = (as_float(cells[name]) for name in FACTORS)
+        before = expected
         expected, score, spread = (x * f for x, f in zip((expected, score, spread), factors, strict=True))
         mean = expected
     if settings["against"] != "independence":
         mean, lopsided = expected * as_float(cells["mean_factor"]), as_float(cells["third_share"])
+    least = most = expected
+    if "figures" in cells.columns:
+        least, most = (
+            before * end
+            for end in ends_of_figure(as_float(cells["expected_factor"]), cells["figures"].fill_null(0).to_numpy())
+        )
+        # a Poisson count's variances, which are larger, where those of the strata are not released
+        none = np.isnan(score) & ~np.isnan(expected)
+        score, lopsided = np.where(none, expected, score), np.where(none | np.isnan(lopsided), 1.0, lopsided)
+        with np.errstate(divide="ignore"):
+            spread = np.where(np.isnan(spread) & ~np.isnan(expected), 1 / observed, spread)
     known = ~np.isnan(observed)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(known & (expected > 0), observed / expected, np.nan)
         possible = known & (score > 1e-12 * expected)
+        # of the expected numbers that a shown one stands for, the nearest to the count
+        mean = (
+            mean * np.where(expected > 0, np.clip(observed, least, most) / expected, 1.0)
+            if "figures" in cells.columns
+            else mean
+        )
         statistic = np.where(possible, (observed - mean) / np.sqrt(np.where(possible, score, 1)), np.nan)
     p_value = matched_mid_p(observed, mean, score, lopsided * score)
     size = inside.sum(axis=1)
@@ -231,8 +282,12 @@ def _against_chance(
         for tested in (statistic, p_value):
             tested[size < 2] = np.nan
     share_lower, share_upper = wilson_interval(observed, n, settings["confidence"])
-    oe_lower, oe_upper = log_interval(ratio, spread, settings["confidence"])
-    return cells.drop(*factor_names(settings), *[f"herfindahl_{value}" for value in settings["values"]]).with_columns(
+    with np.errstate(divide="ignore", invalid="ignore"):
+        oe_lower, _ = log_interval(observed / most, spread, settings["confidence"])
+        _, oe_upper = log_interval(observed / least, spread, settings["confidence"])
+    oe_lower, oe_upper = (np.where(np.isnan(ratio), np.nan, end) for end in (oe_lower, oe_upper))
+    unused = [name for name in (*factor_names(settings), "figures") if name in cells.columns]
+    return cells.drop(*unused, *[f"herfindahl_{value}" for value in settings["values"]]).with_columns(
         pl.Series("estimate", observed / n),
         pl.Series("lower", share_lower),
         pl.Series("upper", share_upper),

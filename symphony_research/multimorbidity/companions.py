@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,14 +10,16 @@ import polars as pl
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import unpack
-from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings
+from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings, strata_margins
 from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED
+from symphony_research.collapse.roles import MARGINS, POPULATION, mean_roles, of_others
 from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND, adjusted_p, normal_quantile, wilson_interval
-from symphony_research.multimorbidity.combinations import COUNTS, Combinations, combinations, count_rules
-from symphony_research.result import CountTable, Result
+from symphony_research.multimorbidity.combinations import Combinations, combinations, roles_of_sets
+from symphony_research.result import Result
+from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.wording import (
     about,
     capital,
@@ -42,22 +43,14 @@ class FurtherConditions(Result):
     """Of people with each condition: how many have no other, one, two, or more."""
 
     title: ClassVar[str] = "How many other conditions people with each condition have"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "cells": CountTable(("n_persons",), people="further"),
-            "population": CountTable(("n_persons",), people="everybody"),
-        }
-    )
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_others", "n_persons", "estimate", "mean_cost")
 
-    def __post_init__(self) -> None:
-        means = tuple(f"mean_{value}" for value in self.settings["values"])
-        spread = {f"mean_{value}": f"herfindahl_{value}" for value in self.settings["values"]}
-        cells = CountTable(("n_persons",), measures=means, people="further", concentration=spread)
-        rules = {**type(self).counts, "cells": cells}
-        object.__setattr__(self, "counts", MappingProxyType(rules))
-        super().__post_init__()
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People by condition and number of other ones, with what they cost."""
+        columns = {"condition": Key(), "n_others": Key(), "n_persons": Count(), **mean_roles(settings["values"])}
+        return {"cells": TableRoles(columns, of_others), "margins": MARGINS, "population": POPULATION}
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -73,9 +66,13 @@ class FurtherConditions(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Share of each number of others among those with the condition."""
         cells = tables["cells"]
-        # the total is the sum of the cells shown, so it gives no hidden cell away
-        total = as_float(cells.select(pl.col("n_persons").sum().over([*by, "condition"]))["n_persons"])
+        # of everybody with the condition, as it is shown: the sum of the cells shown would lack those suppressed
+        held = tables["margins"].rename({"n_persons": "__held"})
+        total = as_float(
+            cells.join(held, on=[*by, "condition"], how="left", nulls_equal=True, maintain_order="left")["__held"]
+        )
         n = as_float(cells["n_persons"])
+        total = np.fmax(total, n)  # rounding must not make a share of more than all
         with np.errstate(divide="ignore", invalid="ignore"):
             share = n / total
         lower, upper = wilson_interval(n, total, settings["confidence"])
@@ -177,8 +174,10 @@ def further_conditions(
     tables = tables_of_rows(
         patterns, patterns.by, (), lambda row: {"cells": _further(patterns, row, tuple(chosen), top)}
     )
+    margins, people = strata_margins(patterns)
+    margins = margins.filter(pl.col("condition").is_in(list(chosen)))
     return FurtherConditions(
-        {**tables, "population": patterns.strata},
+        {**tables, "margins": margins, "population": people},
         pattern_settings(
             patterns, "number of other conditions of people with each; Wilson interval", "Barnett 2012; Wilson 1927",
             top=top, confidence=confidence,
@@ -217,16 +216,18 @@ class Companions(Result):
     rows_from_records: ClassVar[bool] = True
     floored: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Which other conditions people with one condition have"
-    counts: ClassVar[Mapping[str, CountTable]] = COUNTS
     shown: ClassVar[tuple[str, ...]] = (
         "condition", "n_persons", "estimate", "expected_share", "observed_expected", "oe_lower", "oe_upper", "q_value",
         "mean_cost",
     )  # fmt: skip
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper", "expected_share")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", count_rules(self.settings))
-        super().__post_init__()
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People with the index condition and each other one."""
+        return roles_of_sets(settings)
+
+    adjusted_forms = staticmethod(Combinations.adjusted_forms)
 
     @property
     def n_tested(self) -> int:
@@ -305,10 +306,24 @@ def _others_listed(settings: Mapping[str, Any]) -> int:
     return len(settings["conditions"]) - 1
 
 
+def _commonest(patterns: Patterns) -> str:
+    margins, _ = strata_margins(patterns)
+    if not margins.height:
+        raise ArgumentError(
+            "The patterns list no condition, so there is no index condition. Give patterns with conditions."
+        )
+    people = (
+        margins.group_by("condition")
+        .agg(pl.col("n_persons").sum())
+        .sort(["n_persons", "condition"], descending=[True, False])
+    )
+    return str(people["condition"][0])
+
+
 def companions(
     patterns: Patterns,
     *,
-    condition: str,
+    condition: str | None = None,
     adjust: str | Sequence[str] = (),
     min_persons: int = 1,
     correction: str = "benjamini_hochberg",
@@ -320,8 +335,8 @@ def companions(
     ----------
     patterns : Patterns
         Collapsed people; their strata become rows, unless named in `adjust`; their values are averaged.
-    condition : str
-        The condition to begin from.
+    condition : str, optional
+        The index condition; by default the commonest, the first by name of several.
     adjust : str or sequence of str
         Strata of the patterns within which chance is reckoned.
     min_persons : int, default 1
@@ -358,6 +373,8 @@ def companions(
     >>> "diabetes" in found.estimates["condition"]
     False
     """
+    if condition is None:
+        condition = _commonest(patterns)
     require_one_of(condition, patterns.conditions, argument="condition")
     pairs = combinations(
         patterns, kind="at_least", adjust=adjust, max_size=2, min_persons=min_persons,

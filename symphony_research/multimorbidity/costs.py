@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,13 +14,16 @@ from symphony_research.collapse.bits import pack, unpack
 from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings
 from symphony_research.collapse.nested import Row, split_strata, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED, combination_names
+from symphony_research.collapse.roles import SET_KEYS, of_everybody, of_set
 from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, FOUND, Array, adjusted_p, normal_quantile
 from symphony_research.multimorbidity.expectation import cells_by_stratum
 from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
 from symphony_research.policy import looked_for
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.cells import CellDefinition, Partition, Relation, unrelated
+from symphony_research.result.roles import Count, Internal, Mean, Role, TableRoles
 from symphony_research.wording import (
     about,
     capital,
@@ -49,24 +50,6 @@ class CombinationCosts(Result):
     rows_from_records: ClassVar[bool] = True
     floored: ClassVar[tuple[str, ...]] = ("cells", "parts")
     title: ClassVar[str] = "What combinations cost, and what they cost beyond the sum of their parts"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "cells": CountTable(
-                ("n_persons",), measures=("mean", "mean_error"), people="set",
-                concentration={"mean": "herfindahl", "mean_error": "herfindahl"},
-            ),
-            "parts": CountTable(
-                # those left out too: else the two means would tell what they cost
-                ("n_compared", "n_left_out", "n_fewest"),
-                measures=("expected", "excess", "excess_error"),
-                people="split",
-                concentration=dict.fromkeys(("expected", "excess", "excess_error"), "herfindahl_of_parts"),
-            ),
-            "population": CountTable(
-                ("n_persons",), measures=("mean",), people="everybody", concentration={"mean": "herfindahl"}
-            ),
-        }
-    )  # fmt: skip
     shown: ClassVar[tuple[str, ...]] = (
         "combination", "n_persons", "estimate", "total", "share_of_total", "expected", "excess", "excess_lower",
         "excess_upper", "q_value",
@@ -93,13 +76,40 @@ class CombinationCosts(Result):
             "q_value": tested_words(self.settings["correction"], self.n_tested),
         }
 
-    def __post_init__(self) -> None:
-        if self.settings["kind"] == "exact":
-            rules = type(self).counts
-            object.__setattr__(
-                self, "counts", MappingProxyType({**rules, "cells": replace(rules["cells"], people="exact")})
-            )
-        super().__post_init__()
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People of each combination with their mean, those of them who can be compared, and all."""
+        mean = Mean("n_persons", "herfindahl", settings["value"] or "")
+        error, compared = Mean("n_persons", "herfindahl"), Mean(spread="herfindahl_of_parts")
+        cells = {**SET_KEYS, "n_persons": Count(), "mean": mean, "mean_error": error, "herfindahl": Internal()}
+        parts: dict[str, Role] = {
+            **SET_KEYS,
+            # those left out too: else the two means would tell what they cost
+            **dict.fromkeys(("n_compared", "n_left_out", "n_fewest"), Count()),
+            **dict.fromkeys(("expected", "excess", "excess_error"), compared),
+            "herfindahl_of_parts": Internal(),
+        }
+        population: dict[str, Role] = {"n_persons": Count(), "mean": mean, "herfindahl": Internal()}
+        return {
+            "cells": TableRoles(cells, of_set),
+            "parts": TableRoles(parts, _of_part),
+            "population": TableRoles(population, of_everybody),
+        }
+
+    @staticmethod
+    def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
+        """Release no expected mean and excess of a combination whose mean is suppressed: they add up to it."""
+        shown = tables["cells"]["mean"].is_not_null()
+        compared = [pl.when(shown).then(pl.col(c)).alias(c) for c in ("expected", "excess", "excess_error")]
+        return {**tables, "parts": tables["parts"].with_columns(compared)}
+
+    @staticmethod
+    def relations(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[Relation]:
+        """Those compared and those left out are the people of the combination."""
+        for record in tables["parts"].iter_rows(named=True):
+            strata = [(name, record[name]) for name in by]
+            parts = (_of_part(record, column, settings).within(strata) for column in ("n_compared", "n_left_out"))
+            yield Partition(of_set(record, "n_persons", settings).within(strata), tuple(parts))
 
     @property
     def n_tested(self) -> int:
@@ -180,6 +190,14 @@ class CombinationCosts(Result):
             f"({100 * self.settings['confidence']:g} % interval {amount(first['excess_lower'])} to "
             f"{amount(first['excess_upper'])})."
         )
+
+
+def _of_part(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
+    """Return those of a combination who are compared, or left out; the fewest of any of its parts are of another whole."""
+    if column == "n_fewest":
+        return unrelated(f"fewest people of a part of {', '.join(sorted(record['combination']))}")
+    how = f"compared with its parts within {', '.join(settings['adjust'])}"
+    return of_set(record, column, settings).in_state(how, column)
 
 
 def combination_costs(
@@ -340,7 +358,15 @@ def _tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[s
     tables = {
         "cells": frame.select("combination", "size", "n_persons", "mean", "mean_error", "herfindahl"),
         "parts": frame.select(
-            "n_compared", "n_left_out", "n_fewest", "expected", "excess", "excess_error", "herfindahl_of_parts"
+            "combination",
+            "size",
+            "n_compared",
+            "n_left_out",
+            "n_fewest",
+            "expected",
+            "excess",
+            "excess_error",
+            "herfindahl_of_parts",
         ),
         "population": pl.DataFrame(
             {

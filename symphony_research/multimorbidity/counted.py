@@ -12,6 +12,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, unpack
 from symphony_research.collapse.nested import Row, strata_pairs
 from symphony_research.collapse.patterns import HUNDRED, combination_names
+from symphony_research.collapse.strata_counts import strata_table
 from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError
 from symphony_research.inference.chance import Chance
@@ -75,7 +76,9 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
         f"herfindahl_{v}": herfindahl(np.array([float(squared.sum())]), np.array([total.sum() / HUNDRED])).tolist()
         for v, squared, total in zip(patterns.values, squares, sums, strict=True)
     }
+    strata = {"strata": strata_table(row, settings["adjust"], conditions, singles)} if is_scaled(settings) else {}
     return {
+        **strata,
         # an order that says nothing of the counts, so that what is hidden cannot be ranked
         "cells": named.sort(["size", pl.col("combination").list.join(" ")]),
         "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),

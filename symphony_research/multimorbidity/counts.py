@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -20,13 +20,16 @@ from symphony_research.collapse.margins import (
     strata_margins,
     stratum_schema,
 )
+from symphony_research.collapse.roles import MARGINS, POPULATION, of_number
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import (
     normal_quantile,
     poisson_binomial,
     wilson_interval,
 )
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.cells import Partition, Relation, feature_list, of_size
+from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.wording import in_words, percentage, roughly, times
 
 __all__ = ["ConditionCount", "Prevalence", "condition_count", "prevalence"]
@@ -38,27 +41,37 @@ class ConditionCount(Result):
     """People by their number of conditions, against independence of all conditions."""
 
     title: ClassVar[str] = "People by number of conditions"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "cells": CountTable(("n_persons",), people="number"),
-            "margins": CountTable(("n_persons",), people="condition"),
-            "population": CountTable(("n_persons",), people="everybody"),
-        }
-    )
     shown: ClassVar[tuple[str, ...]] = ("n_conditions", "n_persons", "estimate", "expected", "observed_expected")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
+
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People by number of conditions, with each condition, and all."""
+        cells = TableRoles({"n_conditions": Key(), "n_persons": Count()}, of_number)
+        return {"cells": cells, "margins": MARGINS, "population": POPULATION}
+
+    @staticmethod
+    def relations(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[Relation]:
+        """Yield that nobody has more conditions than the last row says."""
+        last = max(tables["cells"]["n_conditions"].to_list(), default=None)
+        if settings["top"] is not None or last is None or last >= len(settings["conditions"]):
+            return
+        more = of_size(last + 1, feature_list(settings["conditions"]), or_more=True)
+        for stratum in tables["population"].select(by).iter_rows(named=True) if by else [{}]:
+            yield Partition(more.within(stratum.items()), ())
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Share, interval and expected people of each number of conditions."""
         parts = []
-        for cells, margins in split(by, tables["cells"], tables["margins"]):
+        for population, cells, margins in split(by, tables["population"], tables["cells"], tables["margins"]):
             n = as_float(cells["n_persons"])
-            # the total is the sum of the cells shown, so it gives no hidden cell away
-            total = np.nansum(n)
-            # a hidden margin is of a handful of people: taken as none, which moves no chance noticeably
-            p = np.nan_to_num(as_float(margins["n_persons"])) / max(total, 1)
+            # of everybody, as they are shown: the sum of the cells shown would lack those suppressed
+            people = as_float(population["n_persons"])
+            total = max(people[0], np.nanmax(n, initial=0.0)) if len(people) and np.isfinite(people[0]) else np.nan
+            # a suppressed margin is of a handful of people: taken as none, which moves no expectation noticeably
+            p = np.nan_to_num(as_float(margins["n_persons"])) / (max(total, 1) if np.isfinite(total) else 1)
             chances = poisson_binomial(np.minimum(p, 1))
             expected = np.zeros(len(n))
             numbers = cells["n_conditions"].to_numpy()
@@ -199,15 +212,14 @@ class Prevalence(Result):
     """People with each condition."""
 
     title: ClassVar[str] = "People with each condition"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "cells": CountTable(("n_persons",), people="condition"),
-            "population": CountTable(("n_persons",), people="everybody"),
-        }
-    )
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
+
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People with each condition, and all."""
+        return {"cells": MARGINS, "population": POPULATION}
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

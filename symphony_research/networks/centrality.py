@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,17 +13,17 @@ from symphony_research.collapse.margins import split
 from symphony_research.errors import require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.backbone import linked_pairs
-from symphony_research.networks.cooccurrence import Cooccurrence
+from symphony_research.networks.cooccurrence import Cooccurrence, roles_of_pairs
 from symphony_research.networks.links import (
     MEASURES,
     in_stratum,
     measure_words,
-    pair_rules,
     require_network,
     require_own_names,
     weight_matrix,
 )
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.roles import TableRoles
 from symphony_research.wording import capital, in_words, number, stratum_words
 
 __all__ = ["Centrality", "centrality", "largest_component", "leading_eigenvector"]
@@ -39,8 +38,8 @@ NO_LINK = "No pair of conditions is clearly found together more often than chanc
 class Centrality(Result):
     """How central each condition is in a network of co-occurrence."""
 
+    own_settings: ClassVar[frozenset[str]] = frozenset({"backbone", "tested"})
     title: ClassVar[str] = "How central each condition is"
-    counts: ClassVar[Mapping[str, CountTable]] = Cooccurrence.counts
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", *_OWN)
 
     @property
@@ -48,12 +47,13 @@ class Centrality(Result):
         """Headings, the measure that is added up among them."""
         return {"strength": f"Sum of its links ({measure_words(self.settings['measure'])})"}
 
-    def __post_init__(self) -> None:
-        rules = pair_rules(self.count_tables, self.settings, self.by)
-        object.__setattr__(self, "counts", MappingProxyType(rules))
-        super().__post_init__()
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """Those of the network that it is made from."""
+        return roles_of_pairs(settings)
 
     trim = staticmethod(Cooccurrence.trim)
+    adjusted_forms = staticmethod(Cooccurrence.adjusted_forms)
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

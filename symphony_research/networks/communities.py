@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,17 +15,17 @@ from symphony_research.collapse.margins import nan_to_null, split
 from symphony_research.errors import ArgumentError, DisclosureError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.backbone import linked_pairs, links_among
-from symphony_research.networks.cooccurrence import Cooccurrence, build
+from symphony_research.networks.cooccurrence import Cooccurrence, build, roles_of_pairs
 from symphony_research.networks.links import (
     MEASURES,
     in_stratum,
-    pair_rules,
     require_network,
     require_own_names,
     weight_matrix,
 )
 from symphony_research.networks.louvain import adjusted_rand_index, best_partition, modularity
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.roles import ModelEstimate, TableRoles
 from symphony_research.wording import joined, number, percentage, stratum_words
 
 __all__ = ["Communities", "communities"]
@@ -43,19 +42,21 @@ CLEAR = 0.75  # stability below which a community is said to be uncertain (Henni
 class Communities(Result):
     """Groups of conditions that go together, and how surely each belongs to its own."""
 
+    own_settings: ClassVar[frozenset[str]] = frozenset({"backbone", "resamples", "resolution", "tested"})
     title: ClassVar[str] = "Communities of conditions that go together"
-    counts: ClassVar[Mapping[str, CountTable]] = Cooccurrence.counts
     shown: ClassVar[tuple[str, ...]] = ("community", "condition", "n_persons", "stability")
     percentages: ClassVar[tuple[str, ...]] = ("stability",)
 
-    def __post_init__(self) -> None:
-        rules = pair_rules(_network_tables(self.count_tables), self.settings, self.by)
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """Those of the network, and what resampling finds beside the count it belongs to."""
+        roles = roles_of_pairs(settings)
         for table, column in _FOUND.items():
-            rules[table] = replace(rules[table], factors=(*rules[table].factors, column))
-        object.__setattr__(self, "counts", MappingProxyType(rules))
-        super().__post_init__()
+            roles[table] = replace(roles[table], columns={**roles[table].columns, column: ModelEstimate()})
+        return roles
 
     trim = staticmethod(Cooccurrence.trim)
+    adjusted_forms = staticmethod(Cooccurrence.adjusted_forms)
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -12,11 +12,16 @@ import polars as pl
 from symphony_research.collapse import Patterns, names_of
 from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
 from symphony_research.collapse.nested import split_strata
+from symphony_research.collapse.strata_counts import factor_role, forms_of_sets
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import FOUND, benjamini_hochberg, log_interval, normal_quantile
+from symphony_research.inference.figures import ends_of_figure
 from symphony_research.networks.cooccurrence import Cooccurrence
 from symphony_research.networks.regroup import FACTORS, from_networks, from_patterns, with_margins
-from symphony_research.result import CountTable, Result, Source
+from symphony_research.result import Result, Source
+from symphony_research.result.cells import CellDefinition, at_least, everybody
+from symphony_research.result.forms import AdjustedForms
+from symphony_research.result.roles import Count, Internal, Key, Known, Level, Role, TableRoles
 from symphony_research.wording import about, capital, in_words, stratum_words, times
 
 __all__ = ["NetworkComparison", "compare"]
@@ -25,25 +30,45 @@ Tables = Mapping[str, pl.DataFrame]
 
 # a released p value is the first of these that it does not exceed
 LEVELS = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
-TIE = 1e-9
 _P_VALUES = ("p_value", "family_wise_p")
+
+
+def _of_group(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
+    """Return those of one of the two groups whom a count of pairs, conditions or people is of."""
+    named = [record[name] for name in ("source", "target", "condition") if name in record]
+    return (at_least(named) if named else everybody()).on_side(column[-1])
+
+
+def _roles(keys: tuple[str, ...], count: str, others: Mapping[str, Role]) -> TableRoles:
+    counts = dict.fromkeys((f"{count}_a", f"{count}_b"), Count())
+    return TableRoles({**dict.fromkeys(keys, Key()), **counts, **others}, _of_group)
+
+
+def _roles_of(adjusted: bool) -> Mapping[str, TableRoles]:
+    # with nothing adjusted for, each factor is 1
+    factors: dict[str, Role] = dict.fromkeys(FACTORS, Known())
+    if adjusted:
+        factors = {name: factor_role(name, FACTORS[:2]) for name in FACTORS}
+        factors |= dict.fromkeys(("figures_a", "figures_b"), Known())
+    return MappingProxyType(
+        {
+            "pairs": _roles(("source", "target"), "n_both", {**factors, **dict.fromkeys(_P_VALUES, Level(LEVELS))}),
+            "margins": _roles(("condition",), "n_persons", {}),
+            "population": _roles((), "n_persons", {"overall_p": Level(LEVELS)}),
+        }
+    )
+
+
+def _strata_roles(adjust: Sequence[str]) -> TableRoles:
+    both = [f"{name}_{side}" for name in ("n_persons", "people") for side in "ab"]
+    return TableRoles(dict.fromkeys([*adjust, "condition", *both], Internal()))
 
 
 class NetworkComparison(Result):
     """Every pair of conditions in two groups of people: how much more often than chance in each, and whether they differ."""
 
     title: ClassVar[str] = "Pairs of conditions in two groups"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "pairs": CountTable(
-                ("n_both_a", "n_both_b"),
-                factors=(*FACTORS, *_P_VALUES),
-                people="pair",
-            ),
-            "margins": CountTable(("n_persons_a", "n_persons_b"), people="condition"),
-            "population": CountTable(("n_persons_a", "n_persons_b"), factors=("overall_p",), people="everybody"),
-        }
-    )
+    own_settings: ClassVar[frozenset[str]] = frozenset({"permutations"})
     shown: ClassVar[tuple[str, ...]] = (
         "source",
         "target",
@@ -74,17 +99,36 @@ class NetworkComparison(Result):
         frame = _ratios(with_margins(tables, by), by, settings["confidence"])
         return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
 
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People of each group with both conditions of each pair, with each condition, and all."""
+        adjust = settings["adjust"]
+        return {**_roles_of(bool(adjust)), **({"strata": _strata_roles(adjust)} if adjust else {})}
+
     @staticmethod
-    def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
-        """Release a p value as the level it does not exceed, and it and the factors only where every count behind them is shown."""
+    def adjusted_forms(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[AdjustedForms]:
+        """Return what the expected people of either group are of its people with each condition by stratum."""
+        if "strata" not in tables:
+            return
+        pairs = tables["pairs"]
+        conditions = tables["strata"]["condition"].unique(maintain_order=True)
+        ends = [pairs[end].to_numpy()[:, None] == conditions.to_numpy() for end in ("source", "target")]
+        for side in "ab":
+            own = tables["strata"].filter(pl.col(f"people_{side}") > 0)
+            own = own.rename({f"{name}_{side}": name for name in ("n_persons", "people")})
+            place = ("pairs", f"expected_factor_{side}")
+            named = {"conditions": conditions.to_list(), "adjust": settings["adjust"]}
+            yield from forms_of_sets(own, pairs, ends[0] | ends[1], place, by, named, side=side)
+
+    @staticmethod
+    def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
+        """Release p values and factors only where every count behind them is shown."""
         joined = with_margins(tables, by)
         counts = [f"n_{what}_{side}" for what in ("both", "source", "target", "persons") for side in "ab"]
         shown = joined.select(pl.all_horizontal([pl.col(c).is_not_null() for c in counts])).to_series()
-        levels = [pl.when(shown).then(_level(pl.col(p))).alias(p) for p in _P_VALUES]
-        factors = [pl.when(shown).then(pl.col(name)).alias(name) for name in FACTORS]
-        pairs = tables["pairs"].with_columns([*levels, *factors])
-        population = tables["population"].with_columns(_level(pl.col("overall_p")))
-        return {**tables, "pairs": pairs, "population": population}
+        pairs = tables["pairs"]
+        behind = [pl.when(shown).then(pl.col(c)).alias(c) for c in (*FACTORS, *_P_VALUES) if c in pairs.columns]
+        return {**tables, "pairs": pairs.with_columns(behind)}
 
     def say(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return a released p value as what it is: a level that the exact one does not exceed."""
@@ -130,15 +174,8 @@ class NetworkComparison(Result):
         )
 
 
-def _level(p: pl.Expr) -> pl.Expr:
-    level = pl.lit(None, dtype=pl.Float64)
-    for limit in reversed(LEVELS):
-        level = pl.when(p <= limit + TIE).then(limit).otherwise(level)
-    return level.alias(p.meta.output_name())
-
-
 def _ratios(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
-    made, spread, crude = {}, np.zeros(table.height), []
+    made, spread, poisson, crude = {}, np.zeros(table.height), np.zeros(table.height), []
     for side in "ab":
         counts = (as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
         c, a, b, n = possible_table(*counts)
@@ -147,12 +184,20 @@ def _ratios(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.D
             expected = chance * as_float(table[f"expected_factor_{side}"])
             ratio = c / expected
             crude.append(c / chance)
+            poisson = poisson + 1 / c
             spread = spread + np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0)
         made[f"expected_{side}"] = expected
         made[f"observed_expected_{side}"] = np.where(expected > 0, ratio, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = crude[0] / crude[1] * as_float(table["ratio_factor"])
-    lower, upper = log_interval(ratio, spread * as_float(table["variance_factor"]), confidence)
+    variance = spread * as_float(table["variance_factor"])
+    low = high = ratio
+    if "figures_a" in table.columns:
+        # a Poisson count's variance, which is larger, where that of the strata is not released
+        variance = np.where(np.isnan(variance), poisson, variance)
+        figures = np.minimum(*(table[f"figures_{side}"].fill_null(0).to_numpy() for side in "ab")) - 1
+        low, high = (crude[0] / crude[1] * end for end in ends_of_figure(as_float(table["ratio_factor"]), figures))
+    (lower, _), (_, upper) = (log_interval(one, variance, confidence) for one in (low, high))
     made |= {"ratio": ratio, "lower": lower, "upper": upper}
     nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
     for name in ("ratio", "lower", "upper"):

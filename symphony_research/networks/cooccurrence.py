@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,8 @@ from symphony_research.collapse.margins import (
     same_stratum,
 )
 from symphony_research.collapse.nested import Row, split_strata, strata_pairs, tables_of_rows
+from symphony_research.collapse.roles import MARGINS, PAIRS, POPULATION
+from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata, strata_table
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
@@ -30,8 +32,18 @@ from symphony_research.inference import (
     matched_mid_p,
     normal_quantile,
 )
+from symphony_research.inference.ends import ends_of
+from symphony_research.inference.figures import ends_of_figure
+from symphony_research.inference.released import (
+    largest_mid_p,
+    smallest_ic_lower,
+    union_interval_odds,
+    union_interval_ratio,
+)
 from symphony_research.inference.strata import StratifiedPairs, stratified_pairs
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.forms import AdjustedForms
+from symphony_research.result.roles import Known, TableRoles
 from symphony_research.wording import about, capital, chance_words, given, in_words, stratum_words, tested_words, times
 
 if TYPE_CHECKING:
@@ -39,7 +51,7 @@ if TYPE_CHECKING:
 
 Tables = Mapping[str, pl.DataFrame]
 
-__all__ = ["Cooccurrence", "cooccurrence"]
+__all__ = ["Cooccurrence", "cooccurrence", "roles_of_pairs"]
 
 # what adjustment multiplies: expected people, variances, odds ratio and its variance
 FACTORS = ("expected_factor", "spread_factor", "score_factor", "odds_factor", "odds_spread_factor")
@@ -48,14 +60,8 @@ FACTORS = ("expected_factor", "spread_factor", "score_factor", "odds_factor", "o
 class Cooccurrence(Result):
     """Every pair of conditions: how many people have both, against chance."""
 
+    own_settings: ClassVar[frozenset[str]] = frozenset({"tested", "backbone"})
     title: ClassVar[str] = "Pairs of conditions, against chance"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "pairs": CountTable(("n_both",), people="pair"),
-            "margins": CountTable(("n_persons",), people="condition"),
-            "population": CountTable(("n_persons",), people="everybody"),
-        }
-    )
     shown: ClassVar[tuple[str, ...]] = (
         "source",
         "target",
@@ -67,15 +73,24 @@ class Cooccurrence(Result):
         "q_value",
     )
 
-    def __post_init__(self) -> None:
-        if self.settings["adjust"]:
-            rules = {**type(self).counts, "pairs": CountTable(("n_both",), factors=FACTORS, people="pair")}
-            object.__setattr__(self, "counts", MappingProxyType(rules))
-        super().__post_init__()
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People with both conditions of each pair, with each condition, and all."""
+        return roles_of_pairs(settings)
 
     @staticmethod
-    def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
-        """Release what strata change only where both conditions' people are shown: it would tell of those hidden."""
+    def adjusted_forms(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterable[AdjustedForms]:
+        """Return what the expected people with both conditions of a pair are of the people with each by stratum."""
+        if "strata" not in tables:
+            return ()
+        conditions = pl.Series("c", settings["conditions"], dtype=pl.String)
+        ends = [tables["pairs"][end].to_numpy()[:, None] == conditions.to_numpy() for end in ("source", "target")]
+        place = ("pairs", "expected_factor")
+        return forms_of_sets(tables["strata"], tables["pairs"], ends[0] | ends[1], place, by, settings)
+
+    @staticmethod
+    def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
+        """Release what strata change only where both conditions' people are shown: it would tell of those suppressed."""
         table = with_ends(tables["pairs"], tables["margins"], by)
         shown = table["n_source"].is_not_null() & table["n_target"].is_not_null()
         factors = [name for name in FACTORS if name in table.columns]
@@ -149,6 +164,16 @@ class Cooccurrence(Result):
         )
 
 
+def roles_of_pairs(settings: Mapping[str, Any]) -> dict[str, TableRoles]:
+    """Return the roles of the tables of pairs; what strata change stands beside the people with both."""
+    if not settings["adjust"]:
+        return {"pairs": PAIRS, "margins": MARGINS, "population": POPULATION}
+    factors = {name: factor_role(name) for name in FACTORS}
+    pairs = replace(PAIRS, columns={**PAIRS.columns, **factors, "figures": Known()})
+    strata = roles_of_strata(settings["adjust"])
+    return {"pairs": pairs, "margins": MARGINS, "population": POPULATION, "strata": strata}
+
+
 def with_ends(pairs: pl.DataFrame, margins: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     """Return pairs with the people who have each of the two conditions, of one group or of several."""
     counts = [name for name in margins.columns if name.startswith("n_persons")]
@@ -178,12 +203,15 @@ def _associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFr
     from scipy.special import gammaincinv
 
     confidence = settings["confidence"]
-    c, a, b, n = (as_float(table[name]) for name in ("n_both", "n_source", "n_target", "n_persons"))
+    c, a, b, n = shown = tuple(as_float(table[name]) for name in ("n_both", "n_source", "n_target", "n_persons"))
     # rounding a count must not make a table that cannot exist
     c, a, b, n = possible_table(c, a, b, n)
     sums = stratified_pairs(c[None, :], a[None, :], b[None, :], n[None, :])
+    crude = sums.expected
     if settings["adjust"]:
         sums = _scaled(sums, *(as_float(table[name]) for name in FACTORS))
+        if "figures" in table.columns:
+            sums = _at_most(sums)
     expected = sums.expected
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = c / expected
@@ -203,6 +231,20 @@ def _associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFr
         p_value[known] = matched_mid_p(c, expected, sums.score_variance, sums.third)[known]
     elif known.any():
         p_value[known] = hypergeometric_mid_p(c[known], a[known], b[known], n[known])
+    if "released" in settings:
+        ends = [ends_of(count, settings["released"]) for count in shown]
+        if settings["adjust"]:
+            between = expected_between(table, crude, expected)
+            lower, upper, ic_lower, p_value = _at_ends(c, *ends[0], *between, sums, ic_lower, settings)
+        else:
+            box = [end for count in ends for end in count]
+            lower, upper = union_interval_ratio(*box, confidence=confidence)
+            odds_lower, odds_upper = union_interval_odds(*box, confidence=confidence)
+            ic_lower = smallest_ic_lower(*box, confidence=confidence)
+            p_value = largest_mid_p(*box)
+        # of a suppressed count nothing is found
+        p_value = np.where(np.isnan(c + a + b + n + (expected if settings["adjust"] else 0)), 1.0, p_value)
+        p_value = np.where((a > 0) & (b > 0) & settings.get("tested", True) | np.isnan(a + b), p_value, np.nan)
     estimates = {
         "expected": expected,
         "observed_expected": ratio,
@@ -221,11 +263,44 @@ def _associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFr
     }
     hidden = np.isnan(c)
     columns = [
-        pl.Series(name, np.where(hidden | np.isinf(values), np.nan, values)) for name, values in estimates.items()
+        pl.Series(name, np.where((hidden & (name != "p_value")) | np.isinf(values), np.nan, values))
+        for name, values in estimates.items()
     ]
     counts = ["source", "target", "n_both", "n_source", "n_target", "n_persons"]
-    ordered = [k for k in table.columns if k not in (*counts, *FACTORS)]
+    ordered = [k for k in table.columns if k not in (*counts, *FACTORS, "figures")]
     return nan_to_null(table.select([*ordered, *counts]).with_columns(columns))
+
+
+def expected_between(table: pl.DataFrame, crude: Array, expected: Array) -> tuple[Array, Array]:
+    """Return between which numbers expected people lie whose factor is shown to few figures."""
+    if "figures" not in table.columns:
+        return expected, expected
+    low, high = ends_of_figure(as_float(table["expected_factor"]), table["figures"].fill_null(0).to_numpy())
+    return crude * low, crude * high
+
+
+def _at_ends(
+    c: Array, low: Array, high: Array, least: Array, most: Array, sums: StratifiedPairs, ic_lower: Array,
+    settings: Mapping[str, Any],
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Return interval, credible limit and p value over every count, and every expected number, that those shown allow.
+
+    The interval is the union, the p value that of the count and the expected number nearest each other.
+    """
+    from scipy.special import gammaincinv
+
+    confidence = settings["confidence"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # the variance falls with the count about as its reciprocal
+        lower, _ = log_interval(low / most, sums.log_ratio_variance * c / low, confidence)
+        _, upper = log_interval(high / least, sums.log_ratio_variance * c / high, confidence)
+        ic = np.log2(gammaincinv(low + 0.5, (1 - confidence) / 2) / (most + 0.5))
+        within = (most >= low) & (least <= high)
+        count, mean = np.where(least > high, high, low), np.where(least > high, least, most)
+        p_value = matched_mid_p(
+            count, mean, sums.score_variance * mean / sums.expected, sums.third * mean / sums.expected
+        )
+    return lower, upper, np.where(np.isnan(ic_lower), np.nan, ic), np.where(within, 1.0, p_value)
 
 
 def _scaled(
@@ -244,21 +319,36 @@ def _scaled(
     )
 
 
-def _pairs_of(row: Row, conditions: tuple[str, ...], adjusted: bool) -> dict[str, pl.DataFrame]:
+def _at_most(sums: StratifiedPairs) -> StratifiedPairs:
+    """Put a Poisson count's variances, which are larger, where those of the strata are not released."""
+    known = ~np.isnan(sums.expected)
+    with np.errstate(divide="ignore"):
+        alone = 1 / sums.observed
+    none = np.isnan(sums.score_variance) & known
+    return replace(
+        sums,
+        score_variance=np.where(none, sums.expected, sums.score_variance),
+        third=np.where(none, sums.expected, sums.third),
+        log_ratio_variance=np.where(np.isnan(sums.log_ratio_variance) & known, alone, sums.log_ratio_variance),
+    )
+
+
+def _pairs_of(row: Row, conditions: tuple[str, ...], adjust: tuple[str, ...]) -> dict[str, pl.DataFrame]:
     """Return the pairs, the people with each condition, and the people, of one row."""
     singles, pairs = strata_pairs(row, len(conditions))
     i, j = np.triu_indices(len(conditions), k=1)
     listed = pl.Series("c", conditions, dtype=pl.String)
     people = row.stratum_people
     pair = {"source": listed.gather(i), "target": listed.gather(j), "n_both": pairs.sum(axis=0)[i, j]}
-    if adjusted:
+    if adjust:
         held = singles.astype(float)
         pair |= _factors(pairs[:, i, j].astype(float), held[:, i], held[:, j], people.astype(float))
-    return {
+    tables = {
         "pairs": pl.DataFrame(pair, schema_overrides={"n_both": pl.Int64}),
         "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),
         "population": pl.DataFrame({"n_persons": [int(people.sum())]}, schema={"n_persons": pl.Int64}),
     }
+    return {**tables, "strata": strata_table(row, adjust, conditions, singles)} if adjust else tables
 
 
 def _factors(both: Array, first: Array, second: Array, people: Array) -> dict[str, Array]:
@@ -330,8 +420,8 @@ def cooccurrence(
     count's exact mean and variance (those of the Cochran-Mantel-Haenszel score
     test) and a third moment, which does not call rare pairs found too often as
     the normal approximation would. Of a disclosed result all is made from
-    rounded counts, times the ratios (three figures) by which the strata change
-    what the whole population would give.
+    rounded counts, times the ratios by which the strata change what the whole
+    population would give, to as many figures as those strata allow.
 
     Observed/expected (Hidalgo's "relative risk", lift in data mining) favours
     pairs of rare conditions and joint prevalence pairs of common ones; phi,
@@ -363,7 +453,7 @@ def build(
     normal_quantile(confidence)
     require_one_of(correction, CORRECTIONS, argument="correction")
     by, adjust = split_strata(patterns, adjust)
-    tables = tables_of_rows(patterns, by, adjust, lambda row: _pairs_of(row, patterns.conditions, bool(adjust)))
+    tables = tables_of_rows(patterns, by, adjust, lambda row: _pairs_of(row, patterns.conditions, adjust))
     expectation = f"expected within {', '.join(adjust)}, summed" if adjust else "expected in the whole population"
     test = "binomial mid-p of the Cochran-Mantel-Haenszel test" if adjust else "hypergeometric mid-p"
     return Cooccurrence(

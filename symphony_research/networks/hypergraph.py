@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,12 +13,14 @@ from symphony_research.collapse.bits import Integers, frequent_sets, unpack
 from symphony_research.collapse.margins import as_float, pattern_settings, split, strata_margins
 from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import combination_names
+from symphony_research.collapse.roles import MARGINS, POPULATION, SET_KEYS, of_set
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.centrality import leading_eigenvector
 from symphony_research.networks.links import require_own_names
 from symphony_research.policy import looked_for
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.roles import Count, TableRoles
 from symphony_research.wording import about, joined, number, stratum_words
 
 if TYPE_CHECKING:
@@ -39,15 +40,15 @@ class SetCentrality(Result):
     """Conditions and sets of conditions by their centrality in the hypergraph of combinations."""
 
     floored: ClassVar[tuple[str, ...]] = ("sets",)
+    own_settings: ClassVar[frozenset[str]] = frozenset({"most_iterations", "own_weights", "tolerance"})
     title: ClassVar[str] = "How central conditions and sets of them are"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "sets": CountTable(("n_persons",), people="set"),
-            "margins": CountTable(("n_persons",), people="condition"),
-            "population": CountTable(("n_persons",), people="everybody"),
-        }
-    )
     shown: ClassVar[tuple[str, ...]] = ("kind", "combination", "size", "n_persons", "weight", "centrality")
+
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People with each set and each condition, and all."""
+        sets = TableRoles({**SET_KEYS, "n_persons": Count()}, of_set)
+        return {"sets": sets, "margins": MARGINS, "population": POPULATION}
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

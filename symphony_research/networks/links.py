@@ -12,14 +12,12 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
 from symphony_research.networks.cooccurrence import Cooccurrence
-from symphony_research.result import CountTable
 from symphony_research.wording import COLUMN_WORDS, in_words
 
 __all__ = [
     "MEASURES",
     "in_stratum",
     "measure_words",
-    "pair_rules",
     "require_network",
     "require_own_names",
     "weighable",
@@ -58,13 +56,6 @@ def measure_words(measure: str) -> str:
     """Return a measure within a phrase: "times expected"."""
     words = COLUMN_WORDS.get(measure, in_words(measure))
     return words if words.startswith("Jaccard") else words[0].lower() + words[1:]
-
-
-def pair_rules(
-    tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]
-) -> dict[str, CountTable]:
-    """Return how a network of these tables is released; what is made from its counts is released alike."""
-    return dict(Cooccurrence({name: table.clear() for name, table in tables.items()}, settings, by).counts)
 
 
 def require_network(network: object, function: str) -> None:

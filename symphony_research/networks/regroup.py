@@ -165,6 +165,8 @@ def from_patterns(
         margins = [sum((s.conditions @ w) for s, w in zip(strata, side, strict=True)) for side in _sides(found)]
         sizes = [int(part["n_a"].sum()), int(part["n_b"].sum())]
         tables.add(names, exact, margins, sizes, tally.p_values())
+        if adjust:
+            tables.add_strata(names, part, adjust, found)
     return tables.frames()
 
 
@@ -180,6 +182,7 @@ class _Tables:
         self.pairs: list[pl.DataFrame] = []
         self.margins: list[pl.DataFrame] = []
         self.population: list[pl.DataFrame] = []
+        self.strata: list[pl.DataFrame] = []
 
     def add(
         self,
@@ -214,11 +217,36 @@ class _Tables:
         types = {"n_persons_a": pl.Int64, "n_persons_b": pl.Int64, "overall_p": pl.Float64}
         self.population.append(pl.DataFrame(people, schema=types).select([*own, pl.all()]))
 
+    def add_strata(
+        self,
+        names: Mapping[str, Any],
+        part: pl.DataFrame,
+        adjust: Sequence[str],
+        found: Sequence[tuple[Stratum, Integers]],
+    ) -> None:
+        """Add people of each group with each condition in each stratum that is adjusted for."""
+        k = len(self.conditions)
+        starts = [start for _, start, stop in runs(part, adjust) if stop > start]
+        columns: dict[str, Any] = {"condition": pl.Series(self.conditions * len(starts), dtype=pl.String)}
+        for side, drawn in zip("ab", _sides(found), strict=True):
+            held = [np.rint(s.conditions @ w) for (s, _), w in zip(found, drawn, strict=True)]
+            columns[f"n_persons_{side}"] = np.concatenate(held).astype(np.int64)
+            columns[f"people_{side}"] = np.repeat([int(w.sum()) for w in drawn], k)
+        own = [pl.lit(value, dtype=self.schema[name]).alias(name) for name, value in names.items()]
+        levels = part.select(adjust)[np.repeat(starts, k)]
+        self.strata.append(
+            levels.with_columns([pl.Series(name, values) for name, values in columns.items()]).select(*own, pl.all())
+        )
+
     def frames(self) -> dict[str, pl.DataFrame]:
         """Return the tables of all strata."""
         if not self.pairs:
             raise ArgumentError("No stratum has people of both groups, so there is nothing to compare.")
-        made = {name: pl.concat(getattr(self, name)) for name in ("pairs", "margins", "population")}
+        made = {
+            name: pl.concat(parts)
+            for name in ("pairs", "margins", "population", "strata")
+            if (parts := getattr(self, name))
+        }
         return {name: nan_to_null(frame) for name, frame in made.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,9 +15,12 @@ from symphony_research.collapse.margins import as_float, nan_to_null
 from symphony_research.collapse.onsets import NEVER, UNKNOWN
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array, benjamini_hochberg, normal_quantile, wilson_interval
+from symphony_research.inference.figures import ends_of_figure
 from symphony_research.networks.order import order_by_chance, pearson_p, sizes
 from symphony_research.policy import looked_for
-from symphony_research.result import CountTable, Result
+from symphony_research.result import Result
+from symphony_research.result.cells import CellDefinition, Partition, Relation, at_least
+from symphony_research.result.roles import Adjustment, Count, Key, Quantile, Role, TableRoles
 from symphony_research.wording import DAYS_A_MONTH, about, capital, in_words, number, percentage
 
 if TYPE_CHECKING:
@@ -28,24 +31,18 @@ __all__ = ["Sequences", "sequences"]
 Tables = Mapping[str, pl.DataFrame]
 
 
+# by what settings people are divided by the order of two onsets
+_DIVIDED_BY = ("adjust", "birth_years", "joined", "washout_days")
+FIGURES = 2  # significant figures of a released share expected
+_OTHERS = ("same_day", "alone", "left_out")
+
+
 class Sequences(Result):
     """Pairs of conditions: in how many people the one began before the other, against chance."""
 
     floored: ClassVar[tuple[str, ...]] = ("pairs", "same_day", "alone", "left_out")
     title: ClassVar[str] = "Which condition comes first"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType(
-        {
-            "pairs": CountTable(
-                ("n_both", "n_first", "n_second"),
-                measures=("median_gap_months", "months_first", "months_second"),
-                factors=("expected", "variance", "skewness"),
-                people="order",
-            ),
-            "same_day": CountTable(("n_same_day",), people="order"),
-            "alone": CountTable(("n_alone",), people="order"),
-            "left_out": CountTable(("n_left_out",), people="order"),
-        }
-    )
+    own_settings: ClassVar[frozenset[str]] = frozenset({"birth_years", "joined", "washout_days"})
     shown: ClassVar[tuple[str, ...]] = (
         "source",
         "target",
@@ -67,6 +64,37 @@ class Sequences(Result):
         }
     )
 
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """People with both conditions by their order, and those of no order."""
+        months = {
+            "median_gap_months": Quantile("n_both"),
+            "months_first": Quantile("n_first"),
+            "months_second": Quantile("n_second"),
+        }
+        pairs: dict[str, Role] = {
+            **dict.fromkeys(("n_both", "n_first", "n_second"), Count()),
+            **dict.fromkeys(("expected", "skewness"), Adjustment()),
+            "variance": Adjustment(upwards=True),
+            **months,
+        }
+        others: dict[str, dict[str, Role]] = {name: {f"n_{name}": Count()} for name in _OTHERS}
+        ordered: dict[str, Role] = {"first": Key(), "second": Key()}
+        return {
+            name: TableRoles({**ordered, **columns}, _of_order) for name, columns in {"pairs": pairs, **others}.items()
+        }
+
+    @staticmethod
+    def relations(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[Relation]:
+        """Of people with both conditions: compared, alone in their stratum or of no known order; compared: by their order."""
+        for record in tables["pairs"].iter_rows(named=True):
+            both, compared, *parts = (
+                _of_order(record, column, settings)
+                for column in ("", "n_both", "n_first", "n_second", "n_same_day", "n_alone", "n_left_out")
+            )
+            yield Partition(compared, tuple(parts[:3]))
+            yield Partition(both, (compared, *parts[3:]))
+
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Share in the order found more often than by chance, its interval, and its tests."""
@@ -76,7 +104,7 @@ class Sequences(Result):
         floor = settings["min_persons"]
         # laid on the counts that are shown: laid on exact ones, a row that is there would tell what rounding hides
         table = table.filter((pl.col("n_both") >= floor).fill_null(floor == 1))
-        frame = _in_order(table, settings["confidence"])
+        frame = _in_order(table, settings["confidence"], released="released" in settings)
         return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
 
     @property
@@ -133,7 +161,7 @@ class Sequences(Result):
         )
 
 
-def _in_order(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
+def _in_order(table: pl.DataFrame, confidence: float, *, released: bool) -> pl.DataFrame:
     """Turn each pair so that its first condition comes first more often than by chance, and test it."""
     from scipy.special import bdtr
 
@@ -145,13 +173,16 @@ def _in_order(table: pl.DataFrame, confidence: float) -> pl.DataFrame:
     share = np.where(n > 0, share, np.nan)
     known = ~np.isnan(share)
     turned = known & (share < np.where(np.isnan(expected), 0.5, expected))
+    least, most = ends_of_figure(expected, FIGURES) if released else (expected, expected)
+    least, most = np.where(turned, 1 - most, least), np.where(turned, 1 - least, most)
     share, expected = np.where(turned, 1 - share, share), np.where(turned, 1 - expected, expected)
     skewness = np.where(turned, -skewness, skewness)
     ahead = np.where(turned, second, first)
     lower, upper = wilson_interval(share * n, n, confidence)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = share / expected
-        z = (share - expected) * np.sqrt(n / variance)
+        # of the expected shares that a released one stands for, the nearest
+        z = (share - np.clip(share, least, most)) * np.sqrt(n / variance)
         p_value = np.where(variance > 0, pearson_p(z, skewness / np.sqrt(n)), np.nan)
         # against one half: which of two unlike conditions is commoner in youth decides that, and not their order
         either = np.nan_to_num(first + second)
@@ -193,6 +224,15 @@ def _binomial_half(k: Array, n: Array) -> Array:
     from scipy.special import gammaln
 
     return np.exp(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) - n * np.log(2))
+
+
+def _of_order(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
+    """Return the people with both conditions whom a column counts; all of them where it is none."""
+    both = at_least((record["first"], record["second"]))
+    if not column:
+        return both
+    how = ", ".join(f"{name} {settings[name]}" for name in _DIVIDED_BY if settings.get(name))
+    return both.in_state(f"order of onsets; {how}", f"{column} of {record['first']}, {record['second']}")
 
 
 def sequences(

@@ -1,11 +1,14 @@
 """What a report on confidential data may show: what has passed disclosure control, and nothing else.
 
-There are two doors, one behind the other. In the kernel a display takes only a
-disclosed result, or what `sr.sentence`, `sr.table`, `sr.cross_table`,
+There are two checks, one after the other. In the kernel a display takes only a
+result that this report has released, or what `sr.sentence`, `sr.table`, `sr.cross_table`,
 `sr.picture` or a plot function made of one, and seals it; anything else is an
 error of its cell. When the run has ended, `worker.tidy` keeps only outputs that
 bear a seal, and neither printed text, nor the state of widgets, nor the message
 of an error that this library did not write.
+
+What the guard needs (the key of its seals, the policy, the release session) is
+in one file, which the kernel's configuration names; it is deleted once read.
 
 It stands against a slip, not against an author who means to get round it: a
 kernel runs whatever its notebook says.
@@ -16,19 +19,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import DisclosureError
 from symphony_research.result import Result
+from symphony_research.result.mode import begin_report
 from symphony_research.show.gate import is_released
 from symphony_research.show.pictures import Picture, drawn_picture
 from symphony_research.show.tables import Sentence, Table
 
-__all__ = ["PRINTED", "SEAL_KEY", "is_sealed", "kept_metadata", "load_ipython_extension"]
+__all__ = ["PRINTED", "GuardSettings", "is_sealed", "kept_metadata", "load_ipython_extension"]
 
-SEAL_KEY = "SYMPHONY_REPORT_SEAL"  # in the kernel's environment until the guard is up
 _MARK = "symphony_seal"  # in an output's metadata
 PRINTED = "Printed text is left out, because it has not passed disclosure control.\n"
 _WIDGET = "An interactive control is left out, because what it holds has not passed disclosure control."
@@ -36,9 +40,42 @@ _KINDS = {"text/plain", "text/html", "text/markdown", "image/png"}
 _OF_A_PICTURE = ("alt", "caption", "titled")
 
 
+@dataclass(frozen=True)
+class GuardSettings:
+    """What the guard of one kernel is told.
+
+    Attributes
+    ----------
+    policy : str
+        Title of the report's policy.
+    session : str
+        Name of its release session.
+    key : str
+        Key of the seals; empty where the data are generated, and everything may be shown.
+    """
+
+    policy: str
+    session: str
+    key: str
+
+    def write(self, path: Path) -> None:
+        """Write the settings for the kernel to read once."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read_once(cls, path: Path) -> GuardSettings:
+        """Read the settings, and delete their file."""
+        told = json.loads(path.read_text(encoding="utf-8"))
+        path.unlink()
+        return cls(**told)
+
+
 def load_ipython_extension(shell: Any) -> None:
-    """Let the kernel's displays take only what has passed disclosure control; nothing changes without a key."""
-    key = os.environ.pop(SEAL_KEY, "")
+    """Begin the report, and let the kernel's displays take only what it has released; all of it of generated data."""
+    told = GuardSettings.read_once(Path(shell.config["ReportGuard"]["settings"]))
+    begin_report(told.policy, bool(told.key), told.session)
+    key = told.key
     if not key:
         return
     publish = shell.display_pub.publish
@@ -61,7 +98,7 @@ def _released_form(shown: object) -> tuple[dict[str, str], dict[str, Any]]:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    if isinstance(shown, Result):  # its own words refuse one that is not disclosed under the report's policy
+    if isinstance(shown, Result):  # its own words refuse one that this report has not released
         return {"text/html": Result._repr_html_(shown), "text/plain": Result.__repr__(shown)}, {}
     if isinstance(shown, Axes) and drawn_picture(shown.get_figure(root=True)):
         return {}, {}  # its figure is shown when the cell ends

@@ -16,7 +16,7 @@ __all__ = ["write_index"]
 
 _FILES = {
     "report.ipynb": "notebook",
-    "partial.ipynb": "notebook up to the fault",
+    "partial.ipynb": "notebook up to the fault",  # of generated data alone
     RECORD: "record",
     "release.html": "release record",
     "earlier-report.html": "earlier report",
@@ -57,6 +57,15 @@ def write_index(out: str | Path) -> Path:
     return out / "index.html"
 
 
+def _how_to_open(record: Mapping[str, Any]) -> str:
+    """Say how to see where a run stopped: of confidential data a failed run leaves no notebook."""
+    hub = f", hub = {str(record['hub'])!r}" if record.get("hub") else ""
+    return (
+        f"To see where it stopped, open the notebook {record['notebook']['name']} in Jupyter, set study and policy{hub} in "
+        "the cell of parameters, leave session = None, and run it. What it shows there is not for release."
+    )
+
+
 def _summary(made: int, failed: int) -> str:
     words = f"{made} report{'s' if made != 1 else ''}, by question" if made or not failed else "No report is ready"
     return f"{words}; {failed} could not be made." if failed else f"{words}."
@@ -87,7 +96,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         return {
             **unknown, "notebook": folder.name.split("--")[0], "title": folder.name, "hub": None, "generated": None,
             "folder": folder.name, "status": "failed", "status_words": "not made", "error": why, "report": None,
-            "links": links, "made": "date unknown",
+            "links": links, "made": "date unknown", "open_notebook": "",
         }  # fmt: skip
     error = record.get("error")
     complete = all((folder / name).exists() for name in ("report.html", "report.ipynb"))
@@ -105,6 +114,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         "status": "failed" if failed else "done",
         "status_words": "not made" if failed else "ready",
         "error": error,
+        "open_notebook": _how_to_open(record) if failed and not (folder / "partial.ipynb").exists() else "",
         "made": when(record["finished"]),
         "finished": record["finished"],
         "study": record["study"]["name"],

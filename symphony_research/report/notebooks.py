@@ -17,9 +17,10 @@ from typing import Any
 
 from symphony_research.errors import ArgumentError, ReportError, suggestion
 
-__all__ = ["FILLED_BY_RUNNER", "Notebook", "Parameter", "find_notebook", "list_notebooks", "notebook_folder"]
+__all__ = ["FILLED_BY_RUNNER", "LEVEL", "Notebook", "Parameter", "find_notebook", "list_notebooks", "notebook_folder"]
 
-FILLED_BY_RUNNER = ("study", "policy")
+FILLED_BY_RUNNER = ("study", "policy", "session")
+LEVEL = "level"  # of the policy; a notebook without it is run at the default level alone
 
 _KIND_WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "None": "nothing"}
 _CHOICES = re.compile(r"[,;.]?\s*\bone of:\s*(?P<choices>[^;.]+)", re.IGNORECASE)
@@ -89,8 +90,8 @@ class Notebook:
 
     @property
     def own_parameters(self) -> tuple[Parameter, ...]:
-        """The parameters a user may set: all but the study, the policy and the hub."""
-        return tuple(p for p in self.parameters if p.name not in (*FILLED_BY_RUNNER, "hub"))
+        """The parameters a user may set with -p: all but those that have an option of their own or are filled in."""
+        return tuple(p for p in self.parameters if p.name not in (*FILLED_BY_RUNNER, LEVEL, "hub"))
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of that name, or None."""

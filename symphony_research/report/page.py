@@ -81,7 +81,7 @@ def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {"name": name, "value": _in_words(value), "help": capital(helps.get(name, ""))}
         for name, value in record["parameters"].items()
-        if name not in ("study", "policy", "hub")
+        if name not in ("study", "policy", "level", "hub")
     ]
 
 

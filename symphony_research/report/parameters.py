@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from symphony_research.errors import ArgumentError, suggestion
-from symphony_research.report.notebooks import FILLED_BY_RUNNER, Notebook, Parameter
+from symphony_research.report.notebooks import FILLED_BY_RUNNER, LEVEL, Notebook, Parameter
 
 __all__ = ["check_names", "convert", "read_pairs"]
 
@@ -43,7 +43,9 @@ def check_names(given: Iterable[str], notebooks: Sequence[Notebook]) -> list[str
     known = {p.name for notebook in notebooks for p in notebook.own_parameters}
     faults = []
     for name in given:
-        if name in FILLED_BY_RUNNER:
+        if name == "session":
+            faults.append("'session' is not set with -p: symphony report fills it in.")
+        elif name in (*FILLED_BY_RUNNER, LEVEL):
             faults.append(f"'{name}' is not set with -p: give the {name} itself ({_how(name)}).")
         elif name == "hub":
             faults.append("'hub' is not set with -p: name hubs with --hub, or ask for --all-hubs.")
@@ -56,7 +58,7 @@ def check_names(given: Iterable[str], notebooks: Sequence[Notebook]) -> list[str
 
 
 def _how(name: str) -> str:
-    return "the first argument" if name == "study" else "--policy"
+    return "the first argument" if name == "study" else f"--{name}"
 
 
 def convert(parameter: Parameter, value: Any, *, notebook: str) -> Any:

@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ArgumentError, suggestion
-from symphony_research.policy import Policy, policy_named
-from symphony_research.report.notebooks import FILLED_BY_RUNNER, Notebook, Parameter, find_notebook, list_notebooks
+from symphony_research.policy import POLICIES, Policy, policy_named
+from symphony_research.report.notebooks import (
+    FILLED_BY_RUNNER,
+    LEVEL,
+    Notebook,
+    Parameter,
+    find_notebook,
+    list_notebooks,
+)
 from symphony_research.report.parameters import check_names, convert, with_defaults
 
-__all__ = ["Run", "open_study", "plan_runs"]
+__all__ = ["LEVELS", "Run", "open_study", "plan_runs"]
+
+LEVELS = ("default", "strict", "rule_text")
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Run:
     folder : str
         Name of the report's folder.
     policy : Policy
-        How small counts are hidden.
+        The disclosure policy.
     """
 
     notebook: Notebook
@@ -87,8 +96,12 @@ def plan_runs(
     all_hubs: bool = False,
     parameters: Mapping[str, Any] | None = None,
     policy: str | Policy | None = None,
+    level: str = LEVELS[0],
 ) -> list[Run]:
-    """Return the runs asked for, in the order of the notebooks and hubs.
+    """Return the runs asked for, in the order in which they are released.
+
+    Notebook by notebook as they were asked for; within one the whole programme
+    before its hubs, and these by name.
 
     Raises
     ------
@@ -111,7 +124,7 @@ def plan_runs(
         chosen = [notebook for notebook in available if about_hubs or not notebook.takes_hub]
 
     try:
-        chosen_policy = _policy(policy, study)
+        chosen_policy = _policy(policy, study, level)
     except ArgumentError as fault:
         faults.append(str(fault))
         chosen_policy = study.policy
@@ -133,14 +146,16 @@ def plan_runs(
         faults += wrong
         # The folder is made absolute because a notebook runs in a folder of its own.
         values["study"] = str(Path(study.folder).absolute())
-        if chosen_policy == policy_named(chosen_policy.name):
+        if level != LEVELS[0]:
+            values |= {"policy": chosen_policy.name, LEVEL: level}
+        elif chosen_policy == policy_named(chosen_policy.name):
             values["policy"] = chosen_policy.name
-        wanted = known if all_hubs else hubs
+        wanted = sorted(known if all_hubs else hubs)
         for hub in wanted if notebook.takes_hub and wanted else [_default_hub(notebook)]:
             with_hub = {**values, "hub": hub} if notebook.takes_hub else values
             folder = notebook.name if hub is None else f"{notebook.name}--{slug(hub, wanted)}"
             runs.append(Run(notebook, hub, with_hub, folder, chosen_policy))
-        faults += _missing(notebook)
+        faults += _missing(notebook, level)
     if faults:
         raise ArgumentError("\n".join(dict.fromkeys(faults)))
     return runs
@@ -160,7 +175,11 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60]
 
 
-def _policy(policy: str | Policy | None, study: Any) -> Policy:
+def _policy(policy: str | Policy | None, study: Any, level: str) -> Policy:
+    if level not in LEVELS:
+        raise ArgumentError(f"There is no level '{level}'. Levels: {', '.join(LEVELS)}.{suggestion(level, LEVELS)}")
+    if level != LEVELS[0]:
+        return _at_level(study.policy.name if policy is None else getattr(policy, "name", str(policy)), level)
     chosen: Policy = (
         study.policy if policy is None else policy if isinstance(policy, Policy) else _named(str(policy), study)
     )
@@ -168,10 +187,20 @@ def _policy(policy: str | Policy | None, study: Any) -> Policy:
         raise ArgumentError("A report takes a policy by its name; write its settings in study.toml instead.")
     if chosen.changes_nothing and not study.generated:
         raise ArgumentError(
-            "The policy 'synthetic' hides nothing, and is for generated data alone. "
+            "The policy 'synthetic' changes nothing, and is for generated data alone. "
             f"'{study.name}' does not carry the generator's fingerprint: choose another policy."
         )
     return chosen
+
+
+def _at_level(name: str, level: str) -> Policy:
+    """Return the standard policy of that name at another level than the default."""
+    if level == "rule_text" and name != "nhs_england":
+        raise ArgumentError(f"The level 'rule_text' is of nhs_england alone, not of {name}.")
+    if name == POLICIES[-1]:
+        raise ArgumentError(f"The policy '{name}' has no level '{level}': it changes nothing.")
+    settings: dict[str, Any] = {"level": level}
+    return policy_named(name, **settings)
 
 
 def _named(policy: str, study: Any) -> Policy:
@@ -206,9 +235,11 @@ def _default_hub(notebook: Notebook) -> str | None:
     return None if hub is None else hub.default
 
 
-def _missing(notebook: Notebook) -> list[str]:
+def _missing(notebook: Notebook, level: str) -> list[str]:
+    needed = (*FILLED_BY_RUNNER, LEVEL) if level != LEVELS[0] else FILLED_BY_RUNNER
+    how = "as a report" if level == LEVELS[0] else f"as a report at the level '{level}'"
     return [
-        f"{notebook.name} cannot be run as a report: its cell tagged 'parameters' has no '{name}'."
-        for name in FILLED_BY_RUNNER
+        f"{notebook.name} cannot be run {how}: its cell tagged 'parameters' has no '{name}'."
+        for name in needed
         if notebook.parameter(name) is None
     ]

@@ -1,6 +1,7 @@
 """The record beside each report: what was run, on what, with which settings and versions.
 
-A record never carries a path, a user's or a machine's name.
+A record never carries a path, a user's or a machine's name, and of a study's
+fingerprint only what a secret key makes of it.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ FORMAT = 1
 _PACKAGES = ("polars", "numpy", "scipy", "matplotlib", "seaborn", "networkx", "narwhals", "papermill")
 
 
-def start_record(run: Any, study: Any) -> dict[str, Any]:
-    """Return what is known of a run before it starts."""
-    parameters = run.all_parameters
+def start_record(run: Any, study: Any, fingerprint: str) -> dict[str, Any]:
+    """Return what is known of a run before it starts; the study's fingerprint as reports name it is given."""
+    parameters = {name: value for name, value in run.all_parameters.items() if name != "session"}
     parameters["study"] = Path(study.folder).name
     if "policy" in parameters:
         parameters["policy"] = run.policy.name
@@ -43,12 +44,12 @@ def start_record(run: Any, study: Any) -> dict[str, Any]:
         "takes_hub": run.notebook.takes_hub,
         "study": {
             "name": study.name,
-            "fingerprint": study.fingerprint,
+            "fingerprint": fingerprint,
             "generated": bool(study.generated),
             **({"note": study.note} if getattr(study, "note", "") else {}),
         },
         "parameters": parameters,
-        "parameter_help": {p.name: p.help for p in run.notebook.parameters if p.help},
+        "parameter_help": {p.name: p.help for p in run.notebook.parameters if p.help and p.name in parameters},
         "policy": asdict(run.policy),
         "versions": versions(),
         "system": platform.system(),
@@ -72,10 +73,10 @@ def policy_in_words(policy: Mapping[str, Any]) -> str:
         return "None needed: these data are generated, and describe no real person."
     title = str(policy["title"]).split(" (")[0]
     first = 0 if policy["hide_zeros"] else 1
-    hidden = f"counts of {first} to {policy['threshold']} people are hidden"
+    suppressed = f"counts of {first} to {policy['threshold']} people are suppressed"
     rounding = f", other counts are rounded to the nearest {policy['rounding']}" if policy["rounding"] > 1 else ""
     curves = "; curves move in steps of six people" if policy["curve"] == "midpoint" else ""
-    return f"{title}: {hidden}{rounding}{curves}."
+    return f"{title}: {suppressed}{rounding}{curves}."
 
 
 def utc_text(moment: datetime) -> str:

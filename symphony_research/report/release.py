@@ -1,67 +1,216 @@
-"""Before reports are put in place: what they tell together, and the release record of each."""
+"""The release record of each report, and differencing against reports that stand in the folder already."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import os
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from symphony_research.disclosure.differencing import Finding, find
 from symphony_research.disclosure.published import Published
-from symphony_research.disclosure.release import FORMAT, for_release, published_from
+from symphony_research.disclosure.record import FORMAT, for_release, published_from
 from symphony_research.report.page import about_whom, template, when
 
-__all__ = ["PAGE", "RELEASE", "findings_of", "release_files"]
+__all__ = [
+    "CHECKER_FILE",
+    "CHECKER_FOLDER",
+    "PAGE",
+    "RELEASE",
+    "checker_file",
+    "earlier_outputs",
+    "findings_of",
+    "keyed",
+    "release_files",
+    "release_key",
+    "with_fingerprint",
+]
 
 RELEASE = "release.json"
 PAGE = "release.html"
+CHECKER_FOLDER = "output_checker"  # beside the reports; no page leads there
+CHECKER_FILE = "for_output_checker.json"
+_KEY = "key"
+_README = "README.txt"
+_ABOUT = """\
+For the output checker alone: leave this folder out when the reports are passed on.
+
+for_output_checker.json says of each output of a report how many of its suppressed cells are small themselves (primary
+suppression) and how many protect others (secondary suppression). Whoever knows that can infer more than the report shows.
+
+key is the secret under which the reports name the fingerprint of their study. Only with it does symphony report know
+which reports are of the same data, so keep it as long as the reports.
+"""
+# of an output's record, what tells primary from secondary suppression: never beside a report
+_CHECKER_KEY = "for_output_checker"
+_ONLY_FOR_CHECKER = ("secondary", "withheld", "at_risk")
 
 
-def release_files(outputs: list[dict[str, Any]], record: Mapping[str, Any]) -> dict[str, str]:
-    """Return the release record of one report, as JSON and as a page."""
-    told = [for_release(output) for output in outputs]
-    head = {key: record[key] for key in ("hub", "policy", "study", "finished")}
-    data = {"format": FORMAT, "notebook": record["notebook"]["name"], **head, "outputs": told}
+def release_key(out: Path) -> bytes:
+    """Return the secret of a folder of reports, made when it is first asked for."""
+    folder = out / CHECKER_FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / _KEY
+    try:
+        place = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+    with os.fdopen(place, "w", encoding="ascii") as stream:
+        stream.write(secrets.token_hex(32))
+    (folder / _README).write_text(_ABOUT, encoding="utf-8")
+    return bytes.fromhex(path.read_text(encoding="ascii"))
+
+
+def keyed(fingerprint: str, key: bytes) -> str:
+    """Return a study's fingerprint as reports name it: nobody without the key can try data against it."""
+    return hmac.new(key, fingerprint.encode(), hashlib.sha256).hexdigest()
+
+
+def release_files(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any], key: bytes) -> dict[str, str]:
+    """Return the release record of one report, as JSON and as a page.
+
+    Neither says of a suppressed cell whether it is small itself or protects another.
+    """
+    released = [_with_keyed(_beside_report(for_release(output)), key) for output in outputs]
+    head = {name: record[name] for name in ("hub", "policy", "study", "finished")}
+    data = {"format": FORMAT, "notebook": record["notebook"]["name"], **head, "outputs": released}
     title = f"Release record: {record['notebook']['title']}"
     page = template("release.html.j2").render(
         page_title=title, title=title, whom=about_whom(record), made=when(record["finished"]),
-        study=record["study"]["name"], rule=record["policy"]["title"], outputs=told,
+        study=record["study"]["name"], rule=record["policy"]["title"], outputs=released,
     )  # fmt: skip
     text = json.dumps(data, ensure_ascii=False, default=str, separators=(",", ":"))
     return {RELEASE: text + "\n", PAGE: str(page)}
 
 
-def findings_of(new: Mapping[str, list[dict[str, Any]]], out: Path) -> dict[str, list[Finding]]:
-    """Return what the outputs of new reports tell together, and beside the reports that stand in a folder already.
+def checker_file(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any]) -> str:
+    """Return what only the output checker may see of a report: primary and secondary suppression, output by output."""
+    told = [
+        {
+            **{name: output[name] for name in ("title", "family", "of_whom", "by") if name in output},
+            **{name: output[name] for name in _ONLY_FOR_CHECKER if name in output},
+            **output.get(_CHECKER_KEY, {}),
+        }
+        for output in outputs
+    ]
+    head = {name: record[name] for name in ("hub", "policy", "study", "finished")}
+    data = {"notebook": record["notebook"]["name"], **head, "outputs": told}
+    return json.dumps(data, ensure_ascii=False, default=str, indent=2) + "\n"
+
+
+def _beside_report(output: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in output.items() if name not in (_CHECKER_KEY, *_ONLY_FOR_CHECKER)}
+
+
+def _with_keyed(told: Any, key: bytes) -> Any:
+    """Return a record with every fingerprint in it keyed."""
+    if isinstance(told, Mapping):
+        return {
+            name: keyed(value, key) if name == "fingerprint" and isinstance(value, str) else _with_keyed(value, key)
+            for name, value in told.items()
+        }
+    return [_with_keyed(one, key) for one in told] if isinstance(told, (list, tuple)) else told
+
+
+def with_fingerprint(told: Any, known: Mapping[str, str]) -> Any:
+    """Return a record with each keyed fingerprint that is known replaced by the study's own."""
+    if isinstance(told, Mapping):
+        return {
+            name: known.get(value, value)
+            if name == "fingerprint" and isinstance(value, str)
+            else with_fingerprint(value, known)
+            for name, value in told.items()
+        }
+    return [with_fingerprint(one, known) for one in told] if isinstance(told, (list, tuple)) else told
+
+
+def earlier_outputs(out: Path, *, replaced: Iterable[str], fingerprint: str, key: bytes) -> list[list[dict[str, Any]]]:
+    """Return the outputs of the reports of one study that stand in a folder and are not to be replaced.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    replaced : iterable of str
+        Folders of the reports to be made.
+    fingerprint : str
+        The study's own.
+    key : bytes
+        The folder's.
+
+    Returns
+    -------
+    list of list of dict
+        Of each report, in the order of their folders, with the study's own fingerprint.
+    """
+    ours = keyed(fingerprint, key)
+    leave = set(replaced)
+    read = [_read(path) for path in sorted(out.glob(f"*/{RELEASE}")) if path.parent.name not in leave]
+    return [with_fingerprint(data["outputs"], {ours: fingerprint}) for data in read if _study_of(data) == ours]
+
+
+def findings_of(
+    new: Mapping[str, list[dict[str, Any]]], out: Path, *, planned: Iterable[str], fingerprint: str, key: bytes
+) -> dict[str, list[Finding]]:
+    """Detect disclosure by differencing against the reports beside which the new ones were not released.
+
+    New reports were each released beside those before, and beside the reports
+    of the same study in the folder that were not to be replaced. What is left
+    are reports of other data, and those that a failed run did not replace.
 
     Parameters
     ----------
     new : mapping
         The outputs of each new report, by the name of its folder.
     out : pathlib.Path
-        Where they are to stand. A report that is to be replaced counts no more.
+        Where they are to stand. A report that is replaced counts no more.
+    planned : iterable of str
+        Folders of all reports that were to be made.
+    fingerprint : str
+        The study's own.
+    key : bytes
+        The folder's.
 
     Returns
     -------
     dict
         The findings by the name of each new report that has a part in them.
     """
-    told: list[tuple[str, str, Published]] = []
-    for folder, outputs in new.items():
-        told += [(folder, folder, one) for one in _published(outputs)]
-    for path in sorted(out.glob(f"*/{RELEASE}")):
-        if path.parent.name not in new:
-            told += [("", f"{path.parent.name} (made earlier)", one) for one in _published(_outputs(path))]
-    if all(not folder for folder, _, _ in told):
+    standing = [
+        (f"{path.parent.name} (made earlier)", one)
+        for path, outputs in _standing(new, out, set(planned), keyed(fingerprint, key))
+        for one in _published(outputs)
+    ]
+    if not standing or not any(new.values()):
         return {}
+    told = [("", where, one) for where, one in standing]
+    for folder, outputs in new.items():
+        told += [(folder, folder, one) for one in _published(_with_keyed(outputs, key))]
     named = [(f"{where}: {one.title} [{at}]", one) for at, (_, where, one) in enumerate(told)]
     folder_of = {name: folder for (name, _), (folder, _, _) in zip(named, told, strict=True)}
     found: dict[str, list[Finding]] = {}
     for finding in find(named):
-        for folder in dict.fromkeys(folder_of[name] for name in finding.outputs):
+        folders = [folder_of[name] for name in finding.outputs]
+        if "" not in folders:
+            continue  # among new reports alone: they were released beside each other
+        for folder in dict.fromkeys(folders):
             if folder:
                 found.setdefault(folder, []).append(finding)
+    return found
+
+
+def _standing(
+    new: Mapping[str, Any], out: Path, planned: set[str], ours: str
+) -> list[tuple[Path, list[dict[str, Any]]]]:
+    found = []
+    for path in sorted(out.glob(f"*/{RELEASE}")):
+        data = _read(path)
+        folder = path.parent.name
+        if folder not in new and (_study_of(data) != ours or folder in planned):
+            found.append((path, list(data.get("outputs", []))))
     return found
 
 
@@ -69,9 +218,14 @@ def _published(outputs: Iterable[Mapping[str, Any]]) -> list[Published]:
     return [one for output in outputs if (one := published_from(output)) is not None]
 
 
-def _outputs(path: Path) -> list[dict[str, Any]]:
+def _study_of(data: Mapping[str, Any]) -> str | None:
+    study = data.get("study")
+    return study.get("fingerprint") if isinstance(study, Mapping) else None
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return list(data["outputs"]) if data["format"] == FORMAT else []
+        return data if data["format"] == FORMAT and isinstance(data["outputs"], list) else {}
     except (OSError, ValueError, KeyError, TypeError):
-        return []  # what cannot be read cannot be set against anything
+        return {}  # what cannot be read cannot be compared

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -20,11 +20,19 @@ from symphony_research.errors import ArgumentError
 from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
 from symphony_research.report.index import write_index
-from symphony_research.report.plan import Run, open_study, plan_runs
+from symphony_research.report.plan import LEVELS, Run, open_study, plan_runs
 from symphony_research.report.progress import Progress
 from symphony_research.report.provenance import RECORD, as_text, start_record, utc_text
-from symphony_research.report.release import findings_of
+from symphony_research.report.release import (
+    CHECKER_FILE,
+    CHECKER_FOLDER,
+    earlier_outputs,
+    findings_of,
+    keyed,
+    release_key,
+)
 from symphony_research.report.worker import Job, Outcome, make_report, prepare_process
+from symphony_research.result.session import ReleaseSession
 
 __all__ = ["ReportRun", "ReportSet", "run_reports"]
 
@@ -43,7 +51,7 @@ class ReportRun:
     hub : str or None
         The hub it is about.
     status : str
-        "done", or "failed": refused too, because of what it tells beside others.
+        "done", or "failed", also where it was refused beside a report of other data.
     seconds : float
         How long it took.
     error : str or None
@@ -91,6 +99,7 @@ def run_reports(
     all_hubs: bool = False,
     parameters: Mapping[str, Any] | None = None,
     policy: str | Policy | None = None,
+    level: str = LEVELS[0],
     out: str | Path = "reports",
     jobs: int | None = None,
     progress: bool = True,
@@ -98,10 +107,12 @@ def run_reports(
     """Make a report from each notebook, for each hub asked for.
 
     Everything asked for is checked before anything runs. A run that fails does
-    not stop the others. Before any report is put in place, all are set against
-    each other and against the reports that stand in the folder already: those
-    that together would tell a small count are refused, and named. In a script, call it under ``if __name__ == "__main__":``,
-    because the work is done in processes.
+    not stop the others. Notebooks are computed at the same time, but reports
+    are released one at a time in the order of the plan, each beside those
+    before it and the reports of the same study in the folder; so `jobs`
+    changes no report. One that would disclose a small count beside a report of
+    other data in the folder is refused, and both are named. In a script, call
+    it under ``if __name__ == "__main__":``, because the work is done in processes.
 
     Parameters
     ----------
@@ -117,6 +128,8 @@ def run_reports(
         Values for the notebooks' own parameters; text is converted to the type declared.
     policy : str, optional
         Disclosure policy by name; the study's own by default.
+    level : str
+        How much is protected: "default", "strict", or "rule_text" (what the text of NHS England's rule asks for, and no more).
     out : str or path
         Folder for the reports; made if it is not there.
     jobs : int, optional
@@ -144,23 +157,23 @@ def run_reports(
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise ArgumentError(f"jobs is a whole number of notebooks to run at once, not {jobs!r}.")
     opened = open_study(study)
-    runs = plan_runs(opened, notebooks, hubs=hubs, all_hubs=all_hubs, parameters=parameters, policy=policy)
+    runs = plan_runs(opened, notebooks, hubs=hubs, all_hubs=all_hubs, parameters=parameters, policy=policy, level=level)
     folder = _writable(Path(out))
     processors = os.cpu_count() or 1
     workers = max(1, min(jobs or processors, len(runs)))
     held: dict[int, Outcome] = {}
     finished: dict[int, ReportRun] = {}
     with tempfile.TemporaryDirectory(prefix="symphony-", ignore_cleanup_errors=True) as scratch:
-        work = [_job(run, opened, folder, Path(scratch, f"run-{i}")) for i, run in enumerate(runs)]
+        work = _jobs(runs, opened, folder, Path(scratch))
+        steps = Progress([run.label for run in runs], [_steps_of(job) for job in work], shown=progress)
         try:
-            outcomes = _outcomes(work, workers, max(2, processors // workers), scratch)
-            with closing(outcomes), Progress(len(runs), shown=progress) as steps:
+            outcomes = _outcomes(work, workers, max(2, processors // workers), scratch, steps.look)
+            with closing(outcomes), steps:
                 for i, outcome in outcomes:
                     held[i] = outcome
                     steps.done(_became(runs[i], outcome, folder))
         finally:
-            # only when all are there is it known what they tell together
-            for i, outcome in _released(runs, held, folder).items():
+            for i, outcome in _released(runs, held, opened, folder).items():
                 finished[i] = _publish(runs[i], outcome, folder)
             index = write_index(folder)
     return ReportSet(tuple(finished[i] for i in sorted(finished)), index)
@@ -177,48 +190,84 @@ def _writable(out: Path) -> Path:
     return out
 
 
-def _job(run: Run, study: Any, out: Path, scratch: Path) -> Job:
+def _jobs(runs: Sequence[Run], study: Any, out: Path, scratch: Path) -> list[Job]:
+    """Return the runs as jobs, each with its release session: beside the reports in the folder, and those of runs before it."""
     folder = Path(study.folder).absolute()
     shown_as = {
         str(folder): folder.name,
         str(out.absolute()): out.name,
         str(Path(__file__).resolve().parents[2]): "symphony_research",
     }
-    return Job(str(run.notebook.path.absolute()), dict(run.given), start_record(run, study), str(scratch), shown_as)
+    key = release_key(out)
+    fingerprint = keyed(study.fingerprint, key)
+    records = scratch / "records"
+    records.mkdir()
+    earlier = []
+    standing = earlier_outputs(out, replaced=[run.folder for run in runs], fingerprint=study.fingerprint, key=key)
+    for at, outputs in enumerate(standing):
+        earlier.append(records / f"earlier-{at}.json")
+        earlier[-1].write_text(json.dumps({"outputs": outputs}), encoding="utf-8")
+    jobs = []
+    for at, run in enumerate(runs):
+        own = records / f"run-{at}.json"
+        session = ReleaseSession(run.folder, run.policy.title, tuple(earlier), own, records / f"run-{at}.txt")
+        record = start_record(run, study, fingerprint)
+        jobs.append(
+            Job(
+                str(run.notebook.path.absolute()), dict(run.given), record, str(scratch / f"run-{at}"), shown_as, session,
+                not run.policy.changes_nothing, key,
+            )
+        )  # fmt: skip
+        earlier.append(own)
+    return jobs
+
+
+def _steps_of(job: Job) -> Path:
+    assert job.session.steps is not None
+    return job.session.steps
 
 
 def _outcomes(
-    work: Sequence[Job], workers: int, threads: int, scratch: str
+    work: Sequence[Job], workers: int, threads: int, scratch: str, look: Callable[[], None]
 ) -> Generator[tuple[int, Outcome], None, None]:
     """Yield each run's outcome as it ends.
 
     A worker that dies takes the whole pool with it. The runs it cut short are
-    then tried again, each alone, so that only the culprit is counted as failed.
+    then tried again in order, each alone, so that only the culprit is counted
+    as failed. Runs start in order and each leaves a record in the end, so none
+    waits for ever for one before it.
     """
     everything = range(len(work))
     cut_short = []
-    for i, outcome in _in_one_pool(work, everything, workers, threads, scratch):
+    for i, outcome in _in_one_pool(work, everything, workers, threads, scratch, look):
         if outcome is None:
             cut_short.append(i)
         else:
+            work[i].session.end()
             yield i, outcome
     for i in sorted(cut_short):
-        for _, outcome in _in_one_pool(work, [i], 1, threads, scratch):
+        for _, outcome in _in_one_pool(work, [i], 1, threads, scratch, look):
+            work[i].session.end()
             yield i, outcome or _lost(work[i])
 
 
 def _in_one_pool(
-    work: Sequence[Job], chosen: Sequence[int], workers: int, threads: int, scratch: str
+    work: Sequence[Job], chosen: Sequence[int], workers: int, threads: int, scratch: str, look: Callable[[], None]
 ) -> Iterator[tuple[int, Outcome | None]]:
     with _pool(workers, threads, scratch) as pool:
         waiting: dict[Future[Outcome], int] = {pool.submit(make_report, work[i]): i for i in chosen}
+        processes = dict(getattr(pool, "_processes", None) or {})
         while waiting:
             # Waiting in short turns: Ctrl-C is not seen during an endless wait, on Windows for one.
             ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            look()
             for future in sorted(ended, key=waiting.__getitem__):
                 i = waiting.pop(future)
                 fault = future.exception()
                 if isinstance(fault, BrokenProcessPool):
+                    # another may wait for the record of the run that was lost, and a request to end is not enough then
+                    for process in processes.values():
+                        process.kill()
                     shutil.rmtree(work[i].scratch, ignore_errors=True)
                     yield i, None
                 elif fault is not None:
@@ -249,6 +298,7 @@ def _pool(workers: int, threads: int, scratch: str) -> Iterator[ProcessPoolExecu
             process.terminate()
         for process in processes.values():
             process.join(5)
+            process.kill()
         raise
 
 
@@ -270,9 +320,14 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     # The record comes last: while it is absent or old, the index knows that the report is not complete.
     for name in sorted(outcome.files, key=lambda name: name == RECORD):
         write_in_place(folder / name, outcome.files[name])
-    superseded = [folder / "partial.ipynb", *earlier.values()] if outcome.status == "done" else []
+    superseded = list(earlier.values()) if outcome.status == "done" else []
+    superseded += [folder / "partial.ipynb"] if "partial.ipynb" not in outcome.files else []
     for path in superseded:
         path.unlink(missing_ok=True)
+    if outcome.checker:
+        checker = out / CHECKER_FOLDER / run.folder
+        checker.mkdir(parents=True, exist_ok=True)
+        write_in_place(checker / CHECKER_FILE, outcome.checker)
     return _became(run, outcome, out)
 
 
@@ -281,10 +336,11 @@ def _became(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     return ReportRun(run.notebook.name, run.hub, outcome.status, outcome.seconds, outcome.error, paths)
 
 
-def _released(runs: Sequence[Run], held: Mapping[int, Outcome], out: Path) -> dict[int, Outcome]:
-    """Return the outcomes as they may be put in place: refused where outputs would tell more together than alone."""
+def _released(runs: Sequence[Run], held: Mapping[int, Outcome], study: Any, out: Path) -> dict[int, Outcome]:
+    """Return the outcomes as they may be put in place: refused where a report of other data would disclose a count."""
     new = {runs[i].folder: outcome.outputs for i, outcome in sorted(held.items()) if outcome.status == "done"}
-    found = findings_of(new, out)
+    planned = [run.folder for run in runs]
+    found = findings_of(new, out, planned=planned, fingerprint=study.fingerprint, key=release_key(out))
     released = {}
     for i, outcome in sorted(held.items()):
         findings = found.get(runs[i].folder, []) if outcome.status == "done" else []
@@ -295,6 +351,6 @@ def _released(runs: Sequence[Run], held: Mapping[int, Outcome], out: Path) -> di
 def _refused(outcome: Outcome, findings: Sequence[str]) -> Outcome:
     told = " ".join(findings[:_MOST_TOLD])
     more = f" And {len(findings) - _MOST_TOLD} more." if len(findings) > _MOST_TOLD else ""
-    error = f"Refused, because outputs could be set against each other. {told}{more}"
+    error = f"Refused, because differencing against reports made earlier would disclose a small count. {told}{more}"
     record = {**json.loads(outcome.files[RECORD]), "status": "failed", "error": error}
     return Outcome("failed", outcome.seconds, error, {RECORD: as_text(record)})

@@ -14,20 +14,18 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from symphony_research.disclosure.ledger import RELEASES
 from symphony_research.errors import ReportError
-from symphony_research.policy import Policy
 from symphony_research.report.failure import known_name, plain_reason
-from symphony_research.report.guard import PRINTED, SEAL_KEY, is_sealed, kept_metadata
+from symphony_research.report.guard import PRINTED, GuardSettings, is_sealed, kept_metadata
 from symphony_research.report.provenance import RECORD, as_text, path_remover, utc_text
-from symphony_research.report.release import release_files
-from symphony_research.result import INSIDE_REPORT, REPORT_POLICY
+from symphony_research.report.release import checker_file, release_files
+from symphony_research.result.session import COMPUTING, ReleaseSession
 
 __all__ = ["Job", "Outcome", "make_report", "prepare_process"]
 
@@ -39,29 +37,66 @@ c = get_config()
 c.HistoryManager.enabled = False
 c.HistoryManager.hist_file = ":memory:"
 c.InteractiveShellApp.extensions = ["symphony_research.report.guard"]
+c.ReportGuard.settings = {settings!r}
 """
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run as plain values, so that it can be sent to a process."""
+    """A run as plain values, so that it can be sent to a process.
+
+    Attributes
+    ----------
+    notebook : str
+        Path of the notebook.
+    given : dict
+        Values of its parameters.
+    record : dict
+        What is known of the run before it starts.
+    scratch : str
+        Folder for the run, deleted at its end.
+    shown_as : dict of str to str
+        Paths, and what stands in their place in a report.
+    session : ReleaseSession
+        What the report is released beside.
+    confidential : bool
+        Whether its data are.
+    key : bytes
+        Secret under which fingerprints are named.
+    """
 
     notebook: str
     given: dict[str, Any]
     record: dict[str, Any]
     scratch: str
     shown_as: dict[str, str]
+    session: ReleaseSession
+    confidential: bool = True
+    key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run: `files` maps each file's name to its content; `outputs` is what it released."""
+    """What became of a run.
+
+    Attributes
+    ----------
+    status, seconds, error
+        As in `ReportRun`.
+    files : dict of str to str
+        The content of each file of the report, by its name.
+    outputs : list of dict
+        What it released.
+    checker : str
+        Content of the file for the output checker; empty where nothing was released.
+    """
 
     status: str
     seconds: float
     error: str | None
     files: dict[str, str] = field(repr=False)
     outputs: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    checker: str = field(default="", repr=False)
 
 
 def prepare_process(scratch: str, threads: int) -> None:
@@ -85,11 +120,9 @@ def prepare_process(scratch: str, threads: int) -> None:
         "metadata": {"supported_encryption": ["curve"]},  # others on this machine may not listen in
     }
     (kernel / "kernel.json").write_text(json.dumps(specification), encoding="utf-8")
-    (profile / "ipython_kernel_config.py").write_text(_CONFIGURATION, encoding="utf-8")
     package_parent = Path(__file__).resolve().parents[2]
     os.environ.update(
         {
-            INSIDE_REPORT: "1",
             "JUPYTER_PATH": str(home),
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_DATA_DIR": str(home / "data"),
@@ -130,20 +163,15 @@ def make_report(job: Job) -> Outcome:
     """Run one notebook and return the files of its report, or of its failure."""
     scratch = Path(job.scratch)
     work = scratch / "work"
-    work.mkdir(parents=True)
     started, clock = datetime.now(UTC), time.perf_counter()
-    # what is shown must have been made safe under the policy that the page states
-    os.environ[REPORT_POLICY] = job.record["policy"]["title"]
-    key = None if job.record["policy"] == asdict(Policy.synthetic()) else secrets.token_hex(16)
-    os.environ[SEAL_KEY] = key or ""
-    releases = scratch / "releases.json"
-    os.environ[RELEASES] = str(releases)
-    outputs: list[dict[str, Any]] = []
+    seal = secrets.token_hex(16) if job.confidential else None
     clean = path_remover({**job.shown_as, str(work): ".", str(scratch): "."})
     try:
-        notebook, error = _execute(job, scratch, work)
+        work.mkdir(parents=True)
+        job.session.step(COMPUTING)
+        notebook, error = _execute(job, scratch, work, seal)
         seconds = time.perf_counter() - clock
-        failed = tidy(notebook, clean, error, key)
+        failed = tidy(notebook, clean, error, seal)
         raw = {
             **job.record,
             "started": utc_text(started),
@@ -158,35 +186,43 @@ def make_report(job: Job) -> Outcome:
 
         text = nbformat.writes(notebook) + "\n"
         if failed:
-            files = {"partial.ipynb": text}
-        else:
-            from symphony_research.report.page import report_page
+            # what a failed run has drawn is released by nobody; its notebook is opened in Jupyter instead
+            files = {} if job.confidential else {"partial.ipynb": text}
+            return Outcome("failed", seconds, failed, {**files, RECORD: as_text(record)})
+        from symphony_research.report.page import report_page
 
-            if releases.exists():
-                outputs = json.loads(releases.read_text(encoding="utf-8"))
-            page = report_page(notebook, record)
-            files = {"report.ipynb": text, "report.html": page, **release_files(outputs, record)}
-        return Outcome(record["status"], seconds, failed, {**files, RECORD: as_text(record)}, outputs)
+        outputs = job.session.released()
+        page = report_page(notebook, record)
+        files = {"report.ipynb": text, "report.html": page, **release_files(outputs, record, job.key)}
+        checker = checker_file(outputs, record)
+        return Outcome("done", seconds, None, {**files, RECORD: as_text(record)}, outputs, checker)
     finally:
+        job.session.end()
         os.chdir(scratch.parent)
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _execute(job: Job, scratch: Path, work: Path) -> tuple[Any, tuple[str, str] | None]:
+def _execute(job: Job, scratch: Path, work: Path, seal: str | None) -> tuple[Any, tuple[str, str] | None]:
     """Execute the notebook; return it, with the name and message of an error outside any cell."""
     import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     shutil.copyfile(job.notebook, scratch / "notebook.ipynb")
+    session = scratch / "session.json"
+    job.session.write(session)
+    guard = GuardSettings(job.record["policy"]["title"], job.session.name, seal or "")
+    configuration = Path(os.environ["IPYTHONDIR"], "profile_default", "ipython_kernel_config.py")
+    configuration.write_text(_CONFIGURATION.format(settings=str(scratch / "guard.json")), encoding="utf-8")
     os.chdir(scratch)  # relative names: papermill would read braces in a path as a pattern
     error = None
     for attempt in range(_ATTEMPTS):
+        guard.write(scratch / "guard.json")  # the kernel deletes it
         try:
             papermill.execute_notebook(
                 "notebook.ipynb",
                 "executed.ipynb",
-                parameters=job.given,
+                parameters={**job.given, "session": str(session)},
                 kernel_name=KERNEL,
                 language="python",
                 progress_bar=False,
@@ -251,6 +287,7 @@ def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None, key: s
         cell.source = clean(cell.source)
         if "injected-parameters" in tags:
             cell.id = "injected-parameters"
+            cell.source = re.sub(r"^session = .*$", "session = None", cell.source, flags=re.MULTILINE)
         if cell.cell_type != "code":
             continue
         step += "injected-parameters" not in tags  # counted as in the notebook that the author knows

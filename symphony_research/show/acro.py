@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.disclosure import check_differencing
-from symphony_research.disclosure.release import said_of
+from symphony_research.disclosure.record import said_of
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.files import folder_in_place
 from symphony_research.result import Result
@@ -109,7 +109,7 @@ def _require_releasable(results: Mapping[str, Result], out: Path) -> None:
     for result in results.values():
         require_disclosed(result, "write_acro")
     if len({result.disclosure.policy for result in results.values() if result.disclosure}) > 1:
-        raise DisclosureError("The results were made safe under different rules, which can be set against each other.")
+        raise DisclosureError("The results were released under different rules, which can be compared by differencing.")
     found = check_differencing(results.values())
     if found:
         raise DisclosureError(f"Together they tell too much, so nothing is written. {' '.join(map(str, found))}")
@@ -123,9 +123,9 @@ def _output(name: str, result: Result, path: Path) -> dict[str, Any]:
     with path.open(encoding="utf-8", newline="") as lines:
         heads, *rows = csv.reader(lines)
     stars = [[at, column] for at, row in enumerate(rows) for column, text in enumerate(row) if text == HIDDEN]
-    exposed = done is not None and done.exposed
-    searched = told["made_sure_by"] in ("", "whole numbers", "bounds")
-    status = "pass" if searched and not stars and not told["look_at"] and not exposed else "review"
+    at_risk = done is not None and (done.at_risk or done.withheld)
+    searched = told["made_sure_by"] in ("", "integers", "bounds")
+    status = "pass" if searched and not stars and not told["for_review"] and not at_risk else "review"
     counts = dict.fromkeys(_CHECKS, 0) | {"threshold": len(stars)}
     none: list[list[int]] = []
     cells = dict.fromkeys(_CHECKS, none) | {"threshold": stars}
@@ -142,7 +142,7 @@ def _output(name: str, result: Result, path: Path) -> dict[str, Any]:
         },
         "command": told["method"] or told["family"],
         "summary": f"{status}; {words}" if words else status,
-        "comments": [*told["of_whom"], *told["done"], *told["look_at"]],
+        "comments": [*told["of_whom"], *told["done"], *told["for_review"]],
         "exception": "",
         "fair": {},
     }

@@ -94,7 +94,10 @@ def cross_table(
         )
     notes = provenance(result)
     if done is not None:
-        notes = [f"{HIDDEN} {absent_words(result, done.policy)}, or hidden so that another cannot be reckoned.", *notes]
+        notes = [
+            f"{HIDDEN} {absent_words(result, done.policy)}, or suppressed so that another cannot be inferred.",
+            *notes,
+        ]
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
     return release(Table(f'<div class="symphony-result">{"".join(parts)}{note}</div>', caption), result)
 

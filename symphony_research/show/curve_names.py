@@ -85,8 +85,11 @@ def _meet_something(ax: Axes, labels: Sequence[Any], n_curves: int, own: bool) -
     boxes = [label.get_window_extent(measure) for label in labels]
     # axes that a caller placed leave perhaps no room at their right; those made here are fitted again
     others = [a.get_window_extent(measure) for a in figure.axes if a is not ax]
-    lines = [line.get_path().transformed(line.get_transform()) for line in ax.get_lines()[-n_curves:]]
-    drawn = [_corners(line) for line in lines]
+    drawn = [
+        _corners(path) if line.get_drawstyle() == "steps-post" else path
+        for line in ax.get_lines()[-n_curves:]
+        for path in [line.get_path().transformed(line.get_transform())]
+    ]
     for k, box in enumerate(boxes):
         if any(box.overlaps(b) for b in [*boxes[:k], *others]):
             return True

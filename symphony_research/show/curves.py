@@ -1,10 +1,10 @@
-"""Curves of time until something happens, over the numbers of people still followed."""
+"""Curves of time until an event, over the numbers at risk: steps by day, or a released curve on the grid of times."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -35,8 +35,8 @@ from symphony_research.show.style import (
     text_width,
     wrapped,
 )
-from symphony_research.show.time_axis import time_ticks
-from symphony_research.wording import UNDEFINED, happened, number
+from symphony_research.show.time_axis import grid_ticks, time_ticks
+from symphony_research.wording import happened, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,21 +54,24 @@ _STEPS: dict[float, float] = {
 }  # top of the axis of percentages: between its lines
 _STYLES = ("-", (0, (5, 2)))
 _TABLE = 40.0  # from the axes to the table, over ticks and label of the axis
-_LEAST_STEPS = 3  # of a disclosed curve: a line through one or two rounded jumps would look like knowledge
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
 
 
 @dataclass(frozen=True)
 class _Curve:
-    """One line: what it is called, how it looks, and its steps in percent."""
+    """One line: what it is called, how it looks, and its estimates."""
 
     words: str
     colour: str
     style: Any
     cause: int | None
     steps: pl.DataFrame
-    begins: bool  # at time 0: nobody has had the event yet, which is known
-    hidden: str | None = None  # why it is not drawn
+    on_grid: bool  # straight between the grid's times, where it is known; else it steps on the days of events
+
+    @property
+    def suppressed(self) -> bool:
+        """Whether a released curve has no estimate after its start."""
+        return self.on_grid and not self.steps.filter(pl.col("time") > 0)["estimate"].count()
 
 
 def plot_survival(
@@ -80,7 +83,7 @@ def plot_survival(
     highest: float | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw curves of time until an event, with the number of people still followed below.
+    """Draw curves of time until an event, with the number at risk below.
 
     Parameters
     ----------
@@ -90,9 +93,11 @@ def plot_survival(
     ax : matplotlib.axes.Axes, optional
         Where to draw; the table hangs below. By default a new figure.
     times : sequence of float, optional
-        Ticks, and columns of the table, in the curve's unit of time.
+        Ticks, and columns of the table, in the curve's unit of time; of a
+        released curve, times of its grid.
     horizon : float, optional
-        Where the axis ends, in the curve's unit; by default with the longest curve.
+        Where the axis ends, in the curve's unit; by default with the longest
+        curve. For a released curve a time of its grid.
     highest : float, optional
         Top of the axis, in percent; it begins at 0. By default 100, or less
         where a cumulative incidence stays low.
@@ -106,17 +111,23 @@ def plot_survival(
     Raises
     ------
     ArgumentError
-        If the result is not a curve, or the horizon or a time is not positive.
+        If the result is not a curve, the horizon or a time is not positive, or a
+        released curve is to be drawn at a time that is not its grid's.
     DisclosureError
         Inside a report, if the result has not passed `suppress`.
 
     Notes
     -----
-    The table counts everybody still followed, whatever may yet happen to them.
-    People whose follow-up ended are not marked: a mark may stand for one person.
-    Of a disclosed curve nothing is drawn before its first step where a rule
-    hides the first few events, and none of a curve with fewer than three steps;
-    the figure says so.
+    The table gives the number at risk of any event. Censoring is not marked: a
+    mark may stand for one person. A released curve has a point at each time of the
+    grid, joined by straight lines as the actuarial estimate has it, and a band that
+    holds the exact estimate and its interval; where a count is suppressed there is
+    no point, and the table says [c].
+
+    References
+    ----------
+    Cutler, S. J. and Ederer, F. (1958). Maximum utilization of the life table method
+    in analyzing survival. Journal of Chronic Diseases 8, 699-712.
 
     Examples
     --------
@@ -131,7 +142,11 @@ def plot_survival(
                    "kaplan_meier or cumulative_incidence", title)  # fmt: skip
     if (horizon is not None and not horizon > 0) or any(not t >= 0 for t in times or ()):
         raise ArgumentError("horizon must be above 0, and times 0 or more, in the curve's own unit.")
-    estimates = result.estimates
+    estimates, released = result.estimates, bool(result.on_grid)  # type: ignore[attr-defined]
+    if released and horizon is not None:
+        from symphony_research.survival.grid import require_grid_time
+
+        require_grid_time(horizon, result.time_unit, result.settings.get("grid"))  # type: ignore[attr-defined]
     title = result.sentence() if title is None else title
     with drawing():
         if not estimates.height:
@@ -140,19 +155,20 @@ def plot_survival(
         strata = estimates.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
         limit = float(horizon or max([*estimates["time"].to_list(), *(times or ())]))
         every = _curves(result, strata, limit)
-        curves = [c for c in every if c.hidden is None]
+        curves = [c for c in every if not c.suppressed]
         if not curves:
             ax, own = begin(ax, _WIDTH, 2.0)
-            # the finding itself says where too few events may be shown
-            notes = [] if "too few events" in title else _not_drawn(result, every)
-            return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
+            return nothing_to_draw(ax, result, own=own, title=title, notes=_not_drawn(every))
         wide = _WIDTH * 72 * 0.75 if ax is None else axes_points(ax)[0]
         table = _Table(result, strata, colours(len(strata)))
         counted_in = str(result.time_unit)  # type: ignore[attr-defined]
-        ticks, labels, unit = time_ticks(counted_in, limit, times, table.columns_in(wide))
+        columns = table.columns_in(wide)
+        if released and times is None:
+            times = grid_ticks(estimates["time"].unique().sort().to_list(), limit, columns)
+        ticks, labels, unit = time_ticks(counted_in, limit, times, columns)
         read = table.read(ticks)
         top = _top(result, limit) if highest is None else highest
-        notes = [*_not_drawn(result, every), *_notes(result, curves, read, top)]
+        notes = [*_not_drawn(every), *_notes(result, curves, read, top)]
         across = _WIDTH * 72 - 2 * MARGIN
         legend = (
             text_height("x", SMALL) * 1.3 * -(-len(curves) // legend_columns([c.words for c in curves], wide))
@@ -168,14 +184,14 @@ def plot_survival(
         if top in _STEPS:
             ax.set_yticks([k * _STEPS[top] for k in range(int(top / _STEPS[top]) + 1)])
         ax.set_xticks(ticks, labels)
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
         plain_axes(ax, grid="y")
         ax.set_xlabel(f"{unit} since the start of follow-up", fontsize=LABEL, color=INK)
         tall = _TALL if own else axes_points(ax)[1]
         whom = wrapped(_share_of_whom(result, curves), tall, LABEL, even=True)
         ax.set_ylabel(whom, fontsize=LABEL, color=INK)
         table.draw(ax, read)
-        _say_too_few(ax, [c for c in every if c.hidden], "cause" in estimates.columns)
+        _say_suppressed(ax, [c for c in every if c.suppressed], "cause" in estimates.columns)
 
         def settle() -> None:
             if len(every) > 1:
@@ -184,35 +200,36 @@ def plot_survival(
         return finish(ax, result, own=own, title=title, notes=notes, settle=settle)
 
 
-def _not_drawn(result: Result, curves: Sequence[_Curve]) -> list[str]:
-    """Say which curves are not drawn, and which groups are left out altogether."""
-    notes = []
-    for why in dict.fromkeys(c.hidden for c in curves if c.hidden):
-        names = [c.words for c in curves if c.hidden == why and c.words]
-        notes.append(f"Not drawn, {why}{': ' + '; '.join(names) if names else ''}.")
-    gone = [strata_words(names) for names in result.settings.get("left_out") or ()]
-    if gone:
-        notes.append(f"Too few people to follow: {'; '.join(gone)}.")
-    return notes
+def _not_drawn(curves: Sequence[_Curve]) -> list[str]:
+    """Say which curves are suppressed altogether."""
+    gone = [c for c in curves if c.suppressed]
+    names = f": {'; '.join(c.words for c in gone)}" if any(c.words for c in gone) else ""
+    return [f"Suppressed by disclosure control and not drawn{names}."] if gone else []
 
 
 def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: float) -> list[str]:
     notes = []
-    rounded = result.disclosure is not None and not result.disclosure.policy.changes_nothing
-    if any(curve.steps["lower"].is_not_null().any() for curve in curves):
-        share = f"{100 * result.settings['confidence']:g} %"
-        notes.append(f"Shaded: {share} interval{', which does not count the rounding' if rounded else ''}.")
+    share = f"{100 * result.settings['confidence']:g}% CI"
+    if any(curve.on_grid for curve in curves):
+        notes.append(
+            "Life-table (actuarial) estimates at the times marked. "
+            f"Shading: {share}, widened to hold whatever the grid of times and the rounding hide."
+        )
+    elif any(curve.steps["lower"].is_not_null().any() for curve in curves):
+        notes.append(f"Shading: {share}.")
     if top < 100:
-        notes.append(f"The scale ends at {top:g} %.")
+        notes.append(f"The scale ends at {top:g}%.")
     left_out = len(result.settings.get("causes", ())) - len(_causes(result))
     if left_out > 0:
-        notes.append(
-            f"{left_out} more way{'s' if left_out > 1 else ''} for follow-up to end compete and are not drawn."
-        )
-    if read["n_at_risk"].null_count():
-        few = f": {result.disclosure.policy.threshold} people or fewer" if rounded and result.disclosure else ""
-        notes.append(f"{UNDEFINED} the curve has ended{few}.")
-    return notes
+        notes.append(f"{left_out} more competing cause{'s' if left_out > 1 else ''} not drawn.")
+    marks = {_mark(result, row) for row in read.iter_rows(named=True) if row["n_at_risk"] is None}
+    words = {"[c]": "suppressed by disclosure control", "[x]": "beyond the end of follow-up"}
+    return notes + [f"{mark} {words.get(mark, words['[x]'])}." for mark in sorted(marks)]
+
+
+def _mark(result: Result, record: dict[str, Any]) -> str:
+    """Return what stands for a number at risk that is not there; of an exact curve only its end is not."""
+    return result.gap(record, "n_at_risk") if result.on_grid else "[x]"  # type: ignore[attr-defined]
 
 
 def _causes(result: Result) -> list[int | None]:
@@ -232,8 +249,7 @@ def _top(result: Result, limit: float) -> float:
 def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> list[_Curve]:
     frame = result.estimates
     causes = _causes(result)
-    first_hidden = result.settings.get("flat_until") is not None
-    rounded = result.disclosure is not None and not result.disclosure.policy.changes_nothing
+    on_grid = bool(result.on_grid)  # type: ignore[attr-defined]
     found = []
     for names, colour in zip(strata, colours(len(strata)), strict=True):
         for cause, style in zip(causes, _STYLES, strict=False):
@@ -247,28 +263,18 @@ def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> l
                 named.append(result.cause_words(cause))  # type: ignore[attr-defined]
             # causes of one population are told apart by colour as well
             own = colour if names else colours(2)[0 if cause is None else causes.index(cause)]
-            steps = part.filter((pl.col("n_events") > 0) & (pl.col("time") <= limit)).height
-            hidden = None
-            if first_hidden and not steps:
-                hidden = f"too few to show (under {result.settings['flat_until'] + 1} people had it)"
-            elif rounded and 0 < steps < _LEAST_STEPS:
-                hidden = f"fewer than {_LEAST_STEPS} steps of rounded counts to draw a line through"
-            found.append(_Curve(": ".join(named), own, style, cause, part, not first_hidden, hidden))
+            found.append(_Curve(": ".join(named), own, style, cause, part, on_grid))
     return found
 
 
-def _stairs(curve: _Curve, limit: float) -> dict[str, Any]:
-    """Return the corners of a curve up to the limit, in percent.
-
-    It begins where nothing has happened yet; where the first few events are
-    hidden, with its first step, since before it nothing is known.
-    """
-    known = curve.steps if curve.begins else curve.steps.filter(pl.col("n_events").cum_sum() > 0)
+def _corners(curve: _Curve, limit: float) -> dict[str, Any]:
+    """Return the points of a curve up to the limit, in percent; by day it begins where nobody has had the event."""
+    known = curve.steps.drop_nulls("estimate") if curve.on_grid else curve.steps
     steps = known.filter(pl.col("time") <= limit)
-    first = [100.0 if curve.cause is None else 0.0] if curve.begins else []
-    time = [*([0.0] if curve.begins else []), *steps["time"].to_list()]
+    first = [] if curve.on_grid else [100.0 if curve.cause is None else 0.0]
+    time = [*([] if curve.on_grid else [0.0]), *steps["time"].to_list()]
     values = {c: [*first, *(100 * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
-    if time and known.height > steps.height:  # it goes on beyond the picture
+    if not curve.on_grid and known.height > steps.height:  # it goes on beyond the picture
         time.append(limit)
         for value in values.values():
             value.append(value[-1])
@@ -277,31 +283,29 @@ def _stairs(curve: _Curve, limit: float) -> dict[str, Any]:
 
 
 def _end(curve: _Curve, limit: float) -> tuple[float, float]:
-    at = _stairs(curve, limit)
+    at = _corners(curve, limit)
     return float(at["time"][-1]), float(at["estimate"][-1])
 
 
-def _say_too_few(ax: Axes, curves: Sequence[_Curve], rising: bool) -> None:
+def _say_suppressed(ax: Axes, curves: Sequence[_Curve], rising: bool) -> None:
     """Name the curves that are not drawn, in the corner that lines leave free."""
-    lines = []
-    for said, many in (("Too few to show", False), ("Too few steps to draw", True)):
-        names = [c.words for c in curves if (c.steps["n_events"].sum() > 0) == many]
-        if names:
-            lines.append(wrapped(f"{said}: {'; '.join(names)}", 0.55 * axes_points(ax)[0], SMALL))
-    if lines:
-        ax.annotate("\n".join(lines), (0, 1 if rising else 0), (6, -6 if rising else 6), xycoords="axes fraction",
+    if curves:
+        words = wrapped(f"Suppressed: {'; '.join(c.words for c in curves)}", 0.55 * axes_points(ax)[0], SMALL)
+        ax.annotate(words, (0, 1 if rising else 0), (6, -6 if rising else 6), xycoords="axes fraction",
                     textcoords="offset points", va="top" if rising else "bottom", fontsize=SMALL, color=QUIET,
-                    fontstyle="italic", gid="too few", zorder=4,
+                    fontstyle="italic", gid="suppressed", zorder=4,
                     bbox={"boxstyle": "square,pad=0.2", "facecolor": "white", "edgecolor": "none"})  # fmt: skip
 
 
 def _draw(ax: Axes, curve: _Curve, limit: float) -> None:
-    at = _stairs(curve, limit)
+    at = _corners(curve, limit)
+    step: Literal["post"] | None = None if curve.on_grid else "post"
     ax.fill_between(
-        at["time"], at["lower"], at["upper"], step="post", color=curve.colour, alpha=0.16, linewidth=0, zorder=1
+        at["time"], at["lower"], at["upper"], step=step, color=curve.colour, alpha=0.16, linewidth=0, zorder=1
     )
     ax.plot(
-        at["time"], at["estimate"], drawstyle="steps-post", color=curve.colour, linestyle=curve.style, linewidth=1.8,
+        at["time"], at["estimate"], drawstyle="default" if curve.on_grid else "steps-post", color=curve.colour,
+        linestyle=curve.style, linewidth=1.8, marker="o" if curve.on_grid else None, markersize=3.5,
         label=curve.words or None, solid_joinstyle="miter", zorder=3,
     )  # fmt: skip
 
@@ -314,12 +318,12 @@ def _share_of_whom(result: Result, curves: Sequence[_Curve]) -> str:
         cause = causes.pop()
         names = result.settings.get("cause_names") or {}
         return f"Share of people who {happened(names.get(cause, f'cause {cause}'))}"
-    return "Share of people to whom it had happened"
+    return "Cumulative incidence"
 
 
 @dataclass(frozen=True)
 class _Table:
-    """The numbers of people still followed, one row a stratum."""
+    """The numbers at risk, one row a stratum."""
 
     result: Result
     strata: Sequence[dict[str, Any]]
@@ -331,11 +335,11 @@ class _Table:
         return max(2, int(width / (text_width(number(most), SMALL) + 8)))  # type: ignore[arg-type]
 
     def read(self, times: Sequence[float]) -> pl.DataFrame:
-        """Return the people still followed at each time; null where a curve has ended."""
+        """Return the number at risk at each time; null where it is suppressed, or a curve has ended."""
         from symphony_research.survival import at
 
         read = at(self.result, times).estimates
-        if "cause" in read.columns:  # everybody still followed counts, whatever the cause: any one cause's rows say it
+        if "cause" in read.columns:  # at risk of any: every cause's rows say the same
             read = read.filter(pl.col("cause") == self.result.settings["causes"][0])
         return read
 
@@ -345,7 +349,7 @@ class _Table:
         beside = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
         first = number(self.result.estimates["n_at_risk"].max())  # type: ignore[arg-type]
         edge = text_width(first, SMALL) / 2
-        ax.annotate("People still followed", (0, 0), (-edge, -top), ha="left", fontsize=SMALL, fontweight="bold",
+        ax.annotate("Number at risk", (0, 0), (-edge, -top), ha="left", fontsize=SMALL, fontweight="bold",
                     annotation_clip=False, gid="at risk title", **beside)  # type: ignore[arg-type]  # fmt: skip
         for k, (names, colour) in enumerate(zip(self.strata, self.colours, strict=True)):
             down = -top - (k + 1) * _ROW
@@ -356,6 +360,7 @@ class _Table:
                 ax.annotate(strata_words(names), (0, 0), (-edge - 8, down), ha="right", fontsize=SMALL,
                             color=darker(colour), fontweight="bold", annotation_clip=False, gid="at risk row",
                             **beside)  # type: ignore[arg-type]  # fmt: skip
-            for time, people in zip(part["time"].to_list(), part["n_at_risk"].to_list(), strict=True):
-                ax.annotate(number(people), (time, 0), (0, down), ha="center", fontsize=SMALL, annotation_clip=False,
+            for record in part.iter_rows(named=True):
+                people, time = record["n_at_risk"], record["time"]
+                ax.annotate(_mark(self.result, record) if people is None else number(people), (time, 0), (0, down), ha="center", fontsize=SMALL, annotation_clip=False,
                             gid="at risk", **beside)  # type: ignore[arg-type]  # fmt: skip

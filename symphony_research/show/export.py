@@ -166,7 +166,7 @@ def _about(network: Result, stratum: Mapping[str, Any] | None) -> dict[str, Any]
     told = {
         "title": network.title,
         "disclosure_rule": _rule(network).title,
-        "counts_hidden": network.disclosure.hidden if network.disclosure is not None else None,
+        "counts_suppressed": network.disclosure.suppressed if network.disclosure is not None else None,
         "stratum": "; ".join(f"{name}: {value}" for name, value in (stratum or {}).items()) or None,
         "study": settings.get("study"),
         "study_fingerprint": settings.get("fingerprint"),

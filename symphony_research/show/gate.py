@@ -117,7 +117,7 @@ def unlisted_note(result: Result, done: str) -> list[str]:
     what = "Combinations" if "combination" in result.estimates.columns else "Conditions"
     policy, floor = result.disclosure.policy, result.settings.get("min_persons") or 1
     held = f"fewer than {number(floor)} people" if floor > policy.threshold else absent_words(result, policy)
-    return [f"{what} that are not {done}: {held}, or hidden so that another cannot be reckoned."]
+    return [f"{what} that are not {done}: {held}, or suppressed so that another cannot be inferred."]
 
 
 def chance_note(result: Result, measure: str = "observed_expected") -> list[str]:
@@ -140,14 +140,15 @@ def provenance(result: Result) -> list[str]:
     notes = []
     if result.disclosure is not None:
         done = result.disclosure
-        hidden = f"; {number(done.hidden)} count{'' if done.hidden == 1 else 's'} hidden" if done.hidden else ""
+        many = done.suppressed
+        hidden = f"; {number(many)} count{'' if many == 1 else 's'} suppressed" if many else ""
         if is_family(result, _SAY_WHAT_IS_HIDDEN) or result.floored:
             hidden = ""
         notes.append(f"Disclosure rule: {done.policy.title}{hidden}.")
-        if is_family(result, ["_Curve"]) and not done.policy.changes_nothing:
-            least = 1 if done.policy.curve == "midpoint" else done.policy.threshold + 1
-            flat = f"A curve begins once {least} people have been counted; before that, too few to show. "
-            notes.append(f"{flat if least > 1 else ''}Rounded counts need not add up.")
+        if done.withheld:
+            notes.append(
+                "Some counts are withheld: what they tell together could not be decided within the limit of the search."
+            )
     study = result.settings.get("study")
     if study:
         invented = " (invented people)" if result.settings.get("generated") and "invented" not in str(study) else ""

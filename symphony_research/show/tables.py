@@ -15,6 +15,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Result
+from symphony_research.result.roles import Mean
 from symphony_research.show.files import beside, suffix_of
 from symphony_research.show.gate import (
     band,
@@ -30,6 +31,13 @@ from symphony_research.show.gate import (
 from symphony_research.wording import COLUMN_WORDS, COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, in_words, number
 
 __all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
+
+# of a released curve, as its marks stand in a table
+_MARKS = {
+    "[c]": "suppressed by disclosure control",
+    "[x]": "not available: beyond the end of follow-up",
+    "[z]": "not applicable, or cannot be estimated",
+}
 
 
 @dataclass(frozen=True)
@@ -275,21 +283,15 @@ def _html(
         ]
         notes.append(f"In the order of: {'; '.join(order)}.")
     few = hidden_words(result.disclosure.policy) if result.disclosure is not None else ""
-    points = is_family(result, ["CurvePoints"])
     if few and f">{HIDDEN}<" in text:
-        further = (
-            " or hidden so that another cannot be reckoned" if result.disclosure and result.disclosure.further else ""
-        )
-        means = any(rule.measures for rule in result.counts.values())
+        searched = result.disclosure is not None and result.disclosure.policy.level != "rule_text"
+        further = ", or suppressed so that another cannot be inferred" if searched else ""
+        means = any(roles.of_role(Mean) for roles in result.roles.values())
         mostly = ", or a mean of which one or two people may be most" if means else ""
-        hidden = f"{few}{further}, or a figure made from such a count{mostly}"
-        notes.append(f"{HIDDEN} {'too few events to show' if points else hidden}.")
+        notes.append(f"{HIDDEN} {few}{further}, or a figure made from such a count{mostly}.")
     if f">{UNDEFINED}<" in text:
-        at_end = (
-            f" ({result.disclosure.policy.threshold} people or fewer are left)" if few and result.disclosure else ""
-        )
-        ended = f"the curve has ended{at_end}, or the figure does not exist" if points else "does not exist"
-        notes.append(f"{UNDEFINED} {ended}.")
+        notes.append(f"{UNDEFINED} does not exist.")
+    notes += [f"{mark} {words}." for mark, words in _MARKS.items() if f">{mark}<" in text]
     notes += unlisted_note(result, "listed")
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from symphony_research.wording import DAYS_A_MONTH, capital
 
-__all__ = ["time_ticks"]
+__all__ = ["grid_ticks", "time_ticks"]
 
 
 def time_ticks(
@@ -41,3 +42,32 @@ def time_ticks(
     places = [float(t) for t in MaxNLocator(max(2, min(columns, 8)), steps=steps).tick_values(0, limit)]
     places = [t for t in places if 0 <= t <= limit * 1.0001]
     return places, [f"{t:g}" for t in places], capital(unit) or "Time"
+
+
+def grid_ticks(grid: Sequence[float], limit: float, columns: int) -> list[float]:
+    """Return as many times of a grid as have room, evenly spaced: 0, 90, 180, 270, 365 of the first year by months.
+
+    Parameters
+    ----------
+    grid : sequence of float
+        The times at which a released curve stands, from 0.
+    limit : float
+        Where the axis ends.
+    columns : int
+        How many have room, two or more.
+    """
+    times = [t for t in grid if t <= limit]
+    if len(times) <= 2:
+        return times
+    least = times[-1] / max(1, min(columns, 9) - 1)  # apart
+    for first in times[1:]:
+        if first < 0.95 * least:
+            continue
+        # the grid's own months differ by some days, so the nearest time is taken
+        chosen = sorted({min(times, key=lambda t: abs(t - k * first)) for k in range(round(times[-1] / first) + 1)})
+        if chosen[-1] - chosen[-2] < 0.85 * first:  # no room for the last beside the one before
+            del chosen[-1]
+        even = all(0.85 < (b - a) / first < 1.15 for a, b in pairwise(chosen))
+        if even and len(chosen) <= columns and times[-1] - chosen[-1] < first:
+            return chosen
+    return [times[0], times[-1]]

@@ -1,4 +1,4 @@
-"""Kaplan-Meier and cumulative incidence, with the intervals R's survival package gives."""
+"""Kaplan-Meier and cumulative incidence, with the intervals R's survival package gives; released on one grid of times."""
 
 from __future__ import annotations
 
@@ -12,59 +12,20 @@ import polars as pl
 from symphony_research.collapse import event_table, names_of, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
-from symphony_research.result import CountTable, Disclosure, Result
-from symphony_research.survival.risk import (
-    CURVE_COUNTS,
-    causes_of,
-    curve_tables,
-    end_curves,
-    risk_table,
-)
-from symphony_research.wording import DAYS_A_MONTH, capital, duration, happened, in_words, percentage
+from symphony_research.survival.base import Tables, _Curve
+from symphony_research.survival.grid import checked_grid
+from symphony_research.survival.released import estimates_on_grid
+from symphony_research.survival.risk import causes_of, over, risk_table
+from symphony_research.survival.sentences import curve_sentence
+from symphony_research.wording import happened, in_words
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
 
 INTERVALS = ("log", "log_log", "plain")
-Tables = Mapping[str, pl.DataFrame]
-
-
-class _Curve(Result):
-    """What curves share: events are rounded cumulatively, and a curve ends where few are at risk."""
-
-    counts: ClassVar[Mapping[str, CountTable]] = CURVE_COUNTS
-
-    @staticmethod
-    def trim(tables: Tables, threshold: int, by: tuple[str, ...]) -> Tables:
-        """End each curve where the number at risk falls to the threshold."""
-        return end_curves(tables, threshold, by)
-
-    def disclosed(self, tables: Tables, record: Disclosure, **settings: Any) -> Result:
-        """Return the curves that may be released; `left_out` names the strata that are too small for one."""
-        if self.by:
-            kept = tables["followed"].select(self.by).unique()
-            every = self.count_tables["followed"].select(self.by).unique(maintain_order=True)
-            gone = every.join(kept, on=list(self.by), how="anti", nulls_equal=True, maintain_order="left")
-            # what an earlier release left out is not among the tables any more
-            before = list(self.settings.get("left_out") or ())
-            settings["left_out"] = before + [names for names in gone.to_dicts() if names not in before]
-        return super().disclosed(tables, record, **settings)
-
-    @property
-    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
-        """Headings, the unit of time among them."""
-        unit = capital(self.time_unit)
-        return {**type(self).own_words, "time": f"{unit} from the start" if unit else "Time"}
-
-    own_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
-
-    @property
-    def time_unit(self) -> str:
-        """Unit of time, in words."""
-        return str(self.settings.get("time_unit") or "")
 
 
 class SurvivalCurve(_Curve):
-    """Share of people to whom the event has not yet happened."""
+    """Share of people free of the event."""
 
     title: ClassVar[str] = "Share of people to whom it has not yet happened"
     shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
@@ -73,13 +34,14 @@ class SurvivalCurve(_Curve):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Product-limit estimate with Greenwood's variance."""
-        table = risk_table(tables, by, [])
+        """Product-limit estimate with Greenwood's variance; on the grid the actuarial one."""
+        if "grid" in tables:
+            return estimates_on_grid(tables["grid"], settings, by, [])
+        table = risk_table(tables["events"], by, [])
         n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
-        over: list[Any] = list(by) or [pl.lit(0)]
         steps = table.with_columns(
-            (1 - d / n).cum_prod().over(over).alias("estimate"),
-            pl.when(d > 0).then(d / (n * (n - d))).otherwise(0.0).cum_sum().over(over).alias("__greenwood"),
+            (1 - d / n).cum_prod().over(over(by)).alias("estimate"),
+            pl.when(d > 0).then(d / (n * (n - d))).otherwise(0.0).cum_sum().over(over(by)).alias("__greenwood"),
         )
         estimate = steps["estimate"].to_numpy()
         with np.errstate(invalid="ignore"):
@@ -89,11 +51,11 @@ class SurvivalCurve(_Curve):
 
     def sentence(self) -> str:
         """Return the share event-free at the end of each curve."""
-        return _curve_sentence(self, [(None, happened(self.settings["event_name"], yet=False))])
+        return curve_sentence(self, [(None, happened(self.settings["event_name"], yet=False))])
 
 
 class CumulativeIncidence(_Curve):
-    """Share of people to whom each cause has happened, the other causes competing."""
+    """Share of people with an event of each cause, the other causes competing."""
 
     title: ClassVar[str] = "Share of people to whom it has happened"
     shown: ClassVar[tuple[str, ...]] = ("cause", *SurvivalCurve.shown)
@@ -102,19 +64,20 @@ class CumulativeIncidence(_Curve):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Aalen-Johansen estimate with its multinomial (Greenwood-type) variance."""
+        """Aalen-Johansen estimate with its multinomial (Greenwood-type) variance; on the grid the actuarial one."""
         causes = list(settings["causes"])
-        table = risk_table(tables, by, causes)
-        over: list[Any] = list(by) or [pl.lit(0)]
+        if "grid" in tables:
+            return estimates_on_grid(tables["grid"], settings, by, causes)
+        table = risk_table(tables["events"], by, causes)
         n, d = pl.col("n_at_risk").cast(pl.Float64), pl.col("n_events").cast(pl.Float64)
         table = table.with_columns(
-            (1 - d / n).cum_prod().over(over).alias("__after"),
+            (1 - d / n).cum_prod().over(over(by)).alias("__after"),
             # Greenwood's sum; after everybody at risk has had an event nothing moves any more
-            pl.when(d < n).then(d / (n * (n - d))).otherwise(0.0).cum_sum().over(over).alias("__greenwood"),
+            pl.when(d < n).then(d / (n * (n - d))).otherwise(0.0).cum_sum().over(over(by)).alias("__greenwood"),
         )
         table = table.with_columns(
-            pl.col("__after").shift(1, fill_value=1.0).over(over).alias("__before"),
-            pl.col("__greenwood").shift(1, fill_value=0.0).over(over).alias("__greenwood"),
+            pl.col("__after").shift(1, fill_value=1.0).over(over(by)).alias("__before"),
+            pl.col("__greenwood").shift(1, fill_value=0.0).over(over(by)).alias("__greenwood"),
         )
         before, greenwood = pl.col("__before"), pl.col("__greenwood")
         parts = []
@@ -124,11 +87,13 @@ class CumulativeIncidence(_Curve):
             h = pl.col(f"n_{cause}").cast(pl.Float64) / n
             gained = before * h
             curve = table.with_columns(
-                gained.cum_sum().over(over).alias("estimate"),
-                (gained * (greenwood - 1 / n)).cum_sum().over(over).alias("__joint"),
+                gained.cum_sum().over(over(by)).alias("estimate"),
+                (gained * (greenwood - 1 / n)).cum_sum().over(over(by)).alias("__joint"),
             )
-            joint = pl.col("__joint").shift(1, fill_value=0.0).over(over)
-            variance = (2 * gained * joint + gained**2 * greenwood + before * gained * (1 - h) / n).cum_sum().over(over)
+            joint = pl.col("__joint").shift(1, fill_value=0.0).over(over(by))
+            variance = (
+                (2 * gained * joint + gained**2 * greenwood + before * gained * (1 - h) / n).cum_sum().over(over(by))
+            )
             curve = curve.with_columns(variance.alias("__variance"))
             f = curve["estimate"].to_numpy()
             error = np.sqrt(np.maximum(curve["__variance"].to_numpy(), 0.0))
@@ -150,7 +115,7 @@ class CumulativeIncidence(_Curve):
         names = self.settings["cause_names"]
         clauses: list[tuple[int | None, str]] = [(causes[0], happened(names.get(causes[0], f"cause {causes[0]}")))]
         clauses += [(cause, f"{happened(names.get(cause, f'cause {cause}'))} without it") for cause in causes[1:]]
-        return _curve_sentence(self, clauses)
+        return curve_sentence(self, clauses)
 
 
 def _tidied(
@@ -178,55 +143,12 @@ def _interval(estimate: Array, error: Array, confidence: float, kind: str) -> tu
     return np.maximum(lower, 0), np.minimum(upper, 1)
 
 
-def _curve_sentence(result: _Curve, clauses: Sequence[tuple[int | None, str]]) -> str:
-    """Return what share had what happen by the end, one clause a cause; groups side by side, at one time."""
-    frame = result.estimates
-    shown = frame if clauses[0][0] is None else frame.filter(pl.col("cause") == clauses[0][0])
-    over: list[Any] = list(result.by) or [pl.lit(0)]
-    if (shown["n_events"] > 0).any():  # a group with nothing to show does not cut the others short
-        shown = shown.filter((pl.col("n_events") > 0).any().over(over))
-    ends = shown.select(pl.col("time").max().over(over))["time"]
-    if not len(ends):
-        return "No group is large enough to show a curve."
-    # the latest time at which every curve still runs
-    end = _told(ends.min(), result.time_unit)  # type: ignore[arg-type]
-    when = duration(end, result.time_unit)
-    before = frame.filter(pl.col("time") <= end)
-    said = []
-    for number_of_clause, (cause, words) in enumerate(clauses):
-        part = before if cause is None else before.filter(pl.col("cause") == cause)
-        reached = [pl.col("estimate").last(), pl.col("n_events").sum().alias("__all")]
-        if result.by:
-            # a group without a step by then is a group all the same
-            groups = frame.select(result.by).unique(maintain_order=True)
-            found = part.group_by(result.by).agg(reached)
-            at_end = groups.join(found, on=list(result.by), how="left", nulls_equal=True, maintain_order="left")
-        else:
-            at_end = part.select(reached)
-        at_end = at_end.with_columns(pl.col("estimate").fill_null(1.0 if cause is None else 0.0))
-        shares, few = [], []
-        for row in at_end.iter_rows(named=True):
-            group = ", ".join(in_words(row[c]) for c in result.by)
-            if result.settings.get("flat_until") is not None and not row["__all"]:
-                few.append(group)
-            else:
-                shares.append(f"{percentage(row['estimate'])} of {group}" if group else percentage(row["estimate"]))
-        if number_of_clause and (result.by or few or not at_end["__all"][0]):
-            continue
-        few += [", ".join(in_words(names[c]) for c in result.by) for names in result.settings.get("left_out") or ()]
-        if not shares:
-            return f"By {when} too few events had happened to show."
-        too_few = f" (too few to show: {', '.join(few)})" if few else ""
-        of_whom = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
-        said.append(f"{of_whom} {words}{too_few}")
-    return f"By {when} {' and '.join(said)}."
-
-
-def _told(end: float, unit: str) -> float:
-    """Return the time at which a sentence reads curves: of days beyond two months, the last whole month."""
-    if unit != "days" or end < 2 * DAYS_A_MONTH:
-        return end
-    return min(end, (end + 2) // DAYS_A_MONTH * DAYS_A_MONTH)
+def _strata(by: str | Sequence[str]) -> tuple[str, ...]:
+    names = names_of(by)
+    for own in ("cause", "state"):
+        if own in names:
+            raise ArgumentError(f"A stratum may not be called {own}: rename the column.")
+    return names
 
 
 def kaplan_meier(
@@ -241,6 +163,7 @@ def kaplan_meier(
     interval: str = "log",
     time_unit: str | None = None,
     event_name: str | None = None,
+    grid: Sequence[float] | None = None,
 ) -> SurvivalCurve:
     """Estimate the share of people to whom an event has not yet happened.
 
@@ -263,7 +186,10 @@ def kaplan_meier(
     interval : {"log", "log_log", "plain"}
         Scale on which the interval is symmetric.
     time_unit, event_name : str, optional
-        Words for figures and sentences, such as "days".
+        Unit of time, such as "days", and the event in words.
+    grid : sequence of float, optional
+        Times at which the curve is released, from 0, where its unit is not days,
+        weeks, months or years: those have one grid for all reports.
 
     Returns
     -------
@@ -271,8 +197,14 @@ def kaplan_meier(
         `time`, `n_at_risk`, `n_events`, `n_censored`, `estimate` (proportion
         event-free), `standard_error` (Greenwood), `lower`, `upper`; a row for
         every time at which somebody left. At zero the interval does not exist.
-        Once suppressed, a row for every step shown and for the end of the
-        curve; people whose event no step shows yet are among `n_at_risk`.
+
+    Notes
+    -----
+    A released curve has a row for each time of the grid (0, 30, 60, ..., 330, 365
+    days, then half-years): `n_events` and `n_censored` up to then, and `n_at_risk`
+    after the events of that time, as released; the actuarial estimate from these
+    counts; and limits that hold the exact estimate and its interval for any order
+    of events within the grid's intervals and any numbers that round so.
 
     Raises
     ------
@@ -283,6 +215,8 @@ def kaplan_meier(
     ----------
     Kaplan, E. L. and Meier, P. (1958). Nonparametric estimation from incomplete
     observations. Journal of the American Statistical Association 53, 457-481.
+    Cutler, S. J. and Ederer, F. (1958). Maximum utilization of the life table method
+    in analyzing survival. Journal of Chronic Diseases 8, 699-712.
 
     Examples
     --------
@@ -294,7 +228,8 @@ def kaplan_meier(
     """
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
-    by = names_of(by)
+    by = _strata(by)
+    unit = time_unit or source_of(frame).population.get("time_unit")
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
         raise ArgumentError(
@@ -310,11 +245,12 @@ def kaplan_meier(
         "weights": weights,
         "confidence": confidence,
         "interval": interval,
-        "time_unit": time_unit or source_of(frame).population.get("time_unit"),
+        "time_unit": unit,
+        "grid": checked_grid(grid, unit),
         "event_name": event_name or source_of(frame).population.get("event"),
         **source_of(frame).as_settings(),
     }
-    return SurvivalCurve(curve_tables(events, by), settings, by)
+    return SurvivalCurve({"events": events}, settings, by)
 
 
 def cumulative_incidence(
@@ -329,6 +265,7 @@ def cumulative_incidence(
     interval: str = "log",
     time_unit: str | None = None,
     cause_names: Mapping[int, str] | None = None,
+    grid: Sequence[float] | None = None,
 ) -> CumulativeIncidence:
     """Estimate the share of people to whom each cause has happened, the others competing.
 
@@ -349,9 +286,11 @@ def cumulative_incidence(
     interval : {"log", "log_log", "plain"}
         Scale on which the interval is symmetric.
     time_unit : str, optional
-        Unit of time in words.
+        Unit of time, such as "days".
     cause_names : mapping, optional
         Words for the causes, such as `{1: "emergency admission", 2: "death"}`.
+    grid : sequence of float, optional
+        As in `kaplan_meier`, which says too what a released curve holds.
 
     Returns
     -------
@@ -385,13 +324,12 @@ def cumulative_incidence(
     """
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
-    by = names_of(by)
-    if "cause" in by:
-        raise ArgumentError("A stratum may not be called cause: rename the column.")
+    by = _strata(by)
+    unit = time_unit or source_of(frame).population.get("time_unit")
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     followed = source_of(frame).population.get("event")
-    told = {1: followed} if followed == "death" else {1: followed, 2: "death"} if followed else {}
-    names = dict(cause_names or told)
+    usual = {1: followed} if followed == "death" else {1: followed, 2: "death"} if followed else {}
+    names = dict(cause_names or usual)
     causes = sorted({*causes_of(events), *(int(c) for c in names)}) or [1]
     settings = {
         "method": f"Aalen-Johansen, multinomial variance, {interval.replace('_', '-')} interval",
@@ -402,9 +340,10 @@ def cumulative_incidence(
         "weights": weights,
         "confidence": confidence,
         "interval": interval,
-        "time_unit": time_unit or source_of(frame).population.get("time_unit"),
+        "time_unit": unit,
+        "grid": checked_grid(grid, unit),
         "causes": causes,
         "cause_names": names,
         **source_of(frame).as_settings(),
     }
-    return CumulativeIncidence(curve_tables(events, by), settings, by)
+    return CumulativeIncidence({"events": events}, settings, by)

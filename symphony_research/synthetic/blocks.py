@@ -1,6 +1,7 @@
-"""People in blocks of fixed size: each block has its own seed, so blocks can be made in any order.
+"""People in blocks of fixed size, each with its own seed, so that blocks can be made in any order.
 
-A block's tables depend on the plan, its number and its size alone. More people
+A block's size is the number of people registered at some time in 2012-13, whom
+`people` counts. Its tables depend on the plan, its number and its size alone: more people
 or more threads leave the earlier full blocks as they were, byte for byte.
 """
 
@@ -20,11 +21,11 @@ from symphony_research.synthetic.tables import list_sizes, people_tables, study_
 
 __all__ = ["block_sizes", "generate_tables"]
 
-LARGEST_STUDY = 900_000_000
+LARGEST_STUDY = 400_000_000
 
 
 def block_sizes(people: int) -> list[int]:
-    """Return the number of people in each block."""
+    """Return the number of people registered in 2012-13 in each block."""
     if isinstance(people, bool) or not isinstance(people, int) or not 1 <= people <= LARGEST_STUDY:
         raise ArgumentError(f"people={people!r} must be a whole number from 1 to {LARGEST_STUDY:,}.")
     full, rest = divmod(people, BLOCK_SIZE)
@@ -43,7 +44,7 @@ def generate_tables(
     Parameters
     ----------
     people : int
-        Number of people.
+        Number of people registered at some time in 2012-13; the study holds everyone ever registered, a third more.
     seed : int, default 2013
         The same seed gives the same tables.
     profile : {"calibrated", "planted", "null"}
@@ -63,9 +64,13 @@ def generate_tables(
 
     Examples
     --------
+    >>> from datetime import date
+    >>> import polars as pl
     >>> from symphony_research.synthetic import generate_tables
     >>> tables = generate_tables(200, seed=2013)
-    >>> tables["persons"].height
+    >>> last = pl.col("end_date").fill_null(date(2018, 3, 31))
+    >>> in_2012_13 = (pl.col("start_date") < date(2013, 4, 1)) & (last >= date(2012, 4, 1))
+    >>> tables["registrations"].filter(in_2012_13)["person_id"].n_unique()
     200
     """
     check_seed(seed)

@@ -14,6 +14,7 @@ __all__ = [
     "DAYS_IN_YEAR",
     "END",
     "START",
+    "SYMPHONY_YEAR",
     "YEARS",
     "YEAR_ENDS",
     "YEAR_STARTS",
@@ -38,6 +39,8 @@ YEAR_STARTS = np.array(
     [day_number(PERIOD_START.replace(year=PERIOD_START.year + k)) for k in range(YEARS + 1)], np.int32
 )
 YEAR_ENDS = YEAR_STARTS[1:] - 1
+# 2012-13, the year of the Symphony data set, is the second of the study's.
+SYMPHONY_YEAR = 1
 
 
 def month_start(days: NDArray[np.int32]) -> NDArray[np.int32]:

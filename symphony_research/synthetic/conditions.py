@@ -9,6 +9,7 @@ brings a condition on, in some people, a while after another.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,6 +45,16 @@ class Onsets:
     person: NDArray[np.int64]
     condition: NDArray[np.uint8]
     day: NDArray[np.int32]
+
+    @staticmethod
+    def joined(parts: Sequence[Onsets], sizes: Sequence[int]) -> Onsets:
+        """Return onsets of several rounds, of so many people each, as one block's."""
+        before = np.cumsum([0, *sizes[:-1]])
+        return Onsets(
+            np.concatenate([part.person + first for part, first in zip(parts, before, strict=True)]),
+            np.concatenate([part.condition for part in parts]),
+            np.concatenate([part.day for part in parts]),
+        )
 
     def kept(self, keep: NDArray[np.bool_]) -> Onsets:
         """Return the onsets where `keep`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,11 @@ class Departures:
     died: NDArray[np.bool_]
     left: NDArray[np.bool_]
 
+    @staticmethod
+    def joined(parts: Sequence[Departures]) -> Departures:
+        """Return departures of several rounds as one block's."""
+        return Departures(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("last", "died", "left")))
+
 
 @dataclass(frozen=True)
 class Years:
@@ -49,7 +55,9 @@ def sums_by_year(onsets: Onsets, people: int, weights: NDArray[np.float32] | Non
     year = np.searchsorted(MIDDLES, onsets.day, side="left")
     cell = onsets.person * (YEARS + 1) + year
     values = None if weights is None else weights[onsets.condition]
-    begun = np.bincount(cell, weights=values, minlength=people * (YEARS + 1)).reshape(people, YEARS + 1)
+    # Of no conditions at all, bincount makes integers whatever the weights.
+    begun = np.bincount(cell, weights=values, minlength=people * (YEARS + 1)).astype(np.float64, copy=False)
+    begun = begun.reshape(people, YEARS + 1)
     return np.cumsum(begun[:, :YEARS], axis=1)
 
 

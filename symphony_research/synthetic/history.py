@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 
 from symphony_research.synthetic import parameters
 from symphony_research.synthetic.activity import Contacts, Utilisation, draw_activity
-from symphony_research.synthetic.conditions import Onsets, draw_onsets
-from symphony_research.synthetic.departures import Departures, Years, draw_departures, observed_years
+from symphony_research.synthetic.conditions import Onsets
+from symphony_research.synthetic.departures import Departures, Years, observed_years
 from symphony_research.synthetic.exposure import COACH, NEVER, Happening, ceilings, happening
+from symphony_research.synthetic.lives import draw_lives
 from symphony_research.synthetic.outcomes import Outcomes, draw_outcomes
-from symphony_research.synthetic.people import People, draw_people
+from symphony_research.synthetic.people import People
 from symphony_research.synthetic.plan import Plan
 from symphony_research.synthetic.programmes import Enrolments, draw_enrolments, eligible_from
 
 __all__ = ["BLOCK_SIZE", "History", "draw_history"]
 
-BLOCK_SIZE = 16_384
+BLOCK_SIZE = 16_384  # people registered at some time in 2012-13
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,14 @@ def _enrolled(enrolments: Enrolments, people: int) -> NDArray[np.int32]:
     return enrolled
 
 
-def draw_history(plan: Plan, number: int, people: int) -> History:
-    """Draw block `number` of a plan: `people` people, the same in every world of the plan."""
+def draw_history(plan: Plan, number: int, registered: int) -> History:
+    """Draw block `number` of a plan: people of whom `registered` are in 2012-13, the same in every world of the plan."""
     random = plan.generators(number)
-    persons = draw_people(random["people"], people, first_id=number * BLOCK_SIZE + 1, frail=plan.profile.frailty)
-    onsets = draw_onsets(random["conditions"], persons, plan.profile)
-    departures = draw_departures(random["departures"], persons, onsets, plan)
+    people, onsets, departures = draw_lives(random, plan, number, registered)
     onsets = onsets.kept(onsets.day <= departures.last[onsets.person])
-    years = observed_years(persons, onsets, departures)
-    eligible = eligible_from(onsets, people)
-    candidates = draw_activity(
-        random["activity"], persons, onsets, departures, years, ceilings(plan, persons, eligible)
-    )
+    years = observed_years(people, onsets, departures)
+    eligible = eligible_from(onsets, len(people))
+    candidates = draw_activity(random["activity"], people, onsets, departures, years, ceilings(plan, people, eligible))
     # Emergencies that come by way of A&E, drawn for every candidate.
     through = random["effects"].random(len(candidates.streams["emergency"])) < parameters.VIA_ATTENDANCE_SHARE
 
@@ -66,11 +63,11 @@ def draw_history(plan: Plan, number: int, people: int) -> History:
         contacts = candidates.streams[stream]
         if contacts.mark is None:
             return Happening(np.ones(len(contacts), bool))
-        return happening(plan, persons, stream, contacts, enrolled)
+        return happening(plan, people, stream, contacts, enrolled)
 
     admissions, so_far = candidates.streams["emergency"], happen("emergency", None).happens
-    enrolments = draw_enrolments(random["enrolments"], persons, eligible, departures, admissions, so_far)
-    enrolled = _enrolled(enrolments, people)
+    enrolments = draw_enrolments(random["enrolments"], people, eligible, departures, admissions, so_far)
+    enrolled = _enrolled(enrolments, len(people))
     streams = dict(candidates.streams)
     for name, contacts in candidates.streams.items():
         if contacts.mark is None:
@@ -84,9 +81,9 @@ def draw_history(plan: Plan, number: int, people: int) -> History:
         if name == "emergency":
             through = through[kept]
     streams["attendance"] = _joined(streams["attendance"], streams["emergency"].kept(through))
-    outcomes = draw_outcomes(random["outcomes"], persons, departures, years, enrolments, plan)
+    outcomes = draw_outcomes(random["outcomes"], people, departures, years, enrolments, plan)
     use = Utilisation(streams, candidates.care_home)
-    return History(persons, onsets, departures, years, use, eligible, enrolments, outcomes)
+    return History(people, onsets, departures, years, use, eligible, enrolments, outcomes)
 
 
 def _joined(attendances: Contacts, admissions: Contacts) -> Contacts:

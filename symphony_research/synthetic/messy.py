@@ -316,7 +316,7 @@ def _pick(
     if len(chosen) < faults:
         where = ".".join(filter(None, (kind.fault.table, kind.fault.column)))
         raise ArgumentError(
-            f"A block of {people:,} people has too few rows for {faults:,} of each kind of fault: {len(chosen):,} can bear "
+            f"A block of {people:,} people ever registered has too few rows for {faults:,} of each kind of fault: {len(chosen):,} can bear "
             f"'{where} {kind.fault.words}'. Make at least {max(LEAST_PEOPLE, PEOPLE_PER_FAULT * faults):,} people, or ask "
             "for fewer faults; with 0 the study has imperfections alone."
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -47,6 +48,12 @@ class People:
     def __len__(self) -> int:
         return len(self.born)
 
+    @staticmethod
+    def joined(parts: Sequence[People]) -> People:
+        """Return people of several rounds as one block's; the first part has its first identifier."""
+        columns = [field.name for field in fields(People) if field.name != "first_id"]
+        return People(parts[0].first_id, *(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+
     def practice_on(self, who: NDArray[np.int64], day: Days) -> Small:
         """Return the practice of each person named, on each day."""
         before = day < self.changes_practice[who]
@@ -78,7 +85,7 @@ def _trait(random: np.random.Generator, people: int) -> Numbers:
 
 
 def draw_people(random: np.random.Generator, people: int, first_id: int, *, frail: bool) -> People:
-    """Draw the people of one block; `frail` says whether they differ in frailty and latent class."""
+    """Draw so many people; `frail` says whether they differ in frailty and latent class."""
     groups = len(population_2011()[0])
     entry = random.random(people)
     born_here = entry < parameters.ENTRY_SHARES["born"]

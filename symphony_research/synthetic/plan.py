@@ -57,7 +57,8 @@ class Plan:
 
     `acting` names the programmes whose effects are on. Two plans that differ in it alone draw the same people, with
     and without the effect: their potential outcomes. `settled_from` is the first financial year in which nobody moves
-    away any more (None: people always may), for estimands of a world without loss to follow-up.
+    away any more (None: people always may), for estimands of a world without loss to follow-up; from 2013 on the people
+    drawn are the same, as who is registered in 2012-13 is.
     """
 
     seed: int

@@ -81,20 +81,18 @@ def draw_enrolments(
     A crisis is an emergency admission soon after another. `admissions` are the candidates, of which those that `happens`
     marks do; every candidate takes its own random numbers, so that one that does not happen changes nobody else's.
     """
-    step = day_number(parameters.ENROLMENT_STEP)
     shortest, longest = parameters.ENROLMENT_DELAY_DAYS
     crisis = _again_within(admissions, happens, parameters.CRISIS_WITHIN_DAYS)
-    chance = np.array(parameters.ENROLMENT_AFTER_CRISIS)[(admissions.day >= step).astype(int)]
     crisis_day = admissions.day + random.integers(shortest, longest + 1, len(admissions))
-    leads = (random.random(len(admissions)) < chance) & crisis & (eligible[admissions.person] <= admissions.day)
+    leads = random.random(len(admissions)) < parameters.ENROLMENT_AFTER_CRISIS
+    leads &= crisis & (eligible[admissions.person] <= admissions.day)
 
     # Enrolment without a crisis: at most one draw a person in each year.
     others = np.flatnonzero(eligible < END)
     grid = np.repeat(others, YEARS)
     starts = np.tile(YEAR_STARTS[:-1], len(others))
     quiet_day = starts + (random.random(len(grid)) * DAYS_IN_YEAR).astype(np.int32)
-    quiet_chance = np.array(parameters.ENROLMENT_BACKGROUND_PER_YEAR)[(quiet_day >= step).astype(int)]
-    quiet = (random.random(len(grid)) < quiet_chance) & (eligible[grid] <= quiet_day)
+    quiet = (random.random(len(grid)) < parameters.ENROLMENT_BACKGROUND_PER_YEAR) & (eligible[grid] <= quiet_day)
 
     person = np.concatenate([admissions.person[leads], grid[quiet]])
     day = np.concatenate([crisis_day[leads], quiet_day[quiet]]).astype(np.int32)

@@ -163,8 +163,9 @@ def synthesise(
     out : path
         Study folder to write. A study this function wrote before is replaced.
     people : int, default 114,874
-        Number of people ever registered in the seven years: as many as the Symphony data set holds of one year, in
-        which three in four of these are registered.
+        Number of people registered at some time in the financial year 2012-13, as the Symphony data set counts them.
+        Exactly so many are; the study holds everyone ever registered in its seven years, a third more. In a messy
+        study deaths of the year before that are dated late may seem to add a few.
     seed : int, default 2013
         The same seed, size and settings give the same bytes, whatever the number of threads.
     profile : {"calibrated", "planted", "null"}

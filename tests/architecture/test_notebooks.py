@@ -1,4 +1,4 @@
-"""Notebooks are thin: they call the library and show results, and do nothing else."""
+"""Notebooks are thin: they call the library, protect all results in one call, show what it released, and do nothing else."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ def code_cells(path: Path) -> list[tuple[int, str, list[str]]]:
     ]
 
 
+def is_released(node: ast.AST) -> bool:
+    """Whether it is a released result by its name, such as released["number"]."""
+    return (
+        isinstance(node, ast.Subscript)
+        and ast.unparse(node.value) == "released"
+        and isinstance(node.slice, ast.Constant)
+        and isinstance(node.slice.value, str)
+    )
+
+
+def is_suppress(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "sr.suppress"
+
+
 def test_there_are_notebooks() -> None:
     assert [p.stem[:2] for p in NOTEBOOKS] == ["02", "03", "04"]
 
@@ -51,7 +65,7 @@ def test_one_cell_of_parameters_each_explained(path: Path) -> None:
     for line in tagged[0].splitlines():
         assert len(line) <= 110, f"the comment runs off the right: {line}"
     names = {n.id for n in ast.walk(ast.parse(tagged[0])) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    assert {"study", "policy"} <= names
+    assert {"study", "policy", "level", "session"} <= names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -61,6 +75,8 @@ def test_no_logic_in_a_notebook(path: Path) -> None:
             continue
         tree = ast.parse(source)
         for node in ast.walk(tree):
+            if is_released(node):
+                continue
             assert not isinstance(node, FORBIDDEN), f"cell {number}: {type(node).__name__} belongs in the library"
             if isinstance(node, ast.Attribute):
                 assert node.attr not in PRIVATE, f"cell {number}: .{node.attr} reaches past the result"
@@ -88,3 +104,39 @@ def test_committed_outputs_name_no_machine(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for word in ("/home/", "/work/", "/tmp/", "/root/", "C:\\\\Users", "Traceback"):
         assert word not in text, word
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_all_results_are_protected_in_one_call_before_any_is_shown(path: Path) -> None:
+    cells = [source for _, source, tags in code_cells(path) if "parameters" not in tags]
+    at = [i for i, source in enumerate(cells) if any(is_suppress(node) for node in ast.walk(ast.parse(source)))]
+    assert len(at) == 1
+    (statement,) = ast.parse(cells[at[0]]).body
+    assert isinstance(statement, ast.Assign)
+    assert ast.unparse(statement.targets[0]) == "released"
+    call = statement.value
+    assert isinstance(call, ast.Call)
+    results, policy = call.args
+    assert isinstance(results, ast.Dict)
+    assert ast.unparse(policy) == "policy"
+    assert [ast.unparse(word) for word in call.keywords] == ["session=session"]
+    before = [statement for source in cells[: at[0]] for statement in ast.parse(source).body]
+    assert not [one for one in before if isinstance(one, ast.Expr)], "nothing is shown before it is released"
+    # after the call every result comes from what was released, and each of them is shown
+    protected = {ast.literal_eval(name) for name in results.keys if name is not None}
+    computed = {
+        n.id for one in before for n in ast.walk(one) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    after = [node for source in cells[at[0] + 1 :] for node in ast.walk(ast.parse(source))]
+    assert {node.slice.value for node in after if is_released(node)} == protected  # type: ignore[attr-defined]
+    names = {node.id for node in after if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    assert not names & (computed - {"study", "policy"}), "an exact result is used after the call"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_study_is_called_study_and_a_policy_policy(path: Path) -> None:
+    read = [source for _, source, _ in code_cells(path) if "sr.read_study(" in source]
+    assert read == [
+        "import symphony_research as sr\n\nstudy = sr.read_study(study)\n"
+        "policy = study.disclosure_policy(policy, level=level)"
+    ]

@@ -1,35 +1,39 @@
-"""What somebody with nothing but a study's files works out from them.
+"""What somebody with nothing but a study's files infers from them, in integers.
 
 Nothing here is taken from the library. The rules are the public ones: NHS
-England and OpenSAFELY show 1 to 7 people as "*" and other counts to the nearest
-five, halves up; SACRO shows 0 to 9 as "*". The attacker is told which stars
-stand for a small count, and which sexes and conditions there are.
+England and OpenSAFELY suppress counts of 1 to 7 and round others to the nearest
+five, halves up; SACRO suppresses 0 to 9. The attacker is given which suppressed
+counts are small (primary), and knows that every other one is above the
+threshold. Sets that have no row may be of nobody, too.
 
-Every table of conditions is a sum of the same unknown cells, x[stratum, exact
-set of conditions]: whole numbers, none below nought. What is published bounds
-sums of them, and a small count is found out where the published numbers leave
-fewer values than telling which stars are small leaves by itself.
+Every count is a sum of the same unknowns, non-negative integers: people of each
+stratum with exactly each set of conditions, and of each stratum by when and how
+their follow-up ended. What is published bounds such sums. A suppressed count is
+at risk where fewer numbers are possible than the level of protection asks for,
+and fewer than the marks of suppression leave among themselves.
 """
 
 from __future__ import annotations
 
-import csv
-import html
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-STAR, ABSENT = "*", "not listed"
+MARKS = ("*", "[c]")
+NO_ROW = "no row"
+OUTCOMES = 2  # of the Kaplan-Meier curves, and of the cumulative incidence
+MOST = 2000  # people that an unknown may be of
 Row = dict[str, str]
+Sum = tuple[tuple[int, int], ...]  # (unknown, coefficient), in order
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A public rule: stars stand for `low` to `high` people, other counts are to the nearest `base`."""
+    """A public rule: marks stand for `low` to `high` people, other counts are to the nearest `base`."""
 
     name: str
     low: int
@@ -37,15 +41,19 @@ class Rule:
     base: int = 5
 
     def bounds(self, shown: int) -> tuple[int, int]:
-        """Counts that a visible number may stand for."""
+        """Counts that a released number may stand for."""
         if shown == 0:
             return 0, 0
         low, high = shown - self.base // 2, shown + (self.base - 1) // 2
         return max(low, self.high + 1), high
 
     def small(self, count: int) -> bool:
-        """Whether a count may not be told."""
+        """Whether a count may not be released."""
         return self.low <= count <= self.high
+
+    def rounded(self, count: int) -> int:
+        """A count as it is released."""
+        return (count + self.base // 2) // self.base * self.base
 
 
 RULES = {
@@ -55,23 +63,80 @@ RULES = {
 }
 
 
+def sum_of(unknowns: Iterable[int], less: Iterable[int] = ()) -> Sum:
+    """A count as a sum of unknowns, less others."""
+    return tuple(sorted([*((u, 1) for u in unknowns), *((u, -1) for u in less)]))
+
+
 @dataclass(frozen=True)
 class Codebook:
-    """What everybody knows of a study: its conditions, its strata, and the condition companions were asked of."""
+    """What everybody knows of a study: its conditions, its strata, the times at which curves are released, and how many causes there are."""
 
     conditions: tuple[str, ...]
-    levels: tuple[str, ...]  # empty: no strata
+    levels: tuple[str, ...] = ()  # empty: no strata
+    times: tuple[int, ...] = ()  # of the grid, from 0; empty: no curves
+    causes: int = 3  # how follow-up may end: censored, event 1, event 2
+    further: tuple[tuple[str, ...], ...] = ()  # people of some sets who are told apart further, by name
+
+    @property
+    def n_strata(self) -> int:
+        """Number of strata, one where there are none."""
+        return max(len(self.levels), 1)
+
+    @property
+    def slots(self) -> int:
+        """Moments at which follow-up may end: at each grid time, and between it and the next."""
+        return 2 * len(self.times)
+
+    @property
+    def of_sets(self) -> int:
+        """Number of unknowns that are people by conditions; those by time follow."""
+        return self.n_strata << len(self.conditions)
 
     @property
     def size(self) -> int:
-        """Number of unknown cells."""
-        return max(len(self.levels), 1) << len(self.conditions)
+        """Number of unknowns."""
+        return self.of_sets + OUTCOMES * self.of_times + len(self.further)
 
-    def sum_of(self, stratum: str | None, wanted: Iterable[int]) -> frozenset[int]:
-        """Positions of the cells that a published count adds up."""
-        strata = range(max(len(self.levels), 1)) if stratum is None else [self.levels.index(stratum)]
+    @property
+    def of_times(self) -> int:
+        """Number of unknowns that are people by how and when their follow-up ended, for one outcome."""
+        return self.n_strata * self.causes * self.slots
+
+    def apart(self, name: tuple[str, ...]) -> int:
+        """The unknown that is people of a set told apart further."""
+        return self.size - len(self.further) + self.further.index(name)
+
+    def strata(self, level: str | None) -> Sequence[int]:
+        """Positions of the strata that a count is of."""
+        return range(self.n_strata) if level is None else [self.levels.index(level)]
+
+    def sets(self, level: str | None, wanted: Iterable[int]) -> Sum:
+        """People with exactly one of these sets of conditions."""
         wanted = list(wanted)
-        return frozenset((s << len(self.conditions)) + mask for s in strata for mask in wanted)
+        return sum_of((s << len(self.conditions)) + mask for s in self.strata(level) for mask in wanted)
+
+    def ended(self, level: str | None, causes: Iterable[int], slots: Iterable[int], outcome: int = 0) -> Sum:
+        """People whose follow-up for an outcome ended so, then."""
+        slots, causes = list(slots), list(causes)
+        return sum_of(
+            self.of_sets + outcome * self.of_times + (s * self.causes + c) * self.slots + t
+            for s in self.strata(level)
+            for c in causes
+            for t in slots
+        )
+
+    def slot(self, time: float) -> int:
+        """When a follow-up ended, as one of the moments that the grid tells apart."""
+        at = int(np.searchsorted(self.times, time, side="left"))
+        return 2 * at if at < len(self.times) and self.times[at] == time else 2 * at - 1
+
+    def by(self, time: float) -> tuple[range, range, range]:
+        """Moments up to and including a grid time, before it, and after it; at 0 nothing has happened."""
+        at = self.times.index(int(time))
+        if at == 0:
+            return range(0), range(0), range(self.slots)
+        return range(2 * at + 1), range(2 * at), range(2 * at + 1, self.slots)
 
     def masks(self) -> range:
         """Every set of conditions."""
@@ -89,344 +154,234 @@ class Codebook:
 
 @dataclass(frozen=True)
 class Cell:
-    """One published count: which cells it adds up, and what is shown."""
+    """One count: the sum that it is, and what is released of it."""
 
     kind: str
     what: str
-    cells: frozenset[int]
+    of: Sum
     shown: int | str
+    listed: bool = True  # whether its row is there even if nobody is in it
+    of_small: bool = False  # of a stratum whose people are few: suppressed with it, zero or not
 
 
-def read_tables(folder: Path) -> dict[str, list[Row]]:
-    """Read every CSV of a folder."""
-    found = {}
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as lines:
-            found[path.stem] = list(csv.DictReader(lines))
-    return found
-
-
-def number(text: str | None) -> float | None:
-    """A figure of a table; None where it is hidden or does not exist."""
-    return None if text in (None, "", STAR) else float(text)  # type: ignore[arg-type]
-
-
-def count(text: str) -> int | str:
-    """A count of a table."""
-    return STAR if text in (STAR, "") else int(float(text))
-
-
-def base_of(kind: str) -> str:
-    """The analysis behind a file's name."""
-    return kind.split("__")[0]
-
-
-def stratum_of(row: Row) -> str | None:
-    """The stratum of a row."""
-    return row.get("sex")
-
-
-def names_of(row: Row) -> list[str]:
-    """The conditions of a combination."""
-    return [name for name in row["combination"].split(" + ") if name]
-
-
-# -- from tables to cells ---------------------------------------------------------------------------------------
-
-
-def published(tables: Mapping[str, list[Row]], book: Codebook) -> list[Cell]:
-    """Every count of every table as a sum of cells."""
-    found: list[Cell] = []
-    for kind, rows in tables.items():
-        reader = READERS.get(base_of(kind))
-        if reader:
-            found += reader(kind, rows, book)
-    return found
-
-
-def _total(kind: str, rows: Sequence[Row], book: Codebook, of: str = "n_persons") -> list[Cell]:
-    """The people behind a share: count / share tells the released total."""
-    found = {}
-    for row in rows:
-        n, share = number(row[of]), number(row.get("estimate"))
-        if n and share:
-            found[stratum_of(row)] = round(n / share)
-    return [Cell(kind, f"everybody {s or ''}", book.sum_of(s, book.masks()), n) for s, n in found.items()]
-
-
-def _prevalence(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
-    own = [
-        Cell(kind, f"{r['condition']} {stratum_of(r) or ''}", book.sum_of(stratum_of(r), book.at_least([r["condition"]])), count(r["n_persons"]))
-        for r in rows
-    ]  # fmt: skip
-    return own + _total(kind, rows, book)
-
-
-def _condition_count(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
-    last = 2 if base_of(kind) == "condition_count_top" else None
-    found = []
-    for r in rows:
-        k, s = int(r["n_conditions"]), stratum_of(r)
-        wanted = [m for m in book.masks() if m.bit_count() == k or (k == last and m.bit_count() > k)]
-        found.append(Cell(kind, f"{k} conditions {s or ''}", book.sum_of(s, wanted), count(r["n_persons"])))
-    return found
-
-
-def _sets(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
-    exact = base_of(kind) in ("exact", "costs")
-    found, there = [], set()
-    for r in rows:
-        if r.get("kind") == "condition":
-            wanted = book.at_least(names_of(r))
-        else:
-            wanted = [book.mask(names_of(r))] if exact else book.at_least(names_of(r))
-        there.add((stratum_of(r), book.mask(names_of(r))))
-        found.append(Cell(kind, f"{r['combination']} {stratum_of(r) or ''}", book.sum_of(stratum_of(r), wanted), count(r["n_persons"])))  # fmt: skip
-    if kind.split("__adjusted")[0] in ("exact", "at_least", "exact__by_sex", "at_least__by_sex"):
-        # every set was asked for: what is not listed is hidden, or nobody's
-        least = 2 if "adjusted" in kind else 0 if exact else 1
-        for s in book.levels if kind.endswith("by_sex") else [None]:
-            for mask in book.masks():
-                if mask.bit_count() >= least and (s, mask) not in there:
-                    names = [c for k, c in enumerate(book.conditions) if mask >> k & 1]
-                    wanted = [mask] if exact else book.at_least(names)
-                    found.append(Cell(kind, f"{' + '.join(names)} {s or ''}", book.sum_of(s, wanted), ABSENT))
-    if base_of(kind) in ("exact", "at_least", "closed", "maximal"):
-        found += _total(kind, rows, book)
-    return found
-
-
-def _further(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
-    found = []
-    for r in rows:
-        k, s, own = int(r["n_others"]), stratum_of(r), book.at_least([r["condition"]])
-        wanted = [m for m in own if m.bit_count() - 1 == k or (k == 3 and m.bit_count() > 4)]
-        found.append(
-            Cell(kind, f"{r['condition']} and {k} others {s or ''}", book.sum_of(s, wanted), count(r["n_persons"]))
-        )
-    return found
-
-
-def _companions(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
-    own = book.conditions[0]
-    found, of = [], {}
-    for r in rows:
-        s = stratum_of(r)
-        found.append(Cell(kind, f"{own} + {r['condition']} {s or ''}", book.sum_of(s, book.at_least([own, r["condition"]])), count(r["n_persons"])))  # fmt: skip
-        n, share = number(r["n_persons"]), number(r["estimate"])
-        if n and share and share < 1:
-            of[s] = round(n / share)
-    return found + [Cell(kind, f"{own} {s or ''}", book.sum_of(s, book.at_least([own])), n) for s, n in of.items()]
-
-
-def _pairs(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
-    found = []
-    for r in rows:
-        s = stratum_of(r)
-        for column, names in (("n_both", [r["source"], r["target"]]), ("n_source", [r["source"]]), ("n_target", [r["target"]]), ("n_persons", [])):  # fmt: skip
-            found.append(Cell(kind, f"{' + '.join(names) or 'everybody'} {s or ''}", book.sum_of(s, book.at_least(names)), count(r[column])))  # fmt: skip
-    return found
-
-
-def _comparison(kind: str, rows: list[Row], book: Codebook) -> list[Cell]:
-    found = []
-    for r in rows:
-        for side, s in zip("ab", book.levels[:2], strict=True):
-            found.append(Cell(kind, f"{r['source']} + {r['target']} {s}", book.sum_of(s, book.at_least([r["source"], r["target"]])), count(r[f"n_both_{side}"])))  # fmt: skip
-    return found
-
-
-READERS = {
-    "prevalence": _prevalence,
-    "centrality": _prevalence,
-    "communities": _prevalence,
-    "condition_count": _condition_count,
-    "condition_count_top": _condition_count,
-    "exact": _sets,
-    "at_least": _sets,
-    "closed": _sets,
-    "maximal": _sets,
-    "triads": _sets,
-    "costs": _sets,
-    "costs_at_least": _sets,
-    "set_centrality": _sets,
-    "further": _further,
-    "companions": _companions,
-    "cooccurrence": _pairs,
-    "backbone": _pairs,
-    "comparison": _comparison,
-}
-
-
-def crossed_cells(folder: Path, book: Codebook) -> list[Cell]:
-    """Counts of the cross tables, where a set that is listed at all says which sexes have nobody with it."""
-    found = []
-    for path in sorted(folder.glob("*.cross.html")):
-        kind = path.name.removesuffix(".cross.html")
-        text = path.read_text(encoding="utf-8")
-        head = re.search(r"<thead>(.*?)</thead>", text, re.S)
-        heads = [html.unescape(h) for h in re.findall(r"<th[^>]*>(.*?)</th>", head.group(1))] if head else []
-        levels = [{"women": "F", "men": "M", "f": "F", "m": "M"}.get(h.lower(), h.lower()) for h in heads]
-        for row in re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', text, re.S):
-            said = html.unescape(row[0]).lower()
-            values = [html.unescape(v) for v in re.findall(r"<td[^>]*>(.*?)</td>", row[1])]
-            names = [c for c in book.conditions if re.search(rf"\b{c}\b", said)]
-            if base_of(kind) == "condition_count":
-                wanted = [m for m in book.masks() if m.bit_count() == int(said)]
-            elif base_of(kind) == "exact":
-                wanted = [book.mask(names)]
-            elif base_of(kind) in ("at_least", "prevalence"):
-                wanted = book.at_least(names)
-            else:
-                continue
-            for level, value in zip(levels[-len(values) :], values, strict=True):
-                if level in book.levels and re.fullmatch(r"[\d,]+|\*", value):
-                    shown = STAR if value == STAR else int(value.replace(",", ""))
-                    found.append(Cell(f"{kind}, cross table", f"{said} {level}", book.sum_of(level, wanted), shown))
-    return found
-
-
-# -- the linear system ------------------------------------------------------------------------------------------
-
-
-@dataclass
+@dataclass(frozen=True)
 class Finding:
-    """A count that was found out."""
+    """A suppressed count of which too few numbers are possible."""
 
-    kind: str
-    what: str
+    cell: Cell
     possible: tuple[int, ...]
-    without: tuple[int, ...]  # what was possible before anything was published
-    visible: bool = False
-
-    @property
-    def exact(self) -> bool:
-        """Whether one value is left."""
-        return len(self.possible) == 1
+    needed: int
+    primary: bool
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.what} is one of {list(self.possible)} of {list(self.without)}"
+        how = "small" if self.primary else "above the threshold"
+        return (
+            f"{self.cell.kind}: {self.cell.what} ({how}) is one of {list(self.possible)}, and {self.needed} were needed"
+        )
+
+
+@dataclass(frozen=True)
+class Target:
+    """A suppressed count, between which numbers its mark lets it lie, and how many must stay possible."""
+
+    cell: Cell
+    low: int
+    high: int
+    need: int
+    primary: bool
 
 
 @dataclass
 class System:
-    """Published counts as bounds on sums of cells, the tightest for each sum."""
+    """Published counts as bounds on sums of unknowns, the tightest for each sum."""
 
     size: int
     rule: Rule
-    bounds: dict[frozenset[int], tuple[float, float]] = field(default_factory=dict)
-    targets: dict[frozenset[int], Cell] = field(default_factory=dict)
+    strict: bool = False
+    bounds: dict[Sum, Ends] = field(default_factory=dict)
+    targets: dict[Sum, Target] = field(default_factory=dict)
+    structure: dict[Sum, Ends] = field(default_factory=dict)  # what holds whatever is published
 
     @classmethod
-    def of(cls, cells: Sequence[Cell], truth: np.ndarray, rule: Rule) -> System:
-        """Build it. Of the truth only what the attacker is told is used: which stars are small."""
-        made = cls(truth.size, rule)
-        flat = truth.ravel()
+    def of(cls, cells: Sequence[Cell], truth: np.ndarray, rule: Rule, structure: Mapping[Sum, Ends] | None = None, *, strict: bool = False) -> System:  # fmt: skip
+        """Set it up. Of the truth only what the attacker is given is used: which suppressed counts are small."""
+        made = cls(len(truth), rule, strict, structure=dict(structure or {}))
+        made.bounds = dict(made.structure)
         for cell in cells:
             if isinstance(cell.shown, int):
-                low, high = rule.bounds(cell.shown)
-            elif rule.small(int(flat[list(cell.cells)].sum())):
-                low, high = rule.low, rule.high
-                made.targets.setdefault(cell.cells, cell)
-            else:
-                continue
-            before = made.bounds.get(cell.cells, (0, np.inf))
-            made.bounds[cell.cells] = max(low, before[0]), min(high, before[1])
+                made.bound(cell.of, *rule.bounds(cell.shown))
+        for cell in cells:
+            if not isinstance(cell.shown, int):
+                made.suppressed(cell, value_of(cell.of, truth))
+        nobody = {at for of, ends in made.bounds.items() if ends == (0, 0) and of not in made.structure for at, _ in of}
+        # of what is published to be of nobody, every part is
+        made.targets = {of: t for of, t in made.targets.items() if t.low > 0 or not {at for at, _ in of} <= nobody}
+        for of, target in made.targets.items():
+            made.bound(of, target.low, target.high)
         return made
 
-    def only_told(self) -> System:
-        """The system of somebody who is told which stars are small, and has seen no number."""
-        told = {cells: (float(self.rule.low), float(self.rule.high)) for cells in self.targets}
-        return System(self.size, self.rule, told, self.targets)
+    def bound(self, of: Sum, low: float, high: float) -> None:
+        """Learn between which numbers a sum lies."""
+        before = self.bounds.get(of, (0, np.inf))
+        self.bounds[of] = max(low, before[0]), min(high, before[1])
 
-    def solve(self, cost: np.ndarray, fixed: frozenset[int] | None = None, value: int = 0) -> np.ndarray | None:
-        """Whole cells that fit everything, the cheapest."""
-        sums = list(self.bounds)
-        matrix = np.zeros((len(sums) + (fixed is not None), self.size))
-        low, high = np.zeros(len(matrix)), np.zeros(len(matrix))
-        for at, cells in enumerate(sums):
-            matrix[at, list(cells)] = 1
-            low[at], high[at] = self.bounds[cells]
+    def suppressed(self, cell: Cell, exact: int) -> None:
+        """Learn that a count is suppressed, and whether it is small."""
+        rule = self.rule
+        if exact > rule.high:
+            target = Target(cell, rule.high + 1, MOST * 10, rule.base, primary=False)
+        elif cell.listed and cell.shown != NO_ROW and (exact or not cell.of_small):
+            values = rule.high - rule.low + 1
+            target = Target(cell, rule.low, rule.high, values if self.strict else min(rule.base, values), primary=True)
+        else:
+            values = rule.high + 1
+            target = Target(cell, 0, rule.high, values if self.strict else min(rule.base, values), primary=True)
+        if exact == 0 and rule.low > 0 and not cell.of_small:
+            # of nobody, which this rule does not suppress: the attacker knows no more than that it may be of few
+            self.bound(cell.of, target.low, target.high)
+            return
+        known = self.targets.get(cell.of)
+        if known is None or (target.low, -target.high) > (known.low, -known.high):
+            self.targets[cell.of] = target
+
+    def of_marks(self) -> System:
+        """What is known from the marks alone: which counts are zero, small, or above the threshold, and that none is negative."""
+        made = System(self.size, self.rule, self.strict, targets=self.targets)
+        made.bounds = dict(self.structure)
+        for of, (low, high) in self.bounds.items():
+            if of not in self.structure and of not in self.targets:
+                made.bound(of, min(low, self.rule.high + 1), high if high <= self.rule.high else np.inf)
+        for of, target in self.targets.items():
+            made.bound(of, target.low, target.high)
+        return made
+
+    @cached_property
+    def sums(self) -> list[Sum]:
+        """Sums that are bounded, in order."""
+        return list(self.bounds)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """Their coefficients."""
+        made = np.zeros((len(self.sums), self.size))
+        for row, of in enumerate(self.sums):
+            for at, coefficient in of:
+                made[row, at] = coefficient
+        return made
+
+    @cached_property
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Their bounds."""
+        return np.array([self.bounds[of][0] for of in self.sums], float), np.array([self.bounds[of][1] for of in self.sums], float)  # fmt: skip
+
+    def solve(self, cost: np.ndarray, fixed: Sum | None = None, value: float = 0) -> np.ndarray | None:
+        """Integers that fit everything, the cheapest; None where there are none."""
+        low, high = self.ends
         if fixed is not None:
-            matrix[-1, list(fixed)] = 1
-            low[-1] = high[-1] = value
-        found = milp(
-            cost, constraints=LinearConstraint(matrix, low, high), integrality=np.ones(self.size),
-            bounds=Bounds(0, 1000), options={"time_limit": 20.0},
-        )  # fmt: skip
+            at = self._place[fixed]
+            low, high = low.copy(), high.copy()
+            low[at] = high[at] = value
+        found = milp(cost, constraints=LinearConstraint(self._sparse, low, high), integrality=np.ones(self.size), bounds=Bounds(0, MOST), options={"time_limit": 30.0})  # fmt: skip
         if found.x is None:
             if found.status != 2:
                 raise RuntimeError(f"the solver gave up: {found.message}")
             return None
         return np.rint(found.x)
 
-    def possible(self, known: np.ndarray, seed: int = 0) -> dict[frozenset[int], set[int]]:
-        """Return which values every target may still have; `known` is one solution to begin from."""
-        values = range(self.rule.low, self.rule.high + 1)
-        found: dict[frozenset[int], set[int]] = {cells: set() for cells in self.targets}
+    @cached_property
+    def _place(self) -> dict[Sum, int]:
+        return {of: row for row, of in enumerate(self.sums)}
 
-        def mark(x: np.ndarray) -> None:
-            for cells, seen in found.items():
-                seen.add(int(x[list(cells)].sum()))
+    @cached_property
+    def _sparse(self) -> object:
+        from scipy.sparse import csr_matrix
 
-        mark(known.ravel())
-        rng = np.random.default_rng(seed)
-        for _ in range(4):
-            x = self.solve(rng.normal(size=self.size))
+        return csr_matrix(self.matrix)
+
+    def contradiction(self, x: np.ndarray) -> list[Sum]:
+        """Bounds that numbers do not fit."""
+        low, high = self.ends
+        value = self.matrix @ x
+        return [self.sums[k] for k in np.flatnonzero((value < low) | (value > high))]
+
+    def possible(self, known: np.ndarray, wanted: Iterable[Sum] | None = None, *, needs: Mapping[Sum, int] | None = None) -> dict[Sum, set[int]]:  # fmt: skip
+        """Return numbers that each target may be, as many as are needed; `known` is one solution to begin from."""
+        wanted = list(self.targets if wanted is None else wanted)
+        needs = {of: self.targets[of].need for of in wanted} if needs is None else needs
+        found: dict[Sum, set[int]] = {of: set() for of in wanted}
+        rows = np.array([self._place[of] for of in wanted], int)
+        rng = np.random.default_rng(1)
+        self._mark(known, found, rows)
+        open_ = [of for of in wanted if len(found[of]) < needs[of]]
+        for _ in range(6):
+            if not open_:
+                return found
+            cost = np.zeros(self.size)
+            for of in open_:
+                sign = rng.choice([-1.0, 1.0])
+                for at, coefficient in of:
+                    cost[at] += sign * coefficient
+            # the cost is bounded: no unknown is above MOST
+            x = self.solve(cost + rng.normal(scale=0.01, size=self.size))
             assert x is not None, "the published numbers contradict each other"
-            mark(x)
-        for cells, seen in found.items():
-            for value in values:
-                if value not in seen:
-                    x = self.solve(rng.normal(size=self.size), cells, value)
+            self._mark(x, found, rows)
+            open_ = [of for of in open_ if len(found[of]) < needs[of]]
+        for of in open_:
+            cost = np.zeros(self.size)
+            for at, coefficient in of:
+                cost[at] = coefficient
+            ends = [self.solve(sign * cost) for sign in (1.0, -1.0)]
+            least, most = (round(float(cost @ x)) for x in ends if x is not None)
+            for x in ends:
+                if x is not None:
+                    self._mark(x, found, rows)
+            for value in range(least, min(most, least + 3 * needs[of]) + 1):
+                if len(found[of]) >= needs[of]:
+                    break
+                if value not in found[of]:
+                    x = self.solve(rng.normal(scale=0.01, size=self.size), of, value)
                     if x is not None:
-                        mark(x)
-        return {cells: seen & set(values) for cells, seen in found.items()}
+                        self._mark(x, found, rows)
+        return found
+
+    def _mark(self, x: np.ndarray, found: Mapping[Sum, set[int]], rows: np.ndarray) -> None:
+        """Keep what a solution shows, and what moving a person or two from one unknown to another does."""
+        low, high = self.ends
+        value = self.matrix @ x
+        up, down = high - value, value - low  # room of each sum
+        # one unknown alone
+        positive, negative = self.matrix > 0, self.matrix < 0
+        inf = np.inf
+        more = np.minimum(np.where(positive, up[:, None], inf).min(0), np.where(negative, down[:, None], inf).min(0))
+        less = np.minimum(np.where(positive, down[:, None], inf).min(0), np.where(negative, up[:, None], inf).min(0))
+        more, less = np.minimum(more, 40), np.minimum(np.minimum(less, x), 40)
+        for row, (_, seen) in zip(rows, found.items(), strict=True):
+            at = np.flatnonzero(self.matrix[row])
+            now = int(value[row])
+            signs = self.matrix[row][at]
+            above = int(max(np.where(signs > 0, more[at], less[at]).max(initial=0), 0))
+            below = int(max(np.where(signs > 0, less[at], more[at]).max(initial=0), 0))
+            seen.update(range(now - below, now + above + 1))
 
 
-def found_out(
-    cells: Sequence[Cell], truth: np.ndarray, rule: Rule, stars: Sequence[Cell] | None = None
-) -> list[Finding]:
-    """Return the small counts of which the published numbers leave fewer values than the stars do: these, or those given."""
-    system = System.of(cells, truth, rule)
+def value_of(of: Sum, x: np.ndarray) -> int:
+    """The number that a sum is."""
+    return round(sum(coefficient * float(x[at]) for at, coefficient in of))
+
+
+def at_risk(cells: Sequence[Cell], truth: np.ndarray, rule: Rule, structure: Mapping[Sum, Ends] | None = None, *, strict: bool = False) -> list[Finding]:  # fmt: skip
+    """Return the suppressed counts of which fewer numbers are possible than needed, and than the marks leave."""
+    system = System.of(cells, truth, rule, structure, strict=strict)
     if not system.targets:
         return []
+    assert not system.contradiction(truth), "a released number does not stand for the exact one"
     possible = system.possible(truth)
-    everything = set(range(rule.low, rule.high + 1))
-    if all(seen == everything for seen in possible.values()):
+    few = [of for of, seen in possible.items() if len(seen) < system.targets[of].need]
+    if not few:
         return []
-    told = system if stars is None else System.of(stars, truth, rule)
-    before = told.only_told().possible(truth)
+    by_marks = system.of_marks().possible(truth, few)
     return [
-        Finding(system.targets[c].kind, system.targets[c].what, tuple(sorted(seen)), tuple(sorted(before[c])))
-        for c, seen in possible.items()
-        if before[c] - seen
+        Finding(target.cell, tuple(sorted(possible[of])), min(target.need, len(by_marks[of])), target.primary)
+        for of in few
+        if len(possible[of]) < min((target := system.targets[of]).need, len(by_marks[of]))
     ]
-
-
-def visible_found_out(cells: Sequence[Cell], truth: np.ndarray, rule: Rule) -> tuple[int, int]:
-    """Return how many visible counts there are, and of how many only one value is left."""
-    system = System.of(cells, truth, rule)
-    shown = [c for c, (low, high) in system.bounds.items() if high > low and c not in system.targets]
-    exact = 0
-    for cells_ in shown:
-        cost = np.zeros(system.size)
-        cost[list(cells_)] = 1
-        least, most = system.solve(cost), system.solve(-cost)
-        assert least is not None
-        assert most is not None
-        exact += int(least[list(cells_)].sum() == most[list(cells_)].sum())
-    return len(shown), exact
-
-
-def contradictions(cells: Sequence[Cell], truth: np.ndarray, rule: Rule) -> list[str]:
-    """Return the published counts that do not stand for the true one: a small one shown, or one not rounded."""
-    flat, wrong = truth.ravel(), []
-    for cell in cells:
-        exact = int(flat[list(cell.cells)].sum())
-        if isinstance(cell.shown, int):
-            if cell.shown % rule.base or rule.small(cell.shown):
-                wrong.append(f"{cell.kind}: {cell.what} is shown as {cell.shown}")
-            elif not rule.bounds(cell.shown)[0] <= exact <= rule.bounds(cell.shown)[1]:
-                wrong.append(f"{cell.kind}: {cell.what} is shown as {cell.shown} and is {exact}")
-    return wrong

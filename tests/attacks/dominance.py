@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from attacker import Row, base_of, names_of, number, stratum_of
+from attacker import Row
+from readers import base_of, names_of, number
 from worlds import World
 
 LARGEST, SHARE, P_PERCENT = 2, 0.9, 0.1
@@ -35,8 +36,8 @@ def shown(tables: Mapping[str, list[Row]], world: World) -> list[str]:
         exact = KINDS.get(base_of(kind))
         for r in rows if exact is not None else ():
             told = [c for c in OF_COST if _is_cost(kind, c) and number(r.get(c)) is not None]
-            if told and dominated(_costs(world, _conditions(kind, r, world), stratum_of(r), exact=bool(exact) and r.get("kind") != "condition")):  # fmt: skip
-                found.append(f"{kind}: {told[0]} of {_conditions(kind, r, world)} {stratum_of(r) or ''}")
+            if told and dominated(_costs(world, _conditions(kind, r, world), r.get("sex"), exact=bool(exact) and r.get("kind") != "condition")):  # fmt: skip
+                found.append(f"{kind}: {told[0]} of {_conditions(kind, r, world)} {r.get('sex') or ''}")
     return found
 
 

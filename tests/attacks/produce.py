@@ -24,6 +24,17 @@ OF_PATTERNS = (
 )  # fmt: skip
 OF_TIME = ("kaplan_meier", "incidence", "points", "logrank")
 BY = "__by_sex"
+# the analyses whose counts are sums of the same unknowns, each once
+LATTICE = (
+    "prevalence",
+    "condition_count",
+    "condition_count_top",
+    "exact",
+    "at_least",
+    "further",
+    "cooccurrence",
+    "set_centrality",
+)
 ADJUSTED = (
     "exact__adjusted",
     "at_least__adjusted",
@@ -126,12 +137,14 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     curve = sr.survival.kaplan_meier(died, time="time", event="event", by=by, time_unit="days")
     made: dict[str, sr.Result] = {
         "kaplan_meier" + end: curve,
-        "points" + end: sr.survival.at(curve, range(0, 360, 36)),
+        "points" + end: sr.survival.at(curve, range(0, 331, 60)),
     }
     if (frame["event"] > 0).any():
-        made["incidence" + end] = sr.survival.cumulative_incidence(frame, time="time", event="event", by=by)
+        made["incidence" + end] = sr.survival.cumulative_incidence(
+            frame, time="time", event="event", by=by, time_unit="days"
+        )
     if by:
-        made["logrank" + end] = sr.survival.logrank_test(died, time="time", event="event", by=by)
+        made["logrank" + end] = sr.survival.logrank_test(died, time="time", event="event", by=by, time_unit="days")
     return made
 
 
@@ -156,6 +169,15 @@ def everything(world: World) -> dict[str, sr.Result]:
     if world.by:
         made |= of_patterns(world, world.by)
     return made | adjusted(world) | of_two_groups(world) | of_time(world) | (of_time(world, world.by) if world.by else {}) | of_order(world) | of_rules(world)  # fmt: skip
+
+
+def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:
+    """Every kind of count of a study, once: of conditions and of time, whole and by stratum."""
+    made = of_patterns(world, (), LATTICE) | (of_time(world) if curves else {})
+    if world.by:
+        made |= of_patterns(world, world.by, LATTICE) | of_two_groups(world)
+        made |= of_time(world, world.by) if curves else {}
+    return made
 
 
 def release_all(results: Mapping[str, sr.Result], policy: sr.Policy) -> dict[str, sr.Result]:

@@ -3,47 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import attacker
-import curves
-import dominance
-import figures
 import numpy as np
-import objects
 import produce
-import rows
+import readers
 import texts
 import worlds
-from attacker import Cell, Codebook, Finding, Row, base_of
-from figures import Files
+from attacker import Cell, Codebook, Ends, Finding, Row, Sum
 
 import symphony_research as sr
+from symphony_research.disclosure.record import as_output, for_release
+from symphony_research.policy import Policy
 
-POLICIES = {p.name: p for p in (sr.Policy.nhs_england(), sr.Policy.opensafely(), sr.Policy.sacro())}
-
-# how each family's figures are attacked; a family without an entry fails a test
-ATTACKS: dict[str, Callable[[str, list[Row], Files], list[str]]] = {
-    "Attrition": figures.attrition,
-    "Backbone": figures.backbone,
-    "Centrality": figures.network_figures,
-    "CombinationCosts": figures.costs,
-    "Combinations": figures.combinations,
-    "Communities": figures.network_figures,
-    "Companions": figures.companions,
-    "ConditionCount": figures.condition_count,
-    "Cooccurrence": figures.pairs,
-    "CumulativeIncidence": curves.incidence,
-    "CurvePoints": curves.points,
-    "FurtherConditions": figures.further,
-    "LogRankTest": curves.logrank,
-    "NetworkComparison": figures.comparison,
-    "Prevalence": figures.prevalence,
-    "Sequences": figures.sequences,
-    "SetCentrality": figures.set_centrality,
-    "SurvivalCurve": curves.kaplan_meier,
+TIMES = (*range(0, 331, 30), 365)  # of the grid, in days, that is published for every study
+POLICIES: dict[str, Policy] = {
+    "nhs_england": Policy.nhs_england(),
+    "nhs_england strict": Policy.nhs_england(level="strict"),
+    "opensafely": Policy.opensafely(),
+    "sacro": Policy.sacro(),
+    "sacro strict": Policy.sacro(level="strict"),
 }
 
 
@@ -52,11 +34,11 @@ class Attacked:
     """A study's released results and the files made of them."""
 
     world: worlds.World
-    policy: sr.Policy
+    policy: Policy
     results: Mapping[str, sr.Result]
     released: Mapping[str, sr.Result]
     tables: Mapping[str, list[Row]]
-    cells: Sequence[Cell]
+    crossed: Sequence[Cell]
     words: Mapping[str, str]
 
     @property
@@ -64,75 +46,45 @@ class Attacked:
         """The public rule."""
         return attacker.RULES[self.policy.name]
 
+    @property
+    def strict(self) -> bool:
+        """Whether every number up to the threshold must stay possible."""
+        return self.policy.level == "strict"
+
     @cached_property
     def book(self) -> Codebook:
         """What everybody knows."""
-        return Codebook(self.world.conditions, self.world.levels)
+        return book_of(self.world, self.results)
 
-    def kinds(self) -> list[str]:
-        """Files that hold counts of conditions."""
-        return sorted({cell.kind for cell in self.cells})
+    @cached_property
+    def truth(self) -> np.ndarray:
+        """What only the data's owner knows."""
+        return truth_of(self.world, self.results, self.book)
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """Every count of conditions, strata, orders and curves, in results and in files."""
+        found = [c for kind, r in self.released.items() if kind != "attrition" for c in readers.of_result(kind, r, self.book)]  # fmt: skip
+        for kind, rows in self.tables.items():
+            found += readers.of_files(kind, rows, self.book)
+        return [*found, *self.crossed]
 
     def wrong_counts(self) -> list[str]:
-        """Counts that the rule does not show."""
-        return attacker.contradictions(self.cells, self.world.cells, self.rule)
+        """Released numbers that do not stand for the exact one: a small one shown, or one not rounded."""
+        wrong = []
+        for cell in self.cells:
+            exact = attacker.value_of(cell.of, self.truth)
+            if isinstance(cell.shown, int) and not cell.kind.endswith(".rows"):
+                if cell.shown % self.rule.base or self.rule.small(cell.shown):
+                    wrong.append(f"{cell.kind}: {cell.what} is shown as {cell.shown}")
+                elif not self.rule.bounds(cell.shown)[0] <= exact <= self.rule.bounds(cell.shown)[1]:
+                    wrong.append(f"{cell.kind}: {cell.what} is shown as {cell.shown} and is {exact}")
+        return wrong
 
-    def from_one_file(self) -> list[Finding]:
-        """Small counts of which one file alone tells more than the stars of all."""
-        found = []
-        for kind in self.kinds():
-            own = [c for c in self.cells if c.kind == kind]
-            found += attacker.found_out(own, self.world.cells, self.rule, stars=self.cells)
-        return found
-
-    def from_all_files(self) -> list[Finding]:
-        """Small counts that follow from all files together."""
-        return attacker.found_out(self.cells, self.world.cells, self.rule)
-
-    def from_one_row(self) -> list[Finding]:
-        """Small parts that follow from a sum and the other parts in the same row."""
-        found = []
-        for kind, result in self.released.items():
-            exact = self.results[kind].count_tables
-            if type(result).__name__ == "CombinationCosts" and self.tables[kind]:
-                found += rows.of_compared(kind, self.tables[kind], exact, self.rule)
-            if kind == "sequences":
-                found += rows.of_order(self.tables[kind], self.tables["cooccurrence"], exact, self.rule)
-        return found
-
-    def named(self) -> list[str]:
-        """Sets that somebody certainly has though they are not listed."""
-        found = []
-        for kind, text in self.words.items():
-            if kind.endswith(".html") and "cross" not in kind:
-                name = kind.removesuffix(".html")
-                own = [c for c in self.cells if c.kind == name]
-                found += rows.named_by_their_number(name, text, own, self.book.size, self.rule)
-        return found
-
-    def wrong_figures(self, family: str | None = None) -> list[str]:
-        """Figures that do not follow from the counts beside them."""
-        files = Files(self.tables, self.book, self.rule)
-        found = []
-        for kind, result in self.released.items():
-            name = type(result).__name__
-            if family in (None, name) and kind in self.tables and self.tables[kind]:
-                found += [f"{kind}: {x}" for x in ATTACKS[name](kind, self.tables[kind], files)]
-        return found
-
-    def dominated(self) -> list[str]:
-        """Means that are nearly one or two people's."""
-        return dominance.shown(self.tables, self.world)
-
-    def wrong_objects(self) -> list[str]:
-        """What the results themselves hold."""
-        return [
-            f"{kind}: {x}" for kind, r in self.released.items() for x in objects.look(dict(r.count_tables), self.rule)
-        ]
-
-    def twins(self) -> tuple[list[str], bool]:
-        """Files that another study with the same released counts writes otherwise, and whether there is one."""
-        return twins_differ(self.world, self.policy)
+    def at_risk(self, wanted: Sequence[Cell] | None = None, *, one_outcome: bool = False) -> list[Finding]:
+        """Suppressed counts that all files together narrow down."""
+        structure = structure_of(self.book, one_outcome=one_outcome)
+        return attacker.at_risk(wanted or self.cells, self.truth, self.rule, structure, strict=self.strict)
 
     def wrong_words(self) -> list[str]:
         """Exact numbers in sentences, captions, alternative texts and metadata."""
@@ -142,11 +94,8 @@ class Attacked:
             released, exact = self.released[kind], self.results[kind]
             shown = texts.numbers_of([released.estimates, *released.count_tables.values()])
             shown |= _explained(released)
-            shown |= texts.numbers_of(
-                [getattr(released, x) for x in ("overall", "groups", "quality") if hasattr(released, x)]
-            )
-            if kind.startswith("points"):  # its sentence is read from the curve
-                shown |= texts.numbers_of([self.released[kind.replace("points", "kaplan_meier")].estimates])
+            extra = [getattr(released, x) for x in ("overall", "groups", "quality") if hasattr(released, x)]
+            shown |= texts.numbers_of(extra)
             truth = texts.numbers_of([exact.estimates, *exact.count_tables.values()])
             found += [f"{name}: {x}" for x in texts.unexplained(text, shown, truth - shown, self.rule)]
         return found
@@ -161,113 +110,179 @@ def _explained(result: sr.Result) -> set[float]:
             found.add(float(result.estimates[column].sum()))
             found.add(float(result.estimates[column].null_count()))
     if result.disclosure is not None:
-        found.add(float(result.disclosure.hidden))
+        found.add(float(result.disclosure.suppressed))
     return found
 
 
-def attack(world: worlds.World, policy: sr.Policy, results: Mapping[str, sr.Result] | None = None, *, pictures: bool = False, formats: tuple[str, ...] = ("svg",)) -> Attacked:  # fmt: skip
-    """Make, release and write a study, and read its files back."""
+# -- the unknowns -----------------------------------------------------------------------------------------------
+
+
+def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]]:
+    """People of sets who are told apart further, by name, and how many they are."""
+    found: list[tuple[tuple[str, ...], int]] = []
+    for kind, result in results.items():
+        tables = result.count_tables
+        if readers.base_of(kind) in ("costs", "costs_at_least"):
+            for r in tables["parts"].iter_rows(named=True):
+                found.append((("compared", kind, r.get("sex") or "", *sorted(r["combination"])), int(r["n_compared"])))
+        if kind == "sequences":
+            joined = tables["pairs"]
+            for name in ("same_day", "alone"):
+                joined = joined.join(tables[name], on=["first", "second"], how="left")
+            for r in joined.iter_rows(named=True):
+                pair = sorted((r["first"], r["second"]))
+                found += [((name, *pair), int(r[name] or 0)) for name in readers.ORDERS]
+    return found
+
+
+def book_of(world: worlds.World, results: Mapping[str, sr.Result]) -> Codebook:
+    """What everybody knows: also, which sets are told apart further."""
+    curves = any(readers.base_of(kind) in readers.CURVES for kind in results)
+    last = int(world.people["time"].max()) if curves else -1
+    further = tuple(name for name, _ in _parts(results))
+    return Codebook(world.conditions, world.levels, tuple(t for t in TIMES if t <= last), further=further)
+
+
+def truth_of(world: worlds.World, results: Mapping[str, sr.Result], book: Codebook) -> np.ndarray:
+    """The number that every unknown is."""
+    found = np.zeros(book.size)
+    found[: book.of_sets] = world.cells.ravel()
+    if book.times:
+        for sex, cause, time in world.people.select("sex", "event", "time").iter_rows():
+            level = sex if book.levels else None
+            for outcome in range(attacker.OUTCOMES):
+                ((at, _),) = book.ended(level, [cause], [min(book.slot(time), book.slots - 1)], outcome)
+                found[at] += 1
+    for name, n in _parts(results):
+        found[book.apart(name)] = n
+    return found
+
+
+def structure_of(book: Codebook, *, one_outcome: bool = False) -> dict[Sum, Ends]:
+    """What holds of the unknowns whatever is published: people by conditions are people by time, parts are no more than their whole.
+
+    The outcomes of different curves are known to be one only where somebody says so.
+    """
+    found: dict[Sum, Ends] = {}
+    if book.times:
+        for level in book.levels or [None]:
+            whole = book.sets(level, book.masks())
+            for outcome in range(attacker.OUTCOMES):
+                ended = [u for u, _ in book.ended(level, range(book.causes), range(book.slots), outcome)]
+                found[tuple(sorted([*whole, *((u, -1) for u in ended)]))] = (0, 0)
+            if one_outcome:
+                found |= {((u, 1), (u + book.of_times, -1)): (0, 0) for u in ended_of(book, level)}
+    for name in book.further:
+        if name[0] == "compared":
+            _, kind, level, *held = name
+            whole = readers._of_set(kind, held, book, level or None)
+            found[tuple(sorted([*whole, (book.apart(name), -1)]))] = (0, np.inf)
+        elif name[0] == readers.ORDERS[0]:
+            pair = name[1:]
+            orders = [(book.apart((order, *pair)), -1) for order in readers.ORDERS]
+            found[tuple(sorted([*book.sets(None, book.at_least(pair)), *orders]))] = (0, np.inf)
+    return found
+
+
+def ended_of(book: Codebook, level: str | None) -> list[int]:
+    """The unknowns of the first outcome, of a stratum."""
+    return [u for u, _ in book.ended(level, range(book.causes), range(book.slots))]
+
+
+# -- studies ----------------------------------------------------------------------------------------------------
+
+
+def attack(world: worlds.World, policy: Policy, results: Mapping[str, sr.Result] | None = None, *, files: bool = True) -> Attacked:  # fmt: skip
+    """Compute, release and write a study, and read its files back."""
     results = produce.everything(world) if results is None else results
     released = produce.release_all(results, policy)
-    with produce.temporary() as name:
-        folder = Path(name)
-        produce.write_tables(released, folder)
-        if pictures:
-            produce.write_pictures(released, folder, formats)
-            produce.write_networks(released, folder)
-        tables = attacker.read_tables(folder)
-        book = Codebook(world.conditions, world.levels)
-        cells = [*attacker.published(tables, book), *attacker.crossed_cells(folder, book)]
-        words = {p.name: texts.text_of(p) for p in sorted(folder.iterdir()) if p.suffix != ".csv"}
-    return Attacked(world, policy, results, released, tables, cells, words)
+    tables: dict[str, list[Row]] = {}
+    crossed: list[Cell] = []
+    words: dict[str, str] = {}
+    if files:
+        with produce.temporary() as name:
+            folder = Path(name)
+            produce.write_tables(released, folder)
+            tables = readers.read_tables(folder)
+            crossed = list(readers.of_cross_tables(folder, book_of(world, results)))
+            words = {p.name: texts.text_of(p) for p in sorted(folder.iterdir()) if p.suffix != ".csv"}
+    return Attacked(world, policy, results, released, tables, crossed, words)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def world_of(name: str) -> worlds.World:
     """A hand-made world by name, or a random one by seed."""
     return worlds.HAND_MADE[name]() if name in worlds.HAND_MADE else worlds.random_world(int(name))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def results_of(name: str) -> dict[str, sr.Result]:
     """Everything a study finds, before any rule."""
     return produce.everything(world_of(name))
 
 
-@lru_cache(maxsize=4)
-def study(name: str, policy: str) -> Attacked:
-    """A study attacked once for several tests."""
-    return attack(world_of(name), POLICIES[policy], results_of(name))
+@lru_cache(maxsize=8)
+def counts_of(name: str) -> dict[str, sr.Result]:
+    """Every kind of count of a study, before any rule."""
+    return produce.of_counts(world_of(name), curves=name.startswith("hub_"))
+
+
+@lru_cache(maxsize=8)
+def study(name: str, policy: str, *, whole: bool = False) -> Attacked:
+    """A study attacked once for several tests: its counts, or the whole of what can be asked of it."""
+    return attack(world_of(name), POLICIES[policy], results_of(name) if whole else counts_of(name))
 
 
 # -- two studies that release the same --------------------------------------------------------------------------
 
+COUNTED_ALONE = ("prevalence", "condition_count", "exact", "at_least", "further", "companions", "cooccurrence", "backbone", "set_centrality", "centrality")  # fmt: skip
 
-def another_study(world: worlds.World, kinds: Sequence[str], policy: sr.Policy, seed: int) -> np.ndarray | None:
-    """Cells other than the true ones that give the same released counts and hide the same ones."""
-    rule = attacker.RULES[policy.name]
-    book = Codebook(world.conditions, world.levels)
+
+def another_study(world: worlds.World, policy: Policy, seed: int) -> np.ndarray | None:
+    """Other people of each set and stratum, of whom every count is rounded alike and small alike; None where there are none."""
+    rule, book = attacker.RULES[policy.name], Codebook(world.conditions, world.levels)
     flat = world.cells.ravel()
     system = attacker.System(flat.size, rule)
     sums = set()
-    for s in [None, *world.levels]:
-        sums |= {book.sum_of(s, book.masks())}
+    for level in [None, *world.levels]:
         for mask in book.masks():
             names = [c for k, c in enumerate(book.conditions) if mask >> k & 1]
-            sums |= {book.sum_of(s, [mask]), book.sum_of(s, book.at_least(names))}
-        for name in (None, *book.conditions):
-            own = list(book.masks()) if name is None else book.at_least([name])
+            sums |= {book.sets(level, [mask]), book.sets(level, book.at_least(names))}
+        for own in (list(book.masks()), *(book.at_least([name]) for name in book.conditions)):
             for k in range(len(book.conditions) + 1):
-                sums.add(book.sum_of(s, [m for m in own if m.bit_count() == k]))
-                sums.add(book.sum_of(s, [m for m in own if m.bit_count() >= k]))
-    for cells in sums:
-        n = int(flat[list(cells)].sum())
-        if rule.small(n):
-            # who is listed at all is not known to be the same where nobody is
-            system.bounds[cells] = (max(rule.low, 1), rule.high) if n else (0, 0)
-        else:
-            low, high = rule.bounds((n + 2) // 5 * 5)
-            system.bounds[cells] = (low, high)
-    rng = np.random.default_rng((seed, 99))
-    found = system.solve(rng.normal(size=flat.size))
-    if found is None or np.array_equal(found, flat):
-        return None
-    return found.reshape(world.cells.shape).astype(int)
+                sums.add(book.sets(level, [m for m in own if m.bit_count() == k]))
+                sums.add(book.sets(level, [m for m in own if m.bit_count() >= k]))
+    for of in sorted(sums):
+        n = attacker.value_of(of, flat)
+        small = (max(rule.low, 1), rule.high) if n else (0, 0)  # a set has a row if anybody is in it
+        system.bound(of, *(small if rule.small(n) else rule.bounds(rule.rounded(n))))
+    found = system.solve(np.random.default_rng((seed, 99)).normal(size=flat.size))
+    return None if found is None or np.array_equal(found, flat) else found.reshape(world.cells.shape).astype(int)
 
 
-TWIN_KINDS = ("prevalence", "condition_count", "condition_count_top", "exact", "at_least", "closed", "maximal", "further", "companions",
-              "cooccurrence", "backbone", "set_centrality", "centrality", "communities")  # fmt: skip
-
-
-def of_counts_alone(world: worlds.World) -> dict[str, sr.Result]:
-    """Everything whose figures rest on counts alone: no costs, no factors."""
-    bare = _Bare(**{f.name: getattr(world, f.name) for f in dataclasses.fields(world)})
-    made = produce.of_patterns(bare, (), TWIN_KINDS)
-    return made | (produce.of_patterns(bare, world.by, TWIN_KINDS) if world.by else {})
-
-
-class _Bare(worlds.World):
-    def patterns(self, by: Sequence[str] = (), values: Sequence[str] = ()) -> sr.Patterns:
-        return super().patterns(by, ())
-
-
-def bytes_of(results: Mapping[str, sr.Result], policy: sr.Policy, *, pictures: bool) -> dict[str, bytes]:
-    """Every file of some results."""
-    released = produce.release_all(results, policy)
+def bytes_of(world: worlds.World, policy: Policy, *, pictures: bool = False) -> dict[str, bytes]:
+    """Every file of a study's counts, and of the figures that rest on counts alone."""
+    bare = dataclasses.replace(world, values=())
+    made = produce.of_patterns(bare, (), COUNTED_ALONE)
+    made |= produce.of_patterns(bare, world.by, COUNTED_ALONE) if world.by else {}
+    released = produce.release_all(made, policy)
     with produce.temporary() as name:
         folder = Path(name)
         produce.write_tables(released, folder)
         produce.write_networks(released, folder)
         if pictures:
-            produce.write_pictures({k: r for k, r in released.items() if base_of(k) in ("prevalence", "exact", "cooccurrence", "further")}, folder)  # fmt: skip
-        return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+            chosen = {
+                k: r for k, r in released.items() if readers.base_of(k) in ("prevalence", "exact", "cooccurrence")
+            }
+            produce.write_pictures(chosen, folder)
+        record = [for_release(as_output(r)) for r in released.values()]
+        return {p.name: p.read_bytes() for p in sorted(folder.iterdir())} | {"release.json": repr(record).encode()}
 
 
-def twins_differ(world: worlds.World, policy: sr.Policy, *, pictures: bool = False) -> tuple[list[str], bool]:
-    """Names of files that differ between two studies with the same released counts; and whether there was a twin."""
-    cells = another_study(world, TWIN_KINDS, policy, world.seed)
+def twins_differ(world: worlds.World, policy: Policy, *, pictures: bool = False) -> tuple[list[str], bool]:
+    """Names of files that differ between two studies of which every count is rounded alike and small alike; and whether there was a twin."""
+    cells = another_study(world, policy, world.seed)
     if cells is None:
         return [], False
-    one = bytes_of(of_counts_alone(world), policy, pictures=pictures)
-    other = bytes_of(of_counts_alone(worlds.twin_of(world, cells)), policy, pictures=pictures)
+    one, other = (bytes_of(w, policy, pictures=pictures) for w in (world, worlds.twin_of(world, cells)))
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name)), True

@@ -28,6 +28,7 @@ class World:
     seed: int = 0
     levels: tuple[str, ...] = field(default=())
     source: Source | None = None
+    values: tuple[str, ...] = ("cost",)
 
     @cached_property
     def cells(self) -> np.ndarray:
@@ -41,10 +42,10 @@ class World:
             found[s] = np.bincount(own.to_numpy(), minlength=size)
         return found
 
-    def patterns(self, by: Sequence[str] = (), values: Sequence[str] = ("cost",)) -> sr.Patterns:
+    def patterns(self, by: Sequence[str] = ()) -> sr.Patterns:
         """The people, collapsed."""
         return sr.Patterns.from_wide(
-            self.people, conditions=list(self.conditions), by=tuple(by), values=tuple(values), source=self.source
+            self.people, conditions=list(self.conditions), by=tuple(by), values=self.values, source=self.source
         )
 
     def onsets(self) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -79,12 +80,12 @@ def _finished(name: str, frame: pl.DataFrame, conditions: Sequence[str], by: tup
 
 
 def random_world(seed: int) -> World:
-    """A study of 20 to 400 people with three to five conditions; two in three have a stratum of two or three levels."""
+    """A study of 20 to 400 people with two to five conditions; two in three have a stratum of two or three levels."""
     rng = np.random.default_rng((2013, seed))
     people = int(rng.integers(20, 401))
     kind = seed % 3
     # fewer conditions where there are strata: the unknowns are their product
-    conditions = NAMES[: int(rng.integers(3, 5 if kind else 6))] if people > 40 else NAMES[:3]
+    conditions = NAMES[: int(rng.integers(2 if seed > 20 else 3, 5 if kind else 6))] if people > 40 else NAMES[:3]
     frail = rng.gamma(1.0, 1.0, people)
     how_common = rng.uniform(0.05, 0.5, len(conditions))
     held = {
@@ -175,6 +176,37 @@ def one_and_the_rest() -> World:
     return _finished("one and the rest", frame, NAMES[:3], ("sex",), 10)
 
 
+def one_sex() -> World:
+    """A condition of women alone, beside a small group of men who should not have it."""
+    frame = _rows((60, "F", (1, 0, 0)), (45, "F", (0, 1, 0)), (9, "F", (1, 1, 0)), (70, "M", (0, 1, 0)), (2, "M", (1, 1, 0)),
+                  (55, "M", (0, 0, 1)), (48, "F", (0, 0, 0)))  # fmt: skip
+    return _finished("one sex", frame, NAMES[:3], ("sex",), 12)
+
+
+def small_hub(people: int, seed: int) -> World:
+    """A care hub of a few dozen people, by sex, with their follow-up."""
+    rng = np.random.default_rng((people, seed))
+    held = {c: (rng.random(people) < p).astype(int) for c, p in zip(NAMES[:2], (0.35, 0.2), strict=True)}
+    sex = np.where(rng.random(people) < 0.55, "F", "M")
+    frame = pl.DataFrame({**held, "sex": sex, "time": rng.integers(1, 125, people)})
+    return _finished(f"hub of {people}", frame, NAMES[:2], ("sex",), seed)
+
+
+def hub_of_20() -> World:
+    """Twenty people."""
+    return small_hub(20, 1)
+
+
+def hub_of_35() -> World:
+    """Thirty-five people."""
+    return small_hub(35, 2)
+
+
+def hub_of_60() -> World:
+    """Sixty people."""
+    return small_hub(60, 3)
+
+
 HAND_MADE: dict[str, Callable[[], World]] = {
     made.__name__: made
     for made in (
@@ -189,6 +221,10 @@ HAND_MADE: dict[str, Callable[[], World]] = {
         squeezed,
         three_and_none,
         one_and_the_rest,
+        one_sex,
+        hub_of_20,
+        hub_of_35,
+        hub_of_60,
     )
 }
 

@@ -113,8 +113,8 @@ def programmes_page(blocks: int, jobs: int) -> list[str]:
     return [
         "## A before-after misleads (`calibrated`)",
         "",
-        f"{blocks * BLOCK_SIZE:,} people, drawn with everything acting, without complex care and without enhanced primary care: "
-        f"the same people, their potential outcomes. {people.sum():,.0f} of those enrolled are observed a year before and a year "
+        f"{blocks * BLOCK_SIZE:,} people of 2012-13 and those of other years, drawn with everything acting, without complex care "
+        f"and without enhanced primary care: the same people, their potential outcomes. {people.sum():,.0f} of those enrolled are observed a year before and a year "
         "after.",
         "",
         *markdown(["quantity", "found here", "stored truth", "errors between"], rows),

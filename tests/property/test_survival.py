@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import symphony_research as sr
+from symphony_research.result import Disclosure
 
 
 @st.composite
@@ -166,34 +167,37 @@ def test_logrank_with_late_entry_is_the_sum_over_naive_risk_sets(people, weighti
         assert row["statistic"] is None
 
 
-@settings(max_examples=30)
-@given(followed(causes=2, max_people=60, entry=True), st.sampled_from(["nhs_england", "opensafely", "sacro"]))
-def test_released_curves_hold_together(people, name):
-    policy = getattr(sr.Policy, name)()
-    one = people.with_columns(pl.col("event") == 1)
-    results = [
-        sr.survival.cumulative_incidence(people, by="arm", **NAMED),
-        sr.survival.kaplan_meier(one, by="arm", **NAMED),
-        sr.survival.kaplan_meier(one, entry="entry", **NAMED),
-    ]
-    for result in results:
-        safe = sr.suppress(result, policy)
-        assert_frame_equal(sr.suppress(safe, policy).estimates, safe.estimates)
-        shown = safe.estimates
-        assert not shown["n_at_risk"].is_between(1, policy.threshold).any()
-        assert shown["estimate"].is_between(0, 1).all()
-        assert (shown["n_events"] >= 0).all()
-        assert (shown["n_censored"] >= 0).all()
-        assert (shown["n_at_risk"] >= shown["n_events"]).all()
-    # authority: everybody still followed, counted one by one and rounded half up to five
-    ticks = list(range(10))
-    read = sr.survival.at(sr.suppress(results[0], policy), ticks).estimates.filter(pl.col("cause") == 1)
-    for arm in people["arm"].unique().to_list():
-        times = people.filter(pl.col("arm").eq_missing(pl.lit(arm, dtype=pl.String)))["time"]
-        exact = [int((times >= t).sum()) for t in ticks]
-        expected = [(n + 2) // 5 * 5 if n > policy.threshold else None for n in exact]
-        own = read.filter(pl.col("arm").eq_missing(pl.lit(arm, dtype=pl.String)))
-        if exact[0] > policy.threshold:
-            assert own["n_at_risk"].to_list() == expected
-        else:
-            assert own.height == 0
+@settings(max_examples=60)
+@given(
+    followed(causes=2, max_people=60, entry=True),
+    st.sampled_from(["log", "log_log", "plain"]),
+    st.sampled_from([(0, 1), (0, 3), (2, 4), (7, 5)]),
+    st.booleans(),
+)
+def test_exact_curves_lie_within_the_limits_of_released_ones(people, interval, rule, late):
+    # authority: the exact estimators, which R's are equal to; counts rounded half up on the grid 0, 2, 5, 8
+    threshold, rounding = rule
+    options = {**NAMED, "by": "arm", "interval": interval, "grid": [0, 2, 5, 8]} | ({"entry": "entry"} if late else {})
+    policy = sr.Policy.nhs_england()
+    for exact in (
+        sr.survival.cumulative_incidence(people, **options),
+        sr.survival.kaplan_meier(people.with_columns(pl.col("event") == 1), **options),
+    ):
+        table = exact.release_form(exact.count_tables, exact.settings, exact.by, policy)["grid"]
+        n = pl.col("n_persons")
+        # everybody in one state at each time, whatever the stratum
+        whole = table.group_by("arm", "time").agg(n.sum()).group_by("arm").agg(n.n_unique())
+        assert whole["n_persons"].to_list() == [1] * whole.height
+        rounded = (n + rounding // 2) // rounding * rounding
+        shown = table.with_columns(pl.when(~n.is_between(1, threshold)).then(rounded).alias("n_persons"))
+        released = {"threshold": threshold, "rounding": rounding, "hide_zeros": False}
+        safe = exact.disclosed({"grid": shown}, Disclosure(policy, hidden=0), released=released).estimates
+        read = sr.survival.at(exact, safe["time"].unique().sort().to_list()).estimates
+        keys = [c for c in ("arm", "cause", "time") if c in safe.columns]
+        both = safe.join(read, on=keys, suffix="_exact", nulls_equal=True)
+        both = both.filter(pl.col("estimate").is_not_null() & (pl.col("time") > 0))
+        for low in ("estimate", "estimate_exact", "lower_exact"):
+            assert (both["lower"] <= both[low] + 1e-12).drop_nulls().all()
+        for high in ("estimate", "estimate_exact", "upper_exact"):
+            assert (both["upper"] >= both[high] - 1e-12).drop_nulls().all()
+        assert both["estimate"].is_between(0, 1).all()

@@ -219,7 +219,7 @@ def test_the_studys_own_threshold_is_kept_and_a_weaker_one_refused(tmp_path: Pat
     (folder / "study.toml").write_text(PERIOD + '[disclosure]\npolicy = "nhs_england"\nthreshold = 20\nrounding = 10\n')
     study = sr.read_study(folder)
     assert (study.policy.threshold, study.policy.rounding) == (20, 10)
-    assert study.rule("nhs_england") == study.policy
+    assert study.disclosure_policy("nhs_england") == study.policy
     (folder / "study.toml").write_text(PERIOD + "[disclosure]\nthreshold = 3\n")
     assert "never weaker" in sr.check_study(folder).text()
     (folder / "study.toml").write_text(PERIOD + '[disclosure]\npolcy = "sacro"\n')

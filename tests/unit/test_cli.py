@@ -45,6 +45,7 @@ def test_version_and_wrong_words(capsys):
     assert capsys.readouterr().out.startswith("symphony_research ")
     assert cli.main(["nonsense"]) == 2
     assert cli.main(["synthesise", "x", "--people", "-3"]) == 2
+    assert cli.main(["report", "x", "--level", "none"]) == 2
     assert "not a whole number above 0" in capsys.readouterr().err
 
 
@@ -77,11 +78,27 @@ def test_report_passes_on_what_was_asked_and_ends_with_the_address(tmp_path, fak
         return reports(tmp_path, None)
 
     fake("symphony_research.report.run", run_reports=run_reports)
-    words = ["report", "st", "02", "net", "--hub", "A", "--hub", "B", "-p", "x=1", "--policy", "sacro", "--jobs", "2"]
+    words = [
+        "report",
+        "st",
+        "02",
+        "net",
+        "--hub",
+        "A",
+        "--hub",
+        "B",
+        "-p",
+        "x=1",
+        "--policy",
+        "sacro",
+        "--level",
+        "strict",
+    ]
+    words += ["--jobs", "2"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 0
     assert asked == {
         "study": Path("st"), "notebooks": ["02", "net"], "hubs": ["A", "B"], "all_hubs": False,
-        "parameters": {"x": "1"}, "policy": "sacro", "out": tmp_path, "jobs": 2,
+        "parameters": {"x": "1"}, "policy": "sacro", "level": "strict", "out": tmp_path, "jobs": 2,
     }  # fmt: skip
     assert capsys.readouterr().out.splitlines() == ["1 report made.", (tmp_path / "index.html").as_uri()]
 

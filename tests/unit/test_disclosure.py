@@ -1,35 +1,53 @@
-"""The gate: what `suppress` hides, rounds and derives again; and that each defence is needed."""
+"""The gate: what `suppress` suppresses, rounds and derives again; and that each defence is needed."""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 import symphony_research as sr
-from symphony_research.disclosure import gate as disclosure
+from symphony_research.disclosure import gate, primary
 from symphony_research.disclosure.secondary import Protection
-from symphony_research.networks.compare import LEVELS, NetworkComparison
+from symphony_research.networks.compare import NetworkComparison
 from symphony_research.policy import Policy
-from symphony_research.result import INSIDE_REPORT, CountTable
-from symphony_research.survival import curves
+from symphony_research.result.mode import report_mode
+from symphony_research.result.roles import (
+    Adjustment,
+    Internal,
+    Known,
+    Level,
+    Mean,
+    ModelEstimate,
+    Quantile,
+    TableRoles,
+)
+from symphony_research.result.session import ReleaseSession
+from symphony_research.survival import grid as grids
 
-POLICIES = [Policy.nhs_england(), Policy.opensafely(), Policy.sacro()]
+NHS, OPEN, SACRO = Policy.nhs_england(), Policy.opensafely(), Policy.sacro()
+POLICIES = [NHS, OPEN, SACRO]
 CONDITIONS = ["asthma", "cancer", "copd", "diabetes", "stroke"]
+# stated here again, not read from the library: 30-day months of the first year, then half-years of 365 days
+GRID_OF_DAYS = {*range(0, 331, 30), 365}
 
 
-def patterns(seed: int = 1, people: int = 700, by: tuple[str, ...] = ("sex",)) -> sr.Patterns:
+def patterns(
+    seed: int = 1, people: int = 700, by: tuple[str, ...] = ("sex",), rare: tuple[str, ...] = (), few: int = 5
+) -> sr.Patterns:
     rng = np.random.default_rng(seed)
     frail = rng.gamma(1.0, 1.0, people)
     held = {c: rng.random(people) < 1 - np.exp(-(0.05 + 0.07 * k) * frail) for k, c in enumerate(CONDITIONS)}
+    held |= {name: np.isin(np.arange(people), rng.choice(people, few, replace=False)) for name in rare}
     frame = pl.DataFrame(
         {**held, "sex": rng.choice(["F", "M"], people), "cost": np.round(rng.gamma(0.5, 2000, people), 2)}
     )
-    return sr.Patterns.from_wide(frame, conditions=CONDITIONS, by=by, values=("cost",))
+    return sr.Patterns.from_wide(frame, conditions=[*CONDITIONS, *rare], by=by, values=("cost",))
 
 
 def follow_up(seed: int = 1, people: int = 400) -> pl.DataFrame:
@@ -58,6 +76,7 @@ def onsets(seed: int = 1, people: int = 500) -> tuple[pl.DataFrame, pl.DataFrame
     return records, persons
 
 
+@functools.cache
 def every_family(seed: int = 1) -> dict[str, sr.Result]:
     table, followed = patterns(seed), follow_up(seed)
     died = followed.with_columns((pl.col("event") == 1).alias("event"))
@@ -78,10 +97,12 @@ def every_family(seed: int = 1) -> dict[str, sr.Result]:
         "cooccurrence": sr.networks.cooccurrence(table),
         "cooccurrence, adjusted": sr.networks.cooccurrence(table, adjust="sex"),
         "sequences": sr.networks.sequences(onsets(seed)[0], persons=onsets(seed)[1], birth_years=5, min_persons=1),
-        "comparison": sr.networks.compare(table, patterns(seed + 10, 900), permutations=99),
-        "kaplan_meier": sr.survival.kaplan_meier(died, time="time", event="event", by="sex"),
-        "incidence": sr.survival.cumulative_incidence(followed, time="time", event="event", by="sex"),
-        "logrank": sr.survival.logrank_test(died, time="time", event="event", by="sex"),
+        "comparison": sr.networks.compare(
+            patterns(seed, rare=("scabies",)), patterns(seed + 10, 900, rare=("scabies",), few=400), permutations=99
+        ),
+        "kaplan_meier": sr.survival.kaplan_meier(died, time="time", event="event", by="sex", time_unit="days"),
+        "incidence": sr.survival.cumulative_incidence(followed, time="time", event="event", by="sex", time_unit="days"),
+        "logrank": sr.survival.logrank_test(died, time="time", event="event", by="sex", time_unit="days"),
         "attrition": sr.define_cohort(sr.example_study(), age=(3, 90), sex="F").attrition,
     }
 
@@ -111,65 +132,70 @@ def test_counts_as_each_authority_shows_them(policy: Policy, exact: list[int], s
         (Policy.sacro(), [0, 9, 10, 13], [0, 0, 10, 15]),
     ],
 )
-def test_cumulative_counts_of_a_curve(policy: Policy, exact: list[int], shown: list[int]) -> None:
+def test_cumulative_counts_as_each_authority_rounds_them(policy: Policy, exact: list[int], shown: list[int]) -> None:
     frame = pl.DataFrame({"n": exact}, schema={"n": pl.Int64})
     assert frame.select(policy.rounded_cumulative("n"))["n"].to_list() == shown
 
 
 def leak_of_times(released: sr.Result) -> str | None:
-    """Search a released curve for what tells when single people left."""
-    if "followed" not in released.count_tables:
-        return None
-    rows = released.count_tables["followed"].select(*released.by, "n_at_risk", "n_kept").rows()
-    # the last row of a stratum is its end, and may stand beside the first of the next
-    if any(a == b for a, b in itertools.pairwise(rows[:-1])):
-        return "a row tells when somebody left though no rounded number changed"
-    if (released.count_tables["events"]["kind"] == 0).any():
-        return "the rounded count of the censored, beside the people followed, tells their exact number"
+    """Search a released curve for times that are not fixed beforehand."""
+    if "grid" in released.count_tables and not set(released.count_tables["grid"]["time"]) <= GRID_OF_DAYS:
+        return "a time tells when somebody left"
     return None
 
 
-def leak_beside(table: pl.DataFrame, counts: pl.Series, columns: tuple[str, ...]) -> str | None:
-    """Search what stands beside a count: gone where it is hidden, of three figures where it is not."""
-    for column in columns:
+def leak_beside(table: pl.DataFrame, roles: TableRoles) -> str | None:
+    """Search what stands beside counts: gone where one of them is suppressed, of few figures where none is."""
+    counts = [pl.col(c).is_null() for c in roles.people]
+    suppressed = table.select(pl.any_horizontal([pl.lit(False), *counts])).to_series()
+    for column, role in roles.columns.items():
+        if column not in table.columns:
+            continue
         shown = table[column].drop_nulls()
-        if (table[column].is_not_null() & counts.is_null()).any():
-            return f"{column} stands beside a hidden count"
-        if (shown != shown.round_sig_figs(3)).any():
-            return f"{column} is exact"
-        if column.endswith(("_p", "p_value")) and not set(shown) <= set(LEVELS):
+        if isinstance(role, Internal) and len(shown):
+            return f"{column} is for disclosure control alone"
+        if not isinstance(role, (Mean, Adjustment, ModelEstimate, Level, Quantile)):
+            continue
+        if (table[column].is_not_null() & suppressed).any():
+            return f"{column} stands beside a suppressed count"
+        if isinstance(role, Level) and not set(shown) <= set(role.levels):
             return f"{column} from exact counts is told to the last permutation"
+        if isinstance(role, (Mean, Adjustment)) and (shown != shown.round_sig_figs(3)).any():
+            return f"{column} is exact"
+    return None
+
+
+def leak_beside_margins(released: sr.Result) -> str | None:
+    """Search a comparison for a p value of a pair one of whose conditions is suppressed in a group."""
+    if not isinstance(released, NetworkComparison):
+        return None
+    margins = released.count_tables["margins"]
+    gone = margins.filter(pl.any_horizontal(pl.col("n_persons_a", "n_persons_b").is_null()))
+    pairs = released.count_tables["pairs"].filter(pl.col("p_value").is_not_null())
+    for row in pairs.iter_rows(named=True):
+        stratum = [pl.col(c) == row[c] for c in released.by]
+        if gone.filter([*stratum, pl.col("condition").is_in([row["source"], row["target"]])]).height:
+            return "a p value stands behind a suppressed margin"
     return None
 
 
 def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
     """Search a released result for anything the policy hides; say what was found."""
-    for name, rule in result.counts.items():
-        table = released.count_tables[name]
-        for column in rule.columns:
+    for name, table in released.count_tables.items():
+        roles = released.roles[name]
+        for column in roles.people:
             values = table[column]
-            if rule.cumulative is None:
-                if values.is_between(0 if policy.hide_zeros else 1, policy.threshold).any():
-                    return f"{name}.{column} shows a small count"
-                if (values.drop_nulls() % policy.rounding != 0).any():
-                    return f"{name}.{column} shows an exact count"
-                beside = leak_beside(table, values, (*rule.measures, *rule.factors))
-                if beside:
-                    return beside
-            else:
-                groups = [*released.by, *rule.within]
-                running = table.sort([*groups, rule.cumulative]).select(pl.col(column).cum_sum().over(groups))[column]
-                width = policy.curve_width
-                offset = width // 2 if policy.curve == "midpoint" else 0
-                if ((running % width != offset % width) & (running != 0)).any():
-                    return f"{name}.{column} shows an exact running count"
-    frame = released.estimates
+            if values.is_between(0 if policy.hide_zeros else 1, policy.threshold).any():
+                return f"{name}.{column} shows a small count"
+            if (values.drop_nulls() % policy.rounding != 0).any():
+                return f"{name}.{column} shows an exact count"
+        beside = leak_beside(table, roles)
+        if beside:
+            return beside
     again = released.derive(released.count_tables, released.settings, released.by)
-    if not frame.equals(again):
+    if not released.estimates.equals(again):
         return "an estimate does not follow from the released counts"
-    if "n_at_risk" in frame.columns and (frame["n_at_risk"].fill_null(0) <= policy.threshold).any():
-        return "a curve goes on where few are at risk"
-    return leak_of_times(released)
+    return leak_of_times(released) or leak_beside_margins(released)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.name)
@@ -185,10 +211,7 @@ def test_nothing_the_policy_hides_is_released(policy: Policy, family: str) -> No
 def test_suppressing_twice_changes_nothing(policy: Policy, family: str) -> None:
     once = sr.suppress(every_family()[family], policy)
     assert sr.suppress(once, policy) is once
-    # nor would doing the arithmetic a second time
-    fresh = dataclasses.replace(once, disclosure=None)
-    again = sr.suppress(fresh, policy)
-    assert again.estimates.equals(once.estimates)
+    assert sr.suppress([once], policy, beside=[once])[0] is once
 
 
 def test_a_disclosed_result_is_never_loosened() -> None:
@@ -227,14 +250,15 @@ def test_ratios_follow_from_rounded_counts() -> None:
     assert (row["expected"], row["observed_expected"]) == (5.0, 2.0)
 
 
-def test_a_total_is_the_sum_of_what_is_shown() -> None:
-    # 180 people beside a hidden 3: 177 exactly would give it away; the table adds up to what it shows
+def test_a_share_is_of_everybody_as_they_are_shown() -> None:
+    # 180 people beside a suppressed 3: 177 exactly would give it away. 177 is shown as 175, of 180 people
     frame = pl.DataFrame({"asthma": [0] * 177 + [1] * 3})
     count = sr.suppress(
         sr.multimorbidity.condition_count(sr.Patterns.from_wide(frame, conditions=["asthma"])), Policy.opensafely()
     )
     assert count.estimates["n_persons"].to_list() == [175, None]
-    assert count.estimates["estimate"].to_list() == [1.0, None]
+    assert count.count_tables["population"]["n_persons"].to_list() == [180]
+    assert count.estimates["estimate"].to_list() == [175 / 180, None]
 
 
 def test_hidden_rows_cannot_be_ranked() -> None:
@@ -251,61 +275,46 @@ def test_hidden_rows_cannot_be_ranked() -> None:
     assert order([6, 5, 4, 3, 2, 1]) == order([1, 2, 3, 4, 5, 6])
 
 
+def few_and_many() -> sr.Result:
+    """34 in one arm and 6 in the other, one leaving each day, every second with the event."""
+    frame = pl.DataFrame({"time": list(range(1, 41)), "event": [1, 0] * 20, "arm": ["a"] * 34 + ["b"] * 6})
+    return sr.survival.kaplan_meier(frame, time="time", event="event", by="arm", time_unit="days")
+
+
 def test_a_group_of_few_has_no_curve() -> None:
-    frame = pl.DataFrame({"time": list(range(1, 41)), "event": [1, 0] * 20, "arm": ["a"] * 34 + ["b"] * 6})
-    curve = sr.suppress(sr.survival.kaplan_meier(frame, time="time", event="event", by="arm"), Policy.nhs_england())
-    assert curve.estimates["arm"].unique().to_list() == ["a"]
+    curve = sr.suppress(few_and_many(), NHS)
+    # that nobody has had the event at the start follows from what a start is
+    few = curve.estimates.filter(pl.col("arm") == "b", pl.col("time") > 0)
+    assert (
+        few.select("n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper").null_count().row(0)
+        == (few.height,) * 6
+    )
+    # in its table no zero beside the suppressed counts says what nobody of the group had
+    own = curve.count_tables["grid"].filter(arm="b")
+    assert own["n_persons"].null_count() == own.height
+    # of 34 all are at risk at 0; by day 30 every second of the first 30 has had the event: 15, and 15 are censored up
+    # to day 29 or on day 30 itself: those of even days before 30, 14
+    many = curve.count_tables["grid"].filter(arm="a")
+    assert many.filter(time=0, state="at risk")["n_persons"].to_list() == [35]
+    assert many.filter(time=30, state="event 1")["n_persons"].to_list() in ([15], [None])
 
 
-def test_the_end_of_a_curve_does_not_tell_how_many_were_left() -> None:
-    # One person leaves a day at most: ended on the day itself, exactly seven would be left in every one of them.
-    left = []
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        time = rng.choice(np.arange(1, 366), 60, replace=False)
-        frame = pl.DataFrame({"time": time, "event": rng.integers(0, 2, 60)})
-        curve = sr.suppress(sr.survival.kaplan_meier(frame, time="time", event="event"), Policy.nhs_england())
-        end = int(curve.estimates["time"].max())
-        assert end % 30 == 0  # a year is read in steps of 30 days
-        left.append(int((time > end).sum()))
-    assert min(left) >= 7
-    assert len(set(left)) >= 5
-    assert left.count(7) <= 10
-
-
-def test_a_curve_is_read_at_few_times_before_its_release_as_after() -> None:
-    frame = pl.DataFrame({"time": list(range(1, 101)), "event": [1, 0] * 50})
-    curve = sr.survival.kaplan_meier(frame, time="time", event="event")
-    every = sr.survival.at(curve, range(100))
-    with pytest.raises(sr.ArgumentError, match="40 times at most"):
-        sr.suppress(every, Policy.nhs_england())
-    assert sr.suppress(sr.survival.at(curve, range(0, 100, 10)), Policy.nhs_england()).estimates.height == 10
-
-
-def test_nobody_is_followed_before_a_curve_begins() -> None:
-    # Two enter at the start, thirty at 50, thirty at 60: until 50 two are followed, which may not be shown.
-    frame = pl.DataFrame({"entry": [0] * 2 + [50] * 30 + [60] * 30, "time": [300] * 62, "event": [1, 0] * 31})
-    curve = sr.survival.kaplan_meier(frame, time="time", event="event", entry="entry")
-    shown = sr.suppress(sr.survival.at(curve, [0, 20, 50, 55, 70]), Policy.nhs_england())
-    assert shown.estimates["n_at_risk"].to_list() == [None, None, None, 30, 60]
-
-
-def test_a_second_release_still_says_which_groups_are_too_small() -> None:
-    frame = pl.DataFrame({"time": list(range(1, 41)), "event": [1, 0] * 20, "arm": ["a"] * 34 + ["b"] * 6})
-    once = sr.suppress(sr.survival.kaplan_meier(frame, time="time", event="event", by="arm"), Policy.nhs_england())
-    twice = sr.suppress(dataclasses.replace(once, disclosure=None), Policy.nhs_england())
-    assert once.settings["left_out"] == twice.settings["left_out"] == [{"arm": "b"}]
-    assert twice.estimates.equals(once.estimates)
+def test_both_groups_of_a_curve_have_the_same_times() -> None:
+    # nobody of b, who leave on days 35 to 40, is there to say where the grid ends: all strata have the times of the longest
+    curve = sr.suppress(few_and_many(), NHS).count_tables["grid"]
+    assert (
+        curve.filter(arm="a")["time"].unique().to_list() == curve.filter(arm="b")["time"].unique().to_list() == [0, 30]
+    )
 
 
 def test_a_few_events_of_a_group_are_no_count_of_a_comparison() -> None:
-    # Two of thirty in one arm, which OpenSAFELY's midpoint of one to six reads as 3: hidden. In the other every second day
-    # until 23, when eight are left: twelve, in the class of seven to twelve, whose midpoint is 9.
+    # Two of thirty in one arm and fifteen in the other, until day 30: 2 is suppressed, 15 is a multiple of five
     frame = pl.DataFrame(
         {"time": list(range(1, 31)) * 2, "event": [1, 1] + [0] * 28 + [1, 0] * 15, "arm": ["a"] * 30 + ["b"] * 30}
     )
-    test = sr.suppress(sr.survival.logrank_test(frame, time="time", event="event", by="arm"), Policy.opensafely())
-    assert test.groups.select("arm", "observed").rows() == [("a", None), ("b", 9.0)]
+    test = sr.survival.logrank_test(frame, time="time", event="event", by="arm", time_unit="days")
+    shown = sr.suppress(test, OPEN).groups
+    assert shown.select("arm", "n_persons", "observed").rows() == [("a", 30, None), ("b", 30, 15)]
 
 
 @pytest.mark.parametrize(
@@ -333,54 +342,50 @@ def no_hiding(self: Policy, column: str) -> pl.Expr:
     return pl.lit(False)
 
 
-def exact_running(self: Policy, column: str) -> pl.Expr:
-    return pl.col(column)
-
-
-def hide_running_without_rounding(self: Policy, column: str) -> pl.Expr:
-    return pl.when(pl.col(column) > self.threshold).then(pl.col(column)).otherwise(0).alias(column)
-
-
-ORIGINAL_END = curves.end_curves
-
-
-def tell_every_time(tables: dict, threshold: int, by: tuple[str, ...]) -> dict:
-    ended = ORIGINAL_END(tables, threshold, by)
-    return {**ended, "followed": tables["followed"].filter(pl.col("n_at_risk") > threshold)}
-
-
-def count_the_censored(tables: dict, threshold: int, by: tuple[str, ...]) -> dict:
-    return {**ORIGINAL_END(tables, threshold, by), "events": tables["events"]}
-
-
-def keep_estimates(self: sr.Result, tables: dict, record: object, **settings: object) -> sr.Result:
+def keep_estimates(self: sr.Result, tables: Mapping[str, Any], record: object, **settings: object) -> sr.Result:
     """A mutant that releases the exact estimates beside rounded counts."""
-    made = dataclasses.replace(self, count_tables=tables, disclosure=record)
+    made = dataclasses.replace(self, count_tables=tables, disclosure=record, settings={**self.settings, **settings})
     object.__setattr__(made, "_derived", self._derived)
     return made
 
 
-def release_measures(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
-    return ORIGINAL_RELEASE(table, dataclasses.replace(rule, measures=()), policy, by)
+def as_known(kind: type) -> Callable[[pytest.MonkeyPatch], None]:
+    """A mutant that passes columns of one role as they are."""
+
+    def release(table: pl.DataFrame, roles: TableRoles, policy: Policy) -> pl.DataFrame:
+        columns = {name: Known() if isinstance(role, kind) else role for name, role in roles.columns.items()}
+        return ORIGINAL_DRAFTED(table, TableRoles(columns, roles.counts), policy)
+
+    return lambda m: m.setattr(gate, "drafted", release)
 
 
-def release_factors(table: pl.DataFrame, rule: CountTable, policy: Policy, by: tuple[str, ...]) -> pl.DataFrame:
-    return ORIGINAL_RELEASE(table, dataclasses.replace(rule, factors=()), policy, by)
+def every_day(unit: str | None, until: float, grid: object = None) -> list[float]:
+    return [float(day) for day in range(int(until) + 1)]
 
 
-ORIGINAL_RELEASE = disclosure._release
+def of_round_counts_alone(tables: Mapping[str, pl.DataFrame], result: sr.Result, places: frozenset) -> dict:
+    """A mutant that blanks counts and leaves what describes their people."""
+    blanked = ORIGINAL_BLANK(tables, result, places)
+    described = (Mean, Adjustment, ModelEstimate, Level, Quantile)
+    return {
+        name: table.with_columns(
+            tables[name][c] for c in result.roles[name].of_role(*described) if c in tables[name].columns
+        )
+        for name, table in blanked.items()
+    }
+
+
+ORIGINAL_DRAFTED, ORIGINAL_BLANK = primary.drafted, primary.blank
 MUTANTS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "counts are not rounded": lambda m: m.setattr(Policy, "rounded", exact_rounding),
-    "small counts are not hidden": lambda m: m.setattr(Policy, "hides", no_hiding),
-    "running counts are exact": lambda m: m.setattr(Policy, "rounded_cumulative", exact_running),
-    "running counts are hidden but not rounded": lambda m: m.setattr(Policy, "rounded_cumulative", hide_running_without_rounding),
-    "curves are not cut short": lambda m: m.setattr("symphony_research.survival.curves.end_curves", lambda t, n, b: t),
-    "every time somebody left is told": lambda m: m.setattr(curves, "end_curves", tell_every_time),
-    "the censored are counted apart": lambda m: m.setattr(curves, "end_curves", count_the_censored),
+    "small counts are not suppressed": lambda m: m.setattr(Policy, "hides", no_hiding),
+    "curves step on every day": lambda m: m.setattr(grids, "grid_of", every_day),
     "estimates are not derived again": lambda m: m.setattr(sr.Result, "disclosed", keep_estimates),
-    "measures pass as they are": lambda m: m.setattr(disclosure, "_release", release_measures),
-    "factors pass as they are": lambda m: m.setattr(disclosure, "_release", release_factors),
-    "p values of permutations pass as they are": lambda m: m.setattr(NetworkComparison, "trim", staticmethod(lambda t, n, b: t)),
+    "means pass as they are": as_known(Mean),
+    "adjustments pass as they are": as_known(Adjustment),
+    "p values of permutations pass as they are": as_known(Level),
+    "what is internal passes": as_known(Internal),
+    "p values stay behind suppressed margins": lambda m: m.setattr(NetworkComparison, "trim", staticmethod(lambda t, s, b: t)),
 }  # fmt: skip
 
 
@@ -389,7 +394,7 @@ def test_every_defence_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     """With any one defence removed, the search above finds a leak in some family."""
     MUTANTS[name](monkeypatch)
     # which has tests of its own, and would hide more here
-    monkeypatch.setattr(disclosure, "protect", lambda own, beside=(): Protection(methods=("",) * len(own)))
+    monkeypatch.setattr(gate, "protect", lambda own, policy, beside=(): Protection())
     found = [
         leak(result, sr.suppress(result, policy), policy)
         for policy in POLICIES
@@ -399,24 +404,27 @@ def test_every_defence_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert any(found), f"removing the defence went unnoticed: {name}"
 
 
-def test_every_count_table_needs_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = every_family()["prevalence"]
-    monkeypatch.setattr(type(result), "counts", {"cells": CountTable(("n_persons",))})
-    with pytest.raises(sr.DisclosureError, match="no rule for its table population"):
-        sr.suppress(result, Policy.nhs_england())
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: p.name)
+def test_what_describes_people_goes_with_their_count(policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    # means of counts that are suppressed to protect others go with them; without that they would be found
+    results = lambda: [every_family()[name] for name in ("at_least", "exact", "costs", "further")]  # noqa: E731
+    assert not any(leak(one, done, policy) for one, done in zip(results(), sr.suppress(results(), policy), strict=True))
+    monkeypatch.setattr(gate, "blank", of_round_counts_alone)
+    assert any(leak(one, done, policy) for one, done in zip(results(), sr.suppress(results(), policy), strict=True))
 
 
 @pytest.mark.parametrize("family", sorted(every_family()))
-def test_inside_a_report_nothing_undisclosed_shows_itself(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inside_a_report_nothing_undisclosed_shows_itself(family: str) -> None:
     result = every_family()[family]
     assert "not for release" in repr(result)
     assert "not for release" in result._repr_html_()
     released = sr.suppress(result, Policy.nhs_england())
-    monkeypatch.setenv(INSIDE_REPORT, "1")
-    for look in (repr, str, lambda r: f"{r}", lambda r: r._repr_html_(), lambda r: r.estimates, lambda r: r.sentence()):
-        with pytest.raises(sr.DisclosureError):
-            look(result)
-        assert look(released) is not None
+    looks = (repr, str, lambda r: f"{r}", lambda r: r._repr_html_(), lambda r: r.estimates, lambda r: r.sentence())
+    with report_mode():
+        for look in looks:
+            with pytest.raises(sr.DisclosureError):
+                look(result)
+            assert look(released) is not None
 
 
 def test_small_counts_are_counted() -> None:
@@ -439,7 +447,7 @@ def test_the_floor_is_laid_on_the_counts_that_are_shown() -> None:
 
 
 def test_a_curve_that_counts_too_few_says_so() -> None:
-    # 6 of 14 men had the event by day 14; the rule shows no step before the eighth, and that is not 0 %
+    # 6 of 14 men had the event by day 14, and all men have left by day 30: no share of men is shown, and that is not 0%
     frame = pl.DataFrame(
         {
             "time": [*range(1, 15), *range(1, 31)],
@@ -447,72 +455,57 @@ def test_a_curve_that_counts_too_few_says_so() -> None:
             "sex": ["M"] * 14 + ["F"] * 30,
         }
     )
-    curve = sr.survival.cumulative_incidence(frame, time="time", event="event", by="sex")
-    said = sr.suppress(curve, Policy.nhs_england()).sentence()
-    assert "of women" in said
-    assert "too few to show: men" in said
+    curve = sr.survival.cumulative_incidence(frame, time="time", event="event", by="sex", time_unit="days")
+    released = sr.suppress(curve, NHS)
+    men = released.estimates.filter((pl.col("sex") == "M") & (pl.col("time") == 30))
+    assert men["n_events"].to_list() == [None]
+    assert men["estimate"].to_list() == [None]
+    said = released.sentence()
     assert "0 % of men" not in said
-    points = sr.survival.at(sr.suppress(curve, Policy.nhs_england()), 3).estimates
-    assert points.filter(pl.col("sex") == "M")["estimate"].to_list() == [None]
+    assert "0% of men" not in said
 
 
-def test_inside_a_report_only_the_reports_own_policy_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inside_a_report_only_the_reports_own_policy_will_do() -> None:
     result = every_family()["prevalence"]
-    monkeypatch.setenv(INSIDE_REPORT, "1")
-    monkeypatch.setenv("SYMPHONY_REPORT_POLICY", Policy.sacro().title)
-    assert repr(sr.suppress(result, Policy.sacro()))
-    with pytest.raises(sr.DisclosureError, match="this report is made under"):
-        repr(sr.suppress(result, Policy.nhs_england()))
+    with report_mode(SACRO.title):
+        assert repr(sr.suppress(result, SACRO))
+        with pytest.raises(sr.DisclosureError, match="this report is made under"):
+            repr(sr.suppress(result, NHS))
 
 
-def test_a_collapsed_table_is_not_shown_in_a_report_and_not_taken_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inside_a_report_only_what_it_released_itself_is_shown() -> None:
+    result = every_family()["prevalence"]
+    own = sr.suppress(result, NHS, session=ReleaseSession("this report"))
+    others = sr.suppress(result, NHS, session=ReleaseSession("another report"))
+    with report_mode(NHS.title, session_name="this report"):
+        assert repr(own)
+        for other in (others, sr.suppress(result, NHS)):
+            with pytest.raises(sr.DisclosureError, match="this report has not released"):
+                repr(other)
+
+
+def test_no_environment_variable_makes_or_unmakes_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = every_family()["prevalence"]
+    for name in ("SYMPHONY_INSIDE_REPORT", "SYMPHONY_REPORT_POLICY", "SYMPHONY_CONFIDENTIAL"):
+        monkeypatch.setenv(name, "1")
+    assert repr(result)
+    with report_mode():
+        for name in ("SYMPHONY_INSIDE_REPORT", "SYMPHONY_REPORT_POLICY", "SYMPHONY_CONFIDENTIAL"):
+            monkeypatch.setenv(name, "")
+        with pytest.raises(sr.DisclosureError):
+            repr(result)
+
+
+def test_a_collapsed_table_is_not_shown_in_a_report_and_not_taken_for_people() -> None:
     cohort = sr.define_cohort(sr.example_study())
     table = cohort.follow_up(event="death")
     with pytest.raises(sr.ArgumentError, match="Pass weights='n_persons'"):
         sr.survival.kaplan_meier(table, time="time", event="event")
     patterns_ = cohort.patterns()
-    monkeypatch.setenv(INSIDE_REPORT, "1")
-    for look in (repr, str, lambda t: t._repr_html_(), lambda t: patterns_.to_frame()):
-        with pytest.raises(sr.DisclosureError):
-            look(table)
-
-
-# 21 women, all joining at 0: 8 admitted at 10, 20, ... 80 days, 9 whose follow-up ends at 95, 4 followed to 365.
-WOMEN = pl.DataFrame({"time": [*range(10, 90, 10), *[95] * 9, *[365] * 4], "event": [1] * 8 + [0] * 13})
-
-
-def test_people_still_followed_are_the_exact_number_rounded_whatever_is_hidden() -> None:
-    curve = sr.survival.kaplan_meier(WOMEN, time="time", event="event")
-    # exact: 21 at 0; 19 at 30, when two have been admitted; 15 at 70; 13 at 90; 4 from 95 on, where the curve has ended
-    assert sr.survival.at(curve, [0, 30, 70, 90, 120]).estimates["n_at_risk"].to_list() == [21, 19, 15, 13, 4]
-    for policy in (Policy.nhs_england(), Policy.opensafely(), Policy.sacro()):
-        read = sr.survival.at(sr.suppress(curve, policy), [0, 30, 70, 90, 120]).estimates
-        # to the nearest five: 20, 20, 15, 15 (no admission is counted before the eighth, and yet people are fewer)
-        assert read["n_at_risk"].to_list() == [20, 20, 15, 15, None]
-
-
-def test_a_step_is_divided_by_everybody_whose_event_it_stands_for() -> None:
-    # the eighth admission, at 80, is the first step shown, as 10 people. 14 were still followed then, but the seven
-    # before stand in the same step: of 21, shown as 20, so 10 of 20; a tenth part less or more than 8 of 21 for rounding
-    shown = sr.suppress(sr.survival.kaplan_meier(WOMEN, time="time", event="event"), Policy.nhs_england()).estimates
-    assert shown.select("time", "n_at_risk", "n_events", "n_censored", "estimate").rows() == [
-        (80, 20, 10, 0, 0.5),
-        # at 95 the exact number falls from 13 to 4: the curve ends at the round time before, 90, and lets everybody go
-        (90, 15, 0, 15, 0.5),
-    ]
-
-
-def test_a_released_curve_begins_with_its_rounded_size_and_ends_with_the_exact_number() -> None:
-    # 40 men, five of whom leave each month otherwise; never an event. 8 or more until the seventh month.
-    men = pl.DataFrame({"time": [m for m in range(1, 9) for _ in range(5)], "event": [0] * 40})
-    curve = sr.suppress(sr.survival.kaplan_meier(men, time="time", event="event"), Policy.nhs_england())
-    assert sr.survival.at(curve, range(9)).estimates["n_at_risk"].to_list() == [40, 40, 35, 30, 25, 20, 15, 10, None]
-
-
-def test_a_disclosed_curve_is_not_read_from_day_to_day() -> None:
-    curve = sr.suppress(sr.survival.kaplan_meier(WOMEN, time="time", event="event"), Policy.nhs_england())
-    with pytest.raises(sr.ArgumentError, match="40 times at most"):
-        sr.survival.at(curve, range(365))
+    with report_mode():
+        for look in (repr, str, lambda t: t._repr_html_(), lambda t: patterns_.to_frame()):
+            with pytest.raises(sr.DisclosureError):
+                look(table)
 
 
 def test_a_mean_of_a_few_contacts_is_hidden() -> None:
@@ -544,8 +537,8 @@ def test_a_stratum_of_few_shows_no_noughts() -> None:
         sr.multimorbidity.combinations(table, kind="at_least", min_size=1),
     ):
         safe = sr.suppress(result, Policy.nhs_england())
-        for name, rule in safe.counts.items():
-            own = safe.count_tables[name].filter(pl.col("sex") == "F").select(rule.columns)
+        for name, table in safe.count_tables.items():
+            own = table.filter(pl.col("sex") == "F").select(safe.roles[name].people)
             assert own.null_count().row(0) == (own.height,) * own.width, (result.title, name)
 
 

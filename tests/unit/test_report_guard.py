@@ -18,6 +18,7 @@ from symphony_research.report import plan as planning
 from symphony_research.report.failure import plain_reason
 from symphony_research.report.guard import PRINTED
 from symphony_research.report.worker import tidy
+from symphony_research.result.mode import report_mode
 
 PEOPLE, ASTHMA, STROKE = 4177, 1303, 3
 SECRET = re.compile(r"4,?177|1,?303")
@@ -25,13 +26,16 @@ START = """
 import symphony_research as sr
 from symphony_research.errors import ArgumentError, DisclosureError
 
-people = sr.read_study(study)
-rule = people.rule(policy)
-exact = sr.multimorbidity.prevalence(sr.define_cohort(people).patterns())
-found = sr.suppress(exact, rule)
-frame = people.persons.collect()
+study = sr.read_study(study)
+policy = study.disclosure_policy(policy)
+cohort = sr.define_cohort(study)
+exact = sr.multimorbidity.prevalence(cohort.patterns())
+by_sex = sr.multimorbidity.prevalence(cohort.patterns(by="sex"))
+released = sr.suppress({"found": exact, "by_sex": by_sex}, policy, session=session)
+found = released["found"]
+frame = study.persons.collect()
 n = len(frame)
-few = people.conditions.collect().filter(pl.col("condition") == "stroke").height
+few = study.conditions.collect().filter(pl.col("condition") == "stroke").height
 """.replace("import symphony", "import polars as pl\nimport symphony", 1)
 
 # what a report may show, and what is left out of one without a word of complaint
@@ -42,8 +46,7 @@ GOOD = [
     "sr.picture(found)",
     "sr.plot(found)",
     "display(found)\ndisplay(sr.table(found, caption='Everybody'))",
-    "sr.cross_table(sr.suppress(sr.multimorbidity.prevalence(sr.define_cohort(people).patterns(by='sex')), rule), "
-    "rows='condition', columns='sex')",
+    "sr.cross_table(released['by_sex'], rows='condition', columns='sex')",
 ]
 WIDGET = """
 from comm import create_comm
@@ -95,6 +98,7 @@ FAILS = {
 REFUSED = """
 import dataclasses
 import matplotlib.pyplot as plt
+from symphony_research.result.mode import begin_report
 from IPython.display import HTML, Markdown, publish_display_data, update_display
 from IPython.utils.capture import capture_output
 
@@ -130,6 +134,7 @@ def drawn_on():
     return ax
 
 other = sr.suppress(exact, sr.Policy.sacro())
+alone = sr.suppress(exact, policy)
 said, tabled, drawn = sr.sentence(found), sr.table(found), sr.picture(found)
 ways = {
     "number": lambda: display(n),
@@ -139,7 +144,7 @@ ways = {
     "series": lambda: display(frame["sex"].value_counts()["count"]),
     "estimates": lambda: display(found.named),
     "tables": lambda: display(found.count_tables),
-    "study": lambda: display(people),
+    "study": lambda: display(study),
     "html": lambda: display(HTML(f"{n}")),
     "markdown": lambda: display(Markdown(f"{n}")),
     "bundle": lambda: display(Own()),
@@ -164,6 +169,10 @@ ways = {
     "undisclosed": lambda: sr.sentence(exact),
     "under another rule": lambda: sr.sentence(other),
     "plot under another rule": lambda: sr.plot(other),
+    "of no release session": lambda: sr.table(alone),
+    "result of no release session": lambda: display(alone),
+    "in a second call": lambda: sr.suppress({"again": exact}, policy, session=session),
+    "in a report begun again": lambda: begin_report("", False, ""),
 }
 for name, way in ways.items():
     try:
@@ -176,7 +185,9 @@ for name, way in ways.items():
 
 
 def write(folder, name, *sources):
-    parameters = nbformat.v4.new_code_cell('study = "x"\npolicy: str | None = None', metadata={"tags": ["parameters"]})
+    parameters = nbformat.v4.new_code_cell(
+        'study = "x"\npolicy: str | None = None\nsession: str | None = None', metadata={"tags": ["parameters"]}
+    )
     cells = [nbformat.v4.new_markdown_cell(f"# {name}\n\nWhat?"), parameters]
     cells += [nbformat.v4.new_code_cell(textwrap.dedent(source).strip()) for source in sources]
     folder.mkdir(parents=True, exist_ok=True)
@@ -214,8 +225,8 @@ def made(tmp_path_factory):
         planning.list_notebooks = before
 
 
-def outputs(out, name, file="report.ipynb"):
-    cells = nbformat.read(out / name / file, 4).cells
+def outputs(out, name):
+    cells = nbformat.read(out / name / "report.ipynb", 4).cells
     return [cell.outputs for cell in cells if cell.cell_type == "code"][3:]  # parameters, injected ones, START
 
 
@@ -223,7 +234,8 @@ def test_no_exact_count_is_in_any_file_of_any_run(made):
     runs, out = made
     files = [path for path in out.rglob("*") if path.is_file()]
     assert {path.name for path in files} == {
-        "index.html", "report.html", "report.ipynb", "partial.ipynb", "provenance.json", "release.json", "release.html",
+        "index.html", "report.html", "report.ipynb", "provenance.json", "release.json", "release.html",
+        "for_output_checker.json", "README.txt", "key",
     }  # fmt: skip
     for path in files:
         # pictures and fingerprints are long runs of letters and figures, in which any number may stand
@@ -293,11 +305,10 @@ def test_a_cell_that_would_show_something_else_fails_and_ends_the_report(made, n
     runs, out = made
     run = runs[f"fails_{name}"]
     assert run.status == "failed"
-    assert sorted(run.paths) == ["partial.ipynb", "provenance.json"]
-    before, cell, after = outputs(out, f"fails_{name}", "partial.ipynb")
-    assert "1,305" in before[0].data["text/html"]  # what came before is kept
-    assert [output.output_type for output in cell] == ["error"]
-    assert after == []
+    # nobody has released what it drew before: no notebook is left, and the index says how to see it
+    assert [path.name for path in (out / f"fails_{name}").iterdir()] == list(run.paths) == ["provenance.json"]
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert f"open the notebook fails_{name} in Jupyter" in page
 
 
 def test_what_is_refused_is_named_by_its_type_and_what_to_do_is_said(made):
@@ -311,14 +322,12 @@ def test_what_is_refused_is_named_by_its_type_and_what_to_do_is_said(made):
 
 
 def test_only_the_librarys_errors_keep_words_and_no_number_among_them(made):
-    runs, out = made
+    runs, _ = made
     said = {name: runs[f"fails_{name}"].error for name in FAILS}
     own = "persons.sex: is missing (… rows); … rows; … rows (… stands for a number that is left out.)"
     assert said["own_error"] == own
     for name, kind in {"exception": "ValueError", "name_error": "NameError", "named_error": "Error", "exit": "SystemExit", "unknown_polars": "ColumnNotFoundError"}.items():  # fmt: skip
         assert said[name].startswith(f"{kind} in code cell 4. Its message is left out"), name
-        (error,) = outputs(out, f"fails_{name}", "partial.ipynb")[1]
-        assert (error.ename, error.evalue, error.traceback) == (kind, said[name], [said[name]])
 
 
 def test_a_kernel_that_died_is_still_told_of():
@@ -327,15 +336,21 @@ def test_a_kernel_that_died_is_still_told_of():
 
 
 @pytest.mark.parametrize("show", [sr.sentence, sr.table, sr.picture])
-def test_what_was_made_safe_under_another_rule_is_refused_before_it_is_looked_at(monkeypatch, show):
+def test_what_was_released_under_another_policy_is_refused_before_it_is_looked_at(monkeypatch, show):
     made = sr.multimorbidity.prevalence(sr.define_cohort(sr.example_study()).patterns())
     other = sr.suppress(made, sr.Policy.sacro())
-    monkeypatch.setenv("SYMPHONY_INSIDE_REPORT", "1")
-    monkeypatch.setenv("SYMPHONY_REPORT_POLICY", sr.Policy.nhs_england().title)
     monkeypatch.setattr(type(other), "sentence", lambda self: "not reached")
     monkeypatch.setattr(type(other), "estimates", None)
     monkeypatch.setattr(type(other), "named", None)
-    with pytest.raises(sr.DisclosureError, match="this report is made under"):
+    with (
+        report_mode(sr.Policy.nhs_england().title),
+        pytest.raises(sr.DisclosureError, match="this report is made under"),
+    ):
+        show(other)
+    with (
+        report_mode(other.disclosure.policy.title, session_name="ours"),
+        pytest.raises(sr.DisclosureError, match="this report has not released"),
+    ):
         show(other)
 
 

@@ -21,6 +21,7 @@ from symphony_research.report.plan import plan_runs, slug
 CELL = """
 study = "synthetic/south_somerset"  # the study folder
 policy: str | None = None
+session: str | None = None
 hub: str | None = None  # one hub; none means all of them
 event = "emergency_admission"  # what is followed; one of: emergency_admission, death
 horizon: int = 365  # days
@@ -45,7 +46,7 @@ def shelf(tmp_path, monkeypatch):
     folder.mkdir()
     write(folder, "02_multimorbidity", "# Multimorbidity\n\nWhich *combinations*\nare common?\n\nMore words.")
     write(folder, "04_survival", "# Survival", "How long until the `next` one?")
-    short = 'study = "x"\npolicy = None\nmeasure = "phi"  # one of: phi, jaccard'
+    short = 'study = "x"\npolicy = None\nsession = None\nlevel = "default"\nmeasure = "phi"  # one of: phi, jaccard'
     write(folder, "12_network", "# Network", parameters=short)
     monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(folder))
     return list_notebooks(folder)
@@ -200,6 +201,44 @@ def test_notebooks_with_a_hub_run_once_for_each_hub_and_the_others_once(shelf, t
     assert runs[1].given == {"study": str(tmp_path), "policy": "nhs_england", "hub": "Yeovil"}
 
 
+def test_runs_are_released_notebook_by_notebook_and_hubs_by_name(shelf, tmp_path):
+    runs = plan_runs(Study(tmp_path), ["04", "02"], hubs=["Yeovil", "Chard"])
+    assert [(run.notebook.name, run.hub) for run in runs] == [
+        ("04_survival", "Chard"),
+        ("04_survival", "Yeovil"),
+        ("02_multimorbidity", "Chard"),
+        ("02_multimorbidity", "Yeovil"),
+    ]
+
+
+def test_a_level_is_passed_to_the_policy_and_to_the_notebook(shelf, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(planning, "policy_named", lambda name, **more: asked.append((name, more)) or Policy.sacro())
+    (run,) = plan_runs(Study(tmp_path), ["12"], policy="sacro", level="strict")
+    assert asked == [("sacro", {"level": "strict"})]
+    assert (run.given["policy"], run.given["level"]) == ("sacro", "strict")
+
+
+@pytest.mark.parametrize(
+    ("policy", "level", "said"),
+    [
+        ("sacro", "rule_text", "of nhs_england alone"),
+        ("synthetic", "strict", "changes nothing"),
+        (None, "strickt", "Did you mean 'strict'"),
+    ],
+)
+def test_a_level_that_does_not_fit_is_refused(shelf, tmp_path, policy, level, said):
+    with pytest.raises(ArgumentError, match=said):
+        plan_runs(Study(tmp_path), ["12"], policy=policy, level=level)
+
+
+def test_a_notebook_without_a_level_is_run_at_the_default_alone(shelf, tmp_path, monkeypatch):
+    monkeypatch.setattr(planning, "policy_named", lambda name, **more: Policy.sacro())
+    assert "level" not in plan_runs(Study(tmp_path), ["02"])[0].given
+    with pytest.raises(ArgumentError, match=r"as a report at the level 'strict'.*has no 'level'"):
+        plan_runs(Study(tmp_path), ["02"], level="strict")
+
+
 def test_without_a_hub_the_whole_programme_is_one_report(shelf, tmp_path):
     runs = plan_runs(Study(tmp_path), ["02", "network"], parameters={"measure": "jaccard", "horizon": "90"})
     assert [(run.folder, run.hub) for run in runs] == [("02_multimorbidity", None), ("12_network", None)]
@@ -215,7 +254,7 @@ def test_everything_wrong_is_said_at_once(shelf, tmp_path):
             Study(tmp_path),
             ["02", "nosuch"],
             hubs=["Yeovill"],
-            parameters={"horizn": "1", "event": "birth", "policy": "x", "hub": "Chard"},
+            parameters={"horizn": "1", "event": "birth", "policy": "x", "session": "x", "hub": "Chard"},
             policy="nhs_englnd",
         )
     text = str(raised.value)
@@ -225,7 +264,8 @@ def test_everything_wrong_is_said_at_once(shelf, tmp_path):
         "There is no parameter 'horizn'",
         "Did you mean 'horizon'?",
         "Choose one of: emergency_admission, death",
-        "'policy' is not set with -p",
+        "'policy' is not set with -p: give the policy itself (--policy)",
+        "'session' is not set with -p: symphony report fills it in",
         "'hub' is not set with -p",
         "Did you mean 'nhs_england'?",
     ):

@@ -91,7 +91,7 @@ def test_the_head_of_a_page_says_what_it_is_about_in_words():
     assert page.count("<h1>") == 1
     assert '<html lang="en-GB">' in page
     assert "<title>How long? – Yeovil – South Somerset</title>" in page
-    for words in ("Until what?", "5 May 2026, 14:02 UTC", "counts of 0 to 9 people are hidden", "Days followed"):
+    for words in ("Until what?", "5 May 2026, 14:02 UTC", "counts of 0 to 9 people are suppressed", "Days followed"):
         assert words in page
     assert "describe no real person" in page
     # a column's name is said as its heading says it

@@ -1,22 +1,129 @@
-"""Reports are set against each other, and against those in the folder, before any is put in place."""
+"""The release record beside a report, the output checker's own file, and reports of other data in the folder."""
 
 import json
+import stat
+import sys
+import types
 
 import nbformat
 import polars as pl
 import pytest
 
 import symphony_research as sr
+from symphony_research.policy import Policy
 from symphony_research.report import list_notebooks, run_reports
 from symphony_research.report import plan as planning
-
-# 400 people, of whom 398 are women: a table of women beside one of everybody tells of two men at most four
-PEOPLE, MEN = 400, 2
-EVERYBODY = (
-    "found = sr.suppress(sr.multimorbidity.prevalence(sr.define_cohort(people).patterns()), rule)\nsr.table(found)"
+from symphony_research.report import release as releasing
+from symphony_research.report.release import (
+    checker_file,
+    earlier_outputs,
+    findings_of,
+    keyed,
+    release_files,
+    release_key,
 )
-WOMEN = EVERYBODY.replace("define_cohort(people)", "define_cohort(people, sex='F')")
-START = "import symphony_research as sr\npeople = sr.read_study(study)\nrule = people.rule(policy)"
+
+OURS, OTHER = "a" * 64, "b" * 64
+RECORD = {
+    "notebook": {"name": "02_x", "title": "X"}, "hub": None, "takes_hub": False, "finished": "2026-05-05T14:02:09Z",
+    "policy": {"name": "sacro", "title": "SACRO"}, "study": {"name": "S", "fingerprint": "keyed"},
+}  # fmt: skip
+OUTPUT = {
+    "title": "People with each condition", "family": "Prevalence", "of_whom": ["sex: F"], "by": [], "suppressed": 5,
+    "secondary": 2, "withheld": 0, "at_risk": 0, "done": ["Suppressed."], "for_review": [], "published": {"fingerprint": OURS, "cells": []},
+    "for_output_checker": {"n_primary": 3, "n_secondary": 2},
+}  # fmt: skip
+
+
+@pytest.fixture
+def room(monkeypatch):
+    """Stand-ins for disclosure control: an output is what it is published as, and all outputs together are a finding."""
+
+    def find(named):
+        return [types.SimpleNamespace(outputs=[name for name, _ in named])]
+
+    monkeypatch.setattr(releasing, "FORMAT", 3)
+    monkeypatch.setattr(releasing, "for_release", dict)
+    monkeypatch.setattr(releasing, "published_from", lambda output: types.SimpleNamespace(**output))
+    monkeypatch.setattr(releasing, "find", find)
+
+
+def stand(out, folder, fingerprint, *titles):
+    (out / folder).mkdir(parents=True)
+    outputs = [{"title": title, "published": {"fingerprint": fingerprint}} for title in titles]
+    data = {"format": 3, "study": {"fingerprint": fingerprint}, "outputs": outputs}
+    (out / folder / "release.json").write_text(json.dumps(data))
+
+
+def test_beside_a_report_nothing_tells_primary_from_secondary_suppression(room):
+    files = release_files([OUTPUT], RECORD, b"key")
+    (output,) = json.loads(files["release.json"])["outputs"]
+    assert output["suppressed"] == 5
+    text = "".join(files.values())
+    for word in ("further", "exposed", "primary", "secondary", "for_output_checker"):
+        assert word not in text
+    assert OURS not in text
+    assert output["published"]["fingerprint"] == keyed(OURS, b"key")
+
+
+def test_the_output_checker_has_them_apart(room):
+    (output,) = json.loads(checker_file([OUTPUT], RECORD))["outputs"]
+    assert (output["n_primary"], output["n_secondary"], output["title"]) == (3, 2, "People with each condition")
+
+
+def test_a_folder_of_reports_has_one_secret_that_others_cannot_read(tmp_path):
+    key = release_key(tmp_path)
+    assert release_key(tmp_path) == key
+    assert len(key) == 32
+    if sys.platform != "win32":
+        assert stat.S_IMODE((tmp_path / "output_checker" / "key").stat().st_mode) == 0o600
+    assert keyed(OURS, key) != keyed(OTHER, key)
+    assert keyed(OURS, key) != keyed(OURS, b"other")
+
+
+def test_earlier_reports_of_the_same_data_come_by_folder_with_their_own_fingerprint(tmp_path, room):
+    ours = keyed(OURS, b"key")
+    stand(tmp_path, "b_two", ours, "two")
+    stand(tmp_path, "a_one", ours, "one")
+    stand(tmp_path, "c_replaced", ours, "three")
+    stand(tmp_path, "d_other", keyed(OTHER, b"key"), "four")
+    (tmp_path / "e_broken").mkdir()
+    (tmp_path / "e_broken" / "release.json").write_text("{")
+    found = earlier_outputs(tmp_path, replaced=["c_replaced"], fingerprint=OURS, key=b"key")
+    assert [[one["title"] for one in outputs] for outputs in found] == [["one"], ["two"]]
+    assert found[0][0]["published"]["fingerprint"] == OURS
+
+
+def test_new_reports_are_compared_with_reports_of_other_data_and_those_not_replaced(tmp_path, room):
+    ours = keyed(OURS, b"key")
+    new = {"a_new": [{"title": "new"}], "b_new": []}
+    stand(tmp_path, "c_same", ours, "same")
+
+    def found():
+        return findings_of(new, tmp_path, planned=["a_new", "b_new", "d_failed"], fingerprint=OURS, key=b"key")
+
+    assert found() == {}  # released beside it
+    stand(tmp_path, "d_failed", ours, "kept")
+    ((folder, (finding,)),) = found().items()
+    assert folder == "a_new"
+    assert finding.outputs == ["d_failed (made earlier): kept [0]", "a_new: new [1]"]
+    stand(tmp_path, "e_other", keyed(OTHER, b"key"), "other")
+    assert [name.split(":")[0] for name in found()["a_new"][0].outputs] == [
+        "d_failed (made earlier)",
+        "e_other (made earlier)",
+        "a_new",
+    ]
+
+
+# 400 people, of whom 398 are women: a table of women beside one of everybody is a difference of two men
+PEOPLE, MEN = 400, 2
+START = "import symphony_research as sr\nstudy = sr.read_study(study)\npolicy = study.disclosure_policy(policy)"
+EVERYBODY = (
+    "cohort = sr.define_cohort(study)\n"
+    "released = sr.suppress({'found': sr.multimorbidity.prevalence(cohort.patterns())}, policy, session=session)\n"
+    "sr.table(released['found'])"
+)
+WOMEN = EVERYBODY.replace("define_cohort(study)", "define_cohort(study, sex='F')")
 
 
 @pytest.fixture
@@ -24,9 +131,7 @@ def study(tmp_path):
     folder = tmp_path / "confidential"
     folder.mkdir()
     ids = [f"p{k}" for k in range(PEOPLE)]
-    pl.DataFrame(
-        {"person_id": ids, "sex": ["M"] * MEN + ["F"] * (PEOPLE - MEN), "birth_date": ["1950-01-01"] * PEOPLE}
-    ).write_csv(folder / "persons.csv")
+    write_people(folder, ids)
     pl.DataFrame({"person_id": ids[:200], "condition": "asthma", "onset_date": "2010-01-01"}).write_csv(
         folder / "conditions.csv"
     )
@@ -37,9 +142,15 @@ def study(tmp_path):
     return folder
 
 
+def write_people(folder, ids, birth_date="1950-01-01"):
+    sexes = ["M"] * MEN + ["F"] * (len(ids) - MEN)
+    pl.DataFrame({"person_id": ids, "sex": sexes, "birth_date": birth_date}).write_csv(folder / "persons.csv")
+
+
 def write(folder, name, *sources):
-    parameters = nbformat.v4.new_code_cell('study = "x"\npolicy: str | None = None', metadata={"tags": ["parameters"]})
-    cells = [nbformat.v4.new_markdown_cell(f"# {name}\n\nWhat?"), parameters]
+    parameters = 'study = "x"\npolicy: str | None = None\nsession: str | None = None'
+    cells = [nbformat.v4.new_markdown_cell(f"# {name}\n\nWhat?")]
+    cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
     cells += [nbformat.v4.new_code_cell(source) for source in sources]
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
@@ -53,37 +164,38 @@ def run(tmp_path, monkeypatch, study, **cells):
     return run_reports(study, sorted(cells), out=tmp_path / "out", progress=False, jobs=1)
 
 
-def test_reports_that_tell_a_small_count_together_are_refused_and_named(tmp_path, monkeypatch, study):
+def test_a_run_never_refuses_its_own_reports(tmp_path, monkeypatch, study):
     made = run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY, b_women=WOMEN)
-    assert [one.status for one in made.runs] == ["failed", "failed"]
-    for one in made.runs:
-        assert all(word in one.error for word in ("Refused", "a_everybody", "b_women"))
-    assert not list((tmp_path / "out").glob("*/report.*"))
+    assert made.runs[0].status == "done", made.runs[0].error
+    assert not any("Refused" in (one.error or "") for one in made.runs)
 
 
-def test_a_report_is_set_against_those_that_stand_in_the_folder(tmp_path, monkeypatch, study):
-    first = run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY)
-    assert first.ok
+def test_a_report_is_refused_beside_one_of_other_data_that_stands_in_the_folder(tmp_path, monkeypatch, study):
+    assert run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY).ok
     record = json.loads((tmp_path / "out" / "a_everybody" / "release.json").read_text())
     assert [output["family"] for output in record["outputs"]] == ["Prevalence"]
-    page = (tmp_path / "out" / "a_everybody" / "release.html").read_text()
-    assert "Counts of 1 to 7 people were hidden" in page
+    assert record["study"]["fingerprint"] != sr.read_study(study).fingerprint
+    write_people(study, [f"p{k}" for k in range(PEOPLE)], birth_date="1951-01-01")
     later = run(tmp_path, monkeypatch, study, b_women=WOMEN)
     assert [one.status for one in later.runs] == ["failed"]
-    assert "a_everybody (made earlier)" in later.runs[0].error
+    assert all(word in later.runs[0].error for word in ("Refused", "a_everybody (made earlier)", "b_women"))
+    assert list(later.runs[0].paths) == ["provenance.json"]
     assert (tmp_path / "out" / "a_everybody" / "report.html").exists()
     # made again, it takes its own place
     assert run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY).ok
 
 
-def test_two_populations_in_one_report_are_set_against_each_other_too(tmp_path, monkeypatch, study):
-    made = run(tmp_path, monkeypatch, study, both=f"{EVERYBODY}\n{WOMEN}")
-    assert [one.status for one in made.runs] == ["failed"]
+def test_no_page_leads_to_the_output_checkers_folder(tmp_path, monkeypatch, study):
+    assert run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY).ok
+    out = tmp_path / "out"
+    assert (out / "output_checker" / "a_everybody" / "for_output_checker.json").exists()
+    for path in out.rglob("*.html"):
+        assert "output_checker" not in path.read_text(encoding="utf-8"), path.name
 
 
 def test_the_record_of_generated_data_says_that_nothing_was_done() -> None:
-    from symphony_research.disclosure.release import what_was_done
+    from symphony_research.disclosure.record import what_was_done
 
     patterns = sr.define_cohort(sr.example_study()).patterns()
-    free = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    free = sr.suppress(sr.multimorbidity.prevalence(patterns), Policy.synthetic())
     assert what_was_done(free) == ["Nothing: the data are generated, and describe no real person."]

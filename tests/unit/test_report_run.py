@@ -12,17 +12,21 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import symphony_research as sr
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import Policy
 from symphony_research.report import list_notebooks, run_reports
 from symphony_research.report import plan as planning
+from symphony_research.report.release import keyed, release_key
 from symphony_research.report.worker import tidy
 
-PARAMETERS = 'study = "somewhere"\npolicy: str | None = None\n'
+PARAMETERS = 'study = "somewhere"\npolicy: str | None = None\nsession: str | None = None\n'
 GOOD = """
 import os, sys, warnings
 import matplotlib.pyplot as plt
-print("hub", hub, "inside", os.environ["SYMPHONY_INSIDE_REPORT"], "files", os.listdir("."))
+from symphony_research.result import confidential_report, inside_report
+print("hub", hub, "inside", inside_report(), confidential_report(), "files", os.listdir("."))
+print("settings", [name for name in os.environ if name.startswith("SYMPHONY")])
 print("same python", sys.executable == PYTHON)
 print("study at", study)
 warnings.warn("about row 943476", UserWarning)
@@ -31,8 +35,12 @@ plt.plot([1, 2])
 UNDISCLOSED = """
 import polars as pl
 from symphony_research.result import Result
+from symphony_research.result.cells import everybody
+from symphony_research.result.roles import Count, TableRoles
 
-R = type("R", (Result,), {"derive": staticmethod(lambda tables, settings, by: tables["t"])})
+roles = {"t": TableRoles({"n_persons": Count()}, lambda record, column, settings: everybody())}
+own = {"derive": staticmethod(lambda tables, settings, by: tables["t"]), "roles_of": classmethod(lambda cls, settings: roles)}
+R = type("R", (Result,), own)
 R({"t": pl.DataFrame({"n_persons": [987654]})}, {})
 """
 
@@ -111,7 +119,8 @@ def test_a_good_run_leaves_its_five_files_and_nothing_half_written(made):
 def test_the_kernel_is_this_interpreter_in_an_empty_folder_and_knows_it_makes_a_report(made):
     _, out = made
     page = text_of(out / "01_good--yeovil" / "report.html")
-    assert "hub Yeovil inside 1 files []" in page
+    assert "hub Yeovil inside True False files []" in page
+    assert "settings []" in page  # no environment variable decides anything
     assert "same python True" in page
     assert "data:image/png;base64," in page
 
@@ -137,7 +146,11 @@ def test_messages_on_standard_error_are_counted_but_not_kept(made):
 def test_the_record_tells_where_a_report_came_from(made):
     _, out = made
     record = json.loads(text_of(out / "01_good--yeovil" / "provenance.json"))
-    assert record["study"] == {"name": "South Somerset", "fingerprint": "f" * 64, "generated": True}
+    key = release_key(out)
+    assert record["study"] == {"name": "South Somerset", "fingerprint": keyed("f" * 64, key), "generated": True}
+    assert "f" * 12 not in text_of(out / "01_good--yeovil" / "report.html")
+    assert "session" not in record["parameters"]
+    assert "session = None" in text_of(out / "01_good--yeovil" / "report.ipynb")
     assert record["parameters"]["study"] == "a study"
     assert record["parameters"]["policy"] == "synthetic"
     assert record["policy"]["threshold"] == 0
@@ -199,6 +212,84 @@ def test_a_worker_that_is_killed_fails_alone(tmp_path, monkeypatch):
     assert "ended from outside" in reports.runs[0].error
 
 
+RELEASES = """
+import time
+import symphony_research as sr
+from symphony_research.result.session import ReleaseSession
+time.sleep({pause})
+print([output["title"] for output in ReleaseSession.of(session).outputs_before()])
+cohort = sr.define_cohort(sr.example_study())
+results = {{"attrition": cohort.attrition, "prevalence": sr.multimorbidity.prevalence(cohort.patterns())}}
+released = sr.suppress({what}, sr.Policy.synthetic(), session=session)
+"""
+
+
+def releases(shelf, name, what, pause=0.0):
+    write(shelf, name, RELEASES.format(what=f"{{'a': results['{what}']}}", pause=pause))
+
+
+def printed(out, name):
+    (shown,) = [o for c in nbformat.read(out / name / "report.ipynb", 4).cells for o in c.get("outputs", [])]
+    return shown.text.strip()
+
+
+def test_reports_are_released_in_order_each_beside_those_before_and_jobs_change_nothing(tmp_path, monkeypatch):
+    shelf = tmp_path / "shelf"
+    releases(shelf, "01_slow", "attrition", pause=3)
+    write(shelf, "02_breaks", "1 / 0")
+    write(shelf, "03_silent", "1;")
+    releases(shelf, "04_quick", "prevalence")
+    releases(shelf, "05_last", "attrition")
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(shelf))
+    for jobs in (1, 3):
+        out = tmp_path / f"jobs{jobs}"
+        reports = run_reports(Study(tmp_path / "study"), out=out, jobs=jobs, progress=False)
+        assert [run.status for run in reports.runs] == ["done", "failed", "done", "done", "done"]
+        first, second = sr.define_cohort(sr.example_study()).attrition.title, "People with each condition"
+        assert printed(out, "01_slow") == "[]"
+        assert printed(out, "04_quick") == f"[{first!r}]"
+        assert printed(out, "05_last") == f"[{first!r}, {second!r}]"
+    for name in ("01_slow", "04_quick", "05_last"):
+        assert text_of(tmp_path / "jobs1" / name / "report.ipynb") == text_of(
+            tmp_path / "jobs3" / name / "report.ipynb"
+        )
+
+
+def test_reports_that_stand_in_the_folder_are_beside_those_of_a_later_run_but_not_their_own(tmp_path, monkeypatch):
+    shelf, out, study = tmp_path / "shelf", tmp_path / "out", Study(tmp_path / "study")
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(shelf))
+    releases(shelf, "01_one", "attrition")
+    releases(shelf, "02_two", "prevalence")
+    assert run_reports(study, ["01"], out=out, progress=False).ok
+    assert run_reports(study, ["02"], out=out, progress=False).ok
+    assert printed(out, "02_two").count("'") == 2
+    assert run_reports(study, ["02"], out=out, progress=False).ok
+    assert printed(out, "02_two").count("'") == 2
+    study.fingerprint = "e" * 64  # other data
+    assert run_reports(study, ["02"], out=out, progress=False).ok
+    assert printed(out, "02_two") == "[]"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+def test_nobody_waits_for_a_worker_that_was_killed(tmp_path, monkeypatch):
+    shelf = tmp_path / "shelf"
+    write(shelf, "01_kills", "import os, signal, time; time.sleep(2); os.kill(os.getppid(), signal.SIGKILL)")
+    releases(shelf, "02_after", "attrition")
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(shelf))
+    reports = run_reports(Study(tmp_path / "study"), out=tmp_path / "out", jobs=2, progress=False)
+    assert [run.status for run in reports.runs] == ["failed", "done"]
+
+
+def test_each_step_is_a_line_where_there_is_no_terminal(tmp_path, monkeypatch, capsys):
+    releases(tmp_path / "shelf", "01_one", "attrition")
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(tmp_path / "shelf"))
+    run_reports(Study(tmp_path / "study"), out=tmp_path / "out", jobs=1)
+    lines = capsys.readouterr().err.splitlines()
+    steps = ["01_one: computing", "01_one: suppressing", "01_one: drawing"]
+    assert [line for line in lines if line in steps] == steps
+    assert lines[-1].startswith("1/1 01_one: done in")
+
+
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -230,7 +321,7 @@ def test_ctrl_c_ends_the_workers_and_their_kernels_and_leaves_nothing_half_writt
             # the line comes after the files: a signal between the two would find it not yet said
             wait_for(lambda: "1/2 01_fine: done in" in said.read_text() and (tmp_path / "pid").exists())
             os.killpg(process.pid, signal.SIGINT)
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=60)
         finally:
             process.kill()
     err = said.read_text()
@@ -238,11 +329,11 @@ def test_ctrl_c_ends_the_workers_and_their_kernels_and_leaves_nothing_half_writt
     assert (tmp_path / "out" / "01_fine" / "provenance.json").exists()
     assert "Traceback" not in err
     wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["01_fine", "index.html"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["01_fine", "index.html", "output_checker"]
     assert "1 report" in text_of(tmp_path / "out" / "index.html")
 
 
-def wait_for(condition, seconds=40):
+def wait_for(condition, seconds=120):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "waited too long"

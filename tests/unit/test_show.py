@@ -23,6 +23,7 @@ from symphony_research.disclosure import suppress
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Source
+from symphony_research.result.mode import report_mode
 from symphony_research.show.frame import NOTHING
 
 room = importlib.import_module("symphony_research.show")
@@ -39,8 +40,7 @@ LONG = [
 
 
 @pytest.fixture(autouse=True)
-def _outside(monkeypatch):
-    monkeypatch.delenv("SYMPHONY_INSIDE_REPORT", raising=False)
+def _close():
     yield
     plt.close("all")
 
@@ -236,15 +236,15 @@ def at_risk(ax):
 
 def test_people_still_followed_are_those_counted_by_hand_whatever_the_cause():
     ax = room.plot_survival(survival.cumulative_incidence(SIX, time="time", event="event"), times=[0, 2, 4, 6])
-    assert at_risk(ax) == [[(0, "6"), (2, "5"), (4, "2"), (6, "–")]]
-    assert "People still followed" in words(ax)
-    assert "the curve has ended" in words(ax, "footnote")[0]
+    assert at_risk(ax) == [[(0, "6"), (2, "5"), (4, "2"), (6, "[x]")]]
+    assert "Number at risk" in words(ax)
+    assert "[x] beyond the end of follow-up." in words(ax, "footnote")[0]
 
 
 def test_a_stratum_has_a_row_of_its_own_under_the_ticks():
     frame = pl.concat([SIX.with_columns(sex=pl.lit("F")), SIX.head(2).with_columns(sex=pl.lit("M"))])
     ax = room.plot_survival(survival.cumulative_incidence(frame, time="time", event="event", by="sex"), times=[0, 2, 4])
-    assert at_risk(ax) == [[(0, "6"), (2, "5"), (4, "2")], [(0, "2"), (2, "1"), (4, "–")]]
+    assert at_risk(ax) == [[(0, "6"), (2, "5"), (4, "2")], [(0, "2"), (2, "1"), (4, "[x]")]]
     assert words(ax, "at risk row") == ["women", "men"]
     assert list(ax.get_xticks()) == [0, 2, 4]
 
@@ -305,7 +305,7 @@ def test_a_hidden_combination_is_nowhere_in_the_figure():
     assert drawn & {6, 7} == set()
     assert said & {"6", "7", "13"} == set()
     assert "gout" not in words(ax)
-    assert "Combinations that are not drawn: nobody, 1 to 7 people, or hidden" in " ".join(
+    assert "Combinations that are not drawn: nobody, 1 to 7 people, or suppressed" in " ".join(
         words(ax, "footnote")[0].split()
     )
 
@@ -361,13 +361,13 @@ def test_undisclosed_figure_says_so_and_a_disclosed_one_names_its_rule():
 
 
 @pytest.mark.parametrize("name", ["curves", "exact", "count", "prevalence", "network", "attrition"])
-def test_inside_a_report_nothing_undisclosed_is_shown(name, monkeypatch):
+def test_inside_a_report_nothing_undisclosed_is_shown(name):
     result = RESULTS[name]()
-    monkeypatch.setenv("SYMPHONY_INSIDE_REPORT", "1")
-    for verb in (room.plot, room.picture, room.table, room.sentence):
-        with pytest.raises(DisclosureError, match="suppress"):
-            verb(result)
-    assert room.plot(suppress(result, NHS)) is not None
+    with report_mode():
+        for verb in (room.plot, room.picture, room.table, room.sentence):
+            with pytest.raises(DisclosureError, match="suppress"):
+                verb(result)
+        assert room.plot(suppress(result, NHS)) is not None
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -431,7 +431,9 @@ def test_where_nothing_is_large_enough_the_figure_says_so():
     few = people(12, conditions=5)
     for result in (
         multimorbidity.combinations(few), multimorbidity.prevalence(few), networks.cooccurrence(few),
-        survival.kaplan_meier(SIX.with_columns(event=pl.col("event").clip(0, 1)), time="time", event="event"),
+        survival.kaplan_meier(
+            SIX.with_columns(event=pl.col("event").clip(0, 1)), time="time", event="event", time_unit="months"
+        ),
     ):  # fmt: skip
         ax = room.plot(suppress(result, NHS))
         assert not ax.patches
@@ -469,47 +471,34 @@ def admissions(women, men, women_followed=40, men_followed=40):
                                          cause_names={1: "admission"})  # fmt: skip
 
 
-def test_what_is_too_few_to_show_is_not_drawn_as_nobody():
-    # 25 women: shown as 10 with the 8th, 15 with the 13th, 20, 25: four steps. 7 men: none is shown
-    ax = room.plot_survival(suppress(admissions(25, 7), NHS))
-    assert len(ax.get_lines()) == 1
-    x, y = ax.get_lines()[0].get_data()
-    # nothing is drawn before the eighth woman's day: an incidence of 0 % would be false
-    assert min(x) == 8
-    assert min(y) > 0
-    assert words(ax, "too few") == ["Too few to show: men"]
-    assert words(ax, "curve name") == ["women"]
+def test_what_is_suppressed_is_not_drawn_as_nobody():
+    # by day 30 25 of 40 women and 7 of 40 men have been admitted: 25 of 40 is drawn, and the men's seven are no zero
+    result = suppress(admissions(25, 7), NHS)
+    men = result.estimates.filter(pl.col("sex") == "M", pl.col("time") > 0)
+    assert men["n_events"].null_count() == men.height
+    ax = room.plot_survival(result)
     note = " ".join(words(ax, "footnote")[0].split())
-    assert "Not drawn, too few to show (under 8 people had it): men." in note
+    assert "Suppressed by disclosure control and not drawn: men." in note
+    for line in ax.get_lines():
+        # of what is drawn no share after the start is zero
+        assert all(y > 0 for x, y in zip(*line.get_data(), strict=True) if x > 0)
     # exact counts are drawn from the start, for both
     exact = room.plot_survival(admissions(25, 7))
     assert [min(line.get_xdata()) for line in exact.get_lines()] == [0, 0]
-    assert words(exact, "too few") == []
+    assert "not drawn" not in words(exact, "footnote")[0]
 
 
-def test_one_or_two_rounded_steps_are_no_curve():
-    # 9 men: one step, to 10; 14 men: two, to 10 and 15; 18 men: three
-    for men, drawn in ((9, 1), (14, 1), (18, 2)):
-        ax = room.plot_survival(suppress(admissions(25, men), NHS))
-        assert len(ax.get_lines()) == drawn
-        told = "fewer than 3 steps of rounded counts to draw a line through: men" in " ".join(
-            words(ax, "footnote")[0].split()
-        )
-        assert told == (drawn == 1)
-    result = suppress(admissions(9, 9), NHS)
-    ax = room.plot_survival(result)
-    assert not ax.get_lines()
-    # 9 of 40, shown as 10 of 40, are told in words instead
-    assert "25.0 % of women and 25.0 % of men" in ax.get_title(loc="left").replace("\n", " ")
-    assert isinstance(room.picture(result), room.Sentence)
-
-
-def test_a_group_too_small_to_follow_is_named():
+def test_a_group_of_few_is_named_as_suppressed():
+    # two men, six followed in all: a group of six has no curve, and the figure says which it is
     result = suppress(admissions(25, 2, men_followed=6), NHS)
-    assert result.estimates["sex"].unique().to_list() == ["F"]
-    assert "(too few to show: men)" in result.sentence()
+    assert (
+        result.estimates.filter(pl.col("sex") == "M")["estimate"].null_count()
+        == result.estimates.filter(pl.col("sex") == "M").height
+    )
+    assert "men" in result.sentence()
+    assert "(suppressed: men)" in result.sentence()
     note = " ".join(words(room.plot_survival(result), "footnote")[0].split())
-    assert "Too few people to follow: men." in note
+    assert "Suppressed by disclosure control and not drawn: men." in note
 
 
 def test_a_group_is_not_lost_from_the_finding_because_its_first_step_comes_late():
@@ -529,7 +518,7 @@ def test_a_finding_is_read_at_a_whole_month():
 def test_a_scale_that_ends_below_a_hundred_says_so():
     frame = pl.DataFrame({"time": [5, 9, 10], "event": [1, 2, 0], "n": [40, 20, 940]})
     result = survival.cumulative_incidence(frame, time="time", event="event", weights="n")
-    assert "The scale ends at 10 %." in words(room.plot_survival(result), "footnote")[0]
+    assert "The scale ends at 10%." in words(room.plot_survival(result), "footnote")[0]
     assert "scale ends" not in words(room.plot_survival(result, highest=100), "footnote")[0]
 
 
@@ -679,7 +668,7 @@ def test_hidden_companions_and_costs_are_not_named():
         # nor where the result shows itself
         assert safe._repr_html_().count("<tr>") - 1 == min(safe.named.height, 20)
         # nor is it said how many they are
-        assert "that are not listed: nobody, 1 to 7 people, or hidden so that another cannot be reckoned." in shown
+        assert "that are not listed: nobody, 1 to 7 people, or suppressed so that another cannot be inferred." in shown
         assert str(hidden) not in shown.rpartition("that are not listed")[2].partition("Disclosure rule")[0]
 
 

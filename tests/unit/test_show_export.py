@@ -92,7 +92,7 @@ def test_a_file_says_what_it_is_and_under_which_rule(kind, tmp_path):
     told = about(sr.write_network(network, tmp_path / f"n.{kind}"))
     assert told["title"] == "Pairs of conditions, against chance"
     assert told["disclosure_rule"] == NHS.title
-    assert told["counts_hidden"] == str(network.disclosure.hidden)
+    assert told["counts_suppressed"] == str(network.disclosure.suppressed)
     assert told["finding"] == network.sentence()
     assert told["library_version"] == network.settings["library_version"]
     # no study: left out, not written as a word

@@ -3,6 +3,7 @@
 import base64
 import importlib
 import re
+from contextlib import nullcontext
 
 import matplotlib
 
@@ -16,6 +17,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.disclosure import suppress
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
+from symphony_research.result.mode import report_mode
 
 room = importlib.import_module("symphony_research.show")
 NHS = Policy.nhs_england()
@@ -81,14 +83,13 @@ def test_svg_carries_its_words_for_a_screen_reader(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf", "a.csv", "a.html"])
-def test_no_file_of_an_undisclosed_result_inside_a_report_or_not(name, tmp_path, monkeypatch):
+def test_no_file_of_an_undisclosed_result_inside_a_report_or_not(name, tmp_path):
     write = room.write_table if name.endswith(("csv", "html")) else room.write_figure
     path = tmp_path / name
     path.write_text("old")
     result = undisclosed()
-    for inside in ("0", "1"):
-        monkeypatch.setenv("SYMPHONY_INSIDE_REPORT", inside)
-        with pytest.raises(DisclosureError, match="suppress"):
+    for inside in (nullcontext(), report_mode()):
+        with inside, pytest.raises(DisclosureError, match="suppress"):
             write(result, path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == [name]
@@ -143,7 +144,7 @@ def test_table_has_caption_headings_and_what_a_star_means():
     # a set that few people have is neither named nor counted
     assert "gout" not in table.html
     assert (
-        "Combinations that are not listed: nobody, 1 to 7 people, or hidden so that another cannot be reckoned."
+        "Combinations that are not listed: nobody, 1 to 7 people, or suppressed so that another cannot be inferred."
         in table.html
     )
     assert NHS.title in table.html
@@ -190,11 +191,9 @@ def test_html_file_is_a_page_with_estimates(tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["picture", "table", "sentence"])
-def test_what_a_notebook_shows_is_refused_at_once_inside_a_report(verb, monkeypatch):
-    result = undisclosed()
-    monkeypatch.setenv("SYMPHONY_INSIDE_REPORT", "1")
-    with pytest.raises(DisclosureError, match=verb):
-        getattr(room, verb)(result)
+def test_what_a_notebook_shows_is_refused_at_once_inside_a_report(verb):
+    with report_mode(), pytest.raises(DisclosureError, match=verb):
+        getattr(room, verb)(undisclosed())
 
 
 def test_where_the_rule_hides_nothing_a_gap_is_no_star(tmp_path):
@@ -206,18 +205,17 @@ def test_where_the_rule_hides_nothing_a_gap_is_no_star(tmp_path):
     free = points.disclosed(points.count_tables, Disclosure(Policy.synthetic(), 0))
     assert "*" not in room.table(free).html
     assert "*" not in room.write_table(free, tmp_path / "a.csv").read_text()
-    ended = room.table(points.disclosed(points.count_tables, Disclosure(NHS, 0))).html
-    assert "– the curve has ended (7 people or fewer are left)" in ended
 
 
-def test_too_few_events_have_a_star_and_a_curve_that_has_ended_a_dash():
+def test_marks_of_a_released_curve_are_explained_under_its_table():
     from symphony_research import survival
 
-    # 30 people, three events at 10, everybody's follow-up over at 20: at 15 three events may not be told; at 30 nobody is left
-    people = pl.DataFrame({"time": [10] * 3 + [20] * 27, "event": [1] * 3 + [0] * 27})
-    curve = suppress(survival.kaplan_meier(people, time="time", event="event"), NHS)
-    made = room.table(survival.at(curve, [15, 30]), columns=["time", "n_at_risk", "estimate"]).html
-    body = re.sub(r"<[^>]+>", " ", made.split("<tbody>")[1].split("</tbody>")[0]).split()
-    # 27 people, shown as 25
-    assert body == ["15", "25", "*", "30", "–", "–"]
-    assert "* too few events to show." in made
+    # 40 people: three events on day 10, 20 on day 40, 17 censored on day 50. By day 30 the three are suppressed, so no
+    # share is shown; 37 are at risk, shown as 35
+    people = pl.DataFrame({"time": [10] * 3 + [40] * 20 + [50] * 17, "event": [1] * 23 + [0] * 17})
+    made = suppress(survival.kaplan_meier(people, time="time", event="event", time_unit="days"), NHS)
+    table = room.table(survival.at(made, [30, 365]), columns=["time", "n_at_risk", "estimate"]).html
+    body = re.sub(r"<[^>]+>", " ", table.split("<tbody>")[1].split("</tbody>")[0]).split()
+    assert [cell.removesuffix(".0") for cell in body] == ["30", "35", "[c]", "365", "[x]", "[x]"]
+    assert "[c] suppressed by disclosure control." in table
+    assert "[x] not available: beyond the end of follow-up." in table

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 import symphony_research as sr
 from symphony_research.collapse import site
 from symphony_research.errors import ArgumentError, DisclosureError, SchemaError
+from symphony_research.result.mode import report_mode
 
 NHS = sr.Policy.nhs_england()
 # asthma alone 12 people, asthma and stroke 8, gout alone 7, nothing 33; a cost of ten pounds each
@@ -34,7 +35,7 @@ def test_an_internal_file_holds_every_set_and_says_what_it_is(tmp_path):
     assert said["handling"] == ["internal"]
 
 
-def test_what_is_merged_with_an_internal_file_carries_its_mark_and_is_disclosed_as_any_result(tmp_path, monkeypatch):
+def test_what_is_merged_with_an_internal_file_carries_its_mark_and_is_disclosed_as_any_result(tmp_path):
     PATTERNS.write(tmp_path / "south.parquet", internal=True)
     both = sr.Patterns.merge(PATTERNS, sr.Patterns.read(tmp_path / "south.parquet"))
     assert both.handling == ("internal",)
@@ -42,13 +43,13 @@ def test_what_is_merged_with_an_internal_file_carries_its_mark_and_is_disclosed_
     assert result.settings["handling"] == ["internal"]
     assert result.disclosure is None
     assert sr.suppress(result, NHS).estimates["n_persons"].to_list() == [40, 15, 15]
-    monkeypatch.setenv("SYMPHONY_INSIDE_REPORT", "1")
-    with pytest.raises(DisclosureError):
-        both.to_frame()
-    with pytest.raises(DisclosureError):
-        both.write(tmp_path / "again.parquet", internal=True)
-    with pytest.raises(DisclosureError):
-        assert result.estimates
+    with report_mode():
+        with pytest.raises(DisclosureError):
+            both.to_frame()
+        with pytest.raises(DisclosureError):
+            both.write(tmp_path / "again.parquet", internal=True)
+        with pytest.raises(DisclosureError):
+            assert result.estimates
 
 
 def test_a_suppressed_file_holds_no_small_set_no_total_no_value_and_no_condition_it_does_not_show(tmp_path):
@@ -93,7 +94,7 @@ def test_a_file_cannot_vouch_that_its_people_are_invented(tmp_path):
     made.write(tmp_path / "made.parquet", internal=True)
     there = sr.Patterns.read(tmp_path / "made.parquet")
     assert there.source.fingerprint == made.source.fingerprint
-    with pytest.raises(DisclosureError, match="hides nothing"):
+    with pytest.raises(DisclosureError, match="suppresses nothing and is for generated data alone"):
         sr.suppress(sr.multimorbidity.prevalence(there), sr.Policy.synthetic())
 
 

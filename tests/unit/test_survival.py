@@ -414,7 +414,15 @@ def test_other_names_of_strata_are_free(name):
     curve = sr.survival.kaplan_meier(drawn, by=name, **NAMED)
     assert curve.estimates[name].unique().sort().to_list() == ["a", "b"]
     assert sr.survival.logrank_test(drawn, by=name, **NAMED).groups[name].to_list() == ["a", "b"]
-    sr.suppress(curve, sr.Policy.nhs_england())
+    curve = sr.survival.kaplan_meier(drawn, by=name, time_unit="days", **NAMED)
+    form = curve.release_form(curve.count_tables, curve.settings, curve.by, sr.Policy.nhs_england())
+    assert form["grid"][name].unique().sort().to_list() == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["cause", "state"])
+def test_names_of_the_released_tables_are_refused(name):
+    with pytest.raises(ArgumentError, match=f"A stratum may not be called {name}"):
+        sr.survival.kaplan_meier(people(SIX).rename({"arm": name}), by=name, **NAMED)
 
 
 def test_reading_a_curve_at_times():

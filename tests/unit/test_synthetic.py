@@ -11,11 +11,14 @@ import pytest
 
 from symphony_research.errors import ArgumentError
 from symphony_research.schema import STUDY_TABLES
-from symphony_research.synthetic import generate_tables, parameters
+from symphony_research.synthetic import generate_tables, lives, parameters
 from symphony_research.synthetic.calendar import YEAR_STARTS
-from symphony_research.synthetic.conditions import _settle, _tables, _undone
+from symphony_research.synthetic.conditions import _settle, _tables, _undone, draw_onsets
+from symphony_research.synthetic.departures import draw_departures
 from symphony_research.synthetic.history import draw_history
+from symphony_research.synthetic.lives import draw_lives
 from symphony_research.synthetic.outcomes import draw_outcomes
+from symphony_research.synthetic.people import draw_people
 from symphony_research.synthetic.plan import PROFILES, Plan
 
 YEAR = (date(2012, 4, 1), date(2013, 3, 31))
@@ -96,9 +99,70 @@ def test_every_table_of_the_schema_is_there_with_its_columns_and_types(people, t
             assert table.select(key).is_duplicated().sum() == 0, name
 
 
+def registered_in_2012_13(tables: dict[str, pl.DataFrame]) -> int:
+    """How many people are, from the registrations: the definition of the published 114,874, written a second time."""
+    begins, ends = pl.col("start_date"), pl.col("end_date").fill_null(parameters.PERIOD_END)
+    return tables["registrations"].filter((begins <= YEAR[1]) & (ends >= YEAR[0]))["person_id"].n_unique()
+
+
+@pytest.mark.parametrize("profile", list(PROFILES))
+@pytest.mark.parametrize(("people", "seeds"), [(1, 9), (2, 3), (60, 3), (200, 3), (600, 2), (2_000, 1)])
+def test_exactly_as_many_as_asked_for_are_registered_in_2012_13(people, seeds, profile):
+    for seed in range(seeds):
+        assert registered_in_2012_13(generate_tables(people, seed=seed, profile=profile)) == people
+
+
+@pytest.mark.parametrize("people", [16_384, 16_385, 40_000])
+def test_blocks_add_up_to_the_people_asked_for(people):
+    made = generate_tables(people, seed=4)
+    assert registered_in_2012_13(made) == people
+    # Others come later or left before; a person is a row, in whatever block.
+    assert made["persons"].height > people
+    assert made["persons"]["person_id"].is_unique().all()
+
+
+def test_drawing_until_enough_are_registered_favours_nobody():
+    # Wald's identity: sums over the people drawn until 2 are registered are, in the mean, their number times the mean of
+    # one person, from a sample of fixed size. To keep those who follow the last one too would add 17 % of people.
+    plan, blocks = Plan(5), 300
+    random = plan.generators(10**6)
+    people = draw_people(random["people"], 20_000, 1, frail=True)
+    departures = draw_departures(random["departures"], people, draw_onsets(random["conditions"], people, PROFILES["calibrated"]), plan)  # fmt: skip
+    there = (people.registered <= YEAR_STARTS[2] - 1) & (departures.last >= YEAR_STARTS[1])
+    drawn = [draw_lives(plan.generators(number), plan, number, 2) for number in range(blocks)]
+    for of in (
+        lambda lived, until: np.ones(len(lived)),
+        lambda lived, until: lived.registered > YEAR_STARTS[2],
+        lambda lived, until: until.died,
+        lambda lived, until: (YEAR_STARTS[0] - lived.born) / 365.25,
+    ):
+        sums = np.array([of(lived, until).sum() for lived, _, until in drawn])
+        wanted = of(people, departures).mean() * 2 / there.mean()
+        assert abs(sums.mean() - wanted) < 4 * sums.std(ddof=1) / np.sqrt(blocks)
+
+
+def test_who_is_drawn_does_not_hang_on_what_happens_after_2012_13():
+    moving, settled = (draw_history(Plan(6, settled_from=year), 0, 2_000) for year in (None, 2013))
+    assert (moving.people.born == settled.people.born).all()
+    assert (moving.people.registered == settled.people.registered).all()
+    early = moving.departures.last < YEAR_STARTS[2]
+    assert (early == (settled.departures.last < YEAR_STARTS[2])).all()
+    assert (moving.departures.last[early] == settled.departures.last[early]).all()
+    assert moving.departures.left.sum() > 2 * settled.departures.left.sum()
+
+
+def test_a_block_ends_where_hardly_anybody_is_registered(monkeypatch):
+    monkeypatch.setattr(lives, "_in_symphony_year", lambda people, departures: np.zeros(len(people), bool))
+    with pytest.raises(RuntimeError, match="fewer than 8,000 registered"):
+        draw_history(Plan(1), 0, 8_000)
+
+
 def test_one_row_a_person_and_no_orphans(tables):
     persons = tables["persons"]["person_id"]
-    assert persons.to_list() == list(range(1, 20_001))
+    assert registered_in_2012_13(tables) == 20_000
+    assert persons.is_sorted()
+    assert persons.min() == 1
+    assert persons.is_unique().all()
     for name in ("registrations", "conditions", "activity", "enrolments", "outcomes"):
         assert tables[name]["person_id"].is_in(persons.implode()).all(), name
     assert set(tables["registrations"]["person_id"]) == set(persons)

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from symphony_research.synthetic import parameters
 from symphony_research.synthetic.activity import Contacts
-from symphony_research.synthetic.calendar import DAYS_IN_YEAR, END, START, YEAR_ENDS, YEAR_STARTS, YEARS, day_number
+from symphony_research.synthetic.calendar import (
+    DAYS_IN_YEAR,
+    END,
+    START,
+    SYMPHONY_YEAR,
+    YEAR_ENDS,
+    YEAR_STARTS,
+    YEARS,
+    day_number,
+)
 from symphony_research.synthetic.contacts import CONTACTS
 from symphony_research.synthetic.exposure import NEVER, is_of_practitioner
 from symphony_research.synthetic.history import History
@@ -25,7 +34,6 @@ __all__ = ["CONDITION_BANDS", "MONTHS", "Tallies", "costs_of", "figures", "tally
 
 Tallies = dict[str, NDArray[np.float64]]
 
-YEAR = 1  # 2012-13 is the second of the study's years
 CONDITION_BANDS = 8  # 0, 1, ..., 6, 7 or more
 AGE_BANDS = 19  # five years each, 90 and over last
 INPATIENT = ("emergency", "elective", "maternity")
@@ -56,25 +64,25 @@ def _nights(stays: Contacts) -> NDArray[np.int32]:
 def tally(history: History) -> Tallies:
     """Return the sums of one block."""
     people, years = history.people, history.years
-    there = years.days[:, YEAR] > 0
+    there = years.days[:, SYMPHONY_YEAR] > 0
     band = np.minimum(_held(history, CONDITION_NAMES), CONDITION_BANDS - 1)
     priority = np.minimum(_held(history, PRIORITY_CONDITIONS), 5)
-    age = np.minimum(years.age[:, YEAR] // 5, AGE_BANDS - 1)
+    age = np.minimum(years.age[:, SYMPHONY_YEAR] // 5, AGE_BANDS - 1)
     total, inpatient = np.zeros(len(people)), np.zeros(len(people))
     made: Tallies = {}
     for name, contacts in history.use.streams.items():
-        within = (contacts.day >= YEAR_STARTS[YEAR]) & (contacts.day <= YEAR_ENDS[YEAR])
+        within = (contacts.day >= YEAR_STARTS[SYMPHONY_YEAR]) & (contacts.day <= YEAR_ENDS[SYMPHONY_YEAR])
         cost = _sums(contacts.person[within], len(people), costs_of(name, contacts)[within])
         total += cost
         if name in INPATIENT:
             inpatient += cost
             nights = _nights(contacts)[within]
-            ages = years.age[contacts.person[within], YEAR]
+            ages = years.age[contacts.person[within], SYMPHONY_YEAR]
             made[f"stays {name}"] = np.array([within.sum(), nights.sum(), nights[ages >= 80].sum(), cost.sum()], float)
         counted = within & is_of_practitioner(contacts.code) if name == "primary_care" else within
         made[f"contacts {name}"] = _sums(age[contacts.person[counted]], AGE_BANDS)
         made[f"cost {name}"] = _sums(band[there], CONDITION_BANDS, cost[there])
-    made["person_years"] = _sums(age, AGE_BANDS, years.days[:, YEAR] / DAYS_IN_YEAR)
+    made["person_years"] = _sums(age, AGE_BANDS, years.days[:, SYMPHONY_YEAR] / DAYS_IN_YEAR)
     for name, group, size in (("band", band, CONDITION_BANDS), ("age", age, AGE_BANDS), ("priority", priority, 6)):
         made[f"{name} n"] = _sums(group[there], size)
         made[f"{name} cost"] = _sums(group[there], size, total[there])
@@ -96,7 +104,7 @@ def tally(history: History) -> Tallies:
 def _held(history: History, names: tuple[str, ...]) -> NDArray[np.int64]:
     """Conditions of these that each person has by the end of the year."""
     listed = np.isin(np.array(CONDITION_NAMES), names)[history.onsets.condition]
-    begun = listed & (history.onsets.day <= YEAR_ENDS[YEAR])
+    begun = listed & (history.onsets.day <= YEAR_ENDS[SYMPHONY_YEAR])
     return np.bincount(history.onsets.person[begun], minlength=len(history.people))
 
 
@@ -228,9 +236,10 @@ def figures(t: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
     years = t["all person_years"][0]
     for name, flow in zip(("births", "deaths", "moves_in", "moves_out"), t["flows"], strict=True):
         made[name] = 1000 * flow / years
-    thousands = 114_874 / t["persons"][0]
-    made["enrolled_by_july_2016"] = t["enrolled by July 2016"][0] * thousands
-    made["enrolled_by_end"] = t["enrolled"][0] * thousands
+    made["ever_registered"] = t["persons"][0]
+    scale = 114_874 / people
+    made["enrolled_by_july_2016"] = t["enrolled by July 2016"][0] * scale
+    made["enrolled_by_end"] = t["enrolled"][0] * scale
     on, off = t["on programme"], t["eligible not enrolled"]
     made["fewest_controls"] = float((off[on > 0] / on[on > 0]).min()) if (on > 0).any() else float("nan")
     before, after, _ = t["before and after"]
@@ -245,7 +254,7 @@ def _beds(t: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
     number, nights, older, cost = stays.sum(axis=0)
     made = {
         "bed_days": nights / years,
-        # Beds that as many people as Symphony's would fill, at the stated occupancy.
+        # Beds that as many people as Symphony's would fill were they there all year, at the stated occupancy.
         "beds": nights / years * 114_874 / (365 * parameters.OCCUPANCY),
         "bed_days_at_80": 100 * older / nights,
         "admissions": number / years,

@@ -97,12 +97,12 @@ def _identity(by_seed: Sequence[Mapping[str, float]]) -> str:
 
 _PAGE = """# The public study, published against generated
 
-Written by `make calibration`: {count} studies of {people} people, seeds 0 to {last}, and the default seed {seed}. {verdict}
+Written by `make calibration`: {count} studies of {people} people registered in 2012-13, seeds 0 to {last}, and the default seed {seed}. {verdict}
 
 Definitions: financial year 2012-13, people registered for any of it, no annualisation, zeros included, least squares on
-pounds; number of the 49 conditions by the end of the year in bands 0 to 7 or more; age at mid-year in five-year bands. Every
-study holds {people} people ever registered from April 2011 to March 2018, of whom about three in four were registered in
-2012-13. "Error" is the Monte Carlo standard error of the mean over seeds, "SD" the standard deviation from seed to seed, and
+pounds; number of the 49 conditions by the end of the year in bands 0 to 7 or more; age at mid-year in five-year bands. Those
+registered in 2012-13 are the people a study is asked for, exactly; each also holds everyone else registered at any time from
+April 2011 to March 2018. "Error" is the Monte Carlo standard error of the mean over seeds, "SD" the standard deviation from seed to seed, and
 "off" the distance of the default seed from the mean in such SDs (at most 2.5). Figures that no source gives are assumed, and say so.
 
 | figure | wanted | mean | error | held | default seed | SD | off | status | source |

@@ -19,7 +19,7 @@ __all__ = [
     "REGISTERED_BEFORE_MEAN_YEARS",
 ]
 
-# Shares of everyone ever registered in the seven years: there on the first day, born later, moved in later.
+# Shares of everyone ever registered in the seven years (not only in 2012-13): there on the first day, born later, moved in later.
 ENTRY_SHARES = {"present": 0.7015, "born": 0.0527, "moved_in": 0.2458}
 # Moves in, relative to the people of that age, and out, a person-year. Out is the same from 60 on, so that leaving
 # says nothing about the health of older people and survival curves of them are not biased by it.

@@ -13,7 +13,6 @@ __all__ = [
     "ENROLMENT_AFTER_CRISIS",
     "ENROLMENT_BACKGROUND_PER_YEAR",
     "ENROLMENT_DELAY_DAYS",
-    "ENROLMENT_STEP",
     "HUBS",
     "HUBS_DESIGNED_FOR",
     "PLANNED_COST_PER_PERSON_YEAR",
@@ -83,12 +82,11 @@ ELIGIBLE_PRIORITY_CONDITIONS = 3
 # What the first hub was planned for (published). At the pace of its first fifteen months it is not reached by 2018.
 HUBS_DESIGNED_FOR = 1500
 # A crisis is an emergency admission within so many days of another. Chance that a crisis of an eligible person leads to
-# enrolment, and enrolments a year without any: before, and after, the hubs were staffed for everyone. Fitted to the 230
-# people enrolled by July 2016, and to at least three eligible people left for each enrolled.
-ENROLMENT_STEP = date(2016, 8, 1)
+# enrolment, and enrolments a year without any: fitted to the 230 people enrolled by July 2016, and to at least three
+# eligible people left for each enrolled.
 CRISIS_WITHIN_DAYS = 60
-ENROLMENT_AFTER_CRISIS = (0.29, 0.185)
-ENROLMENT_BACKGROUND_PER_YEAR = (0.004, 0.003)
+ENROLMENT_AFTER_CRISIS = 0.185
+ENROLMENT_BACKGROUND_PER_YEAR = 0.003
 ENROLMENT_DELAY_DAYS = (5, 60)
 
 # What the programmes do, by year since their start; the last value holds from then on. Complex care: assumed, after the

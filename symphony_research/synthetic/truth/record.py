@@ -28,7 +28,7 @@ class Planted:
     standard_error : float
         0 where the value was set or follows by arithmetic; else that of the simulation, by the jackknife.
     people : int
-        People simulated; 0 where the value was set.
+        People simulated, counted as a study's are: those registered in 2012-13. 0 where the value was set.
     """
 
     name: str

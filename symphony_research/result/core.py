@@ -1,15 +1,15 @@
 """What every analysis returns: one frozen value of tidy estimates that knows how it was made.
 
-A family of results makes two declarations: `counts`, which columns of its
-count tables count people, and `derive`, the pure function from those tables to
-the estimates. The estimator and disclosure control both use `derive`, so a
-disclosed result is made from rounded counts and can hold no other number.
+A family of results makes three declarations: `roles_of`, what every column of
+its tables is and whom its counts count; `relations`, how they relate beyond
+that; and `derive`, the pure function from those tables to the estimates. The
+estimator and disclosure control both use `derive`, so a disclosed result is
+made from released numbers and can hold no other.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -19,12 +19,14 @@ import polars as pl
 
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
+from symphony_research.result.cells import CellDefinition, Relation
+from symphony_research.result.forms import AdjustedForms
+from symphony_research.result.mode import confidential_report, inside_report, report_policy, report_session
+from symphony_research.result.roles import TableRoles, require_roles
+from symphony_research.result.settings import require_known_settings
 from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, number
 
 __all__ = [
-    "INSIDE_REPORT",
-    "REPORT_POLICY",
-    "CountTable",
     "Disclosure",
     "Result",
     "Source",
@@ -33,19 +35,6 @@ __all__ = [
     "library_version",
 ]
 
-INSIDE_REPORT = "SYMPHONY_INSIDE_REPORT"
-REPORT_POLICY = "SYMPHONY_REPORT_POLICY"
-
-
-def inside_report() -> bool:
-    """Whether this process is making a report, where nothing undisclosed may be shown."""
-    return os.environ.get(INSIDE_REPORT) == "1"
-
-
-def confidential_report() -> bool:
-    """Whether this process is making a report under a policy that hides something."""
-    return inside_report() and os.environ.get(REPORT_POLICY) != Policy.synthetic().title
-
 
 def library_version() -> str:
     """Version of this library."""
@@ -53,45 +42,6 @@ def library_version() -> str:
         return version("symphony_research")
     except PackageNotFoundError:
         return "not installed"
-
-
-@dataclass(frozen=True)
-class CountTable:
-    """How one count table may be released.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Columns that count people.
-    cumulative : str or None
-        The time column, where the counts add up along it and it is the
-        cumulative counts that are rounded.
-    within : tuple of str
-        Columns that separate one running count from another.
-    measures : tuple of str
-        Columns that describe the counted people (a mean cost): hidden with the count.
-    factors : tuple of str
-        Ratios without a unit by which a figure made from these counts is
-        multiplied: hidden with the count, else released to three figures.
-    people : str
-        Whom a row counts, so that counts can be set against each other:
-        "everybody"; "condition", "pair", "set" (with at least these) or "exact"
-        by the row's conditions; "number" of conditions; "further" ones; people
-        with two conditions in known "order"; "split", parts of a row of
-        `cells`; or "" where nothing else counts such people.
-    concentration : mapping of str to str
-        For each measure the column with the Herfindahl index of the values that
-        it sums (sum of squares over squared sum): whether one or two people are
-        most of it. Never released.
-    """
-
-    columns: tuple[str, ...]
-    cumulative: str | None = None
-    within: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()
-    factors: tuple[str, ...] = ()
-    people: str = ""
-    concentration: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,30 +72,33 @@ class Disclosure:
     Attributes
     ----------
     policy : Policy
-    hidden : int
-        Counts with a star; not of rows that are there only because somebody is
-        in them, whose number would tell how many sets have few.
-    protected : frozenset of (table, row, column)
-        Stars that stand for no small count, but keep others from being reckoned.
-    further : int
-        How many of them there are for that reason.
+    suppressed : int
+        Counts that are suppressed, for whatever reason; not of rows that are
+        there only because somebody is in them, whose number would tell how many
+        sets have few.
+    secondary : frozenset of (table, row, column)
+        Those that are no small count, but keep others from being inferred.
+    of_small : frozenset of (table, row, column)
+        Those of strata whose people are few.
+    withheld : frozenset of (table, row, column)
+        Those of which it was not decided what they tell with others.
     method : str
-        How it was made sure: "whole numbers", "bounds" or "rounding alone".
-    exposed : int
-        Hidden counts that this and earlier outputs narrow down together, which
-        hiding more here cannot cure: the earlier ones tell too much.
-    ended : frozenset of ((column, value), ...)
-        The strata whose curves end early, because beside others they would have
-        told how few are followed in one that has ended.
+        How it was made sure: "integers", "bounds", "withheld", or "" where nothing needed to be.
+    at_risk : int
+        Suppressed counts that this and earlier outputs narrow down together,
+        which suppressing more here cannot cure: the earlier ones tell too much.
+    session : str
+        The report that released it; empty outside a report.
     """
 
     policy: Policy
-    hidden: int
-    protected: frozenset[tuple[str, int, str]] = frozenset()
-    further: int = 0
+    suppressed: int
+    secondary: frozenset[tuple[str, int, str]] = frozenset()
+    of_small: frozenset[tuple[str, int, str]] = frozenset()
+    withheld: frozenset[tuple[str, int, str]] = frozenset()
     method: str = ""
-    exposed: int = 0
-    ended: frozenset[tuple[tuple[str, str], ...]] = frozenset()
+    at_risk: int = 0
+    session: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,7 +124,7 @@ class Result:
     disclosure: Disclosure | None = None
 
     title: ClassVar[str] = "Result"
-    counts: ClassVar[Mapping[str, CountTable]] = MappingProxyType({})
+    own_settings: ClassVar[frozenset[str]] = frozenset()
     shown: ClassVar[tuple[str, ...]] = ()
     percentages: ClassVar[tuple[str, ...]] = ()
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -188,6 +141,10 @@ class Result:
         }
         object.__setattr__(self, "settings", MappingProxyType(settings))
         object.__setattr__(self, "count_tables", MappingProxyType(dict(self.count_tables)))
+        roles = self.roles_of(self.settings)
+        require_roles(type(self).__name__, self.count_tables, roles, self.by)
+        require_known_settings(type(self).__name__, self.settings, self.own_settings)
+        object.__setattr__(self, "roles", MappingProxyType(dict(roles)))
         object.__setattr__(self, "_derived", self.derive(self.count_tables, self.settings, self.by))
 
     @staticmethod
@@ -199,11 +156,48 @@ class Result:
         """Return the estimates that follow from the count tables alone."""
         raise NotImplementedError
 
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """Return the role of every column of every table, and whom its counts count."""
+        return {}
+
     @staticmethod
-    def trim(tables: Mapping[str, pl.DataFrame], threshold: int, by: tuple[str, ...]) -> Mapping[str, pl.DataFrame]:
-        """Return released tables without the parts that stand for too few people, such as a curve's end."""
+    def relations(
+        tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]
+    ) -> Iterable[Relation]:
+        """Return how counts relate beyond what their definitions say: partitions, and people among others."""
+        return ()
+
+    @staticmethod
+    def adjusted_forms(
+        tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]
+    ) -> Iterable[AdjustedForms]:
+        """Return what the adjusted figures are of the counts by stratum behind them, from exact tables."""
+        return ()
+
+    @staticmethod
+    def listable(settings: Mapping[str, Any], most: int) -> Iterable[CellDefinition]:
+        """Return the cells that would have a row if anybody were in them, where rows come from the records.
+
+        Without strata; none where there are more than `most`.
+        """
+        return ()
+
+    @staticmethod
+    def release_form(
+        tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy
+    ) -> Mapping[str, pl.DataFrame]:
+        """Return the exact tables in the form in which they are released, such as a curve on the grid of times."""
         return tables
 
+    @staticmethod
+    def trim(
+        tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]
+    ) -> Mapping[str, pl.DataFrame]:
+        """Return released tables without what rests on a suppressed count of another table."""
+        return tables
+
+    roles: ClassVar[Mapping[str, TableRoles]]
     _derived: ClassVar[pl.DataFrame]
 
     @property
@@ -246,7 +240,11 @@ class Result:
             return UNDEFINED
         if column.startswith(("mean_", "total_")) and record.get("n_persons"):
             return HIDDEN  # of a few contacts, or mostly of one or two people
-        return HIDDEN if any(c in record and record[c] is None for c in COUNT_COLUMNS) else UNDEFINED
+        # an adjusted figure that its strata do not allow to be shown
+        told = self.settings.get("adjust") and any(
+            record.get(c, 0) is None for c in ("expected", "expected_a", "expected_b", "ratio", "odds_ratio")
+        )
+        return HIDDEN if told or any(c in record and record[c] is None for c in COUNT_COLUMNS) else UNDEFINED
 
     def say(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return the words of a cell that its value alone does not tell, or None."""
@@ -254,12 +252,11 @@ class Result:
 
     def small_counts(self, threshold: int = 7) -> int:
         """Number of counts of 1 to `threshold` people in the result."""
-        total = 0
-        for name, rule in self.counts.items():
-            table = self.count_tables[name]
-            for column in rule.columns:
-                total += int(table[column].is_between(1, threshold).sum())
-        return total
+        return sum(
+            int(table[column].is_between(1, threshold).sum())
+            for name, table in self.count_tables.items()
+            for column in self.roles[name].people
+        )
 
     def _refuse_undisclosed(self, what: str) -> None:
         if not inside_report():
@@ -269,18 +266,27 @@ class Result:
                 f"{what} {type(self).__name__} would show numbers that have not passed disclosure control. "
                 "Show sr.suppress(result, policy) instead."
             )
-        wanted = os.environ.get(REPORT_POLICY)
+        wanted, session = report_policy(), report_session()
         if wanted and wanted != self.disclosure.policy.title:
             raise DisclosureError(
-                f"{what} {type(self).__name__} would show numbers made safe under '{self.disclosure.policy.title}', and "
-                f"this report is made under '{wanted}'. Suppress with study.rule(policy)."
+                f"{what} {type(self).__name__} would show numbers released under '{self.disclosure.policy.title}', and "
+                f"this report is made under '{wanted}'. Suppress with study.disclosure_policy(policy)."
+            )
+        if session and session != self.disclosure.session:
+            raise DisclosureError(
+                f"{what} {type(self).__name__} would show numbers that this report has not released. Suppress all its "
+                "results in one call: released = sr.suppress({...}, policy, session=session)"
             )
 
     def _band(self) -> str:
         if self.disclosure is None:
             return f"not for release: {number(self.small_counts())} small counts"
         done = self.disclosure
-        return f"{done.policy.title}; {number(done.hidden)} counts hidden" if not self.floored else done.policy.title
+        return (
+            f"{done.policy.title}; {number(done.suppressed)} counts suppressed"
+            if not self.floored
+            else done.policy.title
+        )
 
     def __repr__(self) -> str:
         self._refuse_undisclosed("Printing")

@@ -1,0 +1,155 @@
+"""Split a linear system into blocks that have nothing to do with each other, and find what numbers a block allows.
+
+A relation that holds whatever the numbers are, within their bounds, says
+nothing; without those, what is left falls apart into blocks. A block of one
+relation has its answer in closed form; others are asked by linear programmes
+that push all undecided cells at once, each solution a witness for many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symphony_research.disclosure.programme import Programme
+from symphony_research.disclosure.system import System
+
+__all__ = ["Block", "blocks_of", "ranges_of_one_row"]
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+HAIR = 1e-6
+
+
+@dataclass(frozen=True)
+class Block:
+    """Cells that are held together, and by what.
+
+    Attributes
+    ----------
+    unknowns : array of int
+        Places in the system.
+    matrix : sparse matrix
+        Relations by unknowns of this block.
+    low, high : arrays
+        Between which each relation lies.
+    """
+
+    unknowns: Integers
+    matrix: Any
+    low: Array
+    high: Array
+
+    @cached_property
+    def programme(self) -> Programme:
+        """The block as a linear programme."""
+        return Programme(self.matrix, self.low, self.high)
+
+    @cached_property
+    def integer_programme(self) -> Programme:
+        """The block as an integer programme."""
+        return Programme(self.matrix, self.low, self.high, integers=len(self.unknowns))
+
+    def solve(self, lower: Array, upper: Array, cost: Array) -> Array | None:
+        """Return numbers within bounds at the least cost; None where there are none or the limit is reached."""
+        return self.programme.solve(lower, upper, cost)
+
+    def solve_integers(self, lower: Array, upper: Array, cost: Array) -> Array | None:
+        """Return integers within bounds; None where there are none, or none within the limit."""
+        found = self.integer_programme.solve(lower, upper, cost)
+        return None if found is None else np.round(found)
+
+    def near(self, unknown: int) -> Block:
+        """Return the relations that speak of an unknown of the system, with all that they speak of."""
+        column = int(np.flatnonzero(self.unknowns == unknown)[0])
+        rows = np.unique(self.matrix.tocsc()[:, column].indices)
+        inside = np.unique(self.matrix[rows].indices) if len(rows) else np.array([column])
+        return Block(self.unknowns[inside], self.matrix[rows][:, inside], self.low[rows], self.high[rows])
+
+    def slack(self, x: Array) -> tuple[Array, Array]:
+        """Return how far each relation is above its low end and below its high one."""
+        activity = self.matrix @ x
+        return activity - self.low, self.high - activity
+
+
+def blocks_of(system: System, lower: Array, upper: Array, wanted: NDArray[np.bool_]) -> Iterator[Block]:
+    """Return the blocks in which any unknown is wanted, in the order of their first unknown."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    matrix = system.matrix
+    least, most = _activity(matrix, lower, upper)
+    speaking = np.flatnonzero(~((least >= system.low - HAIR) & (most <= system.high + HAIR)))
+    kept = matrix[speaking]
+    m, n = kept.shape
+    entries = kept.tocoo()
+    # unknowns that may be one number alone hold nothing together
+    free = upper > lower
+    own = free[entries.col]
+    graph = coo_matrix((np.ones(int(own.sum())), (entries.row[own], m + entries.col[own])), shape=(m + n, m + n))
+    _, label = connected_components(graph, directed=False)
+    of_row, of_unknown = label[:m], label[m:]
+    with_wanted = np.unique(of_unknown[wanted])
+    rows_by = _grouped(of_row)
+    unknowns_by = _grouped(of_unknown)
+    fixed_value = np.where(free, 0.0, lower)
+    fixed_sum = kept @ fixed_value
+    first = sorted(with_wanted, key=lambda name: int(unknowns_by[name][0]))
+    for name in first:
+        rows = rows_by.get(name)
+        unknowns = unknowns_by[name]
+        if rows is None:
+            continue
+        yield Block(
+            unknowns,
+            kept[rows][:, unknowns],
+            system.low[speaking[rows]] - fixed_sum[rows],
+            system.high[speaking[rows]] - fixed_sum[rows],
+        )
+
+
+def _grouped(labels: Integers) -> dict[int, Integers]:
+    order = np.argsort(labels, kind="stable")
+    cut = np.flatnonzero(np.diff(labels[order])) + 1
+    return {int(labels[part[0]]): part for part in np.split(order, cut)} if len(labels) else {}
+
+
+def _activity(matrix: Any, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """Return the least and most that each relation's sum can be."""
+    positive, negative = matrix.maximum(0), matrix.minimum(0)
+    with np.errstate(invalid="ignore"):
+        unlimited = np.isinf(upper)
+        finite = np.where(unlimited, 0.0, upper)
+        least = positive @ lower + negative @ finite
+        most = positive @ finite + negative @ lower
+        many = unlimited.astype(float)
+        least = np.where((negative @ many) < 0, -np.inf, least)
+        most = np.where((positive @ many) > 0, np.inf, most)
+    return least, most
+
+
+def ranges_of_one_row(block: Block, lower: Array, upper: Array) -> tuple[Array, Array]:
+    """Return the least and most of every unknown of a block of one relation, in closed form."""
+    row = block.matrix.toarray()[0]
+    ends = np.where(row > 0, row * lower, row * upper), np.where(row > 0, row * upper, row * lower)
+    least_of_others, most_of_others = (_sums_of_others(end) for end in ends)
+    with np.errstate(invalid="ignore"):
+        one, other = (block.low[0] - most_of_others) / row, (block.high[0] - least_of_others) / row
+    low, high = np.where(row > 0, one, other), np.where(row > 0, other, one)
+    # what is not known, infinity less infinity, limits nothing
+    return np.fmax(lower, low), np.fmin(upper, high)
+
+
+def _sums_of_others(values: Array) -> Array:
+    infinite = np.isinf(values)
+    if infinite.any():
+        sign = values[infinite][0]
+        finite = values[~infinite].sum()
+        alone = infinite & (infinite.sum() == 1)
+        return np.where(alone, finite, sign)
+    return values.sum() - values

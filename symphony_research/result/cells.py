@@ -1,0 +1,159 @@
+"""Who a released number counts, and how numbers relate: the words in which every family says it.
+
+A family says of each count which people it is of (a `CellDefinition`), and
+what holds between its counts beyond that (a `Partition`, a `Nested`). The
+search of disclosure control is built from these alone, so counts of different
+families that are of the same people are one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+__all__ = [
+    "BETWEEN",
+    "UNLIMITED",
+    "CellDefinition",
+    "Nested",
+    "Partition",
+    "Relation",
+    "Stratum",
+    "at_least",
+    "everybody",
+    "exactly",
+    "feature_list",
+    "features_of",
+    "of_size",
+    "unrelated",
+]
+
+UNLIMITED = 1_000_000
+Stratum = tuple[tuple[str, str], ...]
+BETWEEN = "\x1f"  # in no name
+
+
+@dataclass(frozen=True, order=True)
+class CellDefinition:
+    """The people that one number counts.
+
+    Attributes
+    ----------
+    having : tuple of str
+        Features (conditions) that each of them has, in order of their names.
+    least, most : int
+        Between which the number of features of each lies, of those in `among`.
+    among : str
+        Which list of features `least` and `most` count; empty where they say nothing.
+    state : tuple of (partition, category)
+        Further parts of these people, by the name of how they are divided.
+    stratum : tuple of (column, value)
+        In order of the columns.
+    side : str
+        Which of two populations that are compared.
+    apart : str
+        A name where no other number is known to count any of these people.
+
+    Examples
+    --------
+    >>> among = feature_list(["copd", "diabetes", "stroke"])
+    >>> exactly(["stroke", "copd"], among) == at_least(["copd", "stroke"]).of_size(2, among)
+    True
+    """
+
+    having: tuple[str, ...] = ()
+    least: int = 0
+    most: int = UNLIMITED
+    among: str = ""
+    state: tuple[tuple[str, str], ...] = ()
+    stratum: Stratum = ()
+    side: str = ""
+    apart: str = ""
+
+    @property
+    def is_everybody(self) -> bool:
+        """Whether it is all people of a stratum."""
+        return not (self.having or self.among or self.state or self.apart)
+
+    @property
+    def sized(self) -> bool:
+        """Whether the number of features counts."""
+        return bool(self.among)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether they have these features and no others."""
+        return self.sized and self.least == self.most == len(self.having)
+
+    def of_size(self, number: int, among: str, *, or_more: bool = False) -> CellDefinition:
+        """Return those of them who have a number of features in all."""
+        return replace(self, least=number, most=UNLIMITED if or_more else number, among=among)
+
+    def within(self, stratum: Iterable[tuple[str, object]]) -> CellDefinition:
+        """Return those of them in a stratum."""
+        merged = {**dict(self.stratum), **{name: str(value) for name, value in stratum}}
+        return replace(self, stratum=tuple(sorted(merged.items())))
+
+    def in_state(self, partition: str, category: str) -> CellDefinition:
+        """Return one category of them, by a way of dividing them."""
+        return replace(self, state=tuple(sorted({**dict(self.state), partition: category}.items())))
+
+    def on_side(self, side: str) -> CellDefinition:
+        """Return the like of one of two populations that are compared."""
+        return replace(self, side=side)
+
+
+def feature_list(features: Iterable[str]) -> str:
+    """Return the name of a list of features, by which numbers of features are compared: the list itself."""
+    return BETWEEN.join(sorted(features))
+
+
+def features_of(among: str) -> tuple[str, ...]:
+    """Return the features of a list by its name."""
+    return tuple(among.split(BETWEEN)) if among else ()
+
+
+def everybody() -> CellDefinition:
+    """Return all people of the population."""
+    return CellDefinition()
+
+
+def at_least(features: Iterable[str]) -> CellDefinition:
+    """Return the people with these features, whatever else they have."""
+    return CellDefinition(tuple(sorted(features)))
+
+
+def exactly(features: Iterable[str], among: str) -> CellDefinition:
+    """Return the people with these features and no others of a list."""
+    held = tuple(sorted(features))
+    return CellDefinition(held, len(held), len(held), among)
+
+
+def of_size(number: int, among: str, *, or_more: bool = False) -> CellDefinition:
+    """Return the people with a number of features of a list."""
+    return CellDefinition().of_size(number, among, or_more=or_more)
+
+
+def unrelated(name: str) -> CellDefinition:
+    """Return people of whom nothing else is counted; the name must be one of its kind in the result."""
+    return CellDefinition(apart=name)
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Disjoint parts that make up a whole: exactly, or (`complete=False`) at most."""
+
+    whole: CellDefinition
+    parts: tuple[CellDefinition, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Nested:
+    """People who are all among others."""
+
+    inner: CellDefinition
+    outer: CellDefinition
+
+
+Relation = Partition | Nested

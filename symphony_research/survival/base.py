@@ -1,0 +1,94 @@
+"""What curves share: exact ones go by day, released ones stand on the grid of times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import polars as pl
+
+from symphony_research.policy import Policy
+from symphony_research.result import Disclosure, Result
+from symphony_research.result.cells import Relation
+from symphony_research.result.roles import TableRoles
+from symphony_research.survival.grid import curve_roles, grid_table, relations_of
+from symphony_research.survival.released import NOT_APPLICABLE, NOT_AVAILABLE, SUPPRESSED
+from symphony_research.wording import UNDEFINED, capital
+
+__all__ = ["Tables"]
+
+Tables = Mapping[str, pl.DataFrame]
+_ACTUARIAL = {
+    "method": "life table (actuarial) on a grid of times; the limits hold the exact estimate and its interval, "
+    "whatever the grid and the rounding hide",
+    "reference": "Cutler and Ederer 1958",
+}
+
+
+class _Curve(Result):
+    """What curves share: exact ones go by day; released ones stand on the grid of times, and nothing by day is in them."""
+
+    own_settings: ClassVar[frozenset[str]] = frozenset({"grid"})
+    own_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """Return the roles of the daily table, which is never released, and of the grid's counts."""
+        return curve_roles()
+
+    @staticmethod
+    def relations(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterable[Relation]:
+        """Yield that the states at a grid time are everybody, and that who has left has left for good."""
+        return relations_of(tables, settings, by)
+
+    @staticmethod
+    def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
+        """Return the counts on the grid in place of the daily ones; generated data may be shown by day."""
+        if policy.changes_nothing or "grid" in tables:
+            return tables
+        return {"grid": grid_table(tables["events"], settings, by)}
+
+    def disclosed(self, tables: Tables, record: Disclosure, **settings: Any) -> Result:
+        """Return the released curve, which says how it is computed."""
+        if "grid" in tables:
+            settings = {**settings, **_ACTUARIAL}
+        return super().disclosed(tables, record, **settings)
+
+    @property
+    def on_grid(self) -> bool:
+        """Whether the curve stands on the grid of times, in the form in which it is released."""
+        return "grid" in self.count_tables
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings, the unit of time among them."""
+        unit = capital(self.time_unit)
+        words = {
+            **type(self).own_words,
+            "time": f"{unit} from the start" if unit else "Time",
+            "n_at_risk": "Number at risk",
+        }
+        if self.on_grid:
+            words |= {"n_events": "Events so far", "n_censored": "Censored so far"}
+        return words
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of time, in words."""
+        return str(self.settings.get("time_unit") or "")
+
+    def gap(self, record: Mapping[str, Any], column: str) -> str:
+        """Return what stands for a figure that is not there: suppressed, beyond follow-up, or not applicable."""
+        if not self.on_grid:
+            return UNDEFINED
+        beyond = record["time"] > (self.count_tables["grid"]["time"].max() or 0)
+        if beyond or (record["n_at_risk"] == 0 and column in ("estimate", "lower", "upper")):
+            return NOT_AVAILABLE
+        limits = column in ("lower", "upper") and record["estimate"] is not None
+        return NOT_APPLICABLE if limits or column == "standard_error" else SUPPRESSED
+
+    def small_counts(self, threshold: int = 7) -> int:
+        """Number of counts of 1 to `threshold` people in the result, those by day among them."""
+        tables = [table for name, table in self.count_tables.items() if name in ("events", "grid")]
+        return sum(int(table["n_persons"].is_between(1, threshold).sum()) for table in tables)
