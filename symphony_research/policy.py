@@ -8,7 +8,7 @@ References
 NHS England, HES and ECDS analysis guide: sub-national counts of 1 to 7 are
 replaced and the others rounded to the nearest 5.
 OpenSAFELY documentation, output checking: counts up to 7 redacted, the rest to
-the nearest 5; survival curves by midpoint-6 rounding of cumulative counts.
+the nearest 5.
 SACRO, Guide for output checkers: threshold 10; ACRO's defaults.
 """
 
@@ -27,21 +27,15 @@ __all__ = ["LEVELS", "POLICIES", "Policy", "looked_for", "policy_named"]
 _LEAST = {"nhs_england": (7, 5), "opensafely": (7, 5), "sacro": (9, 5)}
 _SHOWN = 1 + min(threshold for threshold, _ in _LEAST.values())
 _SLACK = 25  # people by which rounding, to fifty at most, may lift a count
-_LEAST_CURVE_WIDTH = {
-    ("nhs_england", "nearest"): 5,
-    ("nhs_england", "midpoint"): 6,
-    ("opensafely", "nearest"): 5,
-    ("opensafely", "midpoint"): 6,
-    ("sacro", "nearest"): 5,
-    ("sacro", "midpoint"): 10,
-}
 POLICIES = ("nhs_england", "opensafely", "sacro", "synthetic")
 LEVELS = ("default", "strict", "rule_text")
+# a level is part of what a rule is called: a page, and whoever compares outputs, must tell them apart
+_AT_LEVEL = {"strict": "; strict protection", "rule_text": "; the rule's text alone, not searched"}
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A disclosure rule for counts of people and for curves.
+    """A disclosure rule for counts of people.
 
     Make one with `Policy.nhs_england()`, `Policy.opensafely()`,
     `Policy.sacro()` or, for generated data alone, `Policy.synthetic()`.
@@ -53,28 +47,24 @@ class Policy:
     title : str
         The name in words, for a report.
     threshold : int
-        Counts from 1 to this many people are hidden (from 0 where `hide_zeros`).
+        Counts from 1 to this many people are suppressed (from 0 where `hide_zeros`).
     rounding : int
         Other counts are rounded to the nearest multiple of this; 1 rounds nothing.
     hide_zeros : bool
-        Whether a count of nobody is hidden too.
-    curve : str
-        How cumulative counts of a curve are rounded: "nearest" or "midpoint".
-    curve_width : int
-        Width, in people, of that rounding.
+        Whether a count of nobody is suppressed too.
     dominance : (int, float)
-        (n, k): a mean or a sum is hidden unless the n people with the largest
+        (n, k): a mean or a sum is suppressed unless the n people with the largest
         values surely have less than the share k of it.
+    p_percent : float
+        It is suppressed too unless what the others have is surely more than this
+        share of the largest value, so that the second largest cannot guess it.
     level : str
         How well a suppressed count is protected against whoever sees all that is
         released and is told which counts are small: "default", it keeps at
         least as many possible numbers as a rounded one; "strict", every number
-        up to the threshold; "rule_text", as the rule's text asks and no more
-        (NHS England alone): counts are suppressed and rounded, and what they
-        tell together is not searched.
-    p_percent : float
-        It is hidden too unless what the others have is surely more than this
-        share of the largest value, so that the second largest cannot guess it.
+        up to the threshold; both as far as the marks by themselves leave them;
+        "rule_text", as the rule's text asks and no more (NHS England alone):
+        counts are suppressed and rounded, and what they tell together is not searched.
 
     Examples
     --------
@@ -88,32 +78,26 @@ class Policy:
     threshold: int
     rounding: int
     hide_zeros: bool = False
-    curve: str = "nearest"
-    curve_width: int = 5
     dominance: tuple[int, float] = (2, 0.9)
     p_percent: float = 0.1
     level: str = "default"
 
     def __post_init__(self) -> None:
         require_one_of(self.name, POLICIES, argument="name")
-        require_one_of(self.curve, ("nearest", "midpoint"), argument="curve")
         require_one_of(self.level, LEVELS, argument="level")
         if self.level == "rule_text" and self.name != "nhs_england":
             raise ArgumentError(
-                "level='rule_text' is NHS England's rule to the letter: of the other rules it is not asked. Use "
-                "'default' or 'strict'."
+                f"The level 'rule_text' is of nhs_england alone, not of {self.name}: it is NHS England's rule to the "
+                "letter. Use 'default' or 'strict'."
             )
-        for field in ("threshold", "rounding", "curve_width"):
+        for field in ("threshold", "rounding"):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or value < (field != "threshold"):
                 raise ArgumentError(f"{field} of a policy is a whole number of people, not {value!r}.")
         least = _LEAST.get(self.name, (0, 1))
-        if self.curve_width < _LEAST_CURVE_WIDTH.get((self.name, self.curve), 1) or (
-            self.name == "sacro" and not self.hide_zeros
-        ):
+        if self.name == "sacro" and not self.hide_zeros:
             raise ArgumentError(
-                f"{self.name} rounds curves more widely, or hides zeros: a setting may be stricter than the rule it "
-                "is named for, never weaker."
+                "sacro suppresses zeros: a setting may be stricter than the rule it is named for, never weaker."
             )
         n, share = self.dominance
         if self.name != "synthetic" and not (n >= 2 and 0 < share <= 0.9 and self.p_percent >= 0.1):
@@ -129,26 +113,26 @@ class Policy:
 
     @classmethod
     def nhs_england(cls, *, threshold: int = 7, rounding: int = 5, level: str = "default") -> Policy:
-        """NHS England's rule for HES and ECDS below national level: 1-7 hidden, others to the nearest 5."""
-        title = f"NHS England (1-{threshold} hidden, others to nearest {rounding})"
-        return cls("nhs_england", title, threshold, rounding, curve_width=rounding, level=level)
+        """NHS England's rule for HES and ECDS below national level: 1-7 suppressed, others to the nearest 5."""
+        title = f"NHS England (1-{threshold} suppressed, others to nearest {rounding}{_AT_LEVEL.get(level, '')})"
+        return cls("nhs_england", title, threshold, rounding, level=level)
 
     @classmethod
     def opensafely(cls, *, threshold: int = 7, rounding: int = 5, level: str = "default") -> Policy:
-        """OpenSAFELY's rule: up to 7 redacted, others to the nearest 5, curves by midpoint-6."""
-        title = f"OpenSAFELY (up to {threshold} redacted, others to nearest {rounding}, curves midpoint-6)"
-        return cls("opensafely", title, threshold, rounding, curve="midpoint", curve_width=6, level=level)
+        """OpenSAFELY's rule: up to 7 redacted, others to the nearest 5."""
+        title = f"OpenSAFELY (up to {threshold} redacted, others to nearest {rounding}{_AT_LEVEL.get(level, '')})"
+        return cls("opensafely", title, threshold, rounding, level=level)
 
     @classmethod
     def sacro(cls, *, threshold: int = 9, rounding: int = 5, level: str = "default") -> Policy:
-        """SACRO's rule, with ACRO's defaults: under 10 hidden, zeros too, others to the nearest 5."""
-        title = f"SACRO (under {threshold + 1} hidden, zeros too, others to nearest {rounding})"
-        return cls("sacro", title, threshold, rounding, hide_zeros=True, curve_width=rounding, level=level)
+        """SACRO's rule, with ACRO's defaults: under 10 suppressed, zeros too, others to the nearest 5."""
+        title = f"SACRO (under {threshold + 1} suppressed, zeros too, others to nearest {rounding}{_AT_LEVEL.get(level, '')})"
+        return cls("sacro", title, threshold, rounding, hide_zeros=True, level=level)
 
     @classmethod
     def synthetic(cls) -> Policy:
         """Change nothing; refused unless the data carry the generator's own fingerprint."""
-        return cls("synthetic", "synthetic data (nothing hidden)", 0, 1, curve_width=1)
+        return cls("synthetic", "synthetic data (nothing suppressed)", 0, 1)
 
     def as_released(self) -> dict[str, Any]:
         """Return what a released result must know of its rule, to say between which numbers a shown count lies."""
@@ -184,21 +168,19 @@ class Policy:
         nearest = (pl.col(column) + self.rounding // 2) // self.rounding * self.rounding
         return pl.when(~self.hides(column)).then(nearest).alias(column)
 
-    def rounded_cumulative(self, column: str) -> pl.Expr:
-        """A cumulative count of a curve as it may be shown.
+    def shown(self, count: int) -> int | None:
+        """Return a count as it may be shown: None where suppressed, otherwise rounded half up."""
+        if (0 if self.hide_zeros else 1) <= count <= self.threshold:
+            return None
+        return (count + self.rounding // 2) // self.rounding * self.rounding
 
-        Midpoint: 1-6 becomes 3, 7-12 becomes 9. Nearest: 0 until more people
-        than the threshold have been counted, so no step stands for a few.
-        """
-        count = pl.col(column)
+    def at_level(self, level: str) -> Policy:
+        """Return the same rule at another level of protection."""
+        if level == self.level:
+            return self
         if self.changes_nothing:
-            return count
-        if self.curve == "midpoint":
-            width = self.curve_width
-            steps = (count + width - 1) // width
-            return pl.when(count > 0).then(steps * width - width // 2).otherwise(0).alias(column)
-        nearest = (count + self.curve_width // 2) // self.curve_width * self.curve_width
-        return pl.when(count > self.threshold).then(nearest).otherwise(0).alias(column)
+            raise ArgumentError(f"The policy '{self.name}' has no level '{level}': it changes nothing.")
+        return policy_named(self.name, threshold=self.threshold, rounding=self.rounding, level=level)
 
 
 def looked_for(min_persons: int) -> int:

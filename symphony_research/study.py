@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ class Study:
             If there is no such policy or level, or the level does not belong to the policy.
         """
         chosen = self.policy if policy is None or policy == self.policy.name else policy_named(policy)
-        return chosen if level == chosen.level else replace(chosen, level=level)
+        return chosen.at_level(level)
 
     def has(self, table: str) -> bool:
         """Whether the study came with that table."""

@@ -49,9 +49,7 @@ def bounds_of_counts(
     for one in (*own, *beside):
         for cell in one.cells:
             low, high, state = cell.low, cell.high, SHOWN if not cell.suppressed else SMALL if cell.primary else OTHER
-            if cell.of in found.withheld:
-                low, high, state = 0.0, ANY, OTHER
-            elif cell.of in found.secondary:
+            if cell.of in found.secondary or cell.of in found.withheld:
                 low, high, state = one.policy["threshold"] + 1.0, ANY, OTHER
             before = bounds.get(cell.of, (low, high, state))
             bounds[cell.of] = max(low, before[0]), min(high, before[1]), min(state, before[2])
@@ -186,13 +184,12 @@ def _unknowns(
     lower, upper = np.zeros(len(counts)), np.zeros(len(counts))
     targets = {}
     for k, (cell, (count, people)) in enumerate(counts.items()):
-        hidden = (0 if policy.hide_zeros else 1) <= count <= policy.threshold
+        hidden = policy.shown(count) is None
         if cell in bounds:
             low, high, state = bounds[cell]
             hidden = state == SMALL or (state == OTHER and low > 0)
         else:
-            nearest = (count + policy.rounding // 2) // policy.rounding * policy.rounding
-            low, high = interval_of(policy, None if hidden else nearest)
+            low, high = interval_of(policy, policy.shown(count))
         lower[k], upper[k] = low, min(high, people)
         if hidden and upper[k] > low:
             values = int(min(high, low + 1_000)) - int(low) + 1
@@ -283,10 +280,7 @@ def _whole_bounds(subject: _Subject, bounds: Bounds, policy: Policy) -> tuple[fl
     if subject.whole in bounds:
         return bounds[subject.whole][:2]
     one = subject.forms[0][1]
-    total = int(one.counts.sum())
-    hidden = (0 if policy.hide_zeros else 1) <= total <= policy.threshold
-    nearest = (total + policy.rounding // 2) // policy.rounding * policy.rounding
-    return interval_of(policy, None if hidden else nearest)
+    return interval_of(policy, policy.shown(int(one.counts.sum())))
 
 
 @dataclass
@@ -312,7 +306,7 @@ class _World:
         """Return how many numbers each suppressed count may be; no more than it needs are looked for."""
         if not targets:
             return {}
-        block = _speaking(block, self.lower, self.upper)
+        block = block.speaking(self.lower, self.upper)
         sizes = self.upper - self.lower + 1
         if np.prod(np.minimum(sizes, 1e3)) <= MOST_TRIED:
             return self._tried(block, sizes.astype(int), targets)
@@ -324,8 +318,7 @@ class _World:
         wanted = {t: replace(one, need=min(one.need + spare, one.room)) for t, one in targets.items()}
         search = Search(block, self.lower, self.upper, wanted)
         for one in search.narrowed():
-            many = int(np.floor(one.high + HAIR) - np.ceil(one.low - HAIR)) + 1 if one.low <= one.high else 0
-            need[one.unknown] = min(many, need[one.unknown] - spare)
+            need[one.unknown] = min(one.many, need[one.unknown] - spare)
         return need if not search.undecided else dict.fromkeys(need, 0)
 
     def _tried(self, block: Block, sizes: NDArray[np.int64], targets: Mapping[int, Target]) -> dict[int, int]:
@@ -340,17 +333,6 @@ class _World:
             x = x[(sums >= low - HAIR) & (sums <= high + HAIR)]
         at = {int(k): column for column, k in enumerate(free)}
         return {t: len(np.unique(x[:, at[t]])) for t in targets}
-
-
-def _speaking(block: Block, lower: Array, upper: Array) -> Block:
-    """Return a block without the relations that hold whatever the numbers are, within their bounds."""
-    matrix = block.matrix.toarray()
-    positive, negative = np.maximum(matrix, 0), np.minimum(matrix, 0)
-    ceiling = np.where(np.isfinite(upper), upper, 1e12)
-    least = positive @ lower + negative @ ceiling
-    most = positive @ ceiling + negative @ lower
-    kept = ~((least >= block.low) & (most <= block.high))
-    return Block(block.unknowns, block.matrix[kept], block.low[kept], block.high[kept])
 
 
 def show_figures(

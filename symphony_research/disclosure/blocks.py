@@ -71,6 +71,11 @@ class Block:
         inside = np.unique(self.matrix[rows].indices) if len(rows) else np.array([column])
         return Block(self.unknowns[inside], self.matrix[rows][:, inside], self.low[rows], self.high[rows])
 
+    def speaking(self, lower: Array, upper: Array) -> Block:
+        """Return the block without the relations that hold whatever the numbers are, within their bounds."""
+        kept = _speaking(self.matrix, self.low, self.high, lower, upper)
+        return Block(self.unknowns, self.matrix[kept], self.low[kept], self.high[kept])
+
     def slack(self, x: Array) -> tuple[Array, Array]:
         """Return how far each relation is above its low end and below its high one."""
         activity = self.matrix @ x
@@ -83,8 +88,7 @@ def blocks_of(system: System, lower: Array, upper: Array, wanted: NDArray[np.boo
     from scipy.sparse.csgraph import connected_components
 
     matrix = system.matrix
-    least, most = _activity(matrix, lower, upper)
-    speaking = np.flatnonzero(~((least >= system.low - HAIR) & (most <= system.high + HAIR)))
+    speaking = _speaking(matrix, system.low - HAIR, system.high + HAIR, lower, upper)
     kept = matrix[speaking]
     m, n = kept.shape
     entries = kept.tocoo()
@@ -117,6 +121,12 @@ def _grouped(labels: Integers) -> dict[int, Integers]:
     order = np.argsort(labels, kind="stable")
     cut = np.flatnonzero(np.diff(labels[order])) + 1
     return {int(labels[part[0]]): part for part in np.split(order, cut)} if len(labels) else {}
+
+
+def _speaking(matrix: Any, low: Array, high: Array, lower: Array, upper: Array) -> Integers:
+    """Return the relations that do not hold whatever the numbers are."""
+    least, most = _activity(matrix, lower, upper)
+    return np.flatnonzero(~((least >= low) & (most <= high)))
 
 
 def _activity(matrix: Any, lower: Array, upper: Array) -> tuple[Array, Array]:

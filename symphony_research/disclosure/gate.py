@@ -240,14 +240,16 @@ def _finished(
 def _withheld(draft: _Draft, policy: Policy, session: str) -> Result:
     """Withhold every count of a result: there are too many to search what they tell together."""
     result = draft.result
+    # by strata no row is left, and the first place of each count stands for all of them; a table of the whole keeps its rows
+    by, drawn = bool(result.by), draft.tables
     places = frozenset(
         (name, row, column)
-        for name, table in draft.tables.items()
+        for name, table in drawn.items()
         for column in result.roles[name].people
-        for row in (range(1) if table.height else ())
+        for row in range(1 if by else table.height)
     )
-    empty = {name: table.clear() if result.by else table for name, table in draft.tables.items()}
-    tables = result.trim(empty if result.by else blank(empty, result, places), result.settings, result.by)
+    left = {name: table.clear() for name, table in drawn.items()} if by else blank(drawn, result, places)
+    tables = result.trim(left, result.settings, result.by)
     record = Disclosure(policy, suppressed=0, withheld=places, method="withheld", session=session)
     return result.disclosed(tables, record, released=policy.as_released())
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from symphony_research.errors import DisclosureError
+from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import BETWEEN, CellDefinition, Nested, Partition, Relation, Stratum
@@ -131,12 +132,7 @@ def interval_of(policy: Policy, shown: float | None) -> tuple[float, float]:
     """
     if shown is None:
         return (0 if policy.hide_zeros else 1), policy.threshold
-    low = shown - policy.rounding // 2
-    high = low + policy.rounding - 1
-    if shown == 0:
-        # above the threshold too a wide rounding shows zero
-        return 0, high if high > policy.threshold else 0
-    return max(low, policy.threshold + 1), high
+    return ends_of_count(shown, {"threshold": policy.threshold, "rounding": policy.rounding})
 
 
 def publish(

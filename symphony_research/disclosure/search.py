@@ -46,6 +46,11 @@ class Narrowed:
     low: float
     high: float
 
+    @property
+    def many(self) -> int:
+        """How many integers it can be."""
+        return int(np.floor(self.high + HAIR) - np.ceil(self.low - HAIR)) + 1 if self.low <= self.high else 0
+
 
 @dataclass
 class Search:

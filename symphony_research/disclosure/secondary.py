@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.disclosure.blocks import HAIR, Block, blocks_of
-from symphony_research.disclosure.programme import Programme, UndecidedError
+from symphony_research.disclosure.elastic import cheapest_relaxation
+from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.published import ANY, Cell, Published
 from symphony_research.disclosure.search import Narrowed, Search, Target
 from symphony_research.disclosure.system import System, bounds_of, system_of
@@ -51,15 +52,12 @@ class Protection:
         Suppressed cells that earlier outputs narrow down already, whatever is suppressed here.
     method : str
         "integers", "bounds", or "" where nothing is suppressed.
-    programmes : int
-        How many linear programmes were solved.
     """
 
     secondary: frozenset[CellDefinition] = field(default_factory=frozenset)
     withheld: frozenset[CellDefinition] = field(default_factory=frozenset)
     inferable: frozenset[CellDefinition] = field(default_factory=frozenset)
     method: str = ""
-    programmes: int = 0
 
 
 def protect(own: Sequence[Published], policy: Policy, beside: Sequence[Published] = ()) -> Protection:
@@ -95,8 +93,8 @@ def inferable(published: Sequence[Published], policy: Policy) -> frozenset[CellD
 
 
 def target_of(cell: Cell, policy: Policy) -> Target | None:
-    """Return how many numbers a suppressed cell must keep possible; None where it need not."""
-    if not cell.suppressed or (not cell.primary and cell.low <= 0):
+    """Return how many numbers a suppressed cell must keep possible; None of one that is shown."""
+    if not cell.suppressed:
         return None
     need = policy.rounding
     if cell.primary:
@@ -128,7 +126,6 @@ class _Work:
         self.secondary: set[int] = set()
         self.withheld: set[int] = set()
         self.given_up: set[int] = set()
-        self.programmes = 0
 
     def done(self) -> Protection:
         for _ in range(MOST_ROUNDS):
@@ -146,7 +143,6 @@ class _Work:
             frozenset(cells[k] for k in self.withheld),
             frozenset(cells[k] for k in self.given_up),
             "integers" if self.system.integers else "bounds",
-            self.programmes,
         )
 
     def search(self) -> Iterable[tuple[Block, list[Narrowed]]]:
@@ -169,16 +165,8 @@ class _Work:
             if len(block.unknowns) > LARGEST_BLOCK:
                 self._withhold(block)
                 continue
-            search = Search(
-                block,
-                self.lower[block.unknowns],
-                self.upper[block.unknowns],
-                own,
-                self.system.integers,
-                len(self.system.cells),
-            )
+            search = self._searched(block, self.lower[block.unknowns], self.upper[block.unknowns], own)
             found = search.narrowed()
-            self.programmes += search.solved
             found = self._beyond_marks(block, own, found) if found else found
             if search.undecided:
                 self._withhold(block)
@@ -190,6 +178,9 @@ class _Work:
         # what no relation speaks of is as free as its own mark
         self.proven |= {int(k) for k in np.flatnonzero(wanted)} - in_a_block
 
+    def _searched(self, block: Block, lower: Array, upper: Array, targets: Mapping[int, Target]) -> Search:
+        return Search(block, lower, upper, targets, self.system.integers, len(self.system.cells))
+
     def _beyond_marks(self, block: Block, own: Mapping[int, Target], found: Sequence[Narrowed]) -> list[Narrowed]:
         """Return the narrowed counts that keep fewer numbers than the marks by themselves leave: no suppression cures those.
 
@@ -200,16 +191,8 @@ class _Work:
         low, high = self.lower[block.unknowns], self.upper[block.unknowns]
         lower = np.where(marked, low, np.minimum(low, self.policy.threshold + 1))
         upper = np.where(marked | (high <= 0), high, np.inf)
-        search = Search(
-            block,
-            lower,
-            upper,
-            {one.unknown: own[one.unknown] for one in found},
-            self.system.integers,
-            len(self.system.cells),
-        )
+        search = self._searched(block, lower, upper, {one.unknown: own[one.unknown] for one in found})
         by_marks = {one.unknown: one for one in search.narrowed()}
-        self.programmes += search.solved
         if search.undecided:
             return list(found)
         beyond = []
@@ -217,8 +200,8 @@ class _Work:
             at, marks = int(block.unknowns[one.unknown]), by_marks.get(one.unknown)
             if marks is not None:
                 target = self.targets[at]
-                self.targets[at] = replace(target, need=min(target.need, _many(marks)))
-            if marks is None or _many(one) < _many(marks):
+                self.targets[at] = replace(target, need=min(target.need, marks.many))
+            if marks is None or one.many < marks.many:
                 beyond.append(one)
         return beyond
 
@@ -278,44 +261,22 @@ class _Work:
         self, block: Block, target: int, value: float, at: Mapping[int, int], *, integers: bool
     ) -> tuple[float, list[int]] | None:
         """Return the cost and the shown cells whose bounds give most cheaply where a count is to be a number."""
-        from scipy.sparse import bmat, csc_matrix
-
-        n = len(block.unknowns)
         candidates = [k for k in self.open if k in at and at[k] != target]
-        m = len(candidates)
-        places = np.array([at[k] for k in candidates], int)
-        cost = np.array([self.open[k] for k in candidates])
         lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
         lower[target] = upper[target] = value
-        pick = csc_matrix((np.ones(m), (np.arange(m), places)), shape=(m, n))
-        # above the threshold a suppressed count may be any number: its bounds give upwards, and down to there
-        give = np.concatenate([np.full(m, np.inf), np.maximum(lower[places] - self.policy.threshold - 1, 0.0)])
-        eye = csc_matrix((np.ones(m), (np.arange(m), np.arange(m))), shape=(m, m))
-        none = csc_matrix((m, m))
-        held_low, held_high = lower[places], upper[places]
-        lower[places], upper[places] = 0.0, np.inf
-        matrix = bmat(
-            [
-                [block.matrix, csc_matrix((block.matrix.shape[0], 2 * m))],
-                [pick, bmat([[-eye, none]])],
-                [pick, bmat([[none, eye]])],
-            ]
+        found = cheapest_relaxation(
+            block,
+            lower,
+            upper,
+            np.array([at[k] for k in candidates], int),
+            np.array([self.open[k] for k in candidates]),
+            lowest=self.policy.threshold + 1,  # a suppressed count that is not small is above the threshold
+            integers=integers,
         )
-        programme = Programme(
-            matrix.tocsr(),
-            np.concatenate([block.low, np.full(m, -np.inf), held_low]),
-            np.concatenate([block.high, held_high, np.full(m, np.inf)]),
-            integers=n if integers else 0,
-            once=True,
-        )
-        costs = np.concatenate([np.zeros(n), cost, cost])
-        bounds = np.concatenate([lower, np.zeros(2 * m)]), np.concatenate([upper, give])
-        found = programme.solve(*bounds, costs)
-        self.programmes += 1
         if found is None:
             return None
-        given = found[n : n + m] + found[n + m :]
-        return float(costs @ found), [k for k, how_far in zip(candidates, given, strict=True) if how_far > HAIR]
+        cost, given = found
+        return cost, [k for k, how_far in zip(candidates, given, strict=True) if how_far > HAIR]
 
     def _withhold(self, block: Block) -> None:
         """Publish an undecided block coarser: without its strata, or where it has none, not at all."""
@@ -348,11 +309,6 @@ def _targets(system: System, cells: Iterable[Cell], policy: Policy) -> dict[int,
         need = values if policy.level == "strict" else min(policy.rounding, values)
         found[system.place[rest.of]] = Target(0.0, high, need)
     return dict(sorted(found.items()))
-
-
-def _many(one: Narrowed) -> int:
-    """Return how many integers a count can be."""
-    return int(np.floor(one.high + HAIR) - np.ceil(one.low - HAIR)) + 1 if one.low <= one.high else 0
 
 
 def _cost(cell: Cell) -> float:

@@ -21,11 +21,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.disclosure.blocks import Block, blocks_of, ranges_of_one_row
+from symphony_research.disclosure.elastic import cheapest_relaxation
 from symphony_research.disclosure.primary import figures_of_mean
-from symphony_research.disclosure.programme import Programme
+from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.published import ANY, Place, Published
 from symphony_research.disclosure.relations import relations_between
-from symphony_research.disclosure.system import System
+from symphony_research.disclosure.system import System, made_of
 from symphony_research.inference.figures import unit_of
 from symphony_research.policy import Policy
 from symphony_research.result import Result
@@ -181,12 +182,9 @@ def _rounded(
         integers = bool(known.any()) and bool((np.abs(sums - np.round(sums))[known] < WHOLE).all())
     if not integers or not there.any():
         return table, steps
-    ends = [
-        bounds.get(of[name, row, role.people], (np.nan, np.nan, 0))
-        if (name, row, role.people) in of
-        else (np.nan, np.nan, 0)
-        for row in range(table.height)
-    ]
+    unknown = (np.nan, np.nan, 0)
+    places = [(name, row, role.people) for row in range(table.height)]
+    ends = [bounds.get(of[place], unknown) if place in of else unknown for place in places]
     low, high = (np.array([end[k] for end in ends], float) for k in (0, 1))
     chosen = np.flatnonzero(there & (means > 0) & np.isfinite(low + high))
     steps[chosen] = steps_of_integers(means[chosen], steps[chosen], low[chosen], high[chosen])
@@ -238,7 +236,7 @@ def _further(value: _Value, published: Sequence[Published], policy: Policy) -> l
         return []
     everybody = {cell.of for one in published for cell in one.cells if cell.of.is_everybody}
     cells = sorted({one.of for one in value.sums} | everybody)
-    system = _system(cells, published)
+    system = made_of(cells, relations_between(cells, published), len(cells), integers=False)
     lower, upper = np.zeros(len(cells)), np.full(len(cells), ANY)
     for one in value.sums:
         k = system.place[one.of]
@@ -248,26 +246,6 @@ def _further(value: _Value, published: Sequence[Published], policy: Policy) -> l
     work = _Work(system, lower, upper, {system.place[one] for one in shown}, policy)
     gone = work.suppressed({system.place[one] for one in hidden})
     return [one.at for one in value.sums if one.shown and system.place[one.of] in gone]
-
-
-def _system(cells: Sequence[CellDefinition], published: Sequence[Published]) -> System:
-    at = {cell: k for k, cell in enumerate(cells)}
-    rows: list[int] = []
-    columns: list[int] = []
-    values: list[float] = []
-    low: list[float] = []
-    high: list[float] = []
-    for terms, least, most in relations_between(cells, published):
-        for cell, coefficient in terms:
-            rows.append(len(low))
-            columns.append(at[cell])
-            values.append(coefficient)
-        low.append(least)
-        high.append(most)
-    return System(
-        tuple(cells), np.array(rows, int), np.array(columns, int), np.array(values, float), np.array(low, float),
-        np.array(high, float), len(cells), integers=False,
-    )  # fmt: skip
 
 
 class _Work:
@@ -324,7 +302,10 @@ class _Work:
         ceiling = np.minimum(upper, 10 * LARGEST)
 
         def ask(cost: Array) -> bool:
-            x = block.solve(lower, ceiling, cost)
+            try:
+                x = block.solve(lower, ceiling, cost)
+            except UndecidedError:
+                x = None  # then the sum is taken to be known as closely as has been seen
             if x is not None:
                 np.minimum(low, x, out=low)
                 np.maximum(high, x, out=high)
@@ -347,40 +328,20 @@ class _Work:
 
     def _relaxed(self, block: Block, target: int, low: float, high: float) -> list[int]:
         """Return the shown means whose bounds give most cheaply where a sum is to be lower, or higher."""
-        from scipy.sparse import bmat, csc_matrix
-
-        n = len(block.unknowns)
         places = [at for at, k in enumerate(block.unknowns) if int(k) in self.open]
-        m = len(places)
         t = int(np.flatnonzero(block.unknowns == target)[0])
         lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
-        pick = csc_matrix((np.ones(m), (np.arange(m), places)), shape=(m, n))
-        eye, none = csc_matrix(np.eye(m)), csc_matrix((m, m))
-        # smaller sums first
-        costs = np.concatenate([np.zeros(n), np.tile(np.log(3 + upper[places]), 2)])
-        held_low, held_high = lower[places].copy(), upper[places].copy()
-        lower[places], upper[places] = 0.0, np.inf
-        matrix = bmat(
-            [
-                [block.matrix, csc_matrix((block.matrix.shape[0], 2 * m))],
-                [pick, bmat([[-eye, none]])],
-                [pick, bmat([[none, eye]])],
-            ]
-        ).tocsr()
-        infinite = np.full(m, np.inf)
-        programme = Programme(
-            matrix, np.concatenate([block.low, -infinite, held_low]), np.concatenate([block.high, held_high, infinite])
-        )
+        smaller_first = np.log(3 + upper[places])
         best: tuple[float, list[int]] | None = None
         for aim in (high * self.share * (1 - BEYOND), low / max(self.share, LITTLE) * (1 + BEYOND)):
             lower[t] = upper[t] = aim
-            bounds = np.concatenate([lower, np.zeros(2 * m)]), np.concatenate([upper, np.full(2 * m, np.inf)])
-            found = programme.solve(*bounds, costs)
+            try:
+                found = cheapest_relaxation(block, lower, upper, places, smaller_first)
+            except UndecidedError:
+                return [int(block.unknowns[at]) for at in places]  # what is not decided is not shown
             if found is not None:
-                given = found[n : n + m] + found[n + m :]
-                chosen = [
-                    int(block.unknowns[at]) for at, how_far in zip(places, given, strict=True) if how_far > LITTLE
-                ]
-                if chosen and (best is None or float(costs @ found) < best[0]):
-                    best = float(costs @ found), chosen
+                cost, given = found
+                chosen = [int(block.unknowns[at]) for at, far in zip(places, given, strict=True) if far > LITTLE]
+                if chosen and (best is None or cost < best[0]):
+                    best = cost, chosen
         return best[1] if best else []

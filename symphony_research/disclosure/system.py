@@ -29,7 +29,7 @@ from symphony_research.disclosure.relations import (
 )
 from symphony_research.result.cells import CellDefinition, Stratum, features_of
 
-__all__ = ["MOST_ATOMS", "System", "bounds_of", "system_of"]
+__all__ = ["MOST_ATOMS", "System", "bounds_of", "made_of", "system_of"]
 
 Array = NDArray[np.float64]
 MOST_ATOMS = 512  # sets of features times strata, on which integers are searched
@@ -106,7 +106,7 @@ def system_of(published: Sequence[Published]) -> System:
     left = (([(one.whole, 1.0), *[(part, -1.0) for part in one.parts], (one.of, -1.0)], 0.0, 0.0) for one in rests)
     rows = chain(relations_between(cells, published), left)
     every = list(dict.fromkeys([*cells, *(one.of for one in rests)]))
-    return _made(every, rows, len(every), integers=False, rests=rests)
+    return made_of(every, rows, len(every), integers=False, rests=rests)
 
 
 def bounds_of(system: System, cells: Iterable[Cell]) -> tuple[Array, Array]:
@@ -131,7 +131,7 @@ def _levels(cells: Sequence[CellDefinition], published: Sequence[Published]) -> 
     return {name: sorted(values) for name, values in sorted(found.items())}
 
 
-def _made(
+def made_of(
     cells: Sequence[CellDefinition],
     relations: Iterable[Row | tuple[list[tuple[int, float]], float, float]],
     n: int,
@@ -139,6 +139,7 @@ def _made(
     integers: bool,
     rests: Sequence[Rest] = (),
 ) -> System:
+    """Return relations, by cells or by places among the unknowns, as one system of `n` unknowns."""
     at = {cell: k for k, cell in enumerate(cells)}
     rows, columns, values, low, high = [], [], [], [], []
     for row, (terms, least, most) in enumerate(relations):
@@ -187,7 +188,7 @@ def _of_atoms(
                 if any(cell.state for cell, _ in between):
                     yield [(at[cell], value) for cell, value in between], low, high
 
-    return _made(every, relations(), len(every) + len(atoms), integers=True, rests=rests)
+    return made_of(every, relations(), len(every) + len(atoms), integers=True, rests=rests)
 
 
 def _holds(cell: CellDefinition, held: frozenset[str], stratum: frozenset[tuple[str, str]], side: str) -> bool:

@@ -71,9 +71,8 @@ def with_triples(
             if everybody >= 0:
                 later = own & (b > a)
                 somebody = upper[of] + upper[alone[b]] + upper[alone[c]] - least[a, b] - least[a, c] - least[b, c]
-                for x, y in zip(
-                    b[later & (somebody > lower[everybody])], c[later & (somebody > lower[everybody])], strict=True
-                ):
+                later &= somebody > lower[everybody]
+                for x, y in zip(b[later], c[later], strict=True):
                     unknowns.append(np.array([everybody, of, alone[x], alone[y], both[a, x], both[a, y], both[x, y]]))
                     signs.append(np.array([1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0]))
     if not unknowns:

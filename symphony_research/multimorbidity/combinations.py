@@ -8,11 +8,10 @@ from math import comb
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Patterns
-from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, possible_table, split
+from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, split
 from symphony_research.collapse.nested import split_strata, tables_of_rows
 from symphony_research.collapse.roles import MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata
@@ -21,16 +20,11 @@ from symphony_research.inference import (
     CORRECTIONS,
     FOUND,
     adjusted_p,
-    hypergeometric_mid_p,
-    log_interval,
-    matched_mid_p,
     normal_quantile,
-    wilson_interval,
 )
-from symphony_research.inference.figures import ends_of_figure
-from symphony_research.multimorbidity.counted import FACTORS, factor_names, is_scaled, set_tables
-from symphony_research.multimorbidity.expectation import independence
-from symphony_research.multimorbidity.sets import WHICH, as_bits, kept_of
+from symphony_research.multimorbidity.against import against_expected
+from symphony_research.multimorbidity.counted import factor_names, is_scaled, set_tables
+from symphony_research.multimorbidity.sets import WHICH, as_bits
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition
@@ -142,7 +136,7 @@ class Combinations(Result):
         large_enough = (pl.col("n_persons") >= floor).fill_null(floor == 1)
         parts = [
             # the largest first, by the counts there are: rounded ones tie, hidden ones come last by name
-            _against_chance(
+            against_expected(
                 cells.filter(large_enough).sort("n_persons", descending=True, nulls_last=True, maintain_order=True),
                 margins,
                 pairs,
@@ -222,81 +216,6 @@ def roles_of_sets(settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
             "population": TableRoles({"n_persons": Count(), **means}, of_everybody),
             **strata,
         }
-    )
-
-
-def _against_chance(
-    cells: pl.DataFrame, margins: pl.DataFrame, pairs: pl.DataFrame, people: pl.Series, settings: Mapping[str, Any]
-) -> pl.DataFrame:
-    conditions, exact = settings["conditions"], settings["kind"] == "exact"
-    inside = as_bits(cells["combination"], conditions)
-    kept = kept_of(inside, cells["n_persons"], settings["which"])
-    cells, inside = cells.filter(pl.Series(kept, dtype=pl.Boolean)), inside[kept]
-    observed = as_float(cells["n_persons"])
-    held = as_float(margins["n_persons"]) if margins.height else np.full(len(conditions), np.nan)
-    n = float(as_float(people)[0]) if len(people) else np.nan
-    both = np.zeros((len(conditions), len(conditions)))
-    if pairs.height:
-        i, j = np.triu_indices(len(conditions), k=1)
-        both[i, j] = both[j, i] = as_float(pairs["n_both"])
-    crude = independence(inside, observed[None], np.array([n]), held[None], both[None], exact=exact)
-    expected, score, spread = crude.expected, crude.score_variance, crude.log_ratio_variance
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean, lopsided = expected, np.where(score > 0, crude.third / score, 0.0)
-    if is_scaled(settings):
-        factors = (as_float(cells[name]) for name in FACTORS)
-        before = expected
-        expected, score, spread = (x * f for x, f in zip((expected, score, spread), factors, strict=True))
-        mean = expected
-    if settings["against"] != "independence":
-        mean, lopsided = expected * as_float(cells["mean_factor"]), as_float(cells["third_share"])
-    least = most = expected
-    if "figures" in cells.columns:
-        least, most = (
-            before * end
-            for end in ends_of_figure(as_float(cells["expected_factor"]), cells["figures"].fill_null(0).to_numpy())
-        )
-        # a Poisson count's variances, which are larger, where those of the strata are not released
-        none = np.isnan(score) & ~np.isnan(expected)
-        score, lopsided = np.where(none, expected, score), np.where(none | np.isnan(lopsided), 1.0, lopsided)
-        with np.errstate(divide="ignore"):
-            spread = np.where(np.isnan(spread) & ~np.isnan(expected), 1 / observed, spread)
-    known = ~np.isnan(observed)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(known & (expected > 0), observed / expected, np.nan)
-        possible = known & (score > 1e-12 * expected)
-        # of the expected numbers that a shown one stands for, the nearest to the count
-        mean = (
-            mean * np.where(expected > 0, np.clip(observed, least, most) / expected, 1.0)
-            if "figures" in cells.columns
-            else mean
-        )
-        statistic = np.where(possible, (observed - mean) / np.sqrt(np.where(possible, score, 1)), np.nan)
-    p_value = matched_mid_p(observed, mean, score, lopsided * score)
-    size = inside.sum(axis=1)
-    if not exact:
-        two = np.flatnonzero((size == 2) & known & ~np.isnan(expected))
-        if len(two) and not is_scaled(settings):
-            first, second = np.nonzero(inside[two])[1].reshape(-1, 2).T
-            p_value[two] = hypergeometric_mid_p(*possible_table(observed[two], held[first], held[second], n))
-        for tested in (statistic, p_value):
-            tested[size < 2] = np.nan
-    share_lower, share_upper = wilson_interval(observed, n, settings["confidence"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        oe_lower, _ = log_interval(observed / most, spread, settings["confidence"])
-        _, oe_upper = log_interval(observed / least, spread, settings["confidence"])
-    oe_lower, oe_upper = (np.where(np.isnan(ratio), np.nan, end) for end in (oe_lower, oe_upper))
-    unused = [name for name in (*factor_names(settings), "figures") if name in cells.columns]
-    return cells.drop(*unused, *[f"herfindahl_{value}" for value in settings["values"]]).with_columns(
-        pl.Series("estimate", observed / n),
-        pl.Series("lower", share_lower),
-        pl.Series("upper", share_upper),
-        pl.Series("expected", np.where(known, expected, np.nan)),
-        pl.Series("observed_expected", ratio),
-        pl.Series("oe_lower", oe_lower),
-        pl.Series("oe_upper", oe_upper),
-        pl.Series("statistic", statistic),
-        pl.Series("p_value", np.where(known, p_value, np.nan)),
     )
 
 

@@ -104,10 +104,9 @@ class ConditionCount(Result):
         if self.by:
             return self._sentence_by_stratum()
         known = self.estimates.filter(pl.col("n_persons").is_not_null())
-        total, several, three = (
-            int(known.filter(pl.col("n_conditions") >= least)["n_persons"].sum()) for least in (0, 2, 3)
-        )
-        if not several:
+        several, three = (int(known.filter(pl.col("n_conditions") >= least)["n_persons"].sum()) for least in (2, 3))
+        total = int(self.count_tables["population"]["n_persons"].sum())
+        if not several or not total:
             return "No group with two or more conditions is large enough to show."
         text = (
             f"{percentage(several / total)} of about {roughly(total)} people live with two or more of these conditions"
@@ -119,11 +118,10 @@ class ConditionCount(Result):
 
     def _sentence_by_stratum(self) -> str:
         """Set the group with the largest share of people with two or more conditions against the smallest."""
-        several = pl.col("n_persons").filter(pl.col("n_conditions") >= 2).sum()
         shares = (
             self.estimates.filter(pl.col("n_persons").is_not_null())
             .group_by(self.by, maintain_order=True)
-            .agg((several / pl.col("n_persons").sum()).alias("__share"))
+            .agg(pl.col("estimate").filter(pl.col("n_conditions") >= 2).sum().alias("__share"))
             .sort("__share", maintain_order=True)
         )
         if shares.height < 2:

@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Patterns, names_of
-from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
+from symphony_research.collapse.margins import as_float
 from symphony_research.collapse.nested import split_strata
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets
 from symphony_research.errors import ArgumentError
-from symphony_research.inference import FOUND, benjamini_hochberg, log_interval, normal_quantile
-from symphony_research.inference.figures import ends_of_figure
+from symphony_research.inference import FOUND, benjamini_hochberg, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
+from symphony_research.networks.ratio import ratios_of_groups
 from symphony_research.networks.regroup import FACTORS, from_networks, from_patterns, with_margins
 from symphony_research.result import Result, Source
 from symphony_research.result.cells import CellDefinition, at_least, everybody
@@ -96,7 +95,7 @@ class NetworkComparison(Result):
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Observed/expected in each group, their ratio with its interval, and the adjusted p values."""
-        frame = _ratios(with_margins(tables, by), by, settings["confidence"])
+        frame = ratios_of_groups(with_margins(tables, by), by, settings["confidence"])
         return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
 
     @classmethod
@@ -172,50 +171,6 @@ class NetworkComparison(Result):
             f"{about(first['n_both_a'])} people with both) and {times(first['observed_expected_b'])} times in {other} "
             f"(about {about(first['n_both_b'])}); {many}"
         )
-
-
-def _ratios(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
-    made, spread, poisson, crude = {}, np.zeros(table.height), np.zeros(table.height), []
-    for side in "ab":
-        counts = (as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
-        c, a, b, n = possible_table(*counts)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            chance = a * b / n
-            expected = chance * as_float(table[f"expected_factor_{side}"])
-            ratio = c / expected
-            crude.append(c / chance)
-            poisson = poisson + 1 / c
-            spread = spread + np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0)
-        made[f"expected_{side}"] = expected
-        made[f"observed_expected_{side}"] = np.where(expected > 0, ratio, np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = crude[0] / crude[1] * as_float(table["ratio_factor"])
-    variance = spread * as_float(table["variance_factor"])
-    low = high = ratio
-    if "figures_a" in table.columns:
-        # a Poisson count's variance, which is larger, where that of the strata is not released
-        variance = np.where(np.isnan(variance), poisson, variance)
-        figures = np.minimum(*(table[f"figures_{side}"].fill_null(0).to_numpy() for side in "ab")) - 1
-        low, high = (crude[0] / crude[1] * end for end in ends_of_figure(as_float(table["ratio_factor"]), figures))
-    (lower, _), (_, upper) = (log_interval(one, variance, confidence) for one in (low, high))
-    made |= {"ratio": ratio, "lower": lower, "upper": upper}
-    nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
-    for name in ("ratio", "lower", "upper"):
-        made[name] = np.where(nobody | ~np.isfinite(made[name]), np.nan, made[name])
-    # a figure of one group is not shown where the other's count is hidden: the factors stand for both
-    return nan_to_null(
-        table.select(
-            *by,
-            "source",
-            "target",
-            "n_both_a",
-            "n_both_b",
-            *[pl.Series(k, v) for k, v in made.items()],
-            "p_value",
-            pl.lit(None, dtype=pl.Float64).alias("q_value"),
-            "family_wise_p",
-        )
-    )
 
 
 def compare(

@@ -11,11 +11,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.inference import Array
+from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
+from symphony_research.inference import Array, log_interval
+from symphony_research.inference.figures import ends_of_figure
 
-__all__ = ["Cells", "Sums"]
+__all__ = ["Cells", "Sums", "ratios_of_groups"]
 
 
 class Cells(NamedTuple):
@@ -107,3 +110,48 @@ def _moments(cells: Cells) -> tuple[Array, Array, Array]:
     # a person adds [i] b + [j] a - a b to A B / N
     single = a + b - chance
     return expected, c * single, expected * (single - 2 * chance) + 2 * c * chance
+
+
+def ratios_of_groups(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
+    """Return each pair's observed/expected in two groups, and their ratio with its interval."""
+    made, spread, poisson, crude = {}, np.zeros(table.height), np.zeros(table.height), []
+    for side in "ab":
+        counts = (as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
+        c, a, b, n = possible_table(*counts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            chance = a * b / n
+            expected = chance * as_float(table[f"expected_factor_{side}"])
+            ratio = c / expected
+            crude.append(c / chance)
+            poisson = poisson + 1 / c
+            spread = spread + np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0)
+        made[f"expected_{side}"] = expected
+        made[f"observed_expected_{side}"] = np.where(expected > 0, ratio, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = crude[0] / crude[1] * as_float(table["ratio_factor"])
+    variance = spread * as_float(table["variance_factor"])
+    low = high = ratio
+    if "figures_a" in table.columns:
+        # a Poisson count's variance, which is larger, where that of the strata is not released
+        variance = np.where(np.isnan(variance), poisson, variance)
+        figures = np.minimum(*(table[f"figures_{side}"].fill_null(0).to_numpy() for side in "ab")) - 1
+        low, high = (crude[0] / crude[1] * end for end in ends_of_figure(as_float(table["ratio_factor"]), figures))
+    (lower, _), (_, upper) = (log_interval(one, variance, confidence) for one in (low, high))
+    made |= {"ratio": ratio, "lower": lower, "upper": upper}
+    nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
+    for name in ("ratio", "lower", "upper"):
+        made[name] = np.where(nobody | ~np.isfinite(made[name]), np.nan, made[name])
+    # a figure of one group is not shown where the other's count is hidden: the factors stand for both
+    return nan_to_null(
+        table.select(
+            *by,
+            "source",
+            "target",
+            "n_both_a",
+            "n_both_b",
+            *[pl.Series(k, v) for k, v in made.items()],
+            "p_value",
+            pl.lit(None, dtype=pl.Float64).alias("q_value"),
+            "family_wise_p",
+        )
+    )

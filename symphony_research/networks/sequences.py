@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from symphony_research.collapse import Onsets
 from symphony_research.collapse.margins import as_float, nan_to_null
-from symphony_research.collapse.onsets import NEVER, UNKNOWN
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array, benjamini_hochberg, normal_quantile, wilson_interval
 from symphony_research.inference.figures import ends_of_figure
-from symphony_research.networks.order import order_by_chance, pearson_p, sizes
+from symphony_research.networks.order import pearson_p
+from symphony_research.networks.order_tables import order_tables
 from symphony_research.policy import looked_for
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Partition, Relation, at_least
 from symphony_research.result.roles import Adjustment, Count, Key, Quantile, Role, TableRoles
-from symphony_research.wording import DAYS_A_MONTH, about, capital, in_words, number, percentage
+from symphony_research.wording import about, capital, in_words, number, percentage
 
 if TYPE_CHECKING:
     import networkx
+
 
 __all__ = ["Sequences", "sequences"]
 
@@ -379,53 +379,4 @@ def sequences(
         "confidence": confidence,
         **onsets.source.as_settings(),
     }
-    return Sequences(_count_tables(onsets, looked_for(min_persons)), settings)
-
-
-_SCHEMA = {
-    "first": pl.String, "second": pl.String, "n_both": pl.Int64, "n_first": pl.Int64, "n_second": pl.Int64,
-    "n_same_day": pl.Int64, "n_alone": pl.Int64, "n_left_out": pl.Int64, "expected": pl.Float64,
-    "variance": pl.Float64, "skewness": pl.Float64, "median_gap_months": pl.Float64, "months_first": pl.Float64,
-    "months_second": pl.Float64,
-}  # fmt: skip
-
-
-def _count_tables(onsets: Onsets, fewest: int) -> dict[str, pl.DataFrame]:
-    rows = []
-    day_of = np.full(onsets.n_persons, NEVER, dtype=np.int32)
-    for i, name in enumerate(onsets.conditions):
-        day_of[onsets._people[i]] = onsets._days[i]
-        for j in range(i + 1, len(onsets.conditions)):
-            people, second = onsets._people[j], onsets._days[j]
-            first = day_of[people]
-            both = first != NEVER
-            known = both & (first != UNKNOWN) & (second != UNKNOWN)
-            stratum = onsets._stratum[people[known]]
-            if len(stratum) < fewest:
-                continue
-            first, second = first[known], second[known]
-            order = order_by_chance(first, second, stratum)
-            if order.n_both < fewest:
-                continue
-            size = sizes(stratum)
-            gap = (second.astype(np.int64) - first)[np.repeat(size > 1, size)]
-            rows.append(
-                (
-                    name, onsets.conditions[j], order.n_both, order.n_first, order.n_second,
-                    order.n_both - order.n_first - order.n_second, order.n_alone, int(both.sum() - known.sum()),
-                    order.expected, order.variance, order.skewness, *_medians(gap),
-                )
-            )  # fmt: skip
-        day_of[onsets._people[i]] = NEVER
-    table = nan_to_null(pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
-    others = ("n_same_day", "n_alone", "n_left_out")
-    return {
-        "pairs": table.drop(others),
-        **{name.removeprefix("n_"): table.select("first", "second", name) for name in others},
-    }
-
-
-def _medians(gap: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Return the median gap either way, where the first came first, and where the second did, in whole months."""
-    groups = (np.abs(gap), gap[gap > 0], -gap[gap < 0])
-    return tuple(float(np.floor(np.median(g) / DAYS_A_MONTH + 0.5)) if len(g) else np.nan for g in groups)  # type: ignore[return-value]
+    return Sequences(order_tables(onsets, looked_for(min_persons)), settings)

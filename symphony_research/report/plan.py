@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ArgumentError, suggestion
-from symphony_research.policy import POLICIES, Policy, policy_named
+from symphony_research.policy import Policy, policy_named
 from symphony_research.report.notebooks import (
     FILLED_BY_RUNNER,
     LEVEL,
@@ -178,8 +178,6 @@ def _plain(name: str) -> str:
 def _policy(policy: str | Policy | None, study: Any, level: str) -> Policy:
     if level not in LEVELS:
         raise ArgumentError(f"There is no level '{level}'. Levels: {', '.join(LEVELS)}.{suggestion(level, LEVELS)}")
-    if level != LEVELS[0]:
-        return _at_level(study.policy.name if policy is None else getattr(policy, "name", str(policy)), level)
     chosen: Policy = (
         study.policy if policy is None else policy if isinstance(policy, Policy) else _named(str(policy), study)
     )
@@ -190,17 +188,7 @@ def _policy(policy: str | Policy | None, study: Any, level: str) -> Policy:
             "The policy 'synthetic' changes nothing, and is for generated data alone. "
             f"'{study.name}' does not carry the generator's fingerprint: choose another policy."
         )
-    return chosen
-
-
-def _at_level(name: str, level: str) -> Policy:
-    """Return the standard policy of that name at another level than the default."""
-    if level == "rule_text" and name != "nhs_england":
-        raise ArgumentError(f"The level 'rule_text' is of nhs_england alone, not of {name}.")
-    if name == POLICIES[-1]:
-        raise ArgumentError(f"The policy '{name}' has no level '{level}': it changes nothing.")
-    settings: dict[str, Any] = {"level": level}
-    return policy_named(name, **settings)
+    return chosen.at_level(level)
 
 
 def _named(policy: str, study: Any) -> Policy:

@@ -67,6 +67,12 @@ def versions() -> dict[str, str]:
     return found
 
 
+_LEVEL_WORDS = {
+    "strict": "; every suppressed count may still be any number up to the threshold",
+    "rule_text": "; what the counts tell together is not searched",
+}
+
+
 def policy_in_words(policy: Mapping[str, Any]) -> str:
     """Say what a policy does, for someone who has never heard its name."""
     if policy["name"] == "synthetic":
@@ -75,8 +81,8 @@ def policy_in_words(policy: Mapping[str, Any]) -> str:
     first = 0 if policy["hide_zeros"] else 1
     suppressed = f"counts of {first} to {policy['threshold']} people are suppressed"
     rounding = f", other counts are rounded to the nearest {policy['rounding']}" if policy["rounding"] > 1 else ""
-    curves = "; curves move in steps of six people" if policy["curve"] == "midpoint" else ""
-    return f"{title}: {suppressed}{rounding}{curves}."
+    level = _LEVEL_WORDS.get(policy["level"], "")
+    return f"{title}: {suppressed}{rounding}{level}."
 
 
 def utc_text(moment: datetime) -> str:

@@ -7,7 +7,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,24 +108,21 @@ def _beside_report(output: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_keyed(told: Any, key: bytes) -> Any:
     """Return a record with every fingerprint in it keyed."""
-    if isinstance(told, Mapping):
-        return {
-            name: keyed(value, key) if name == "fingerprint" and isinstance(value, str) else _with_keyed(value, key)
-            for name, value in told.items()
-        }
-    return [_with_keyed(one, key) for one in told] if isinstance(told, (list, tuple)) else told
+    return _renamed(told, lambda fingerprint: keyed(fingerprint, key))
 
 
 def with_fingerprint(told: Any, known: Mapping[str, str]) -> Any:
     """Return a record with each keyed fingerprint that is known replaced by the study's own."""
+    return _renamed(told, lambda fingerprint: known.get(fingerprint, fingerprint))
+
+
+def _renamed(told: Any, rename: Callable[[str], str]) -> Any:
     if isinstance(told, Mapping):
         return {
-            name: known.get(value, value)
-            if name == "fingerprint" and isinstance(value, str)
-            else with_fingerprint(value, known)
+            name: rename(value) if name == "fingerprint" and isinstance(value, str) else _renamed(value, rename)
             for name, value in told.items()
         }
-    return [with_fingerprint(one, known) for one in told] if isinstance(told, (list, tuple)) else told
+    return [_renamed(one, rename) for one in told] if isinstance(told, (list, tuple)) else told
 
 
 def earlier_outputs(out: Path, *, replaced: Iterable[str], fingerprint: str, key: bytes) -> list[list[dict[str, Any]]]:

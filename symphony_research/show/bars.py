@@ -10,7 +10,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import hidden_words, mark_words, one_stratum, require_family, strata_words
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -86,7 +86,7 @@ def plot_prevalence(
     gone = every["n_persons"].null_count()
     if gone and result.disclosure is not None:
         are = "condition is" if gone == 1 else "conditions are"
-        notes.append(f"{gone} {are} held by {hidden_words(result.disclosure.policy)} and not drawn.")
+        notes.append(f"{gone} {are} suppressed and not drawn.")
     if drawn.height:
         notes.append(f"Line: {100 * result.settings['confidence']:g} % interval.")
     with drawing():
@@ -154,9 +154,10 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
     notes = []
     if result.disclosure is not None and frame["n_persons"].null_count():
         hidden = frame["n_persons"].null_count()
-        few = hidden_words(result.disclosure.policy)
+        policy = result.disclosure.policy
+        mark = f"{HIDDEN} {mark_words(hidden_words(policy), policy)}."
         are = "group is" if hidden == 1 else "groups are"
-        notes.append(f"{number(hidden)} {are} of {few} and not drawn." if result.by else f"{HIDDEN} {few}.")
+        notes.append(f"{number(hidden)} {are} suppressed and not drawn." if result.by else mark)
     with drawing():
         if result.by:
             strata = frame.select(result.by).unique(maintain_order=True).to_dicts()

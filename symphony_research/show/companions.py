@@ -13,7 +13,6 @@ from symphony_research.show.bars import divided_bars, percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import (
     chance_note,
-    hidden_words,
     one_stratum,
     require_family,
     strata_words,
@@ -111,10 +110,8 @@ def plot_further_conditions(
     notes = [f"The {drawn.height} commonest of {seen.height} conditions."] if seen.height > drawn.height else []
     hidden = every.filter(pl.col("condition").is_in(drawn["condition"].to_list()))["n_persons"].null_count()
     if hidden and result.disclosure is not None:
-        notes.append(
-            f"{number(hidden)} part{'' if hidden == 1 else 's'} of {hidden_words(result.disclosure.policy)} not drawn; "
-            "shares are of the people in the parts shown."
-        )
+        are = "part is" if hidden == 1 else "parts are"
+        notes.append(f"{number(hidden)} {are} suppressed and not drawn; shares are of all people with the condition.")
     with drawing():
         ax, own = begin(ax, 8.5, 2.7 + 0.3 * max(drawn.height, 1))
         title = _titled(result, stratum, title, "how many other conditions people with each condition have.")

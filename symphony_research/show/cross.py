@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import require_columns
 from symphony_research.result import Result
-from symphony_research.show.gate import absent_words, provenance, release, require_showable
+from symphony_research.show.gate import absent_words, mark_words, provenance, release, require_showable
 from symphony_research.show.tables import Table
 from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, capital, in_words, joined, number
 
@@ -95,7 +95,7 @@ def cross_table(
     notes = provenance(result)
     if done is not None:
         notes = [
-            f"{HIDDEN} {absent_words(result, done.policy)}, or suppressed so that another cannot be inferred.",
+            f"{HIDDEN} {mark_words(absent_words(result, done.policy), done.policy)}.",
             *notes,
         ]
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""

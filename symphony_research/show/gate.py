@@ -18,6 +18,7 @@ __all__ = [
     "hidden_words",
     "is_family",
     "is_released",
+    "mark_words",
     "one_stratum",
     "provenance",
     "release",
@@ -102,6 +103,11 @@ def band(result: Result) -> str | None:
 def hidden_words(policy: Policy) -> str:
     """Return what a star stands for: "1 to 7 people"."""
     return f"{'0' if policy.hide_zeros else '1'} to {policy.threshold} people"
+
+
+def mark_words(few: str, policy: Policy) -> str:
+    """Return what a suppressed count may be: few people, or any number where it protects another; a mark does not say which."""
+    return few if policy.level == "rule_text" else f"{few}, or suppressed so that another cannot be inferred"
 
 
 def absent_words(result: Result, policy: Policy) -> str:

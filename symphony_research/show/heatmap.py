@@ -11,7 +11,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import chance_note, hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, hidden_words, mark_words, one_stratum, require_family, strata_words
 from symphony_research.show.network import MEASURES
 from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
 from symphony_research.wording import COLUMN_WORDS, HIDDEN, capital, in_words, number
@@ -87,7 +87,8 @@ def plot_cooccurrence_matrix(
     notes = []
     disclosed = result.disclosure is not None
     if result.disclosure is not None and frame["n_both"].null_count():
-        notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}, or too few with either condition.")
+        policy = result.disclosure.policy
+        notes.append(f"{HIDDEN} {mark_words(hidden_words(policy), policy)}, or too few with either condition.")
     if (frame["n_both"] == 0).any():
         notes.append("Grey: nobody has both.")
     if held > len(conditions):

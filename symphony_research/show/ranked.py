@@ -11,7 +11,7 @@ from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.bars import percent_axis, row_step
 from symphony_research.show.frame import begin, finish, nothing_to_draw
-from symphony_research.show.gate import hidden_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import one_stratum, require_family, strata_words
 from symphony_research.show.style import INK, LABEL, LINE, MAIN, PALETTE, QUIET, SMALL, drawing, plain_axes, wrapped
 from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, percentage, strata_phrase, times
 
@@ -45,7 +45,7 @@ def _hidden_note(result: Result, frame: pl.DataFrame, column: str, what: str) ->
     if not hidden or result.disclosure is None or result.rows_from_records:
         return []  # how many sets are hidden would name them
     are = f"{what} is" if hidden == 1 else f"{what}s are"
-    return [f"{number(hidden)} {are} of {hidden_words(result.disclosure.policy)} and not drawn."]
+    return [f"{number(hidden)} {are} suppressed and not drawn."]
 
 
 def plot_centrality(

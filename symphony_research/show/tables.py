@@ -21,6 +21,7 @@ from symphony_research.show.gate import (
     band,
     hidden_words,
     is_family,
+    mark_words,
     provenance,
     release,
     require_disclosed,
@@ -282,13 +283,12 @@ def _html(
             f"{headings.get(c, in_words(c))}{', largest first' if frame.schema[c].is_numeric() else ''}" for c in sort
         ]
         notes.append(f"In the order of: {'; '.join(order)}.")
-    few = hidden_words(result.disclosure.policy) if result.disclosure is not None else ""
-    if few and f">{HIDDEN}<" in text:
-        searched = result.disclosure is not None and result.disclosure.policy.level != "rule_text"
-        further = ", or suppressed so that another cannot be inferred" if searched else ""
+    if result.disclosure is not None and f">{HIDDEN}<" in text:
+        policy = result.disclosure.policy
+        mark = mark_words(hidden_words(policy), policy)
         means = any(roles.of_role(Mean) for roles in result.roles.values())
         mostly = ", or a mean of which one or two people may be most" if means else ""
-        notes.append(f"{HIDDEN} {few}{further}, or a figure made from such a count{mostly}.")
+        notes.append(f"{HIDDEN} {mark}, or a figure made from such a count{mostly}.")
     if f">{UNDEFINED}<" in text:
         notes.append(f"{UNDEFINED} does not exist.")
     notes += [f"{mark} {words}." for mark, words in _MARKS.items() if f">{mark}<" in text]

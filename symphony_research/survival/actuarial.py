@@ -48,10 +48,12 @@ from typing import Any
 import numpy as np
 
 from symphony_research.inference import Array, normal_quantile
+from symphony_research.inference.ends import ends_of_count
 
-__all__ = ["Estimate", "cumulative_incidence_on_grid", "interval_of_count", "survival_on_grid"]
+__all__ = ["Estimate", "cumulative_incidence_on_grid", "survival_on_grid"]
 
 Released = Mapping[str, Any] | None
+EXACT = {"threshold": 0, "rounding": 1}
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,6 @@ class _Bounds:
 
     low: Array
     high: Array
-
-
-def interval_of_count(shown: float, released: Released) -> tuple[float, float]:
-    """Return the lowest and highest number of people that a shown count may stand for.
-
-    Examples
-    --------
-    >>> interval_of_count(180, {"threshold": 7, "rounding": 5, "hide_zeros": False})
-    (178, 182)
-    >>> interval_of_count(10, {"threshold": 9, "rounding": 5, "hide_zeros": True})
-    (10, 12)
-    """
-    rule = released or {"rounding": 1, "threshold": 0}
-    low = shown - rule["rounding"] // 2
-    high = low + rule["rounding"] - 1
-    if shown == 0:
-        # a rounding wider than the threshold shows more than nobody as zero
-        return 0, high if high > rule["threshold"] else 0
-    return max(low, rule["threshold"] + 1), high
 
 
 class _Stratum:
@@ -209,7 +192,7 @@ def _given(estimate: Array, lower: Array, upper: Array) -> Estimate:
 
 
 def _box(values: Array, released: Released) -> _Bounds:
-    pairs = [(0.0, np.inf) if np.isnan(v) else interval_of_count(v, released) for v in values]
+    pairs = [(0.0, np.inf) if np.isnan(v) else ends_of_count(v, released or EXACT) for v in values]
     return _Bounds(*np.array(pairs, dtype=float).reshape(-1, 2).T)
 
 

@@ -89,12 +89,12 @@ def test_means_are_not_nearly_one_person_s(made: study.Attacked) -> None:
 def test_the_release_record_holds_the_released_counts_alone(made: study.Attacked) -> None:
     for kind, result in made.released.items():
         told = for_release(as_output(result))["published"]
-        shown = sorted(cell[-2] for cell in told["cells"])
+        shown = sorted(cell[-3] for cell in told["cells"])
         counts = [t[c].drop_nulls() for name, t in result.count_tables.items() for c in result.roles[name].people]
         assert shown == sorted(n for column in counts for n in column), kind
         # how far a count may be from what is shown follows from what is shown, and nothing says why another is not there
-        assert {(cell[-2], *cell[-4:-2]) for cell in told["cells"]} == {(n, *_interval(n, made.rule)) for n in set(shown)}  # fmt: skip
-        assert not any(cell[-1] for cell in told["cells"])
+        assert {(cell[-3], *cell[-5:-3]) for cell in told["cells"]} == {(n, *_interval(n, made.rule)) for n in set(shown)}  # fmt: skip
+        assert not any(cell[-2] for cell in told["cells"])
 
 
 def _interval(n: int, rule: attacker.Rule) -> tuple[int, int]:

@@ -107,7 +107,7 @@ def _unsearched(system: Any, cells: Any, policy: Policy) -> Any:
 
 
 DEFENCES: dict[str, tuple[Patch, Callable[[], list[str]]]] = {
-    "counts are rounded": (_off(Policy, "rounded", _exact), lambda: _counts("squeezed")),
+    "counts are rounded": (_off(Policy, "rounded", _exact), lambda: _counts("three_of_180")),
     "small counts are suppressed": (
         _off(Policy, "hides", lambda self, column: pl.lit(False)),
         lambda: _counts("squeezed"),

@@ -191,7 +191,7 @@ def test_exact_curves_lie_within_the_limits_of_released_ones(people, interval, r
         rounded = (n + rounding // 2) // rounding * rounding
         shown = table.with_columns(pl.when(~n.is_between(1, threshold)).then(rounded).alias("n_persons"))
         released = {"threshold": threshold, "rounding": rounding, "hide_zeros": False}
-        safe = exact.disclosed({"grid": shown}, Disclosure(policy, hidden=0), released=released).estimates
+        safe = exact.disclosed({"grid": shown}, Disclosure(policy, suppressed=0), released=released).estimates
         read = sr.survival.at(exact, safe["time"].unique().sort().to_list()).estimates
         keys = [c for c in ("arm", "cause", "time") if c in safe.columns]
         both = safe.join(read, on=keys, suffix="_exact", nulls_equal=True)

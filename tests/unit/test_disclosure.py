@@ -15,7 +15,7 @@ import symphony_research as sr
 from symphony_research.disclosure import gate, primary
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.networks.compare import NetworkComparison
-from symphony_research.policy import Policy
+from symphony_research.policy import LEVELS, Policy
 from symphony_research.result.mode import report_mode
 from symphony_research.result.roles import (
     Adjustment,
@@ -122,19 +122,21 @@ def test_counts_as_each_authority_shows_them(policy: Policy, exact: list[int], s
     assert frame.select(policy.rounded("n"))["n"].to_list() == shown
 
 
-@pytest.mark.parametrize(
-    ("policy", "exact", "shown"),
-    [
-        # midpoint-6: 1-6 becomes 3, 7-12 becomes 9
-        (Policy.opensafely(), [0, 1, 6, 7, 12, 13], [0, 3, 3, 9, 9, 15]),
-        # no step before more than seven people have been counted
-        (Policy.nhs_england(), [0, 1, 7, 8, 13], [0, 0, 0, 10, 15]),
-        (Policy.sacro(), [0, 9, 10, 13], [0, 0, 10, 15]),
-    ],
-)
-def test_cumulative_counts_as_each_authority_rounds_them(policy: Policy, exact: list[int], shown: list[int]) -> None:
-    frame = pl.DataFrame({"n": exact}, schema={"n": pl.Int64})
-    assert frame.select(policy.rounded_cumulative("n"))["n"].to_list() == shown
+@pytest.mark.parametrize("policy", [Policy.nhs_england(), Policy.sacro(threshold=12), Policy.opensafely(rounding=10)])
+def test_one_count_is_shown_as_a_column_of_them_is(policy: Policy) -> None:
+    frame = pl.DataFrame({"n": range(60)}, schema={"n": pl.Int64})
+    assert frame.select(policy.rounded("n"))["n"].to_list() == [policy.shown(n) for n in range(60)]
+
+
+def test_a_level_is_part_of_what_a_rule_is_called_and_keeps_its_settings() -> None:
+    own = Policy.nhs_england(threshold=10)
+    assert own.at_level("default") is own
+    assert own.at_level("strict") == Policy.nhs_england(threshold=10, level="strict")
+    assert len({own.at_level(level).title for level in LEVELS}) == len(LEVELS)
+    with pytest.raises(sr.ArgumentError, match="of nhs_england alone"):
+        Policy.sacro().at_level("rule_text")
+    with pytest.raises(sr.ArgumentError, match="changes nothing"):
+        Policy.synthetic().at_level("strict")
 
 
 def leak_of_times(released: sr.Result) -> str | None:
@@ -320,9 +322,6 @@ def test_a_few_events_of_a_group_are_no_count_of_a_comparison() -> None:
 @pytest.mark.parametrize(
     ("policy", "weaker"),
     [
-        (Policy.nhs_england(), {"curve_width": 1}),
-        (Policy.nhs_england(), {"curve": "midpoint", "curve_width": 1}),
-        (Policy.opensafely(), {"curve_width": 2}),
         (Policy.sacro(), {"hide_zeros": False}),
         (Policy.sacro(), {"dominance": (1, 0.9)}),
         (Policy.nhs_england(), {"dominance": (2, 0.95)}),

@@ -264,12 +264,12 @@ def test_what_parts_leave_of_their_whole_is_as_many_as_is_said(world, seed):
 
 
 def in_integers(told: list[Published]) -> system.System:
-    before = system.MOST_ATOMS, system.MOST_STRATA
-    system.MOST_ATOMS, system.MOST_STRATA = 100_000, 100
+    before = system.MOST_ATOMS, system.MOST_BY_STRATA
+    system.MOST_ATOMS, system.MOST_BY_STRATA = 100_000, 100_000
     try:
         return system.system_of(told)
     finally:
-        system.MOST_ATOMS, system.MOST_STRATA = before
+        system.MOST_ATOMS, system.MOST_BY_STRATA = before
 
 
 ONE_LIST = [cell for cell in OF_EVERYBODY if cell.among in ("", AMONG)]

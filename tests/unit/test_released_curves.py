@@ -14,10 +14,11 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure
 from symphony_research.result.cells import Nested, Partition, everybody
-from symphony_research.survival.actuarial import cumulative_incidence_on_grid, interval_of_count, survival_on_grid
+from symphony_research.survival.actuarial import cumulative_incidence_on_grid, survival_on_grid
 from symphony_research.survival.grid import grid_of, require_grid_time
 
 matplotlib.use("Agg")
@@ -276,13 +277,13 @@ def test_a_released_row_by_hand_and_its_marks():
 
 def test_bounds_of_a_rounded_count():
     rule = {"threshold": 7, "rounding": 5, "hide_zeros": False}
-    assert interval_of_count(0, rule) == (0, 0)
-    assert interval_of_count(10, rule) == (8, 12)
-    assert interval_of_count(15, rule) == (13, 17)
-    assert interval_of_count(0, {"threshold": 2, "rounding": 11}) == (0, 5)
-    assert interval_of_count(7, None) == (7, 7)
+    assert ends_of_count(0, rule) == (0, 0)
+    assert ends_of_count(10, rule) == (8, 12)
+    assert ends_of_count(15, rule) == (13, 17)
+    assert ends_of_count(0, {"threshold": 2, "rounding": 11}) == (0, 5)
+    assert ends_of_count(7, {"threshold": 0, "rounding": 1}) == (7, 7)
     for n in range(8, 200):
-        low, high = interval_of_count((n + 2) // 5 * 5, rule)
+        low, high = ends_of_count((n + 2) // 5 * 5, rule)
         assert low <= n <= high
 
 

@@ -42,7 +42,7 @@ def record(**changes):
         "parameter_help": {"horizon": "days followed"},
         "policy": {
             "name": "sacro", "title": "SACRO (under 10 hidden)", "threshold": 9, "rounding": 5, "hide_zeros": True,
-            "curve": "nearest", "curve_width": 5,
+            "level": "default",
         },
         "versions": {"symphony_research": "0.1.0", "python": "3.11.7"},
         "started": "2026-05-05T14:02:00Z",

@@ -89,7 +89,7 @@ def test_a_process_makes_a_report_once_the_guard_says_so_and_not_by_the_environm
     assert not inside_report()
     assert not confidential_report()
     begin_report("SACRO", True, "02_x")
-    monkeypatch.setenv("SYMPHONY_REPORT_POLICY", "synthetic data (nothing hidden)")
+    monkeypatch.setenv("SYMPHONY_REPORT_POLICY", "synthetic data (nothing suppressed)")
     assert (inside_report(), confidential_report(), report_policy(), report_session()) == (True, True, "SACRO", "02_x")
     with pytest.raises(DisclosureError, match="cannot be changed"):
         begin_report("", False, "")

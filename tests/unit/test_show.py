@@ -332,7 +332,7 @@ def test_a_hidden_number_of_conditions_has_a_star_and_no_bar():
     assert sorted(round(p.get_x() + p.get_width() / 2) for p in ax.patches) == [0, 1, 3]
     stars = [t.xy[0] for t in ax.texts if t.get_text() == "*" and t.get_gid() == "value"]
     assert stars == [2]
-    assert "* 1 to 7 people." in words(ax, "footnote")[0]
+    assert "* 1 to 7 people, or suppressed so that another cannot be inferred." in words(ax, "footnote")[0]
 
 
 def test_a_hidden_pair_has_no_line_and_a_hidden_condition_no_number():

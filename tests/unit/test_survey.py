@@ -147,7 +147,7 @@ def test_a_note_goes_with_the_numbers(tmp_path: Path) -> None:
     held = sr.multimorbidity.prevalence(sr.define_cohort(study).patterns())
     assert "Unweighted answers." in sr.table(held).html
     assert sr.plot(held).texts[-1].get_text().endswith("Unweighted answers.")
-    assert start_record(plan_runs(study, None)[0], study)["study"]["note"] == "Unweighted answers."
+    assert start_record(plan_runs(study, None)[0], study, "fingerprint")["study"]["note"] == "Unweighted answers."
     # a study without one has nothing to say
     file, mapping = write(tmp_path, TABLE)
     assert sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping)).note == ""
