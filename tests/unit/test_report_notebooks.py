@@ -211,11 +211,9 @@ def test_runs_are_released_notebook_by_notebook_and_hubs_by_name(shelf, tmp_path
     ]
 
 
-def test_a_level_is_passed_to_the_policy_and_to_the_notebook(shelf, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(planning, "policy_named", lambda name, **more: asked.append((name, more)) or Policy.sacro())
+def test_a_level_is_passed_to_the_policy_and_to_the_notebook(shelf, tmp_path):
     (run,) = plan_runs(Study(tmp_path), ["12"], policy="sacro", level="strict")
-    assert asked == [("sacro", {"level": "strict"})]
+    assert run.policy == Policy.sacro(level="strict")
     assert (run.given["policy"], run.given["level"]) == ("sacro", "strict")
 
 

@@ -93,7 +93,7 @@ def test_the_text_of_the_rule_asks_for_no_more_than_it_says(few: int) -> None:
         assert count.count_tables["cells"]["n_persons"].to_list() == [without, None]
         assert count.count_tables["population"]["n_persons"].to_list() == [int(np.floor((few + rest + 2.5) / 5) * 5)]
         assert not count.disclosure.secondary
-    with pytest.raises(sr.ArgumentError, match="of the other rules it is not asked"):
+    with pytest.raises(sr.ArgumentError, match="of nhs_england alone"):
         Policy.opensafely(level="rule_text")
 
 
