@@ -36,6 +36,7 @@ __all__ = [
     "checked_grid",
     "curve_roles",
     "event_state",
+    "followed",
     "grid_of",
     "grid_table",
     "grid_until",
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 AT_RISK, CENSORED, NOT_ENTERED = "at risk", "censored", "not yet entered"
+DEATH = "death"  # as `follow_up` names it
 MOST_TIMES = 40  # of a grid that a study states itself
 
 # the times of the first year, and the length of a year; after the first year comes every half-year, rounded up
@@ -252,24 +254,55 @@ def strata_of(table: pl.DataFrame, by: tuple[str, ...]) -> list[dict[str, Any]]:
     return table.select(by).unique(maintain_order=True).to_dicts() if by else [{}]
 
 
-def _outcome(settings: Mapping[str, Any]) -> str:
-    """Return what is waited for, in what time: equal where, and only where, two results count the same outcome."""
-    population, names = settings.get("population") or {}, settings.get("cause_names") or {}
-    competing = max(len(settings.get("causes") or (1,)), len(names)) > 1
+def _clock(settings: Mapping[str, Any]) -> str:
+    """Return how time is counted: equal where, and only where, two curves follow the same people from the same start."""
     known = {
-        "outcome": population.get("event") or settings.get("event_name") or ", ".join(map(str, names.values())) or None,
-        "until": population.get("until"),
-        "competing": "yes" if competing else None,
+        "from": _start(settings),
+        "until": (settings.get("population") or {}).get("until"),
         **{name: settings.get(name) for name in ("event", "time", "entry", "time_unit")},
     }
     return "; ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
+def _start(settings: Mapping[str, Any]) -> str | None:
+    """Return at what time starts where that is not the index date, which everybody has."""
+    return "first discharge" if (settings.get("population") or {}).get("event") == "readmission" else None
+
+
+def _waited_for(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is waited for, by state; what has no name is the event of its column's code."""
+    population, names = settings.get("population") or {}, settings.get("cause_names") or {}
+    first = population.get("event") or settings.get("event_name") or names.get(1)
+    usual = {1: first, 2: DEATH if population.get("event") else None}
+    found = {}
+    for cause in settings.get("causes") or (1,):
+        found[event_state(cause)] = str(usual.get(cause) or names.get(cause) or event_state(cause))
+    return found
+
+
+def followed(settings: Mapping[str, Any]) -> CellDefinition:
+    """Return the people whom a curve follows: everybody, or those for whom time starts at all."""
+    start = _start(settings)
+    return everybody() if start is None else everybody().in_state(start, "followed")
+
+
 def people_in(settings: Mapping[str, Any], time: float, state: str) -> CellDefinition:
-    """Return the people in a state at a time; without late entry all of them are at risk at 0."""
+    """Return the people in a state at a time; without late entry all of them are at risk at 0.
+
+    Whoever has an event first is named by what might have come before. Nothing
+    comes after death, so those with the event are the same people whether deaths
+    compete or are censored.
+    """
     if time == 0 and state == AT_RISK and settings.get("entry") is None:
-        return everybody()
-    return everybody().in_state(f"{_outcome(settings)}; at {time:.12g}", state)
+        return followed(settings)
+    return _people_in(_clock(settings), _waited_for(settings), time, state)
+
+
+def _people_in(clock: str, waited: Mapping[str, str], time: float, state: str) -> CellDefinition:
+    own = waited.get(state, "")
+    before = [] if state == NOT_ENTERED else [name for name in waited.values() if own in ("", DEATH) or name != DEATH]
+    how = f"{clock}; first of {', '.join(sorted(before))}; at {time:.12g}"
+    return everybody().in_state(how, own or state)
 
 
 def curve_roles() -> dict[str, TableRoles]:
@@ -284,24 +317,45 @@ def curve_roles() -> dict[str, TableRoles]:
 
 
 def relations_of(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[Relation]:
-    """Yield how the counts of a grid relate: the states at each time are everybody, and who has left has left for good."""
+    """Yield how the counts of a grid relate: to all who are followed, to earlier times, and to other curves' counts."""
     if "grid" not in tables:
         return
     grid = tables["grid"]
     states = grid["state"].unique(maintain_order=True).to_list()
     times = grid["time"].unique().sort().to_list()
+    late = NOT_ENTERED in states
     for names in strata_of(grid, by):
 
         def cell(time: float, state: str, names: Mapping[str, Any] = names) -> CellDefinition:
             return people_in(settings, time, state).within(names.items())
 
-        late = NOT_ENTERED in states
+        # the states at each time are all who are followed, and who has left has left for good
         for time in times if late else times[1:]:
             there = [state for state in states if time or state in (AT_RISK, NOT_ENTERED)]
-            yield Partition(everybody().within(names.items()), tuple(cell(time, state) for state in there))
+            yield Partition(followed(settings).within(names.items()), tuple(cell(time, state) for state in there))
         for first, second in pairwise(times):
             for state in states:
                 if state == NOT_ENTERED or (state == AT_RISK and first and not late):
                     yield Nested(cell(second, state), cell(first, state))
                 elif state != AT_RISK and first:
                     yield Nested(cell(first, state), cell(second, state))
+        for inner, outer in _beside_one_cause(settings, times[1:]):
+            yield Nested(inner.within(names.items()), outer.within(names.items()))
+
+
+def _beside_one_cause(
+    settings: Mapping[str, Any], times: Sequence[float]
+) -> Iterator[tuple[CellDefinition, CellDefinition]]:
+    """Yield who is in a state while causes compete, within those in it where one cause alone is waited for."""
+    clock, waited = _clock(settings), _waited_for(settings)
+    if len(waited) < 2:
+        return
+    for state, name in waited.items():
+        if name == state:  # without a name nobody knows what it is
+            continue
+        alone = {event_state(1): name}
+        for time in times:
+            for mine, theirs in ((AT_RISK, AT_RISK), (CENSORED, CENSORED), (state, event_state(1))):
+                inner, outer = _people_in(clock, waited, time, mine), _people_in(clock, alone, time, theirs)
+                if inner != outer:
+                    yield inner, outer

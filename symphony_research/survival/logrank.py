@@ -13,9 +13,9 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, everybody
+from symphony_research.result.cells import CellDefinition
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, ModelEstimate, TableRoles
-from symphony_research.survival.grid import checked_grid, event_state, grid_until, people_in, strata_of
+from symphony_research.survival.grid import checked_grid, event_state, followed, grid_until, people_in, strata_of
 from symphony_research.survival.risk import at_risk
 from symphony_research.wording import joined, number
 
@@ -127,7 +127,7 @@ class LogRankTest(Result):
 
 def _counted(row: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
     """Return whom a count of a group is of: all of it, or those with the event by the grid time, as a curve counts them."""
-    return people_in(settings, row["time"], event_state(1)) if column == "observed" else everybody()
+    return people_in(settings, row["time"], event_state(1)) if column == "observed" else followed(settings)
 
 
 def _level_words(level: float) -> str:

@@ -24,6 +24,7 @@ OF_PATTERNS = (
 )  # fmt: skip
 OF_TIME = ("kaplan_meier", "incidence", "points", "logrank")
 BY = "__by_sex"
+OUTCOME = "emergency admission"
 # the analyses whose counts are sums of the same unknowns, each once
 LATTICE = (
     "prevalence",
@@ -134,14 +135,14 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     """Curves, curves read at ten times, and their test."""
     frame, end = world.people, BY if by else ""
     died = frame.with_columns((pl.col("event") == 1).cast(pl.Int64).alias("event"))
-    curve = sr.survival.kaplan_meier(died, time="time", event="event", by=by, time_unit="days")
+    curve = sr.survival.kaplan_meier(died, time="time", event="event", by=by, time_unit="days", event_name=OUTCOME)
     made: dict[str, sr.Result] = {
         "kaplan_meier" + end: curve,
         "points" + end: sr.survival.at(curve, range(0, 331, 60)),
     }
     if (frame["event"] > 0).any():
         made["incidence" + end] = sr.survival.cumulative_incidence(
-            frame, time="time", event="event", by=by, time_unit="days"
+            frame, time="time", event="event", by=by, time_unit="days", cause_names={1: OUTCOME, 2: "death"}
         )
     if by:
         made["logrank" + end] = sr.survival.logrank_test(died, time="time", event="event", by=by, time_unit="days")

@@ -81,9 +81,9 @@ class Attacked:
                     wrong.append(f"{cell.kind}: {cell.what} is shown as {cell.shown} and is {exact}")
         return wrong
 
-    def at_risk(self, wanted: Sequence[Cell] | None = None, *, one_outcome: bool = False) -> list[Finding]:
+    def at_risk(self, wanted: Sequence[Cell] | None = None) -> list[Finding]:
         """Suppressed counts that all files together narrow down."""
-        structure = structure_of(self.book, one_outcome=one_outcome)
+        structure = structure_of(self.book)
         return attacker.at_risk(wanted or self.cells, self.truth, self.rule, structure, strict=self.strict)
 
     def wrong_words(self) -> list[str]:
@@ -158,10 +158,10 @@ def truth_of(world: worlds.World, results: Mapping[str, sr.Result], book: Codebo
     return found
 
 
-def structure_of(book: Codebook, *, one_outcome: bool = False) -> dict[Sum, Ends]:
+def structure_of(book: Codebook) -> dict[Sum, Ends]:
     """What holds of the unknowns whatever is published: people by conditions are people by time, parts are no more than their whole.
 
-    The outcomes of different curves are known to be one only where somebody says so.
+    Every reader knows that a Kaplan-Meier curve of the outcome takes its competing event for censoring.
     """
     found: dict[Sum, Ends] = {}
     if book.times:
@@ -170,8 +170,7 @@ def structure_of(book: Codebook, *, one_outcome: bool = False) -> dict[Sum, Ends
             for outcome in range(attacker.OUTCOMES):
                 ended = [u for u, _ in book.ended(level, range(book.causes), range(book.slots), outcome)]
                 found[tuple(sorted([*whole, *((u, -1) for u in ended)]))] = (0, 0)
-            if one_outcome:
-                found |= {((u, 1), (u + book.of_times, -1)): (0, 0) for u in ended_of(book, level)}
+            found |= {((u, 1), (u + book.of_times, -1)): (0, 0) for u in ended_of(book, level)}
     for name in book.further:
         if name[0] == "compared":
             _, kind, level, *held = name

@@ -192,12 +192,11 @@ def test_everything_a_study_can_be_asked_for_may_be_released_together(name: str)
     assert made.wrong_words() == []
 
 
-@pytest.mark.xfail(reason="two outcomes of the same people are searched as if they had nothing to do with each other")
 def test_curves_of_one_outcome_with_and_without_competing_events_do_not_narrow_each_other() -> None:
     # a reader who knows that the Kaplan-Meier curve takes the competing event for censoring sets one against the other
     made = attack(world_of("0"), POLICIES["nhs_england"], produce.of_time(world_of("0")), files=False)
     wanted = [cell for cell in made.cells if readers.base_of(cell.kind.split(".")[0]) in readers.CURVES]
-    assert [str(f) for f in made.at_risk(wanted, one_outcome=True)] == []
+    assert [str(f) for f in made.at_risk(wanted)] == []
 
 
 @pytest.mark.xfail(reason="whether a combination is compared is decided by the exact number of people of its parts")

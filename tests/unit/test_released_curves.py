@@ -181,6 +181,46 @@ def test_one_outcome_is_the_same_people_in_every_result():
     assert test.roles_of(test.settings)["groups"].counts({"time": 30.0}, "observed", test.settings) == cell
 
 
+def test_an_outcome_is_the_same_people_whether_deaths_compete_or_are_censored():
+    """Whoever is admitted first of admission and death is admitted; the dead and the censored may be fewer."""
+    alone = sr.survival.kaplan_meier(
+        admissions().with_columns(pl.col("event") == 1), time_unit="days", event_name="admission", **NAMED
+    )
+    competing = sr.survival.cumulative_incidence(
+        admissions(), time_unit="days", cause_names={1: "admission", 2: "death"}, **NAMED
+    )
+    exact: dict[object, int] = {}
+    relations = []
+    for result in (alone, competing):
+        form = result.release_form(result.count_tables, result.settings, (), NHS)
+        counts = result.roles_of(result.settings)["grid"].counts
+        for row in form["grid"].iter_rows(named=True):
+            assert exact.setdefault(counts(row, "n_persons", result.settings), row["n_persons"]) == row["n_persons"]
+        relations += result.relations(form, result.settings, ())
+    times = len(form["grid"]["time"].unique()) - 1
+    assert len(exact) == 1 + 3 * times + 3 * times  # admissions are shared; of the second: death, at risk, censored
+    beside = [r for r in relations if isinstance(r, Nested) and {r.inner, r.outer} <= set(exact)]
+    assert all(exact[r.inner] <= exact[r.outer] for r in beside)
+    own, other = (
+        r.roles_of(r.settings)["grid"].counts({"time": 30.0, "state": "at risk"}, "n_persons", r.settings)
+        for r in (competing, alone)
+    )
+    assert Nested(own, other) in beside
+
+
+def test_readmission_follows_those_who_were_discharged():
+    cohort = sr.define_cohort(sr.example_study())
+    curves = [
+        sr.survival.cumulative_incidence(cohort.follow_up(event=event), time="time", event="event", weights="n_persons")
+        for event in ("readmission", "emergency_admission")
+    ]
+    first, second = (
+        r.roles_of(r.settings)["grid"].counts({"time": 0.0, "state": "at risk"}, "n_persons", r.settings)
+        for r in curves
+    )
+    assert first != second == everybody()
+
+
 def test_generated_data_may_be_shown_by_day():
     curve = sr.survival.kaplan_meier(admissions().with_columns(pl.col("event") == 1), time_unit="days", **NAMED)
     tables = curve.release_form(curve.count_tables, curve.settings, (), Policy.synthetic())
