@@ -223,7 +223,9 @@ def _finished(
     """Derive the family's figures from what is left."""
     result = draft.result
     further, withheld = _further(told, found)
-    at_risk = sum(cell.suppressed and cell.listed and cell.of in found.inferable for cell in told.cells)
+    at_risk = sum(
+        cell.listed and (cell.suppressed or cell.place in further) and cell.of in found.inferable for cell in told.cells
+    )
     record = Disclosure(
         policy,
         suppressed=_suppressed(draft.exact, tables, result),

@@ -85,8 +85,8 @@ class Disclosure:
     method : str
         How it was made sure: "integers", "bounds", "withheld", or "" where nothing needed to be.
     at_risk : int
-        Suppressed counts that this and earlier outputs narrow down together,
-        which suppressing more here cannot cure: the earlier ones tell too much.
+        Suppressed counts, small or not, that keep too few possible numbers whatever
+        else is suppressed here: earlier outputs, or which counts are small, tell too much.
     session : str
         The report that released it; empty outside a report.
     """
