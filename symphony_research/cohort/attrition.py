@@ -20,6 +20,7 @@ __all__ = ["Attrition"]
 class Attrition(Result):
     """How many people each rule left out, and how many were studied."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.flow:plot_attrition"
     title: ClassVar[str] = "From everybody in the study to the people studied"
     own_settings: ClassVar[frozenset[str]] = frozenset({"start"})
     shown: ClassVar[tuple[str, ...]] = ("step", "n_excluded", "n_persons")
@@ -56,6 +57,10 @@ class Attrition(Result):
         if frame.height == 1:
             return f"About {roughly(end)} people are studied."
         return f"Of about {roughly(start)} people, about {roughly(end)} meet every rule and are studied."
+
+    def instead_of_table(self) -> str | None:
+        """Return that nobody is left out: one line would say no more than the sentence above it."""
+        return "No rule left anybody out." if self.estimates.height == 1 else None
 
 
 def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:

@@ -54,6 +54,7 @@ MOST_PARTS = 8  # conditions of a set whose every subset is counted
 class Combinations(Result):
     """Sets of conditions that people have, observed against expected by chance."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.upset:plot_upset"
     rows_from_records: ClassVar[bool] = True
     floored: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Combinations of conditions, against chance"

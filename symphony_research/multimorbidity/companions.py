@@ -42,6 +42,8 @@ Tables = Mapping[str, pl.DataFrame]
 class FurtherConditions(Result):
     """Of people with each condition: how many have no other, one, two, or more."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.companions:plot_further_conditions"
+    names_what_is_suppressed: ClassVar[bool] = True
     title: ClassVar[str] = "How many other conditions people with each condition have"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_others", "n_persons", "estimate", "mean_cost")
@@ -213,7 +215,9 @@ def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) ->
 class Companions(Result):
     """Which other conditions people with one condition have, against chance."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.companions:plot_companions"
     rows_from_records: ClassVar[bool] = True
+    rows_are: ClassVar[str] = "Conditions"
     floored: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Which other conditions people with one condition have"
     shown: ClassVar[tuple[str, ...]] = (

@@ -40,6 +40,7 @@ _MONEY = ("estimate", "lower", "upper", "total", "expected", "excess", "excess_l
 class CombinationCosts(Result):
     """Mean and total of a value for each combination, and what lies beyond the sum of its parts."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.companions:plot_combination_costs"
     rows_from_records: ClassVar[bool] = True
     floored: ClassVar[tuple[str, ...]] = ("cells", "parts")
     title: ClassVar[str] = "What combinations cost, and what they cost beyond the sum of their parts"

@@ -40,6 +40,7 @@ Tables = Mapping[str, pl.DataFrame]
 class ConditionCount(Result):
     """People by their number of conditions, against independence of all conditions."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.bars:plot_condition_count"
     title: ClassVar[str] = "People by number of conditions"
     shown: ClassVar[tuple[str, ...]] = ("n_conditions", "n_persons", "estimate", "expected", "observed_expected")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -209,6 +210,8 @@ def condition_count(patterns: Patterns, *, top: int | None = None, confidence: f
 class Prevalence(Result):
     """People with each condition."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.bars:plot_prevalence"
+    names_what_is_suppressed: ClassVar[bool] = True
     title: ClassVar[str] = "People with each condition"
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")

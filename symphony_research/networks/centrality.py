@@ -38,6 +38,7 @@ NO_LINK = "No pair of conditions is clearly found together more often than chanc
 class Centrality(Result):
     """How central each condition is in a network of co-occurrence."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_centrality"
     own_settings: ClassVar[frozenset[str]] = frozenset({"backbone", "tested"})
     title: ClassVar[str] = "How central each condition is"
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", *_OWN)

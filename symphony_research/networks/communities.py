@@ -42,6 +42,7 @@ CLEAR = 0.75  # stability below which a community is said to be uncertain (Henni
 class Communities(Result):
     """Groups of conditions that go together, and how surely each belongs to its own."""
 
+    figure: ClassVar[str | None] = None
     own_settings: ClassVar[frozenset[str]] = frozenset({"backbone", "resamples", "resolution", "tested"})
     title: ClassVar[str] = "Communities of conditions that go together"
     shown: ClassVar[tuple[str, ...]] = ("community", "condition", "n_persons", "stability")

@@ -66,6 +66,7 @@ def _strata_roles(adjust: Sequence[str]) -> TableRoles:
 class NetworkComparison(Result):
     """Every pair of conditions in two groups of people: how much more often than chance in each, and whether they differ."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_comparison"
     title: ClassVar[str] = "Pairs of conditions in two groups"
     own_settings: ClassVar[frozenset[str]] = frozenset({"permutations"})
     shown: ClassVar[tuple[str, ...]] = (

@@ -44,6 +44,7 @@ __all__ = ["Cooccurrence", "cooccurrence", "roles_of_pairs"]
 class Cooccurrence(Result):
     """Every pair of conditions: how many people have both, against chance."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.network:plot_network"
     own_settings: ClassVar[frozenset[str]] = frozenset({"tested", "backbone"})
     title: ClassVar[str] = "Pairs of conditions, against chance"
     shown: ClassVar[tuple[str, ...]] = (

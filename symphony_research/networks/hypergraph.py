@@ -39,6 +39,7 @@ _OWN = ("kind", "weight", "centrality")
 class SetCentrality(Result):
     """Conditions and sets of conditions by their centrality in the hypergraph of combinations."""
 
+    figure: ClassVar[str | None] = None
     floored: ClassVar[tuple[str, ...]] = ("sets",)
     own_settings: ClassVar[frozenset[str]] = frozenset({"most_iterations", "own_weights", "tolerance"})
     title: ClassVar[str] = "How central conditions and sets of them are"

@@ -40,6 +40,7 @@ _OTHERS = ("same_day", "alone", "left_out")
 class Sequences(Result):
     """Pairs of conditions: in how many people the one began before the other, against chance."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_sequences"
     floored: ClassVar[tuple[str, ...]] = ("pairs", "same_day", "alone", "left_out")
     title: ClassVar[str] = "Which condition comes first"
     own_settings: ClassVar[frozenset[str]] = frozenset({"birth_years", "joined", "washout_days"})

@@ -124,12 +124,18 @@ class Result:
     disclosure: Disclosure | None = None
 
     title: ClassVar[str] = "Result"
+    # the function that draws it, as "module:function", so that none is loaded before it is asked for; None if there is none
+    figure: ClassVar[str | None] = None
     own_settings: ClassVar[frozenset[str]] = frozenset()
     shown: ClassVar[tuple[str, ...]] = ()
     percentages: ClassVar[tuple[str, ...]] = ()
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
     # whether which rows there are comes from the records: a hidden one would still say that somebody is in it
     rows_from_records: ClassVar[bool] = False
+    # what its rows are, in words, where they come from the records
+    rows_are: ClassVar[str] = "Combinations"
+    # whether its figure names each group that is suppressed: a number of counts beside it would seem to differ
+    names_what_is_suppressed: ClassVar[bool] = False
     # tables whose rows end at `min_persons`, the first by its own count
     floored: ClassVar[tuple[str, ...]] = ()
 
@@ -249,6 +255,10 @@ class Result:
     def say(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return the words of a cell that its value alone does not tell, or None."""
         return self.gap(record, column) if record[column] is None else None
+
+    def instead_of_table(self) -> str | None:
+        """Return what to say where a table would say nothing."""
+        return None
 
     def small_counts(self, threshold: int = 7) -> int:
         """Number of counts of 1 to `threshold` people in the result."""

@@ -75,7 +75,7 @@ def write_network(
     A node is a condition, with a name in words (`label`), `n_persons` and what
     communities and centrality say of it. A link has the columns of
     `network.estimates`. The graph has the title, the finding, the disclosure
-    rule, the stratum, the study with its fingerprint, the library's version and
+    rule, the stratum, the study (a generated one with its fingerprint), the library's version and
     a fingerprint of the settings, equal in two files made alike; in GEXF, which
     has no place for them, they are its description. A figure that is hidden or
     does not exist is left out. JSON is in node-link form with "nodes" and
@@ -162,6 +162,8 @@ def _rule(result: Result) -> Any:
 def _about(network: Result, stratum: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what the graph is, in words a reader of the file needs."""
     settings = dict(network.settings)
+    if not settings.get("generated"):
+        del settings["fingerprint"]  # whoever has candidate records could try them against it
     alike = json.dumps(settings, sort_keys=True, default=str, ensure_ascii=False)
     told = {
         "title": network.title,

@@ -29,10 +29,6 @@ __all__ = [
     "strata_words",
 ]
 
-# their figures say which groups are hidden; a number of counts beside it would seem to differ
-_SAY_WHAT_IS_HIDDEN = ("FurtherConditions", "Prevalence")
-
-
 Shown = TypeVar("Shown")
 _ADJUSTED = ("observed_expected", "odds_ratio", "information_component")
 
@@ -120,7 +116,7 @@ def unlisted_note(result: Result, done: str) -> list[str]:
     """Say what is not listed, or drawn, and not how many: of the few sets there are, the number would name the last."""
     if result.disclosure is None or result.disclosure.policy.changes_nothing or not result.rows_from_records:
         return []
-    what = "Combinations" if "combination" in result.estimates.columns else "Conditions"
+    what = result.rows_are
     policy, floor = result.disclosure.policy, result.settings.get("min_persons") or 1
     held = f"fewer than {number(floor)} people" if floor > policy.threshold else absent_words(result, policy)
     return [f"{what} that are not {done}: {held}, or suppressed so that another cannot be inferred."]
@@ -148,7 +144,7 @@ def provenance(result: Result) -> list[str]:
         done = result.disclosure
         many = done.suppressed
         hidden = f"; {number(many)} count{'' if many == 1 else 's'} suppressed" if many else ""
-        if is_family(result, _SAY_WHAT_IS_HIDDEN) or result.floored:
+        if result.names_what_is_suppressed or result.floored:
             hidden = ""
         notes.append(f"Disclosure rule: {done.policy.title}{hidden}.")
         if done.withheld:

@@ -20,7 +20,6 @@ from symphony_research.show.files import beside, suffix_of
 from symphony_research.show.gate import (
     band,
     hidden_words,
-    is_family,
     mark_words,
     provenance,
     release,
@@ -161,10 +160,8 @@ def table(
     for own in (caption, *(words or {}).values()):
         require_plain_words(own, "caption or heading")
     frame = result.named
-    if is_family(result, ["Attrition"]) and frame.height == 1:
-        # one line would say no more than the sentence above it
-        nobody = "No rule left anybody out."
-        return release(Table(f'<p class="note">{nobody}</p>', nobody), result)
+    if (instead := result.instead_of_table()) is not None:
+        return release(Table(f'<p class="note">{escape(instead)}</p>', instead), result)
     columns = _columns(result, columns)
     by = [sort] if isinstance(sort, str) else list(sort or ())
     require_columns(frame.columns, by, what="The result")
@@ -305,7 +302,8 @@ def _more(result: Result, rest: pl.DataFrame) -> str:
         return ""
     gone = pl.any_horizontal([pl.col(c).is_null() for c in counts]) if counts else pl.lit(False)
     hidden = rest.filter(gone).height if result.disclosure is not None else 0
-    own = next((c for c in ("n_both", "n_persons") if c in counts), None)  # whom the row itself counts
+    # whom the row itself counts
+    own = next((c for roles in result.roles.values() for c in roles.people if c in counts), None)
     nobody = rest.filter(~gone & (pl.col(own) == 0)).height if own else 0
     parts = [(rest.height - hidden - nobody, "more row"), (hidden, "hidden"), (nobody, "of nobody")]
     said = [f"{number(n)} {what}{'s' if what == 'more row' and n != 1 else ''}" for n, what in parts if n]

@@ -27,6 +27,7 @@ INTERVALS = ("log", "log_log", "plain")
 class SurvivalCurve(_Curve):
     """Share of people free of the event."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.curves:plot_survival"
     title: ClassVar[str] = "Share of people to whom it has not yet happened"
     shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -57,6 +58,7 @@ class SurvivalCurve(_Curve):
 class CumulativeIncidence(_Curve):
     """Share of people with an event of each cause, the other causes competing."""
 
+    figure: ClassVar[str | None] = "symphony_research.show.curves:plot_survival"
     title: ClassVar[str] = "Share of people to whom it has happened"
     shown: ClassVar[tuple[str, ...]] = ("cause", *SurvivalCurve.shown)
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")

@@ -31,6 +31,7 @@ class LogRankTest(Result):
     level, and of each group its people, its events up to the last time of the grid, and those expected by then.
     """
 
+    figure: ClassVar[str | None] = None
     title: ClassVar[str] = "Log-rank test"
     own_settings: ClassVar[frozenset[str]] = frozenset({"weighting", "grid"})
     shown: ClassVar[tuple[str, ...]] = ("statistic", "degrees_of_freedom", "p_value")

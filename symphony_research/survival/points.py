@@ -26,6 +26,7 @@ _FAMILIES: dict[str, type[_Curve]] = {"SurvivalCurve": SurvivalCurve, "Cumulativ
 class CurvePoints(_Curve):
     """A curve at chosen times."""
 
+    figure: ClassVar[str | None] = None
     title: ClassVar[str] = "Share of people, by time since the start"
     own_settings: ClassVar[frozenset[str]] = _Curve.own_settings | {"curve", "times"}
     shown: ClassVar[tuple[str, ...]] = ("what", "time", "n_at_risk", "estimate", "lower", "upper")

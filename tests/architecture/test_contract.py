@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,14 @@ PUBLIC = [
 PUBLIC += [(name, getattr(sr, name)) for name in sr.__all__ if name not in FIELDS]
 FUNCTIONS = [(name, thing) for name, thing in PUBLIC if inspect.isfunction(thing)]
 ESTIMATORS = [(n, f) for n, f in FUNCTIONS if n.split(".")[0] in FIELDS]
+PACKAGE = Path(sr.__file__).parent
+SHARED = [
+    *sorted(PACKAGE.glob("disclosure/*.py")),
+    *(
+        PACKAGE / "show" / f"{n}.py"
+        for n in ("tables", "gate", "files", "cross", "frame", "families", "acro", "pictures")
+    ),
+]
 WORDS = {"strata", "group_by", "groupby", "alpha", "conf_level", "random_state", "df", "weight", "duration", "status"}
 
 
@@ -80,6 +90,34 @@ def test_every_family_declares_its_roles_and_how_to_derive(family: type[sr.Resul
     assert family.roles_of.__func__ is not sr.Result.roles_of.__func__, f"{family.__name__} declares no roles"
     assert family.derive is not sr.Result.derive
     assert family.sentence is not sr.Result.sentence
+
+
+@pytest.mark.parametrize("family", families(), ids=lambda f: f.__name__)
+def test_every_family_names_its_figure_or_says_that_it_has_none(family: type[sr.Result]) -> None:
+    assert any("figure" in vars(kind) for kind in family.__mro__ if kind is not sr.Result), (
+        "figure = None, or its function"
+    )
+    if family.figure is not None:
+        module, name = family.figure.split(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.parametrize("path", SHARED, ids=lambda p: p.name)
+def test_what_all_families_share_names_none_of_them(path: Path) -> None:
+    """Disclosure control, tables and files know families by what they declare alone: not by their names, nor their columns."""
+    settings = {
+        "kind": "exact", "value": None, "values": [], "adjust": [], "measure": "lift", "against": "independence",
+        "causes": [1], "condition": "a", "conditions": ["a", "b"], "names": ["a", "b"], "curve": "SurvivalCurve",
+    }  # fmt: skip
+    names = {family.__name__ for family in families()}
+    columns = {c for family in families() for roles in family.roles_of(settings).values() for c in roles.columns}
+    assert {"combination", "state", "n_both"} <= columns
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    words = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in words]
+    # every family has people; a study has settings of care of its own kinds
+    assert not {n.value for n in texts} & (names | columns - {"n_persons", "kind"})
+    assert not {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & names
 
 
 def test_results_are_frozen() -> None:

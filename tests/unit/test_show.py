@@ -414,10 +414,10 @@ def test_strata_must_be_picked_and_are_named_in_words():
         assert function(pairs, stratum={"sex": "M"}).get_title(loc="left").startswith("Men")
 
 
-def test_an_unknown_family_is_told_which_have_figures():
+def test_a_family_without_a_figure_points_to_its_table():
     frame = times(causes=1)
     test = survival.logrank_test(frame, time="time", event="event", by="hub")
-    with pytest.raises(ArgumentError, match="SurvivalCurve, CumulativeIncidence, Combinations"):
+    with pytest.raises(ArgumentError, match=r"has no figure; sr\.table\(result\)"):
         room.plot(test)
     with pytest.raises(ArgumentError, match="takes a Result"):
         room.plot(frame)
