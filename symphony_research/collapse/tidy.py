@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from symphony_research.collapse.frames import as_lazy, refuse_names
+from symphony_research.collapse.ties import with_ties
 from symphony_research.errors import ArgumentError, DisclosureError, require_columns
 from symphony_research.result import Source, inside_report
 
@@ -15,7 +15,6 @@ __all__ = ["Collapsed", "event_table", "source_of"]
 
 MOST_PEOPLE = 10**10  # a row standing for more is not a count of people, and sums of counts must fit 64 bits
 MOST_CAUSES = 2**31 - 1
-TIE = float(np.sqrt(np.finfo(float).eps))  # R's survival calls times this near equal (its timefix)
 _RESERVED = (
     "kind", "time", "n_persons", "n_at_risk", "n_events", "n_censored", "estimate", "standard_error", "lower", "upper",
     "observed", "expected",
@@ -123,7 +122,7 @@ def event_table(
         (pl.col(weights) if weights else pl.lit(1, dtype=pl.Int64)).alias("__weight"),
     )
     _refuse_faults(people, time, event, entry, weights)
-    people = _with_ties(people, entry)
+    people = with_ties(people, ["__time", "__entry"] if entry else ["__time"])
     counted = pl.col("__weight").cast(pl.Int64).sum().alias("n_persons")
     left = people.group_by([*by, "__event", "__time"]).agg(counted)
     tables = [
@@ -184,27 +183,3 @@ def _refuse_faults(people: pl.LazyFrame, time: str, event: str, entry: str | Non
 def _no_number(column: pl.Expr) -> pl.Expr:
     value = column.cast(pl.Float64)
     return value.is_null() | value.is_nan() | value.is_infinite()
-
-
-def _with_ties(people: pl.LazyFrame, entry: str | None) -> pl.LazyFrame:
-    """Make times equal that differ by rounding alone, such as 0.1 + 0.2 and 0.3, as R's survival does."""
-    schema = people.collect_schema()
-    columns = ["__time", "__entry"] if entry else ["__time"]
-    if not any(schema[column].is_float() for column in columns):
-        return people
-    every = pl.concat([people.select(pl.col(c).cast(pl.Float64).alias("t")) for c in columns]).unique()
-    times = np.sort(every.collect(engine="streaming")["t"].to_numpy())
-    gaps = np.diff(times)
-    tied = (gaps <= TIE) | (gaps <= TIE * np.abs(times).mean()) if len(times) else np.zeros(0, dtype=bool)
-    if not tied.any():
-        return people
-    starts = times[np.concatenate([[True], ~tied])]
-    same = starts[np.searchsorted(starts, times, side="right") - 1]
-    moved = times != same
-    equal = [pl.col(c).cast(pl.Float64).replace(times[moved], same[moved]).alias(c) for c in columns]
-    people = people.with_columns(equal)
-    if entry:
-        none = people.filter(pl.col("__time") <= pl.col("__entry")).select(pl.len()).collect().item()
-        if none:
-            raise ArgumentError(f"{none:,} rows have a time that is after entry by a rounding error alone.")
-    return people

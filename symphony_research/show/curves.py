@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
+from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.curve_names import legend_columns, name_curves
@@ -153,7 +154,9 @@ def plot_survival(
             ax, own = begin(ax, _WIDTH, 2.0)
             return nothing_to_draw(ax, result, own=own, title=title)
         strata = estimates.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
-        limit = float(horizon or max([*estimates["time"].to_list(), *(times or ())]))
+        given, width = estimates["time"], tie_width(estimates["time"])
+        times = None if times is None else at_known_times(times, given, width).tolist()
+        limit = float(at_known_times(horizon, given, width)) if horizon else max([*given.to_list(), *(times or ())])
         every = _curves(result, strata, limit)
         curves = [c for c in every if not c.suppressed]
         if not curves:

@@ -24,6 +24,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
+from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, everybody
 from symphony_research.result.roles import Count, Internal, Key, TableRoles
@@ -165,9 +166,9 @@ def require_grid_time(
     before = None
     for moment in _times(unit, grid):
         before = moment
-        if moment >= time:
+        if moment >= time or math.isclose(moment, time):
             break
-    if before != time and before is not None:
+    if before is not None and not math.isclose(before, time):
         word = "next" if before > time else "last"
         raise ArgumentError(
             f"{what}={time:g} is no time at which curves are released. The {word} one is {before:g} {unit or ''}".rstrip()
@@ -182,8 +183,9 @@ def event_state(cause: int) -> str:
 
 def grid_until(events: pl.DataFrame, settings: Mapping[str, Any]) -> list[float]:
     """Return the grid's times up to the last one to which anybody is followed."""
-    longest = events.filter(pl.col("kind") >= 0)["time"].cast(pl.Float64).to_list()
-    return grid_of(settings.get("time_unit"), max(longest, default=0.0), settings.get("grid"))
+    times = events.filter(pl.col("kind") >= 0)["time"]
+    longest = float(times.max() or 0.0) + tie_width(times)  # type: ignore[arg-type]
+    return grid_of(settings.get("time_unit"), longest, settings.get("grid"))
 
 
 def grid_table(events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -214,13 +216,14 @@ def grid_table(events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str,
         raise DisclosureError(
             "A curve with times below 0 cannot be released: count time from a start that nobody precedes."
         )
-    grid = np.array(grid_until(events, settings))
+    grid, width = np.array(grid_until(events, settings)), tie_width(events["time"])
     states = [event_state(cause) for cause in settings.get("causes", (1,))]
     schema = {"time": pl.Float64, "state": pl.String, "n_persons": pl.Int64}
     parts = [pl.DataFrame(schema={**{c: events.schema[c] for c in by}, **schema})]
     for names in strata_of(events, by):
         own = same_stratum(events, names) if by else events
-        kinds, times, people = (own[c].to_numpy() for c in ("kind", "time", "n_persons"))
+        kinds, people = (own[c].to_numpy() for c in ("kind", "n_persons"))
+        times = at_known_times(own["time"], grid, width)
 
         def by_time(which: np.ndarray, at: np.ndarray, people: np.ndarray = people) -> np.ndarray:
             """Cumulative people, each from the index of the grid `at` on."""

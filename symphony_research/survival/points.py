@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
+from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
@@ -86,8 +87,8 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     Raises
     ------
     ArgumentError
-        If the result is not a curve, or a released one is read between the times
-        of its grid; with the next time that is one.
+        If the result is not a curve, a time is no number, or a released curve is
+        read between the times of its grid; with the next time that is one.
 
     Examples
     --------
@@ -101,6 +102,8 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     if not isinstance(result, (SurvivalCurve, CumulativeIncidence)):
         raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
     wanted = [float(t) for t in ([times] if isinstance(times, (int, float)) else times)]
+    if not np.isfinite(wanted).all():
+        raise ArgumentError(f"{np.sum(~np.isfinite(wanted))} of {len(wanted)} times are no finite number.")
     settings = {**result.settings, "curve": type(result).__name__, "times": wanted}
     if result.on_grid:
         _require_on_grid(settings)
@@ -114,7 +117,8 @@ def _read(
     strata = [*by, *(["cause"] if "cause" in frame.columns else [])]
     start = 0.0 if "cause" in frame.columns else 1.0
     figures = ("estimate", "lower", "upper")
-    wanted = np.asarray(times, dtype=float)
+    known = (frame if events is None else events)["time"]
+    wanted = at_known_times(times, known, tie_width(known))
     parts = []
     for names in frame.select(strata).unique(maintain_order=True).to_dicts() if strata else [{}]:
         part = same_stratum(frame, names)
