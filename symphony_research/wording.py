@@ -176,7 +176,7 @@ _HAPPENED = {
     "admission": ("had been admitted to hospital", "had not been admitted to hospital"),
     "accident_and_emergency": ("had been to A&E", "had not been to A&E"),
     "outpatient": ("had had an outpatient appointment", "had had no outpatient appointment"),
-    "readmission": ("had been readmitted as an emergency", "had not been readmitted as an emergency"),
+    "readmission": ("had been readmitted", "had not been readmitted"),
 }
 
 

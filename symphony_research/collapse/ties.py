@@ -19,7 +19,10 @@ __all__ = ["at_known_times", "tie_width", "with_ties"]
 
 Array = NDArray[np.float64]
 # R's for doubles; a 32-bit float keeps seven digits, and sums of some lose the last
-_TIES: dict[type[pl.DataType], float] = {pl.Float64: float(np.sqrt(np.finfo(np.float64).eps)), pl.Float32: float(16 * np.finfo(np.float32).eps)}
+_TIES: dict[type[pl.DataType], float] = {
+    pl.Float64: float(np.sqrt(np.finfo(np.float64).eps)),
+    pl.Float32: float(16 * np.finfo(np.float32).eps),
+}
 
 
 def tie_width(times: pl.Series) -> float:

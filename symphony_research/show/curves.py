@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
+from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
@@ -68,6 +69,7 @@ class _Curve:
     cause: int | None
     steps: pl.DataFrame
     on_grid: bool  # straight between the grid's times, where it is known; else it steps on the days of events
+    begins: float = 0.0  # the time from which anybody is at risk
 
     @property
     def suppressed(self) -> bool:
@@ -250,15 +252,16 @@ def _top(result: Result, limit: float) -> float:
 
 
 def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> list[_Curve]:
-    frame = result.estimates
+    from symphony_research.survival.risk import starts_at
+
+    frame, events = result.estimates, result.count_tables.get("events")
     causes = _causes(result)
     on_grid = bool(result.on_grid)  # type: ignore[attr-defined]
     found = []
     for names, colour in zip(strata, colours(len(strata)), strict=True):
+        begins = 0.0 if events is None else starts_at(same_stratum(events, names) if names else events)
         for cause, style in zip(causes, _STYLES, strict=False):
-            part = frame
-            for column, value in names.items():
-                part = part.filter(pl.col(column).eq_missing(pl.lit(value, dtype=frame.schema[column])))
+            part = same_stratum(frame, names) if names else frame
             if cause is not None:
                 part = part.filter(pl.col("cause") == cause)
             named = [strata_words(names)] if names else []
@@ -266,7 +269,7 @@ def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> l
                 named.append(result.cause_words(cause))  # type: ignore[attr-defined]
             # causes of one population are told apart by colour as well
             own = colour if names else colours(2)[0 if cause is None else causes.index(cause)]
-            found.append(_Curve(": ".join(named), own, style, cause, part, on_grid))
+            found.append(_Curve(": ".join(named), own, style, cause, part, on_grid, begins))
     return found
 
 
@@ -275,7 +278,7 @@ def _corners(curve: _Curve, limit: float) -> dict[str, Any]:
     known = curve.steps.drop_nulls("estimate") if curve.on_grid else curve.steps
     steps = known.filter(pl.col("time") <= limit)
     first = [] if curve.on_grid else [100.0 if curve.cause is None else 0.0]
-    time = [*([] if curve.on_grid else [0.0]), *steps["time"].to_list()]
+    time = [*([] if curve.on_grid else [curve.begins]), *steps["time"].to_list()]
     values = {c: [*first, *(100 * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
     if not curve.on_grid and known.height > steps.height:  # it goes on beyond the picture
         time.append(limit)

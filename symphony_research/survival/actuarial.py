@@ -316,4 +316,6 @@ def _life_table(people: _Stratum, cause: int) -> tuple[Array, Array]:
         reached[at] = reached[last] + free[last] * hazard[cause]
         free[at] = free[last] * (1 - hazard.sum())
         last = at
-    return free, reached
+    # before anybody is at risk there is nobody of whom a share could be told
+    begun = np.logical_or.accumulate(np.isnan(at_risk) | (at_risk > 0))
+    return np.where(begun, free, np.nan), np.where(begun, reached, np.nan)

@@ -290,7 +290,7 @@ def cumulative_incidence(
     time_unit : str, optional
         Unit of time, such as "days".
     cause_names : mapping, optional
-        Words for the causes, such as `{1: "emergency admission", 2: "death"}`.
+        Words for the causes, such as `{1: "emergency admission", 2: "death"}`; 0 is no cause.
     grid : sequence of float, optional
         As in `kaplan_meier`, which says too what a released curve holds.
 
@@ -331,7 +331,7 @@ def cumulative_incidence(
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     followed = source_of(frame).population.get("event")
     usual = {1: followed} if followed == "death" else {1: followed, 2: "death"} if followed else {}
-    names = dict(cause_names or usual)
+    names = _cause_names(cause_names) or usual
     causes = sorted({*causes_of(events), *(int(c) for c in names)}) or [1]
     settings = {
         "method": f"Aalen-Johansen, multinomial variance, {interval.replace('_', '-')} interval",
@@ -349,3 +349,22 @@ def cumulative_incidence(
         **source_of(frame).as_settings(),
     }
     return CumulativeIncidence({"events": events}, settings, by)
+
+
+def _cause_names(given: Mapping[int, str] | None) -> dict[int, str]:
+    """Return the words for causes by their codes.
+
+    Raises
+    ------
+    ArgumentError
+        If a key is no code of a cause.
+    """
+    names = dict(given or {})
+    wrong = [key for key in names if isinstance(key, bool) or not isinstance(key, (int, np.integer)) or key < 1]
+    if wrong:
+        zero = " 0 says that follow-up ended, which is no cause." if 0 in wrong else ""
+        raise ArgumentError(
+            f"cause_names: {', '.join(map(repr, wrong))} is no cause; its keys are the codes of the event column from 1 on, "
+            f'as in {{1: "admission", 2: "death"}}.{zero}'
+        )
+    return {int(key): str(name) for key, name in names.items()}

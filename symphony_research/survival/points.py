@@ -16,7 +16,7 @@ from symphony_research.result import Result
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
 from symphony_research.survival.grid import require_grid_time
-from symphony_research.survival.risk import at_risk
+from symphony_research.survival.risk import at_risk, starts_at
 from symphony_research.wording import capital, happened
 
 __all__ = ["CurvePoints", "at"]
@@ -81,7 +81,8 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     -------
     CurvePoints
         The strata, `time`, `n_at_risk`, `estimate`, `lower`, `upper`, and in words
-        `what` they are the share of. Past the end of a curve they are null. Of a
+        `what` they are the share of. Past the end of a curve they are null, and so
+        are shares before anybody is at risk. Of a
         released curve the number at risk is that after the events of the time.
 
     Raises
@@ -134,7 +135,12 @@ def _read(
             for column in ("n_at_risk", *figures)
         }
         if events is not None:
-            columns["n_at_risk"] = _still_at_risk(same_stratum(events, {c: names[c] for c in by}), wanted, past)
+            own_events = same_stratum(events, {c: names[c] for c in by})
+            columns["n_at_risk"] = _still_at_risk(own_events, wanted, past)
+            for k in np.flatnonzero(
+                wanted < starts_at(own_events)
+            ):  # nobody is at risk yet, of whom a share could be told
+                columns |= {c: [None if at == k else value for at, value in enumerate(columns[c])] for c in figures}
         schema = {"n_at_risk": pl.Int64, **dict.fromkeys(figures, pl.Float64)}
         own = [pl.lit(value, dtype=frame.schema[c]).alias(c) for c, value in names.items()]
         parts.append(pl.DataFrame({"time": wanted, **columns}, schema_overrides=schema).select([*own, pl.all()]))

@@ -15,7 +15,7 @@ import polars as pl
 
 from symphony_research.inference import Array
 
-__all__ = ["at_risk", "causes_of", "over", "risk_table"]
+__all__ = ["at_risk", "causes_of", "over", "risk_table", "starts_at"]
 
 
 def causes_of(events: pl.DataFrame) -> list[int]:
@@ -55,6 +55,12 @@ def at_risk(events: pl.DataFrame, times: Array) -> Array:
         later = np.append(np.cumsum(people[which][order][::-1])[::-1], 0)
         found = found + sign * later[np.searchsorted(moments[which][order], times, side="left")]
     return found
+
+
+def starts_at(events: pl.DataFrame) -> float:
+    """Return the time from which anybody of a stratum is at risk: 0, or with late entry the first entry."""
+    entries = events.filter(pl.col("kind") < 0)["time"]
+    return float(entries.min()) if len(entries) else 0.0  # type: ignore[arg-type]
 
 
 def over(by: tuple[str, ...]) -> list[str | pl.Expr]:

@@ -441,3 +441,38 @@ def test_curves_of_many_people_are_not_slow_and_not_wrong():
     at_risk = np.array([(time >= t).sum() for t in moments])
     events = np.array([((time == t) & (event == 1)).sum() for t in moments])
     assert curve["estimate"].to_list() == pytest.approx(np.cumprod(1 - events / at_risk).tolist(), rel=1e-12)
+
+
+def test_a_code_of_no_cause_is_refused_as_a_name():
+    frame = pl.DataFrame({"time": [1, 2, 3], "event": [1, 2, 0]})
+    for names, said in (({0: "censored"}, "0 says that follow-up ended"), ({"1": "admission"}, "'1' is no cause")):
+        with pytest.raises(ArgumentError, match=said):
+            sr.survival.cumulative_incidence(frame, time="time", event="event", cause_names=names)
+
+
+def test_a_name_of_ones_own_is_said_as_it_is():
+    """A readmission of a frame of one's own need not be an emergency."""
+    frame = pl.DataFrame({"time": [1, 2, 3], "event": [1, 1, 0]})
+    curve = sr.survival.cumulative_incidence(frame, time="time", event="event", cause_names={1: "readmission"})
+    assert "emergency" not in curve.sentence()
+    assert "readmitted" in curve.sentence()
+
+
+def test_before_anybody_is_at_risk_there_is_no_share():
+    """Three enter at 2, one leaves at 3, one at 5: by hand 1 until 3, then 2/3, then 1/3."""
+    late = pl.DataFrame({"entry": [2, 2, 2], "time": [3, 5, 6], "event": [1, 1, 0]})
+    curve = sr.survival.kaplan_meier(late, time="time", event="event", entry="entry", time_unit="months")
+    read = sr.survival.at(curve, [0, 1, 2, 3, 5]).estimates
+    assert read["estimate"].to_list() == [None, None, 1.0, pytest.approx(2 / 3), pytest.approx(1 / 3)]
+    assert read["n_at_risk"].to_list() == [0, 0, 3, 3, 2]
+    line = max(sr.plot(curve).get_lines(), key=lambda one: len(one.get_xdata()))
+    assert min(line.get_xdata()) == 2
+
+
+def test_a_released_curve_of_late_entry_begins_with_those_at_risk():
+    late = pl.DataFrame({"entry": [2.0] * 60, "time": [4.0] * 20 + [9.0] * 40, "event": [1] * 20 + [0] * 40})
+    curve = sr.survival.kaplan_meier(late, time="time", event="event", entry="entry", time_unit="months")
+    shown = sr.suppress(curve, sr.Policy.nhs_england()).estimates
+    known = shown.filter(pl.col("estimate").is_not_null())
+    assert known["time"].min() == 2
+    assert known["estimate"][0] == 1
