@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 HIDDEN = "*"
+NOT_RECORDED = "not recorded"  # a stratum of those of whom it is not known
 UNDEFINED = "–"
 
 COUNT_COLUMNS = (
@@ -269,9 +270,26 @@ def tested_words(correction: str, n_tested: int) -> str:
     return f"p value, adjusted for all {n_tested:,} tested ({how})"
 
 
+def strata_words(names: Mapping[str, Any]) -> str:
+    """Return a stratum in words: "women, 65-69"; numbers and gaps carry their column's name."""
+    parts = []
+    for column, value in names.items():
+        name = COLUMN_WORDS.get(column, in_words(column)).lower()
+        if value is None:
+            parts.append(f"{name} {NOT_RECORDED}")
+        elif isinstance(value, bool):
+            parts.append(f"{name}: {'yes' if value else 'no'}")
+        elif column != "age_band" and str(value).rstrip("+").replace(".", "").isdigit():
+            said = f"{value:g}" if isinstance(value, float) else str(value)
+            parts.append(f"{said} {name}" if name.endswith("s") else f"{name} {said}")
+        else:
+            parts.append(in_words(value))
+    return ", ".join(parts)
+
+
 def stratum_words(record: Mapping[str, Any], by: Sequence[str]) -> str:
     """Return a row's stratum in brackets after a space, or nothing: " (women, 65-69)"."""
-    return f" ({', '.join(in_words(record[c]) for c in by)})" if by else ""
+    return f" ({strata_words({c: record[c] for c in by})})" if by else ""
 
 
 def percentage(share: float | None) -> str:

@@ -5,7 +5,7 @@ frame argument comes through, `tidy` the other collapses, and `onsets` the one
 table of people that cannot be collapsed.
 """
 
-from symphony_research.collapse.frames import as_frame, as_lazy, names_of
+from symphony_research.collapse.frames import as_frame, as_lazy, column_names, names_of
 from symphony_research.collapse.onsets import Onsets
 from symphony_research.collapse.patterns import Patterns
 from symphony_research.collapse.tidy import Collapsed, event_table, source_of
@@ -16,6 +16,7 @@ __all__ = [
     "Patterns",
     "as_frame",
     "as_lazy",
+    "column_names",
     "event_table",
     "names_of",
     "source_of",

@@ -18,14 +18,16 @@ from symphony_research.collapse.engines import (
     WORD,
     collected,
     engine_frame,
+    level_of,
     n_engine_words,
+    no_id,
     of_one_kind,
     person_words,
     share,
     with_persons,
     words_of,
 )
-from symphony_research.errors import ArgumentError, require_columns
+from symphony_research.errors import ArgumentError
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -49,13 +51,12 @@ def of_records(
     """Return people made of rows of (person, condition), in parts, and the list of conditions."""
     import narwhals as nw
 
-    long = engine_frame(records, columns=(person, condition))
-    require_columns(long.collect_schema().names(), (person, condition), what="records")
+    long = engine_frame(records, columns=(person, condition), what="records")
     if persons is None and (by or values):
         raise ArgumentError("by and values are columns of persons: pass persons=, one row per person.")
     long = long.select(_known(long, person).alias("__person"), nw.col(condition).cast(nw.String).alias("__condition"))
     found = collected(
-        long.with_columns(_one_where(nw.col("__person").is_null()).alias("__gap"))
+        long.with_columns(_one_where(no_id(long, "__person")).alias("__gap"))
         .group_by("__condition")
         .agg(nw.len().alias("rows"), nw.col("__gap").sum().alias("gaps"))
     )
@@ -63,9 +64,8 @@ def of_records(
     if persons is None:
         n_parts = _n_parts(long, int(found["rows"].sum()), 0)
         return [person_words(share(long, part, n_parts), listed) for part in range(n_parts)], listed
-    held = engine_frame(persons, columns=(person, *by, *values))
-    require_columns(held.collect_schema().names(), (person, *by, *values), what="persons")
-    people = held.select(_known(held, person).alias("__person"), *_renamed(by, values))
+    held = engine_frame(persons, columns=(person, *by, *values), what="persons")
+    people = held.select(_known(held, person).alias("__person"), *_renamed(held, by, values))
     long, people = of_one_kind(long, people, no_records=not found.height)
     rows = int(collected(people.select(nw.len().alias("rows"))).item())
     n_parts = _n_parts(long, int(found["rows"].sum()), rows)
@@ -100,11 +100,11 @@ def _one_where(condition: nw.Expr) -> nw.Expr:
     return nw.when(condition).then(nw.lit(1, dtype=nw.Int64)).otherwise(nw.lit(0, dtype=nw.Int64))
 
 
-def _renamed(by: tuple[str, ...], values: tuple[str, ...]) -> list[nw.Expr]:
+def _renamed(frame: nw.LazyFrame, by: tuple[str, ...], values: tuple[str, ...]) -> list[nw.Expr]:
     """Return the strata and values under names that no engine can take amiss."""
     import narwhals as nw
 
-    strata = [nw.col(name).alias(f"__by_{i}") for i, name in enumerate(by)]
+    strata = [level_of(frame, name).alias(f"__by_{i}") for i, name in enumerate(by)]
     return strata + [nw.col(name).alias(f"__value_{i}") for i, name in enumerate(values)]
 
 
@@ -129,8 +129,7 @@ def _condition_list(found: pl.DataFrame, conditions: Sequence[str] | None) -> li
 def _refuse_faults_of_persons(people: nw.LazyFrame, rows: int, n_parts: int) -> None:
     import narwhals as nw
 
-    person = nw.col("__person")
-    asked = (person.null_count().alias("gaps"), person.n_unique().alias("distinct"))
+    asked = (_one_where(no_id(people, "__person")).sum().alias("gaps"), nw.col("__person").n_unique().alias("distinct"))
     # no person's part can be told from a gap, so gaps are counted over all
     gaps = int(collected(people.select(asked[0])).item() or 0) if n_parts > 1 else 0
     distinct = 0
@@ -151,16 +150,15 @@ def of_wide(
     import narwhals as nw
 
     listed = _distinct(conditions)
-    people = engine_frame(frame, columns=(*listed, *by, *values))
+    people = engine_frame(frame, columns=(*listed, *by, *values), what="frame")
     schema = people.collect_schema()
-    require_columns(schema.names(), (*listed, *by, *values), what="frame")
     yes_no = {name for name in listed if schema[name] == nw.Boolean}
     for name in listed:
         if name not in yes_no and not schema[name].is_numeric():
             raise ArgumentError(f"Condition column '{name}' is {schema[name]}; it must be Boolean, or 0 and 1.")
     held = people.select(
         *[(nw.col(c) if c in yes_no else nw.col(c).cast(nw.Float64)).alias(f"__c_{k}") for k, c in enumerate(listed)],
-        *_renamed(by, values),
+        *_renamed(people, by, values),
     )
     columns = [nw.col(f"__c_{k}") for k in range(len(listed))]
     ones = [_one_where(c if name in yes_no else c == 1.0) for c, name in zip(columns, listed, strict=True)]
@@ -198,9 +196,8 @@ def of_masks(
     import narwhals as nw
 
     _distinct(conditions)
-    people = engine_frame(frame, columns=(*masks, *by, *values))
+    people = engine_frame(frame, columns=(*masks, *by, *values), what="frame")
     schema = people.collect_schema()
-    require_columns(schema.names(), (*masks, *by, *values), what="frame")
     if len(masks) != n_words(len(conditions)):
         raise ArgumentError(
             f"{len(conditions)} conditions are the bits of {n_words(len(conditions))} mask columns, 64 to a column; "
@@ -209,7 +206,9 @@ def of_masks(
     for name in masks:
         if not schema[name].is_integer() or schema[name] in (nw.Int128(), nw.UInt128()):
             raise ArgumentError(f"Mask column '{name}' is {schema[name]}; a whole number of up to 64 bits is needed.")
-    return people.select(*[nw.col(name).alias(f"__mask_{w}") for w, name in enumerate(masks)], *_renamed(by, values))
+    return people.select(
+        *[nw.col(name).alias(f"__mask_{w}") for w, name in enumerate(masks)], *_renamed(people, by, values)
+    )
 
 
 def checked_masks(

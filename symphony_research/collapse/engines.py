@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from symphony_research.collapse.frames import as_lazy, refuse_no_frame
+from symphony_research.collapse.frames import as_lazy, native_frame
 from symphony_research.errors import ArgumentError
 from symphony_research.wording import capital
 
@@ -23,7 +23,9 @@ __all__ = [
     "apart",
     "collected",
     "engine_frame",
+    "level_of",
     "n_engine_words",
+    "no_id",
     "of_one_kind",
     "person_words",
     "share",
@@ -34,18 +36,44 @@ __all__ = [
 WORD = 63  # conditions to an engine's word: engines have signed integers of 64 bits, and the sign stays clear
 
 
-def engine_frame(frame: Any, *, columns: Iterable[str]) -> nw.LazyFrame:
-    """Return any frame as a narwhals LazyFrame of the engine that holds it, or of Polars."""
+def engine_frame(frame: Any, *, columns: Iterable[str], what: str) -> nw.LazyFrame:
+    """Return any frame as a narwhals LazyFrame of the engine that holds it, or of Polars.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not a frame, lacks a column, or holds one that cannot be read.
+    """
     import narwhals as nw
 
-    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        try:
-            native = nw.from_native(frame)
-        except TypeError:
-            refuse_no_frame(frame)
-        if isinstance(native, nw.LazyFrame):
-            return native
-    return nw.from_native(as_lazy(frame, columns=columns))
+    columns = list(columns)
+    native = native_frame(frame, columns=columns, what=what)
+    return native if isinstance(native, nw.LazyFrame) else nw.from_native(as_lazy(frame, columns=columns, what=what))
+
+
+def no_id(frame: nw.LazyFrame, column: str) -> nw.Expr:
+    """Return where a column of ids names nobody: a gap, or not a number."""
+    import narwhals as nw
+
+    gap = nw.col(column).is_null()
+    return gap | nw.col(column).is_nan() if frame.collect_schema()[column].is_float() else gap
+
+
+def level_of(frame: nw.LazyFrame, column: str) -> nw.Expr:
+    """Return a column of strata in which what is no number is a gap, as it is of other kinds.
+
+    Raises
+    ------
+    ArgumentError
+        If the column is of a kind that names no stratum.
+    """
+    import narwhals as nw
+
+    kind = frame.collect_schema()[column]
+    if kind.is_nested() or kind in (nw.Binary, nw.Object, nw.Duration, nw.Unknown):
+        raise ArgumentError(f"Column '{column}' is {kind}; strata are text, numbers, dates, or yes and no.")
+    held = nw.col(column)
+    return nw.when(~held.is_nan()).then(held) if kind.is_float() else held
 
 
 def collected(frame: nw.LazyFrame) -> pl.DataFrame:

@@ -61,7 +61,7 @@ def split_strata(patterns: Patterns, adjust: str | Sequence[str]) -> tuple[tuple
     ArgumentError
         If the patterns carry no such stratum.
     """
-    adjust = names_of(adjust)
+    adjust = names_of(adjust, patterns.by)
     if len(set(adjust)) < len(adjust):
         raise ArgumentError(f"adjust names a stratum twice: {', '.join(adjust)}.")
     unknown = [name for name in adjust if name not in patterns.by]

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.collapse.frames import as_lazy, names_of, refuse_names
+from symphony_research.collapse.frames import as_lazy, column_names, names_of, refuse_names
+from symphony_research.collapse.levels import level
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Source
 
@@ -113,7 +114,7 @@ class Onsets:
             On a missing column, an onset that is no date, a person listed twice, or
             records of people who are not in `persons`; with counts of rows.
         """
-        adjust = names_of(adjust)
+        adjust = names_of(adjust, column_names(persons))
         refuse_names(adjust, _OWN[:-1], what="adjust")
         for name, value, least in (("birth_years", birth_years, 1), ("washout_days", washout_days, 0)):
             if type(value) is not int or value < least:
@@ -156,19 +157,24 @@ class Onsets:
 
 def _people(persons: Any, person: str, strata: tuple[str, ...], birth_years: int, joined: str | None) -> pl.DataFrame:
     """Return one row a person in the order of the strata, with the number of the stratum."""
-    frame = as_lazy(persons, columns=(person, *strata, "birth_date", *([joined] if joined else [])))
+    asked = [name for name in strata if name != "birth_year"]
+    frame = as_lazy(
+        persons,
+        columns=(person, *asked, *([joined] if joined else [])),
+        optional=("birth_year", "birth_date"),
+        what="persons",
+    )
     have = frame.collect_schema()
     made = "birth_year" in strata and "birth_year" not in have
-    wanted = [name for name in strata if not (made and name == "birth_year")]
-    require_columns(have.names(), (person, *wanted, *(["birth_date"] if made else [])), what="persons")
+    if made:
+        require_columns(have.names(), ("birth_date",), what="persons")
     year = _as_date(frame, "birth_date", "persons").dt.year() if made else pl.col("birth_year")
-    chosen = [pl.col(name) for name in wanted if name != "birth_year"]
+    chosen = [level(pl.col(name), have[name]) for name in asked]
     if "birth_year" in strata:
         chosen.append((year.cast(pl.Int32) // birth_years * birth_years).alias("birth_year"))
     if joined is not None:
-        require_columns(have.names(), (joined,), what="persons")
         chosen.append(_as_date(frame, joined, "persons").alias("__joined"))
-    people = frame.select(pl.col(person).alias("person"), *chosen).collect(engine="streaming")
+    people = frame.select(level(pl.col(person), have[person]).alias("person"), *chosen).collect(engine="streaming")
     if people["person"].null_count():
         raise ArgumentError(f"persons has {people['person'].null_count():,} rows without a person.")
     extra = people.height - people["person"].n_unique()
@@ -200,9 +206,9 @@ def _first_onsets(
     records: Any, person: str, condition: str, onset: str, conditions: Sequence[str] | None
 ) -> pl.DataFrame:
     """Return the first onset of each person and condition: the first and the last day it may have been."""
-    frame = as_lazy(records, columns=(person, condition, onset))
+    frame = as_lazy(records, columns=(person, condition, onset), what="records")
     schema = frame.collect_schema()
-    require_columns(schema.names(), (person, condition, onset), what="records")
+    frame = frame.with_columns(level(pl.col(person), schema[person]))
     if conditions is not None:
         frame = frame.filter(pl.col(condition).cast(pl.String).is_in(list(conditions)))
     day = _as_date(frame, onset, "records")
@@ -239,8 +245,7 @@ def _with_row(long: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
 
 
 def _spells(joined: Any, person: str) -> pl.DataFrame:
-    frame = as_lazy(joined, columns=(person, "start_date"))
-    require_columns(frame.collect_schema().names(), (person, "start_date"), what="joined")
+    frame = as_lazy(joined, columns=(person, "start_date"), what="joined")
     day = _as_date(frame, "start_date", "joined")
     return frame.select(pl.col(person).alias("person"), day.alias("__joined")).unique().collect(engine="streaming")
 

@@ -15,7 +15,8 @@ import polars as pl
 from symphony_research.collapse import doors
 from symphony_research.collapse.bits import Integers, Words, n_words, renumber, single_sums, unpack
 from symphony_research.collapse.engines import n_engine_words
-from symphony_research.collapse.frames import names_of, runs
+from symphony_research.collapse.frames import column_names, names_of, runs
+from symphony_research.collapse.levels import with_common_levels
 from symphony_research.collapse.names import combination_names, refuse_our_names
 from symphony_research.collapse.site import read_site_file, write_site_file
 from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums
@@ -113,7 +114,8 @@ class Patterns:
             On a missing column, gaps, a person counted twice, records of people
             who are not in `persons`, or a negative value; with counts of rows.
         """
-        by, values = names_of(by), names_of(values)
+        known = column_names(persons)
+        by, values = names_of(by, known), names_of(values, known)
         refuse_our_names(by, values)
         people, listed = doors.of_records(
             records, persons, person=person, condition=condition, conditions=conditions, by=by, values=values
@@ -149,9 +151,10 @@ class Patterns:
             On a missing column, a gap or anything but 0 and 1 in a condition, or
             a negative value; with counts of rows.
         """
-        by, values = names_of(by), names_of(values)
+        known = column_names(frame)
+        by, values = names_of(by, known), names_of(values, known)
         refuse_our_names(by, values)
-        people, listed = doors.of_wide(frame, conditions=names_of(conditions), by=by, values=values)
+        people, listed = doors.of_wide(frame, conditions=names_of(conditions, known), by=by, values=values)
         return cls._collapsed([people], listed, by, values, source)
 
     @classmethod
@@ -198,7 +201,8 @@ class Patterns:
         >>> patterns.to_frame().rows()
         [(['asthma'], 1), (['asthma', 'stroke'], 2)]
         """
-        by, values, masks = names_of(by), names_of(values), names_of(mask)
+        known = column_names(frame)
+        by, values, masks = (names_of(names, known) for names in (by, values, mask))
         refuse_our_names(by, values)
         conditions = names_of(conditions)
         people = doors.of_masks(frame, conditions=conditions, masks=masks, by=by, values=values)
@@ -264,7 +268,11 @@ class Patterns:
         masks = [f"mask_{w}" for w in range(n_words(len(listed)))]
         frames = [part._renumbered(listed) for part in parts]
         sums = [c for c in frames[0].columns if c not in (*first.by, *masks)]
-        pooled = pl.concat(frames, how="vertical_relaxed").group_by([*first.by, *masks]).agg(pl.col(sums).sum())
+        pooled = (
+            pl.concat(with_common_levels(frames, first.by), how="vertical_relaxed")
+            .group_by([*first.by, *masks])
+            .agg(pl.col(sums).sum())
+        )
         pooled = pooled.sort([*first.by, *masks], nulls_last=True)
         return Patterns(
             tuple(listed),

@@ -7,8 +7,9 @@ from typing import Any
 import polars as pl
 
 from symphony_research.collapse.frames import as_lazy, refuse_names
+from symphony_research.collapse.levels import level
 from symphony_research.collapse.ties import with_ties
-from symphony_research.errors import ArgumentError, DisclosureError, require_columns
+from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.result import Source, inside_report
 
 __all__ = ["Collapsed", "event_table", "source_of"]
@@ -106,7 +107,6 @@ def event_table(
     wanted = tuple(name for name in (time, event, entry, weights, *by) if name is not None)
     people = as_lazy(frame, columns=wanted)
     schema = people.collect_schema()
-    require_columns(schema.names(), wanted, what="frame")
     for name in (time, entry, weights):
         if name is not None and not schema[name].is_numeric():
             raise ArgumentError(f"Column '{name}' is {schema[name]}; a number is needed.")
@@ -115,7 +115,7 @@ def event_table(
     counts_by_cause = [name for name in by if name.startswith("n_") and name[2:].isdigit()]
     refuse_names(by, (*_RESERVED, *counts_by_cause), what="by")
     people = people.select(
-        *[pl.col(name) for name in by],
+        *[level(pl.col(name), schema[name]) for name in by],
         pl.col(time).alias("__time"),
         pl.col(event).cast(pl.Float64).alias("__event"),
         (pl.col(entry) if entry else pl.lit(None, dtype=pl.Float64)).alias("__entry"),

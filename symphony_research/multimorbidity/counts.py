@@ -30,7 +30,7 @@ from symphony_research.inference import (
 from symphony_research.result import Result
 from symphony_research.result.cells import Partition, Relation, feature_list, of_size
 from symphony_research.result.roles import Count, Key, TableRoles
-from symphony_research.wording import in_words, percentage, roughly, times
+from symphony_research.wording import in_words, percentage, roughly, strata_words, times
 
 __all__ = ["ConditionCount", "Prevalence", "condition_count", "prevalence"]
 
@@ -128,7 +128,7 @@ class ConditionCount(Result):
         if shares.height < 2:
             return "No two groups are large enough to compare."
         low, high = shares.row(0, named=True), shares.row(-1, named=True)
-        least, most = (", ".join(in_words(row[c]) for c in self.by) for row in (low, high))
+        least, most = (strata_words({c: row[c] for c in self.by}) for row in (low, high))
         return (
             f"Two or more of these conditions: {percentage(high['__share'])} of people in the group {most}, "
             f"{percentage(low['__share'])} in the group {least}."
@@ -241,7 +241,7 @@ class Prevalence(Result):
         if not frame.height:
             return "No condition is held by enough people to show."
         first = frame.sort("estimate", descending=True).row(0, named=True)
-        where = ", ".join(in_words(first[c]) for c in self.by)
+        where = strata_words({c: first[c] for c in self.by})
         group = f" among {where}" if where else ""
         return f"The commonest condition{group} is {in_words(first['condition'])}, in {percentage(first['estimate'])} of people."
 

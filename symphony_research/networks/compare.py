@@ -289,7 +289,7 @@ def compare(
     True
     """
     normal_quantile(confidence)
-    names, adjust = names_of(names), names_of(adjust)
+    names, adjust = names_of(names), names_of(adjust, getattr(a, "by", ()))
     if len(names) != 2 or names[0] == names[1]:
         raise ArgumentError(f"names={list(names)} must be two different names, such as ('women', 'men').")
     for word, value, least in (("permutations", permutations, 1), ("seed", seed, 0)):

@@ -24,7 +24,7 @@ from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.mode import confidential_report, inside_report, report_policy, report_session
 from symphony_research.result.roles import TableRoles, require_roles
 from symphony_research.result.settings import require_known_settings
-from symphony_research.wording import COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, number
+from symphony_research.wording import COUNT_COLUMNS, HIDDEN, NOT_RECORDED, UNDEFINED, html_table, number
 
 __all__ = [
     "Disclosure",
@@ -254,7 +254,9 @@ class Result:
 
     def say(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return the words of a cell that its value alone does not tell, or None."""
-        return self.gap(record, column) if record[column] is None else None
+        if record[column] is not None:
+            return None
+        return NOT_RECORDED if column in self.by else self.gap(record, column)
 
     def instead_of_table(self) -> str | None:
         """Return what to say where a table would say nothing."""

@@ -10,7 +10,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import hidden_words, mark_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import hidden_words, mark_words, one_stratum, require_family
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -23,7 +23,7 @@ from symphony_research.show.style import (
     text_width,
     wrapped,
 )
-from symphony_research.wording import HIDDEN, capital, in_words, number, percentage, times
+from symphony_research.wording import HIDDEN, capital, in_words, number, percentage, strata_words, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,6 @@ from symphony_research.show.gate import (
     chance_note,
     one_stratum,
     require_family,
-    strata_words,
     unlisted_note,
 )
 from symphony_research.show.style import (
@@ -30,7 +29,7 @@ from symphony_research.show.style import (
     text_width,
     wrapped,
 )
-from symphony_research.wording import capital, in_words, joined, number, pounds, strata_phrase, times
+from symphony_research.wording import capital, in_words, joined, number, pounds, strata_phrase, strata_words, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,7 @@ from symphony_research.show.frame import (
     head_height,
     nothing_to_draw,
 )
-from symphony_research.show.gate import require_family, strata_words
+from symphony_research.show.gate import require_family
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -38,7 +38,7 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.time_axis import grid_ticks, time_ticks
-from symphony_research.wording import happened, number
+from symphony_research.wording import happened, number, strata_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

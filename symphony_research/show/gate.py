@@ -10,7 +10,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result, confidential_report, inside_report
-from symphony_research.wording import COLUMN_WORDS, in_words, number, strata_phrase
+from symphony_research.wording import number, strata_phrase
 
 __all__ = [
     "band",
@@ -26,7 +26,6 @@ __all__ = [
     "require_family",
     "require_plain_words",
     "require_showable",
-    "strata_words",
 ]
 
 Shown = TypeVar("Shown")
@@ -189,19 +188,3 @@ def one_stratum(result: Result, frame: pl.DataFrame, stratum: Mapping[str, Any] 
 
 def _plain(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def strata_words(names: Mapping[str, Any]) -> str:
-    """Return a stratum in words: "women, 65-69"; numbers and gaps carry their column's name."""
-    parts = []
-    for column, value in names.items():
-        name = COLUMN_WORDS.get(column, in_words(column)).lower()
-        if value is None:
-            parts.append(f"{name} not recorded")
-        elif isinstance(value, bool):
-            parts.append(f"{name}: {'yes' if value else 'no'}")
-        elif column != "age_band" and str(value).rstrip("+").replace(".", "").isdigit():
-            parts.append(f"{value} {name}" if name.endswith("s") else f"{name} {value}")
-        else:
-            parts.append(in_words(value))
-    return ", ".join(parts)

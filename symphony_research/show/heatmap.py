@@ -11,10 +11,10 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import chance_note, hidden_words, mark_words, one_stratum, require_family, strata_words
+from symphony_research.show.gate import chance_note, hidden_words, mark_words, one_stratum, require_family
 from symphony_research.show.network import MEASURES
 from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, capital, in_words, number
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, capital, in_words, number, strata_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

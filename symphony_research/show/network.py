@@ -11,7 +11,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import chance_note, one_stratum, require_family, require_showable, strata_words
+from symphony_research.show.gate import chance_note, one_stratum, require_family, require_showable
 from symphony_research.show.placing import by_distance, placed
 from symphony_research.show.style import (
     MAIN,
@@ -22,7 +22,7 @@ from symphony_research.show.style import (
     drawing,
     wrapped,
 )
-from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, times
+from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, strata_words, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

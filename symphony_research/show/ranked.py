@@ -11,9 +11,18 @@ from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.bars import percent_axis, row_step
 from symphony_research.show.frame import begin, finish, nothing_to_draw
-from symphony_research.show.gate import one_stratum, require_family, strata_words
+from symphony_research.show.gate import one_stratum, require_family
 from symphony_research.show.style import INK, LABEL, LINE, MAIN, PALETTE, QUIET, SMALL, drawing, plain_axes, wrapped
-from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, percentage, strata_phrase, times
+from symphony_research.wording import (
+    COLUMN_WORDS,
+    capital,
+    in_words,
+    number,
+    percentage,
+    strata_phrase,
+    strata_words,
+    times,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -28,7 +28,16 @@ from symphony_research.show.gate import (
     require_showable,
     unlisted_note,
 )
-from symphony_research.wording import COLUMN_WORDS, COUNT_COLUMNS, HIDDEN, UNDEFINED, html_table, in_words, number
+from symphony_research.wording import (
+    COLUMN_WORDS,
+    COUNT_COLUMNS,
+    HIDDEN,
+    NOT_RECORDED,
+    UNDEFINED,
+    html_table,
+    in_words,
+    number,
+)
 
 __all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
 
@@ -228,7 +237,12 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
             writer.writerow(chosen)
             for record in frame.iter_rows(named=True):
                 writer.writerow(
-                    [_csv_cell(record[c], c not in result.by and result.gap(record, c) == HIDDEN) for c in chosen]
+                    [
+                        NOT_RECORDED
+                        if c in result.by and record[c] is None
+                        else _csv_cell(record[c], result.gap(record, c) == HIDDEN)
+                        for c in chosen
+                    ]
                 )
         return Path(path)
     words = result.sentence()

@@ -11,7 +11,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.frame import begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import chance_note, one_stratum, require_family, strata_words, unlisted_note
+from symphony_research.show.gate import chance_note, one_stratum, require_family, unlisted_note
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -39,6 +39,7 @@ from symphony_research.wording import (
     percentage,
     pounds,
     roughly,
+    strata_words,
     times,
 )
 

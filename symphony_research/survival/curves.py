@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import event_table, names_of, source_of
+from symphony_research.collapse import column_names, event_table, names_of, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.survival.base import Tables, _Curve
@@ -145,8 +145,8 @@ def _interval(estimate: Array, error: Array, confidence: float, kind: str) -> tu
     return np.maximum(lower, 0), np.minimum(upper, 1)
 
 
-def _strata(by: str | Sequence[str]) -> tuple[str, ...]:
-    names = names_of(by)
+def _strata(by: str | Sequence[str], frame: Any) -> tuple[str, ...]:
+    names = names_of(by, column_names(frame))
     for own in ("cause", "state"):
         if own in names:
             raise ArgumentError(f"A stratum may not be called {own}: rename the column.")
@@ -230,7 +230,7 @@ def kaplan_meier(
     """
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
-    by = _strata(by)
+    by = _strata(by, frame)
     unit = time_unit or source_of(frame).population.get("time_unit")
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
@@ -326,7 +326,7 @@ def cumulative_incidence(
     """
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
-    by = _strata(by)
+    by = _strata(by, frame)
     unit = time_unit or source_of(frame).population.get("time_unit")
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     followed = source_of(frame).population.get("event")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import event_table, names_of, source_of
+from symphony_research.collapse import column_names, event_table, names_of, source_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.policy import Policy
@@ -285,7 +285,7 @@ def logrank_test(
     """
     if weighting is not None:
         require_one_of(weighting, WEIGHTINGS, argument="weighting")
-    by = names_of(by)
+    by = names_of(by, column_names(frame))
     if not by:
         raise ArgumentError("by names the columns that form the groups; at least one is needed.")
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)

@@ -9,7 +9,7 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.survival.base import _Curve
 from symphony_research.survival.risk import over
-from symphony_research.wording import DAYS_A_MONTH, duration, in_words, percentage
+from symphony_research.wording import DAYS_A_MONTH, duration, percentage, strata_words
 
 __all__ = ["curve_sentence"]
 
@@ -30,7 +30,7 @@ def curve_sentence(result: _Curve, clauses: Sequence[tuple[int | None, str]]) ->
         part = part.filter(pl.col("time") == end if result.on_grid else pl.col("time") <= end)
         shares, gone = [], []
         for names in groups:
-            own, group = same_stratum(part, names), ", ".join(in_words(value) for value in names.values())
+            own, group = same_stratum(part, names), strata_words(names)
             if not own.height and result.on_grid:
                 gone.append(group)
                 continue
