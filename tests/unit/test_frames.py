@@ -139,5 +139,5 @@ def test_sites_are_merged_by_label_or_refused() -> None:
     assert found.select("g", "n_persons").rows() == [("low", 20), ("mid", 0), ("high", 20)]
     text = sr.Patterns.merge(one, site(pl.String, ["mid", "low"]))
     assert text.n_persons == 80
-    with pytest.raises(sr.ArgumentError, match="'g' is Enum.*Int64 at another"):
+    with pytest.raises(sr.ArgumentError, match=r"'g' is Enum.*Int64 at another"):
         sr.Patterns.merge(one, site(pl.Int64, [1, 2]))
