@@ -14,6 +14,7 @@ from symphony_research.inference import Array
 
 __all__ = [
     "as_float",
+    "attributes_of",
     "beside",
     "nan_to_null",
     "pattern_settings",
@@ -112,3 +113,8 @@ def possible_table(both: Array, first: Array, second: Array, n: float | Array) -
         second,
         np.full_like(both, n),
     )
+
+
+def attributes_of(record: Mapping[str, Any], *, but: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a node or edge of a graph carries: what there is, since formats of graphs have no word for a gap."""
+    return {name: value for name, value in record.items() if name not in but and value is not None}

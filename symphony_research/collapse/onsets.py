@@ -139,6 +139,7 @@ class Onsets:
             "adjust": list(adjust),
             "birth_years": birth_years,
             "washout_days": washout_days if joined is not None else None,
+            "dated": bool((day < UNKNOWN).any()),
         }
         return cls(
             tuple(listed),

@@ -8,7 +8,7 @@ from symphony_research.inference.intervals import (
     two_sided_normal_p,
     wilson_interval,
 )
-from symphony_research.inference.multiplicity import CORRECTIONS, FOUND, adjusted_p, benjamini_hochberg
+from symphony_research.inference.multiplicity import CORRECTIONS, FOUND, adjusted_p
 from symphony_research.inference.released import (
     largest_mid_p,
     smallest_ic_lower,
@@ -21,7 +21,6 @@ __all__ = [
     "FOUND",
     "Array",
     "adjusted_p",
-    "benjamini_hochberg",
     "hypergeometric_mid_p",
     "largest_mid_p",
     "log_interval",

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from symphony_research.errors import require_one_of
 from symphony_research.inference.intervals import Array
 
-__all__ = ["CORRECTIONS", "FOUND", "adjusted_p", "benjamini_hochberg"]
+__all__ = ["CORRECTIONS", "FOUND", "adjusted_p"]
 
 FOUND = 0.05  # a finding is named where its adjusted p value is at most this
 CORRECTIONS: Mapping[str, str] = MappingProxyType(
@@ -36,6 +36,8 @@ def adjusted_p(p: ArrayLike, correction: str = "benjamini_hochberg", *, tests: f
     correction : {"benjamini_hochberg", "holm", "bonferroni"}
         The first bounds the share of false findings among those found, the
         others the chance of any false finding at all.
+    tests : float, optional
+        How many there were, where not all have a p value here.
 
     Raises
     ------
@@ -59,8 +61,3 @@ def adjusted_p(p: ArrayLike, correction: str = "benjamini_hochberg", *, tests: f
         stepped = np.minimum.accumulate((p[order] * m / np.arange(1, len(known) + 1))[::-1])[::-1]
     adjusted[order] = np.minimum(1.0, stepped)
     return adjusted
-
-
-def benjamini_hochberg(p: ArrayLike) -> Array:
-    """Return p values adjusted for the false discovery rate."""
-    return adjusted_p(p)

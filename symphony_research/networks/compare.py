@@ -13,7 +13,7 @@ from symphony_research.collapse.margins import as_float
 from symphony_research.collapse.nested import split_strata
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets
 from symphony_research.errors import ArgumentError
-from symphony_research.inference import FOUND, benjamini_hochberg, normal_quantile
+from symphony_research.inference import FOUND, adjusted_p, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
 from symphony_research.networks.ratio import ratios_of_groups
 from symphony_research.networks.regroup import FACTORS, from_networks, from_patterns, with_margins
@@ -97,7 +97,11 @@ class NetworkComparison(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Observed/expected in each group, their ratio with its interval, and the adjusted p values."""
         frame = ratios_of_groups(with_margins(tables, by), by, settings["confidence"])
-        return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
+        # were it over those shown, suppressing pairs would make findings
+        tests = frame.height if "released" in settings else None
+        return frame.with_columns(
+            pl.Series("q_value", adjusted_p(as_float(frame["p_value"]), tests=tests)).fill_nan(None)
+        )
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:

@@ -12,6 +12,7 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import (
     as_float,
+    attributes_of,
     beside,
     pattern_settings,
     same_stratum,
@@ -115,7 +116,8 @@ class Cooccurrence(Result):
         Returns
         -------
         networkx.Graph
-            Node attribute `n_persons`; edge attributes: the columns of `estimates`.
+            Node attribute `n_persons`; edge attributes: the columns of `estimates`. What is
+            suppressed or does not exist is left out, so that networkx can write every format.
         """
         import networkx
 
@@ -127,9 +129,9 @@ class Cooccurrence(Result):
         ends = [("source", "n_source"), ("target", "n_target")]
         for record in frame.iter_rows(named=True):
             for name, people in ends:
-                graph.add_node(record[name], n_persons=record[people])
+                graph.add_node(record[name], **attributes_of({"n_persons": record[people]}))
             if record["n_both"] is not None and record["n_both"] > 0:
-                rest = {k: v for k, v in record.items() if k not in ("source", "target", *self.by)}
+                rest = attributes_of(record, but=("source", "target", *self.by))
                 graph.add_edge(record["source"], record["target"], **rest)
         return graph
 

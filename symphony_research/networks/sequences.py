@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import comb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Onsets
-from symphony_research.collapse.margins import as_float, nan_to_null
+from symphony_research.collapse.margins import as_float, attributes_of, nan_to_null
 from symphony_research.errors import ArgumentError
-from symphony_research.inference import Array, benjamini_hochberg, normal_quantile, wilson_interval
+from symphony_research.inference import Array, adjusted_p, normal_quantile, wilson_interval
 from symphony_research.inference.figures import ends_of_figure
 from symphony_research.networks.order import pearson_p
 from symphony_research.networks.order_tables import order_tables
@@ -43,7 +44,7 @@ class Sequences(Result):
     figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_sequences"
     floored: ClassVar[tuple[str, ...]] = ("pairs", "same_day", "alone", "left_out")
     title: ClassVar[str] = "Which condition comes first"
-    own_settings: ClassVar[frozenset[str]] = frozenset({"birth_years", "joined", "washout_days"})
+    own_settings: ClassVar[frozenset[str]] = frozenset({"birth_years", "joined", "washout_days", "dated"})
     shown: ClassVar[tuple[str, ...]] = (
         "source",
         "target",
@@ -106,12 +107,13 @@ class Sequences(Result):
         # laid on the counts that are shown: laid on exact ones, a row that is there would tell what rounding hides
         table = table.filter((pl.col("n_both") >= floor).fill_null(floor == 1))
         frame = _in_order(table, settings["confidence"], released="released" in settings)
-        return frame.with_columns(pl.Series("q_value", benjamini_hochberg(as_float(frame["p_value"]))).fill_nan(None))
+        q_value = adjusted_p(as_float(frame["p_value"]), tests=_tests(settings))
+        return frame.with_columns(pl.Series("q_value", q_value).fill_nan(None))
 
     @property
     def n_tested(self) -> int:
-        """Pairs tested, over which `q_value` is adjusted."""
-        return int(self.estimates["p_value"].is_not_null().sum())
+        """Pairs over which `q_value` is adjusted: those tested; of a released result all that there could be."""
+        return _tests(self.settings) or int(self.estimates["p_value"].is_not_null().sum())
 
     def say(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return months as whole numbers, as they are."""
@@ -136,17 +138,18 @@ class Sequences(Result):
 
         graph = networkx.DiGraph()
         for record in self.estimates.filter(pl.col("q_value") <= q_value).iter_rows(named=True):
-            rest = {k: v for k, v in record.items() if k not in ("source", "target")}
-            graph.add_edge(record["source"], record["target"], **rest)
+            graph.add_edge(record["source"], record["target"], **attributes_of(record, but=("source", "target")))
         return graph
 
     def sentence(self) -> str:
         """Name the order that is furthest above chance."""
+        if not self.settings["dated"]:
+            return "These data hold no date on which a condition began, so which comes first is not known."
         tested = self.n_tested
-        if not tested:
+        if not self.estimates["p_value"].count():
             return "No two conditions are held by enough people to say which comes first."
         found = self.estimates.filter(pl.col("q_value") < 0.05)
-        of = f"of {number(tested)} pairs tested"
+        of = f"of {number(tested)} pairs {'allowed for' if _tests(self.settings) else 'tested'}"
         if not found.height:
             return f"No order of two conditions is clearly more frequent than chance would give ({of})."
         first = found.sort(pl.col("estimate") - pl.col("expected"), descending=True, maintain_order=True).row(
@@ -160,6 +163,11 @@ class Sequences(Result):
             f"{percentage(first['expected'])} would be expected from when each condition begins ({number(found.height)} "
             f"{of} {'is' if found.height == 1 else 'are'} clearly in one order more often than by chance)."
         )
+
+
+def _tests(settings: Mapping[str, Any]) -> int | None:
+    """Return over how many pairs a released result is adjusted: were it over those shown, suppressing pairs would make findings."""
+    return comb(len(settings["conditions"]), 2) if "released" in settings else None
 
 
 def _in_order(table: pl.DataFrame, confidence: float, *, released: bool) -> pl.DataFrame:

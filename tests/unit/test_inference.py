@@ -13,7 +13,7 @@ import pytest
 
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import (
-    benjamini_hochberg,
+    adjusted_p,
     hypergeometric_mid_p,
     normal_quantile,
     poisson_binomial,
@@ -72,10 +72,10 @@ def test_poisson_binomial_of_three_by_hand():
 def test_benjamini_hochberg_is_that_of_p_adjust():
     # R: p.adjust(c(0.01, 0.04, 0.03, 0.005, NA, 0.8, 0.04, 1e-12), "BH")
     wanted = [value for _, value in from_r("benjamini_hochberg")]
-    ours = benjamini_hochberg([0.01, 0.04, 0.03, 0.005, np.nan, 0.8, 0.04, 1e-12])
+    ours = adjusted_p([0.01, 0.04, 0.03, 0.005, np.nan, 0.8, 0.04, 1e-12])
     assert ours == pytest.approx(wanted, rel=1e-14, nan_ok=True)
-    assert benjamini_hochberg([]).shape == (0,)
-    assert np.isnan(benjamini_hochberg([np.nan])).all()
+    assert adjusted_p([]).shape == (0,)
+    assert np.isnan(adjusted_p([np.nan])).all()
 
 
 def exact_mid_p(both: int, first: int, second: int, total: int) -> Fraction:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from math import exp, log2, sqrt
 
+import networkx
 import polars as pl
 import pytest
 
@@ -135,3 +137,12 @@ def test_the_finding_says_on_how_many_people_it_rests():
         "COPD and gout go together most: people with COPD are 8.89 times as likely as chance to have gout "
         "(about 10 people have both;"
     )
+
+
+def test_a_network_is_written_by_networkx_itself():
+    patterns = sr.define_cohort(sr.example_study()).patterns()
+    exact = sr.networks.cooccurrence(patterns)
+    sequences = sr.networks.sequences(sr.define_cohort(sr.example_study()).onsets(birth_years=10), min_persons=1)
+    for made in (exact, sr.suppress(exact, sr.Policy.nhs_england()), sequences):
+        for write in (networkx.write_graphml, networkx.write_gexf):
+            write(made.to_networkx(), io.BytesIO())

@@ -412,3 +412,39 @@ def test_the_floor_is_laid_on_the_counts_that_are_shown():
         return sr.suppress(study_of(onsets, min_persons=20), sr.Policy.nhs_england()).estimates.height
 
     assert (rows(17), rows(18), rows(22)) == (0, 1, 1)
+
+
+def test_without_dates_it_says_that_there_are_none():
+    found = sr.networks.sequences(
+        pl.DataFrame(
+            {"person_id": [1, 1], "condition": ["a", "b"], "onset_date": [None, None]},
+            schema_overrides={"onset_date": pl.Date},
+        ),
+        persons=pl.DataFrame({"person_id": [1], "sex": ["F"], "birth_year": [1950]}),
+    )
+    assert found.sentence() == "These data hold no date on which a condition began, so which comes first is not known."
+
+
+def test_suppressing_pairs_makes_no_finding():
+    """Of the six pairs of four conditions one is common: released it is adjusted for six, as if the others were tested."""
+    onsets = [(1, 5)] * 60 + [(k % 7, k % 5 + 3) for k in range(60)]
+    exact = study_of(onsets)
+    few = pl.DataFrame(
+        [(k, name, START) for k in range(3) for name in "cd"],
+        schema=["person_id", "condition", "onset_date"],
+        orient="row",
+    )
+    rows = [
+        (i, name, START + timedelta(days=day))
+        for i, pair in enumerate(onsets)
+        for name, day in zip("ab", pair, strict=True)
+    ]
+    records = pl.concat([pl.DataFrame(rows, schema=few.schema, orient="row"), few])
+    persons = pl.DataFrame(
+        {"person_id": range(len(onsets)), "sex": ["F"] * len(onsets), "birth_year": [1950] * len(onsets)}
+    )
+    released = sr.suppress(sr.networks.sequences(records, persons=persons, min_persons=1), sr.Policy.nhs_england())
+    row = released.estimates.filter(pl.col("p_value").is_not_null()).row(0, named=True)
+    assert released.estimates["p_value"].count() == 1
+    assert row["q_value"] == pytest.approx(min(1, 6 * row["p_value"]))
+    assert exact.estimates["q_value"][0] == exact.estimates["p_value"][0]
