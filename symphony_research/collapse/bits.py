@@ -119,6 +119,10 @@ class FrequentSets:
     sums: Integers
 
 
+class TooManySetsError(ArgumentError):
+    """More sets than can be listed."""
+
+
 def frequent_sets(  # noqa: C901  (one search: its steps share what has been found)
     words: Words,
     weights: Integers,
@@ -250,7 +254,7 @@ def frequent_sets(  # noqa: C901  (one search: its steps share what has been fou
 
 def _refuse_many(count: int, most: int, least: int) -> None:
     if count > most:
-        raise ArgumentError(
+        raise TooManySetsError(
             f"More than {most:,} sets are held by {least:,} people or more. Raise min_persons, or set max_size."
         )
 

@@ -85,7 +85,7 @@ def against_expected(
         oe_lower, _ = log_interval(observed / most, spread, settings["confidence"])
         _, oe_upper = log_interval(observed / least, spread, settings["confidence"])
     oe_lower, oe_upper = (np.where(np.isnan(ratio), np.nan, end) for end in (oe_lower, oe_upper))
-    unused = [name for name in (*factor_names(settings), "figures") if name in cells.columns]
+    unused = [name for name in (*factor_names(settings), "figures", "thinned") if name in cells.columns]
     return cells.drop(*unused, *[f"herfindahl_{value}" for value in settings["values"]]).with_columns(
         pl.Series("estimate", observed / n),
         pl.Series("lower", share_lower),

@@ -15,7 +15,7 @@ from symphony_research.collapse.margins import as_float, nan_to_null, pattern_se
 from symphony_research.collapse.nested import split_strata, tables_of_rows
 from symphony_research.collapse.roles import MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata
-from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.errors import ArgumentError, DisclosureError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
     FOUND,
@@ -29,7 +29,7 @@ from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition
 from symphony_research.result.forms import AdjustedForms
-from symphony_research.result.roles import Count, Known, Role, TableRoles
+from symphony_research.result.roles import Count, Internal, Known, Role, TableRoles
 from symphony_research.wording import (
     about,
     against_chance,
@@ -98,7 +98,15 @@ class Combinations(Result):
 
     @staticmethod
     def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
-        """Release no pairs of each stratum: they stand behind variances alone, and nobody asked for them."""
+        """Release no pairs of each stratum: they stand behind variances alone, and nobody asked for them.
+
+        Nor sets of which those that are closed alone were found: which are closed is told by the counts that are shown.
+        """
+        if settings["which"] != "all" and tables["cells"]["thinned"].any() and not policy.changes_nothing:
+            raise DisclosureError(
+                f"There are too many sets for the {settings['which']} ones to be told by released counts. Raise "
+                "min_persons, or set max_size, and release that result."
+            )
         return {**tables, "pairs": tables["pairs"].clear()} if by and not policy.changes_nothing else tables
 
     @staticmethod
@@ -208,7 +216,7 @@ def roles_of_sets(settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
     factors: dict[str, Role] = {name: factor_role(name) for name in factor_names(settings)}
     if factors:
         factors["figures"] = Known()
-    cells: dict[str, Role] = {**SET_KEYS, "n_persons": Count(), **means, **factors}
+    cells: dict[str, Role] = {**SET_KEYS, "n_persons": Count(), "thinned": Internal(), **means, **factors}
     return MappingProxyType(
         {
             "cells": TableRoles(cells, of_set),
@@ -252,7 +260,8 @@ def combinations(
     which : {"all", "closed", "maximal"}
         Of at-least sets: all; those that no larger set listed has as many
         people as; those that no larger set listed contains. By the counts that
-        are shown. With `max_size` the larger ones are not looked for.
+        are shown. With `max_size` the larger ones are not looked for. Where all
+        sets are too many to list these are found directly, and are not released.
     min_size, max_size : int
         Conditions in a set, from and to; at least sets begin at one. By default
         from two to all; against no higher-order interaction from three, and

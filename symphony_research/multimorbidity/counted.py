@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Patterns
-from symphony_research.collapse.bits import Integers, unpack
+from symphony_research.collapse.bits import Integers, TooManySetsError, unpack
 from symphony_research.collapse.nested import Row, strata_pairs
 from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.collapse.strata_counts import strata_table
@@ -17,7 +17,7 @@ from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError
 from symphony_research.inference.chance import Chance
 from symphony_research.multimorbidity.expectation import against_parts, independence
-from symphony_research.multimorbidity.sets import as_tuples, counts_by_stratum, sets_of
+from symphony_research.multimorbidity.sets import as_tuples, closed_of, counts_by_stratum, sets_of
 from symphony_research.policy import looked_for
 
 __all__ = ["FACTORS", "factor_names", "is_scaled", "set_tables"]
@@ -48,10 +48,17 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     sums = [_summed(row.frame, value) for value in patterns.values]
     squares = [_squares(row.frame, value) for value in patterns.values]
     m = len(sums)
-    words, weights = sets_of(
-        row, k, exact=exact, sums=[*sums, *squares], min_size=settings["min_size"], max_size=settings["max_size"],
-        min_persons=looked_for(settings["min_persons"]),
-    )  # fmt: skip
+    asked: dict[str, Any] = {
+        "sums": [*sums, *squares], "min_size": settings["min_size"], "min_persons": looked_for(settings["min_persons"]),
+    }  # fmt: skip
+    thinned = False
+    try:
+        words, weights = sets_of(row, k, exact=exact, max_size=settings["max_size"], **asked)
+    except TooManySetsError:
+        if settings["which"] == "all" or settings["max_size"] is not None:
+            raise
+        words, weights = closed_of(row, k, which=settings["which"], **asked)
+        thinned = True
     bits = unpack(words, k)
     singles, both = strata_pairs(row, k)
     cells = {"size": bits.sum(axis=1, dtype=np.int64), "n_persons": weights[:, 0].astype(np.int64)}
@@ -62,6 +69,8 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
         f"herfindahl_{v}": herfindahl(weights[:, 1 + m + at].astype(float), weights[:, 1 + at] / HUNDRED)
         for at, v in enumerate(patterns.values)
     }
+    if settings["which"] != "all":
+        cells["thinned"] = np.full(len(words), thinned)
     if is_scaled(settings):
         cells |= _factors(row, words, weights[:, 0], singles, both, settings)
     named = pl.DataFrame(cells).insert_column(0, combination_names(bits, conditions))

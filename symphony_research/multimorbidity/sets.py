@@ -9,9 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.collapse.bits import Integers, Words, frequent_sets, pack, unpack
+from symphony_research.collapse.closed import closed_sets
 from symphony_research.collapse.nested import Row, pooled, subset_sums
 
-__all__ = ["WHICH", "as_bits", "as_tuples", "counts_by_stratum", "exact_sums", "kept_of", "sets_of"]
+__all__ = ["WHICH", "as_bits", "as_tuples", "closed_of", "counts_by_stratum", "exact_sums", "kept_of", "sets_of"]
 
 WHICH = ("all", "closed", "maximal")
 
@@ -37,6 +38,16 @@ def sets_of(
     most = n_conditions if max_size is None else max_size
     kept = (size >= min_size) & (size <= most) & (weights[:, 0] >= min_persons)
     return words[kept], weights[kept]
+
+
+def closed_of(
+    row: Row, n_conditions: int, *, which: str, min_size: int, min_persons: int, sums: Sequence[Integers] = ()
+) -> tuple[Words, Integers]:
+    """Return the closed or maximal sets alone, found directly: there may be few where there are too many sets to list."""
+    words, weights = pooled(row, sums)
+    maximal = which == "maximal"
+    found = closed_sets(words, weights, n_conditions, min_persons=min_persons, min_size=min_size, maximal=maximal)
+    return found.words, found.sums
 
 
 def as_bits(combinations: pl.Series, conditions: Sequence[str]) -> NDArray[np.bool_]:
