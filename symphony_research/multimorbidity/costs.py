@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,9 +14,9 @@ from symphony_research.collapse.nested import split_strata, tables_of_rows
 from symphony_research.collapse.roles import SET_KEYS, of_everybody, of_set
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, FOUND, adjusted_p, normal_quantile
-from symphony_research.multimorbidity.parts import COMPARED, cost_tables
-from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, Partition, Relation, unrelated
+from symphony_research.multimorbidity.parts import against_parts, cost_tables
+from symphony_research.policy import Policy
+from symphony_research.result import Disclosure, Result
 from symphony_research.result.roles import Count, Internal, Mean, Role, TableRoles
 from symphony_research.wording import (
     about,
@@ -42,7 +42,7 @@ class CombinationCosts(Result):
 
     figure: ClassVar[str | None] = "symphony_research.show.companions:plot_combination_costs"
     rows_from_records: ClassVar[bool] = True
-    floored: ClassVar[tuple[str, ...]] = ("cells", "parts")
+    floored: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "What combinations cost, and what they cost beyond the sum of their parts"
     shown: ClassVar[tuple[str, ...]] = (
         "combination", "n_persons", "estimate", "total", "share_of_total", "expected", "excess", "excess_lower",
@@ -65,45 +65,75 @@ class CombinationCosts(Result):
             "excess": "Beyond the sum of its parts",
             "excess_lower": "Beyond, from",
             "excess_upper": "Beyond, to",
-            "n_compared": "People with parts to compare",
-            "n_left_out": "People without",
+            "n_compared": "People compared with parts",
+            "n_left_out": "People left out",
             "q_value": tested_words(self.settings["correction"], self.n_tested),
         }
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People of each combination with their mean, those of them who can be compared, and all."""
+        """People of each combination with their mean and what their parts add up to, and all; `groups` stay inside.
+
+        Whom a combination is compared within is no count that is released: it would be that of the strata where
+        its parts are not suppressed.
+        """
         mean = Mean("n_persons", "herfindahl", settings["value"] or "")
-        error, compared = Mean("n_persons", "herfindahl"), Mean(spread="herfindahl_of_parts")
-        cells = {**SET_KEYS, "n_persons": Count(), "mean": mean, "mean_error": error, "herfindahl": Internal()}
-        parts: dict[str, Role] = {
+        cells: dict[str, Role] = {
             **SET_KEYS,
-            # those left out too: else the two means would tell what they cost
-            **dict.fromkeys(("n_compared", "n_left_out", "n_fewest"), Count()),
-            **dict.fromkeys(("expected", "excess", "excess_error"), compared),
+            "n_persons": Count(),
+            "mean": mean,
+            "mean_error": Mean("n_persons", "herfindahl"),
+            "herfindahl": Internal(),
+            # released in place of the groups
+            **dict.fromkeys(("expected", "excess_margin"), Mean("n_persons", "herfindahl_of_parts")),
             "herfindahl_of_parts": Internal(),
         }
+        groups = dict.fromkeys(("size", "n", "sum", "sum_squares"), Internal())
         population: dict[str, Role] = {"n_persons": Count(), "mean": mean, "herfindahl": Internal()}
         return {
             "cells": TableRoles(cells, of_set),
-            "parts": TableRoles(parts, _of_part),
+            "groups": TableRoles(groups),
             "population": TableRoles(population, of_everybody),
         }
 
     @staticmethod
-    def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
-        """Release no expected mean and excess of a combination whose mean is suppressed: they add up to it."""
-        shown = tables["cells"]["mean"].is_not_null()
-        compared = [pl.when(shown).then(pl.col(c)).alias(c) for c in ("expected", "excess", "excess_error")]
-        return {**tables, "parts": tables["parts"].with_columns(compared)}
+    def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
+        """Return what the parts add up to, made again so that whether it is there follows from what the policy shows.
+
+        Parts are added up in strata where each of them has more than the threshold of people. A stratum with more
+        people of the combination and fewer of a part takes the whole row away; in one with fewer people of both,
+        they take the average of the others: nobody is left out, so no mean of some of them can be set against that
+        of all, and a stratum of nobody looks like one of few.
+        """
+        if policy.changes_nothing or "groups" not in tables:
+            return tables
+        few = policy.threshold
+        cells = pl.concat(
+            [tables["cells"], against_parts(tables["groups"], fewest=few + 1, averaged=few)], how="horizontal"
+        )
+        # the floor is laid on counts as they would be shown, as it is on the rows
+        enough = [(policy.rounded(c) >= settings["min_persons"]).fill_null(False) for c in ("n_compared", "n_fewest")]
+        shown = pl.all_horizontal(*enough, pl.col("n_left_out") == 0, pl.col("n_compared") * 2 >= pl.col("n_persons"))
+        cells = _with_margin(cells, settings["confidence"]).with_columns(
+            pl.when(shown).then(c).alias(c) for c in ("expected", "excess_margin")
+        )
+        columns = CombinationCosts.roles_of(settings)["cells"].columns
+        return {"cells": cells.select(*by, *columns), "population": tables["population"]}
 
     @staticmethod
-    def relations(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[Relation]:
-        """Those compared and those left out are the people of the combination."""
-        for record in tables["parts"].iter_rows(named=True):
-            strata = [(name, record[name]) for name in by]
-            parts = (_of_part(record, column, settings).within(strata) for column in ("n_compared", "n_left_out"))
-            yield Partition(of_set(record, "n_persons", settings).within(strata), tuple(parts))
+    def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
+        """Release what the parts add up to with the mean and the margin alone: what is not there tells nothing of why."""
+        columns = ("expected", "excess_margin")
+        shown = pl.all_horizontal(pl.col("mean", *columns).is_not_null())
+        return {**tables, "cells": tables["cells"].with_columns(pl.when(shown).then(c).alias(c) for c in columns)}
+
+    def disclosed(self, tables: Tables, record: Disclosure, **settings: Any) -> Result:
+        """Return the released result, which says where its parts were added up."""
+        if "groups" not in tables:
+            few = record.policy.threshold
+            where = f"; parts of more than {few} people{' in each stratum' if self.settings['adjust'] else ''}"
+            settings = {**settings, "method": f"{self.settings['method']}{where}"}
+        return super().disclosed(tables, record, **settings)
 
     @property
     def n_tested(self) -> int:
@@ -112,36 +142,34 @@ class CombinationCosts(Result):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Mean, total and share of each combination, and its excess with interval and test."""
+        """Mean, total and share of each combination, and its excess with interval and test.
+
+        The p value is that of the distance from 0 in margins. Released, the margin holds the degrees of freedom of
+        the smallest group, and the tail those of the combination. In either case p is below one less the confidence
+        just where the interval excludes 0.
+        """
         from scipy.special import stdtr, stdtrit
 
-        cells = tables["cells"].with_columns(tables["parts"].select(COMPARED))
+        floor, confidence = settings["min_persons"], settings["confidence"]
+        cells = _exact(tables, settings) if "groups" in tables else _released(tables)
         whole = tables["population"].select([*by, (pl.col("n_persons") * pl.col("mean")).alias("__all")])
         frame = beside(cells, whole, by)
-        z = normal_quantile(settings["confidence"])
-        floor = settings["min_persons"]
-        enough = pl.all_horizontal([(pl.col(c) >= floor).fill_null(False) for c in ("n_compared", "n_fewest")])
+        z = normal_quantile(confidence)
         frame = frame.filter((pl.col("n_persons") >= floor).fill_null(floor == 1)).with_columns(
-            [pl.when(enough).then(c).alias(c) for c in ("expected", "excess", "excess_error")]
-        )
-        # the smaller of the two degrees of freedom that Welch's lie between: costs are skewed, and groups small
-        fewest = as_float(frame.select(pl.min_horizontal("n_compared", "n_fewest")).to_series())
-        degrees = np.maximum(fewest - 1, 1)
-        quantile = pl.Series("__t", stdtrit(degrees, (1 + settings["confidence"]) / 2))
-        frame = frame.with_columns(quantile.fill_nan(None)).with_columns(
             pl.col("mean").alias("estimate"),
             (pl.col("mean") - z * pl.col("mean_error")).clip(lower_bound=0).alias("lower"),
             (pl.col("mean") + z * pl.col("mean_error")).alias("upper"),
             (pl.col("mean") * pl.col("n_persons")).alias("total"),
-            (pl.col("excess") - pl.col("__t") * pl.col("excess_error")).alias("excess_lower"),
-            (pl.col("excess") + pl.col("__t") * pl.col("excess_error")).alias("excess_upper"),
+            (pl.col("excess") - pl.col("excess_margin")).alias("excess_lower"),
+            (pl.col("excess") + pl.col("excess_margin")).alias("excess_upper"),
         )
         frame = frame.with_columns(
             pl.when(pl.col("__all") > 0).then(pl.col("total") / pl.col("__all")).alias("share_of_total")
         )
-        excess, error = as_float(frame["excess"]), as_float(frame["excess_error"])
+        excess, margin, degrees = (as_float(frame[c]) for c in ("excess", "excess_margin", "degrees"))
         with np.errstate(divide="ignore", invalid="ignore"):
-            p_value = np.where(error > 0, 2 * stdtr(degrees, -np.abs(excess / error)), np.nan)
+            distance = np.abs(excess) / margin * stdtrit(degrees, (1 + confidence) / 2)
+            p_value = np.where(margin > 0, 2 * stdtr(degrees, -distance), np.nan)
         frame = frame.with_columns(
             pl.Series("p_value", p_value), pl.Series("q_value", adjusted_p(p_value, settings["correction"]))
         ).sort([*by, "total"], descending=[False] * len(by) + [True], nulls_last=True, maintain_order=True)
@@ -184,12 +212,41 @@ class CombinationCosts(Result):
         )
 
 
-def _of_part(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
-    """Return those of a combination who are compared, or left out; the fewest of any of its parts are of another whole."""
-    if column == "n_fewest":
-        return unrelated(f"fewest people of a part of {', '.join(sorted(record['combination']))}")
-    how = f"compared with its parts within {', '.join(settings['adjust'])}"
-    return of_set(record, column, settings).in_state(how, column)
+def _with_margin(compared: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    """Add half the width of the interval of the excess, and its degrees of freedom.
+
+    They are the smaller of the two that Welch's lie between: costs are skewed, and groups small.
+    """
+    from scipy.special import stdtrit
+
+    fewest = as_float(compared.select(pl.min_horizontal("n_compared", "n_fewest")).to_series())
+    degrees = np.maximum(fewest - 1, 1)
+    quantile = pl.Series("__t", stdtrit(degrees, (1 + confidence) / 2)).fill_nan(None)
+    return compared.with_columns(
+        (quantile * compared["excess_error"]).alias("excess_margin"), pl.Series("degrees", degrees)
+    )
+
+
+def _exact(tables: Tables, settings: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the sets beside their parts, added up wherever a variance can be told, with the floor on exact counts."""
+    cells = pl.concat([tables["cells"], against_parts(tables["groups"])], how="horizontal")
+    floor = settings["min_persons"]
+    enough = pl.all_horizontal((pl.col(c) >= floor).fill_null(False) for c in ("n_compared", "n_fewest"))
+    return _with_margin(cells, settings["confidence"]).with_columns(
+        pl.when(enough).then(c).alias(c) for c in ("expected", "excess", "excess_margin")
+    )
+
+
+def _released(tables: Tables) -> pl.DataFrame:
+    """Return the sets beside what their parts add up to, as released: all people of a set are compared, or nobody."""
+    compared = pl.col("expected").is_not_null()
+    return tables["cells"].with_columns(
+        (pl.col("mean") - pl.col("expected")).alias("excess"),
+        pl.when(compared).then("n_persons").alias("n_compared"),
+        pl.when(compared).then(0).alias("n_left_out"),
+        # of how many people a part is, is not released; it is hardly ever fewer
+        (pl.col("n_persons") - 1).clip(lower_bound=1).alias("degrees"),
+    )
 
 
 def combination_costs(
@@ -239,9 +296,9 @@ def combination_costs(
         `combination`, `size`, `n_persons`, `estimate` (mean of a person, with
         `lower`, `upper`), `total`, `share_of_total`, `n_compared` (people with
         it in strata where every part has at least two people), `n_left_out` (the
-        others), `expected`
-        (their mean, did the parts add up), `excess` (how far above that their
-        mean is) with `excess_lower`, `excess_upper`, `p_value`, `q_value`.
+        others; released, nobody), `expected` (the mean of those compared, did
+        the parts add up), `excess` (how far above that their mean is) with
+        `excess_lower`, `excess_upper`, `p_value`, `q_value`.
 
     Raises
     ------
@@ -258,6 +315,13 @@ def combination_costs(
     with as many degrees of freedom as the smallest group allows. Costs are
     skewed: with a coefficient of variation of 3, and 50 people compared, a test
     at 5 % errs in 9 %.
+
+    Released, parts are added up in strata where each has more people than the
+    rule's threshold. Whoever has the combination in another stratum is counted
+    at the average of the others, if no more than the threshold are there with
+    it; else, or if they are more than half, the row says nothing of its parts,
+    as where a count is suppressed. `excess` is of the rounded means, and p is
+    below one less the confidence just where the interval excludes 0.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What people of a combination cost, and what its parts would: the count tables."""
+"""What people of a combination cost, and what its parts would: the count tables, and the comparison made of them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,21 @@ from symphony_research.multimorbidity.expectation import cells_by_stratum
 from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
 from symphony_research.policy import looked_for
 
-__all__ = ["COMPARED", "FEWEST", "cost_tables"]
+__all__ = ["FEWEST", "against_parts", "cost_tables"]
 
-COMPARED = ("n_compared", "n_left_out", "n_fewest", "expected", "excess", "excess_error")
 FEWEST = 2  # people of a part in a stratum, from whom a variance can be told
+OF_ALL = ("n_persons", "mean", "mean_error", "herfindahl")
+GROUPS = ("n", "sum", "sum_squares")
+COUNTED = ("n_compared", "n_left_out", "n_fewest")
+COMPARED = (*COUNTED, "expected", "excess", "excess_error", "herfindahl_of_parts")
 
 
 def cost_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
-    """Return the count tables of what combinations and their parts cost, of one row."""
+    """Return the count tables of what combinations and their parts cost, of one row.
+
+    `groups` stands row by row beside `cells` and is never released: of each set, the people, sum and sum of
+    squares of those with no part, with each part alone and with all, stratum after stratum.
+    """
     k, exact, value = len(patterns.conditions), settings["kind"] == "exact", settings["value"]
     if value is None:
         row = Row(row.names, row.words[:0], row.people[:0], row.starts[:0], _without_value(patterns.frame))
@@ -41,25 +48,27 @@ def cost_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> di
     )  # fmt: skip
     bits = unpack(words, k).astype(bool)
     size = bits.sum(axis=1)
-    found = np.full((len(words), 11), np.nan)
+    schema: dict[str, Any] = {"combination": pl.List(pl.String), "size": pl.Int64}
+    schema |= dict.fromkeys(OF_ALL, pl.Float64) | dict.fromkeys(GROUPS, pl.List(pl.Float64))
+    made = [pl.DataFrame(schema=schema)]
     for of_size in np.unique(size):
-        chosen = np.flatnonzero(size == of_size)
-        parts = _parts(row, bits[chosen], int(of_size), weights, exact=exact)
-        found[chosen] = _against_parts(parts)
-    # as `_against_parts` gives them, by the table that they stand in
-    of_cells, of_parts = ("n_persons", "mean", "mean_error", "herfindahl"), (*COMPARED, "herfindahl_of_parts")
-    names = ("n_persons", "mean", "mean_error", *COMPARED, "herfindahl", "herfindahl_of_parts")
-    columns = {name: found[:, at] for at, name in enumerate(names)}
-    frame = (
-        pl.DataFrame({"size": size.astype(np.int64), **columns})
-        .insert_column(0, combination_names(bits, patterns.conditions))
-        .with_columns(pl.col("n_persons", "n_compared", "n_left_out", "n_fewest").cast(pl.Int64))
-        .sort(["size", pl.col("combination").list.join(" ")])
-    )
+        chosen = bits[size == of_size]
+        parts = _parts(row, chosen, int(of_size), weights, exact=exact)
+        # of each set, its strata one after the other
+        flat = parts.transpose(3, 1, 0, 2).reshape(len(GROUPS), len(chosen), -1)
+        columns = {
+            "combination": combination_names(chosen, patterns.conditions),
+            "size": np.full(len(chosen), of_size, np.int64),
+            **dict(zip(OF_ALL, _of_all(parts[:, :, -1]), strict=True)),
+            **{name: pl.Series(values).arr.to_list() for name, values in zip(GROUPS, flat, strict=True)},
+        }
+        made.append(pl.DataFrame(columns, schema=schema))
+    frame = pl.concat(made).with_columns(pl.col("n_persons").cast(pl.Int64))
+    frame = frame.sort(["size", pl.col("combination").list.join(" ")])
     people = int(row.people.sum())
     tables = {
-        "cells": frame.select("combination", "size", *of_cells),
-        "parts": frame.select("combination", "size", *of_parts),
+        "cells": frame.select("combination", "size", *OF_ALL),
+        "groups": frame.select("size", *GROUPS),
         "population": pl.DataFrame(
             {
                 "n_persons": [people],
@@ -70,6 +79,38 @@ def cost_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> di
         ),
     }
     return {name: nan_to_null(table) for name, table in tables.items()}
+
+
+def against_parts(groups: pl.DataFrame, *, fewest: int = FEWEST, averaged: int = 0) -> pl.DataFrame:
+    """Set sets against the sum of their parts, row by row beside the table `groups` of `cost_tables`.
+
+    Parameters
+    ----------
+    groups : polars.DataFrame
+    fewest : int
+        Parts are added up in strata where each of them has so many people.
+    averaged : int
+        People of the set in another stratum, up to so many, are not left out: what their parts add up to is
+        taken to be what it is on average for the others.
+
+    Returns
+    -------
+    polars.DataFrame
+        `n_compared` (people of the set where parts are added up), `n_left_out`, `n_fewest` (the fewest people of
+        a part there), `expected`, `excess`, `excess_error`, and `herfindahl_of_parts`: of the most concentrated
+        of the weighted sums that the comparison is made of.
+    """
+    found = np.full((groups.height, len(COMPARED)), np.nan)
+    alike = groups.select("size", pl.col("n").list.len().alias("long")).with_row_index("row")
+    for (size, long), rows in alike.partition_by("size", "long", as_dict=True).items():
+        at = rows["row"].to_numpy()
+        shape = (len(at), long // (size + 2), size + 2)
+        arrays = (groups[name].gather(at).explode().to_numpy().reshape(shape) for name in GROUPS)
+        found[at] = _against_parts(
+            *(np.ascontiguousarray(a.transpose(1, 0, 2)) for a in arrays), fewest=fewest, averaged=averaged
+        )
+    frame = pl.DataFrame({name: found[:, v] for v, name in enumerate(COMPARED)})
+    return nan_to_null(frame.with_columns(pl.col(COUNTED).cast(pl.Int64)))
 
 
 def _without_value(frame: pl.DataFrame) -> pl.DataFrame:
@@ -90,46 +131,51 @@ def _parts(row: Row, bits: NDArray[np.bool_], k: int, weights: Array, *, exact: 
     return exact_sums(row, pack(flat), weights)[:, place.reshape(len(sets), k + 2)]
 
 
-def _against_parts(parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return, of each set: people, mean, its error; people compared, left out, fewest of a part; expected, excess, its error."""
-    n, total, squares = (parts[..., v] for v in range(3))
-    k = parts.shape[2] - 2
+def _of_all(parts: NDArray[np.float64]) -> tuple[Array, ...]:
+    """Return, of each set: people, mean, its error, and how concentrated the values are."""
+    n, total, squares = (parts[..., v].sum(axis=0) for v in range(3))
     with np.errstate(divide="ignore", invalid="ignore"):
-        all_n, all_total, all_squares = (x[:, :, -1].sum(axis=0) for x in (n, total, squares))
-        mean = all_total / all_n
-        mean_error = np.sqrt(np.maximum(all_squares - all_n * mean**2, 0) / (all_n - 1) / all_n)
-        usable = (n[:, :, :-1] >= FEWEST).all(axis=2) & (n[:, :, -1] > 0)
+        mean = total / n
+        error = np.sqrt(np.maximum(squares - n * mean**2, 0) / (n - 1) / n)
+    return n, mean, error, herfindahl(squares, total)
+
+
+def _against_parts(n: Array, total: Array, squares: Array, *, fewest: int, averaged: int) -> NDArray[np.float64]:
+    """Return `COMPARED` of each set, from what its parts and it are in each stratum, (S, F, k + 2)."""
+    k = n.shape[2] - 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usable = (n[:, :, :-1] >= fewest).all(axis=2) & (n[:, :, -1] > 0)
         part_mean = total[:, :, :-1] / n[:, :, :-1]
         spread = np.maximum(squares[:, :, :-1] - n[:, :, :-1] * part_mean**2, 0) / (n[:, :, :-1] - 1) / n[:, :, :-1]
         added = part_mean[:, :, 1:].sum(axis=2) - (k - 1) * part_mean[:, :, 0]
         error = spread[:, :, 1:].sum(axis=2) + (k - 1) ** 2 * spread[:, :, 0]
-        own_n, own_total, own_squares = (np.where(usable, x[:, :, -1], 0.0) for x in (n, total, squares))
-        added, error = np.where(usable, added, 0.0), np.where(usable, error, 0.0)
-        compared = own_n.sum(axis=0)
-        expected = (own_n * added).sum(axis=0) / compared
-        excess = own_total.sum(axis=0) / compared - expected
+        error = np.where(usable, error, 0.0)
+        weight = np.where(usable, n[:, :, -1], 0.0)
+        compared = weight.sum(axis=0)
+        expected = (weight * np.where(usable, added, 0.0)).sum(axis=0) / compared
+        kept = usable | (n[:, :, -1] <= averaged)
+        added = np.where(usable, added, np.where(kept, expected, 0.0))
+        own_n, own_total, own_squares = (np.where(kept, x[:, :, -1], 0.0) for x in (n, total, squares))
+        people = own_n.sum(axis=0)
+        excess = own_total.sum(axis=0) / people - expected
         # of the combination's people: how far each is from what the parts of their stratum add up to
-        own = (own_squares - 2 * added * own_total + own_n * added**2).sum(axis=0) - compared * excess**2
-        variance = np.maximum(own, 0) / (compared - 1) / compared + (own_n**2 * error).sum(axis=0) / compared**2
-        fewest = np.where(usable[:, :, None], n[:, :, :-1], 0.0).sum(axis=0).min(axis=1)
-        # of those with all, and the most concentrated of the groups that are compared
-        compared_only = usable[:, :, None]
-        shares = herfindahl(*(np.where(compared_only, x, 0.0).sum(axis=0) for x in (squares, total)))
-        concentrated = np.nanmax(np.nan_to_num(shares), axis=1)
-    some = compared >= FEWEST
-    blank = np.where(some, 1.0, np.nan)
+        own = (own_squares - 2 * added * own_total + own_n * added**2).sum(axis=0) - people * excess**2
+        variance = np.maximum(own, 0) / (people - 1) / people + (weight**2 * error).sum(axis=0) / compared**2
+        least = np.where(usable[:, :, None], n[:, :, :-1], 0.0).sum(axis=0).min(axis=1)
+        # each person of a part counts as often as the combination's people of their stratum do
+        times = np.where(usable[:, :, None], weight[:, :, None] / n[:, :, :-1], 0.0)
+        of_parts = herfindahl((times**2 * squares[:, :, :-1]).sum(axis=0), (times * total[:, :, :-1]).sum(axis=0))
+        of_own = herfindahl(own_squares.sum(axis=0), own_total.sum(axis=0))
+        concentrated = np.nan_to_num(np.column_stack([of_parts, of_own])).max(axis=1)
+    blank = np.where(compared >= FEWEST, 1.0, np.nan)
     return np.column_stack(
         [
-            all_n,
-            mean,
-            mean_error,
             compared,
-            all_n - compared,
-            fewest,
+            n[:, :, -1].sum(axis=0) - people,
+            least,
             expected * blank,
             excess * blank,
             np.sqrt(variance) * blank,
-            herfindahl(all_squares, all_total),
             concentrated,
         ]
     )

@@ -48,8 +48,8 @@ def names_of(record: Mapping[str, Any]) -> list[str]:
     return [name for name in held.split(" + ") if name] if isinstance(held, str) else list(held)
 
 
-def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, level: str | None) -> Sum | None:
-    """Return whom a count of a row is of; None where it is of people of whom nothing else is published."""
+def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, level: str | None) -> Sum:
+    """Return whom a count of a row is of."""
     base = base_of(kind)
     if column[-2:] in ("_a", "_b"):
         level, column = book.levels["ab".index(column[-1])], column[:-2]
@@ -59,12 +59,6 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         return _in_state(base, record["time"], "event 1", book, level)
     if "first" in record:
         return _of_order(column, record, book)
-    if column in ("n_compared", "n_left_out"):
-        names = tuple(sorted(names_of(record)))
-        compared = book.apart(("compared", kind, level or "", *names))
-        return sum_of([compared]) if column == "n_compared" else _less(_of_set(kind, names_of(record), book, level), [compared])  # fmt: skip
-    if column == "n_fewest":
-        return None
     if "n_others" in record:
         k, own = int(record["n_others"]), book.at_least([record["condition"]])
         return book.sets(level, [m for m in own if m.bit_count() - 1 == k or (k == 3 and m.bit_count() > 4)])
@@ -130,8 +124,6 @@ def of_result(kind: str, result: Any, book: Codebook) -> Iterator[Cell]:
             level = record.get("sex")
             for column in counts:
                 of = of_row(kind, column, record, book, level)
-                if of is None:
-                    continue
                 said = " ".join(str(v) for k, v in record.items() if (k not in counts and isinstance(v, (str, list))) or k == "time")  # fmt: skip
                 everybody = len(counts) == 1 and len(record) == 2 and "sex" in record
                 of_small = level in small and not everybody
@@ -184,7 +176,7 @@ def of_files(kind: str, rows: Sequence[Row], book: Codebook) -> Iterator[Cell]:
         for column in r:
             if column.startswith(("n_both", "n_persons", "n_source", "n_target")):
                 of = of_row(kind, column, {**r, "__csv": True}, book, level)
-                if of is not None and (shown := count(r[column])) not in MARKS:
+                if (shown := count(r[column])) not in MARKS:
                     yield Cell(f"{kind}.csv", f"{list(r.values())[:3]} {column}", of, shown)
         n, share = number(r.get("n_persons")), number(r.get("estimate"))
         # of everybody; of those with a condition where the others are counted
@@ -212,5 +204,4 @@ def of_cross_tables(folder: Path, book: Codebook) -> Iterator[Cell]:
             for level, value in zip(levels[-len(values) :], values, strict=True):
                 if level in book.levels and re.fullmatch(r"[\d,]+", value):
                     of = of_row("at_least" if base_of(kind) == "prevalence" else kind, "n_persons", record, book, level)
-                    if of is not None:
-                        yield Cell(f"{kind}.cross", f"{said} {level}", of, int(value.replace(",", "")))
+                    yield Cell(f"{kind}.cross", f"{said} {level}", of, int(value.replace(",", "")))

@@ -121,11 +121,8 @@ def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]
     """People of sets who are told apart further, by name, and how many they are."""
     found: list[tuple[tuple[str, ...], int]] = []
     for kind, result in results.items():
-        tables = result.count_tables
-        if readers.base_of(kind) in ("costs", "costs_at_least"):
-            for r in tables["parts"].iter_rows(named=True):
-                found.append((("compared", kind, r.get("sex") or "", *sorted(r["combination"])), int(r["n_compared"])))
         if kind == "sequences":
+            tables = result.count_tables
             joined = tables["pairs"]
             for name in ("same_day", "alone"):
                 joined = joined.join(tables[name], on=["first", "second"], how="left")
@@ -172,11 +169,7 @@ def structure_of(book: Codebook) -> dict[Sum, Ends]:
                 found[tuple(sorted([*whole, *((u, -1) for u in ended)]))] = (0, 0)
             found |= {((u, 1), (u + book.of_times, -1)): (0, 0) for u in ended_of(book, level)}
     for name in book.further:
-        if name[0] == "compared":
-            _, kind, level, *held = name
-            whole = readers._of_set(kind, held, book, level or None)
-            found[tuple(sorted([*whole, (book.apart(name), -1)]))] = (0, np.inf)
-        elif name[0] == readers.ORDERS[0]:
+        if name[0] == readers.ORDERS[0]:
             pair = name[1:]
             orders = [(book.apart((order, *pair)), -1) for order in readers.ORDERS]
             found[tuple(sorted([*book.sets(None, book.at_least(pair)), *orders]))] = (0, np.inf)

@@ -199,19 +199,54 @@ def test_curves_of_one_outcome_with_and_without_competing_events_do_not_narrow_e
     assert [str(f) for f in made.at_risk(wanted)] == []
 
 
-@pytest.mark.xfail(reason="whether a combination is compared is decided by the exact number of people of its parts")
-def test_whether_a_combination_was_compared_does_not_tell_a_part_of_one_person() -> None:
-    # a combination is compared where each of its parts is of two people or more: one part is suppressed, the others are not
-    def released(few: int) -> sr.Result:
-        groups = [(200, (0, 0)), (few, (1, 0)), (50, (0, 1)), (30, (1, 1))]
-        rows = [held for n, held in groups for _ in range(n)]
-        cost = np.random.default_rng(1).gamma(2.0, 500.0, len(rows)).round(2)
-        frame = pl.DataFrame(rows, schema=["a", "b"], orient="row").with_columns(pl.Series("cost", cost))
-        patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], values=("cost",))
-        return sr.suppress(sr.multimorbidity.combination_costs(patterns, kind="exact"), POLICIES["nhs_england"])
+def _costs(groups: dict[tuple[str, int, int], int], kind: str, adjust: tuple[str, ...], policy: str) -> sr.Result:
+    rows = [held for held, n in groups.items() for _ in range(n)]
+    cost = np.random.default_rng(1).gamma(2.0, 500.0, len(rows)).round(2)
+    frame = pl.DataFrame(rows, schema=["sex", "a", "b"], orient="row").with_columns(pl.Series("cost", cost))
+    patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by=adjust, values=("cost",))
+    found = sr.multimorbidity.combination_costs(patterns, kind=kind, adjust=adjust, min_persons=1)
+    return sr.suppress(found, POLICIES[policy])
 
-    one, two = (released(few).count_tables["parts"].select("n_compared", "n_left_out").rows() for few in (1, 4))
-    assert one == two
+
+def _told(released: sr.Result) -> tuple[Any, ...]:
+    """What is there of a result and what is not, with its counts and marks."""
+    frame = released.estimates
+    marks = [[released.gap(row, c) for c in row if row[c] is None] for row in frame.iter_rows(named=True)]
+    tables = [(name, t.select(pl.all().is_null()).rows()) for name, t in released.count_tables.items()]
+    return tables, frame.select(pl.all().is_null()).rows(), frame.select(r"^n_.*$", "combination").rows(), marks
+
+
+@pytest.mark.parametrize("policy", ["nhs_england", "sacro"])
+@pytest.mark.parametrize("adjust", [(), ("sex",)], ids=["", "adjusted"])
+@pytest.mark.parametrize("kind", ["exact", "at_least"])
+def test_whether_a_combination_was_compared_does_not_tell_a_part_of_one_person(kind: str, adjust: tuple[str, ...], policy: str) -> None:  # fmt: skip
+    # a part is suppressed, the others are not
+    def released(few: int) -> sr.Result:
+        of_men = {("M", 0, 0): 90, ("M", 1, 0): 40 if adjust else 0, ("M", 0, 1): 30, ("M", 1, 1): 30}
+        of_women = {("F", 0, 0): 110, ("F", 1, 0): few, ("F", 0, 1): 30, ("F", 1, 1): 30}
+        return _costs(of_men | of_women, kind, adjust, policy)
+
+    told = [_told(released(few)) for few in (1, 2, 4)]
+    assert told[0] == told[1] == told[2]
+    assert released(4).estimates["excess"].to_list() == [None]
+    assert released(40).estimates["excess"].null_count() == 0
+    # and nothing tells a suppressed part from one of nobody
+    assert _told(released(0)) == told[0]
+
+
+@pytest.mark.parametrize("policy", ["nhs_england", "sacro"])
+@pytest.mark.parametrize("kind", ["exact", "at_least"])
+def test_whether_a_combination_was_compared_does_not_tell_nobody_in_a_stratum_from_few(kind: str, policy: str) -> None:
+    # a woman with a alone: within sex the women with both have nothing to be compared with, and there are few of them
+    def released(few: int) -> sr.Result:
+        of_men = {("M", 0, 0): 90, ("M", 1, 0): 40, ("M", 0, 1): 30, ("M", 1, 1): 60 - few}
+        return _costs(
+            of_men | {("F", 0, 0): 110, ("F", 1, 0): 1, ("F", 0, 1): 30, ("F", 1, 1): few}, kind, ("sex",), policy
+        )
+
+    told = [_told(released(few)) for few in (0, 1, 3, 7)]
+    assert all(one == told[0] for one in told)
+    assert released(3).estimates["excess"].null_count() == 0
 
 
 @pytest.mark.slow

@@ -118,8 +118,12 @@ def test_what_may_not_be_shown_takes_its_cost_with_it():
     for row in safe.estimates.iter_rows(named=True):
         if row["n_compared"] is None or row["n_left_out"] is None:
             assert row["expected"] is row["excess"] is row["p_value"] is None
-    parts = safe.count_tables["parts"].filter(pl.any_horizontal(pl.col("n_fewest", "n_left_out").is_null()))
-    assert parts["excess"].null_count() == parts.height
+    assert set(safe.count_tables) == {"cells", "population"}
+    cells = safe.count_tables["cells"]
+    for column in ("expected", "excess_margin"):
+        assert 0 < cells[column].null_count() < cells.height
+        assert cells.filter(pl.any_horizontal(pl.col("n_persons", "mean").is_null()))[column].is_null().all()
+    assert cells.filter(pl.col("expected").is_null() != pl.col("excess_margin").is_null()).height == 0
     # no mean is shown where one or two people might have a thousandth of the sum
     rule = dataclasses.replace(sr.Policy.sacro(), dominance=(2, 0.001))
     strict = sr.suppress(sr.multimorbidity.combination_costs(patterns, min_persons=1), rule).estimates
@@ -135,6 +139,125 @@ def test_whom_the_parts_leave_out_is_a_count_too():
     assert exact.estimates.row(0, named=True)["n_left_out"] == 1
     row = sr.suppress(exact, sr.Policy.nhs_england()).estimates.row(0, named=True)
     assert (row["n_persons"], row["n_left_out"], row["expected"], row["excess"]) == (20, None, None, None)
+
+
+def with_few(**others: int) -> pl.DataFrame:
+    """Ten and more young people with neither, one and both; of the old so many with a alone, and with both."""
+    held = {("young", 0, 0): 30, ("young", 1, 0): 12, ("young", 0, 1): 15, ("young", 1, 1): 30, ("old", 0, 0): 40,
+            ("old", 1, 0): others["alone"], ("old", 0, 1): 20, ("old", 1, 1): others["both"]}  # fmt: skip
+    base = {"young": 100, "old": 300}
+    rows = [
+        (age, a, b, base[age] + 200 * a + 400 * b + 250 * a * b + 10 * (i % 7))
+        for (age, a, b), n in held.items()
+        for i in range(n)
+    ]
+    return pl.DataFrame(rows, schema=["age_band", "a", "b", "cost"], orient="row")
+
+
+def costs_of(frame: pl.DataFrame, **arguments) -> sr.Result:
+    patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="age_band", values="cost")
+    return sr.multimorbidity.combination_costs(patterns, **{"adjust": "age_band", "min_persons": 1, **arguments})
+
+
+def cost(frame: pl.DataFrame, age: str, a: int, b: int) -> np.ndarray:
+    return frame.filter(pl.col("age_band") == age, pl.col("a") == a, pl.col("b") == b)["cost"].to_numpy()
+
+
+def figures(value: float, n: int) -> float:
+    return float(f"{value:.{n - 1}e}")
+
+
+@pytest.mark.parametrize("kind", ["exact", "at_least"])
+def test_released_parts_are_added_up_where_each_has_more_than_the_threshold(kind):
+    # of old people three have a alone, and five have both: those take what the parts of the young add up to
+    frame = with_few(alone=3, both=5)
+    found = costs_of(frame, kind=kind)
+    assert found.estimates.select("n_compared", "n_left_out").row(0) == (35, 0)
+    row = sr.suppress(found, sr.Policy.nhs_england()).estimates.row(0, named=True)
+    young = {(a, b): cost(frame, "young", a, b) for a in (0, 1) for b in (0, 1)}
+    added = young[1, 0].mean() + young[0, 1].mean() - young[0, 0].mean()
+    own = np.concatenate([cost(frame, age, 1, 1) for age in ("young", "old")])
+    assert row["expected"] == figures(added, 3)
+    assert row["estimate"] == figures(own.mean(), 3)
+    assert row["excess"] == row["estimate"] - row["expected"]
+    # all 35 are set against the same sum; the fewest of a part are twelve: R qt(0.975, 11)
+    of_parts = sum(young[one].var(ddof=1) / len(young[one]) for one in ((0, 0), (1, 0), (0, 1)))
+    margin = figures(2.200985160082949 * sqrt(own.var(ddof=1) / 35 + of_parts), 2)
+    assert row["excess_upper"] - row["excess"] == pytest.approx(margin)
+    assert row["excess"] - row["excess_lower"] == pytest.approx(margin)
+    assert (row["n_persons"], row["n_compared"], row["n_left_out"]) == (35, 35, 0)
+
+
+def test_of_both_strata_each_counts_as_its_people_of_the_combination():
+    frame = with_few(alone=16, both=20)
+    row = sr.suppress(costs_of(frame), sr.Policy.nhs_england()).estimates.row(0, named=True)
+    added = {
+        age: cost(frame, age, 1, 0).mean() + cost(frame, age, 0, 1).mean() - cost(frame, age, 0, 0).mean()
+        for age in ("young", "old")
+    }
+    assert row["expected"] == figures((30 * added["young"] + 20 * added["old"]) / 50, 3)
+
+
+@pytest.mark.parametrize(
+    ("others", "arguments", "policy"),
+    [
+        # three old people have a alone, and more have both than may be averaged
+        ({"alone": 3, "both": 8}, {}, sr.Policy.nhs_england()),
+        ({"alone": 3, "both": 10}, {}, sr.Policy.sacro()),
+        # twelve young people have a alone: ten as shown, and under the threshold of a stricter rule
+        ({"alone": 3, "both": 5}, {"min_persons": 11}, sr.Policy.nhs_england()),
+        ({"alone": 3, "both": 5}, {}, sr.Policy.nhs_england(threshold=12)),
+    ],
+)
+def test_what_is_not_compared_looks_like_what_is_suppressed(others, arguments, policy):
+    found = costs_of(with_few(**others), **arguments)
+    released = sr.suppress(found, policy)
+    row = released.estimates.row(0, named=True)
+    beyond = ("n_compared", "n_left_out", "expected", "excess", "excess_lower", "excess_upper", "p_value", "q_value")
+    assert row["estimate"] is not None
+    assert [row[c] for c in beyond] == [None] * 8
+    assert {released.say(row, c) for c in beyond} == {"*"}
+
+
+def test_where_most_people_would_be_averaged_nothing_is_compared():
+    # ten young people have both, and six in each of two strata where nobody has a alone
+    many = {("young", 0, 0): 30, ("young", 1, 0): 12, ("young", 0, 1): 15, ("young", 1, 1): 10}
+    few = {(age, 0, 0): 30 for age in ("old", "oldest")} | {(age, 1, 1): 6 for age in ("old", "oldest")}
+    rows = [(*held, 100.0 + i) for held, n in (many | few).items() for i in range(n)]
+    frame = pl.DataFrame(rows, schema=["age_band", "a", "b", "cost"], orient="row")
+    assert sr.suppress(costs_of(frame), sr.Policy.nhs_england()).estimates["excess"].null_count() == 1
+    fewer = frame.filter((pl.col("age_band") != "oldest") | (pl.col("a") == 0))
+    assert sr.suppress(costs_of(fewer), sr.Policy.nhs_england()).estimates["excess"].null_count() == 0
+
+
+def test_a_part_that_is_mostly_one_person_is_not_added_up():
+    # of eight old people with a alone one costs nearly all; the old have both far more often than the young
+    frame = with_few(alone=8, both=300)
+    dear = (pl.col("age_band") == "old") & (pl.col("a") == 1) & (pl.col("b") == 0)
+    one = frame.with_columns(pl.when(dear & (dear.cum_sum() == 1)).then(90_000).otherwise("cost").alias("cost"))
+    assert sr.suppress(costs_of(frame), sr.Policy.nhs_england()).estimates["excess"].null_count() == 0
+    assert sr.suppress(costs_of(one), sr.Policy.nhs_england()).estimates["excess"].null_count() == 1
+
+
+def test_a_released_p_value_is_small_just_where_the_interval_excludes_nought():
+    rng = np.random.default_rng(3)
+    held = rng.random((3_000, 6)) < [0.4, 0.35, 0.3, 0.25, 0.2, 0.3]
+    spent = rng.gamma(1, 300, 3_000) * (1 + held.sum(axis=1)) * np.where(held[:, 0] & held[:, 1], 1.4, 1)
+    frame = pl.DataFrame({**{f"c{k}": held[:, k] for k in range(6)}, "cost": spent.round(2)})
+    patterns = sr.Patterns.from_wide(frame, conditions=[f"c{k}" for k in range(6)], values="cost")
+    for confidence in (0.8, 0.95):
+        found = sr.multimorbidity.combination_costs(patterns, kind="at_least", confidence=confidence)
+        for result in (found, sr.suppress(found, sr.Policy.nhs_england()), sr.suppress(found, sr.Policy.sacro())):
+            shown = result.estimates.drop_nulls("p_value")
+            outside = (shown["excess_lower"] > 0) | (shown["excess_upper"] < 0)
+            assert (outside == (shown["p_value"] < 1 - confidence)).all()
+            assert 0 < outside.sum() < shown.height
+    # the distance in margins, as a quantile of as many degrees of freedom as the combination's people allow
+    row = sr.suppress(found, sr.Policy.nhs_england()).estimates.drop_nulls("p_value").row(0, named=True)
+    margin, degrees = row["excess_upper"] - row["excess"], row["n_persons"] - 1
+    assert row["p_value"] == pytest.approx(
+        2 * t.sf(abs(row["excess"]) / margin * t.ppf(0.975, degrees), degrees), rel=1e-9
+    )
 
 
 def test_costs_say_what_is_wrong():
