@@ -17,7 +17,7 @@ from symphony_research.errors import ArgumentError, SymphonyError
 
 __all__ = ["main"]
 
-DONE, FOUND, WRONG_ARGUMENTS = 0, 1, 2
+DONE, FOUND, WRONG_ARGUMENTS, STOPPED = 0, 1, 2, 130  # 130 is a shell's word for Ctrl-C
 PUBLIC_STUDY = ("synthetic", "south_somerset")
 POLICY_NAMES = "nhs_england, opensafely, sacro or synthetic"
 LEVELS = ("default", "strict", "rule_text")
@@ -34,14 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 a finding or a failed report, 2 wrong arguments.
+        0 done, 1 a finding or a failed report, 2 wrong arguments, 130 stopped by Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a Windows console may not know every character
             stream.reconfigure(errors="replace")
     parser = _parser()
     try:
-        arguments = parser.parse_args(argv)
+        arguments = _read(parser, argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else WRONG_ARGUMENTS
     if arguments.run is None:
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FOUND
     except KeyboardInterrupt:
         _complain("Stopped. Reports already finished are kept; nothing is half written.")
-        return FOUND
+        return STOPPED
     except BrokenPipeError:
         sys.stderr.close()
         return FOUND
@@ -78,6 +78,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
+
+
+def _read(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the words of a command; options may stand between the study and the notebooks, which argparse does not expect."""
+    arguments, left = parser.parse_known_args(argv)
+    if left and (not hasattr(arguments, "notebooks") or any(word.startswith("-") for word in left)):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        arguments.notebooks = [*arguments.notebooks, *left]
+    return arguments
 
 
 def _complain(text: str) -> None:

@@ -21,6 +21,7 @@ from symphony_research.report.notebooks import (
     list_notebooks,
 )
 from symphony_research.report.parameters import check_names, convert, with_defaults
+from symphony_research.report.wanted import check_against_study
 
 __all__ = ["LEVELS", "Run", "open_study", "plan_runs"]
 
@@ -143,7 +144,7 @@ def plan_runs(
     runs: list[Run] = []
     for notebook in chosen:
         values, wrong = _values(notebook, given)
-        faults += wrong
+        faults += wrong or check_against_study(study, values, given, chosen_policy)
         # The folder is made absolute because a notebook runs in a folder of its own.
         values["study"] = str(Path(study.folder).absolute())
         if level != LEVELS[0]:

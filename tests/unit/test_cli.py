@@ -114,7 +114,7 @@ def test_a_failed_report_is_exit_1_with_its_reason(tmp_path, fake, capsys):
     [
         (ArgumentError("no hub 'x'"), 2, "no hub 'x'\n"),
         (SchemaError("persons: no column"), 1, "persons: no column\n"),
-        (KeyboardInterrupt(), 1, "Stopped. Reports already finished are kept; nothing is half written.\n"),
+        (KeyboardInterrupt(), 130, "Stopped. Reports already finished are kept; nothing is half written.\n"),
     ],
 )
 def test_faults_are_one_message_without_a_traceback(fault, code, said, fake, capsys):
@@ -237,3 +237,45 @@ def test_a_console_that_lacks_a_character_does_not_end_the_command():
     )
     assert b"UnicodeEncodeError" not in done.stderr
     assert done.stdout.startswith(b"?")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", "s", "--policy", "sacro", "02", "03"],
+        ["report", "--policy", "sacro", "s", "02", "03"],
+        ["report", "s", "02", "--policy", "sacro", "03"],
+    ],
+)
+def test_options_may_stand_anywhere(words, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        cli, "_make_reports", lambda study, notebooks, **more: asked.append((notebooks, more["policy"])) or 0
+    )
+    assert cli.main(words) == 0
+    assert asked == [(["02", "03"], "sacro")]
+    assert cli.main([*words, "--nosuch"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("notebook", "given", "said"),
+    [
+        ("02", "condition=diabtes", "Did you mean 'diabetes'"),
+        ("02", "adjust=sex, agebnad", "adjust='agebnad' is not known. Choose any of"),
+        ("02", "min_persons=0", "min_persons=0 is too small: it must be 1 or more"),
+        ("02", "top=-3", "top=-3 is too small"),
+        ("02", "oldest=-1", "oldest=-1 is too small"),
+        ("04", "programme=complex", "programme='complex' is no programme of"),
+        ("04", "horizon=100", "The next one is 120 days"),
+    ],
+)
+def test_a_value_that_the_study_does_not_know_is_refused_before_anything_runs(tmp_path, capsys, notebook, given, said):
+    study = tmp_path / "study"
+    assert cli.main(["synthesise", str(study), "--people", "300"]) == 0
+    earlier = tmp_path / "reports" / "index.html"
+    earlier.parent.mkdir()
+    earlier.write_text("an earlier report")
+    words = ["report", str(study), notebook, "-p", given, "--policy", "nhs_england", "--out", str(earlier.parent)]
+    assert cli.main(words) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in earlier.parent.iterdir()] == ["index.html"]
