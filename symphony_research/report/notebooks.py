@@ -23,6 +23,7 @@ FILLED_BY_RUNNER = ("study", "policy", "session")
 LEVEL = "level"  # of the policy; a notebook without it is run at the default level alone
 
 _KIND_WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "None": "nothing"}
+_TYPE = re.compile(r"^type:\s*([\w\[\]]+)\s*")
 _CHOICES = re.compile(r"[,;.]?\s*\bone of:\s*(?P<choices>[^;.]+)", re.IGNORECASE)
 
 
@@ -183,10 +184,10 @@ def read_notebook(path: Path) -> Notebook:
 def read_parameters(source: str) -> tuple[Parameter, ...]:
     """Read the parameters that a cell of assignments declares.
 
-    Each is an assignment of a literal, with its type as an annotation where the
-    default does not show it. A comment on the line, or where it is long on the
-    lines right above, says what it is, and may end with "one of: a, b" to give
-    the valid choices.
+    Each is an assignment of a literal. Where the default does not show its type,
+    the comment begins with it ("type: str"), as papermill reads it too, or it is
+    annotated. A comment on the line, or where it is long on the lines right above,
+    says what it is, and may end with "one of: a, b" to give the valid choices.
     """
     comments = {
         token.start[0]: token.string.lstrip("#").strip()
@@ -210,13 +211,15 @@ def read_parameters(source: str) -> tuple[Parameter, ...]:
             default = ast.literal_eval(node.value)  # type: ignore[arg-type]
         except ValueError:
             continue
-        comment = comments.get(node.end_lineno or node.lineno, "") or _above(node.lineno, comments, whole)
+        beside = comments.get(node.end_lineno or node.lineno, "")
+        kind = _TYPE.match(beside)
+        comment = _TYPE.sub("", beside) or _above(node.lineno, comments, whole)
         choices = _CHOICES.search(comment)
         words = tuple(re.split(r"\s*,\s*(?:or\s+)?|\s+or\s+", choices["choices"].strip())) if choices else ()
         found.append(
             Parameter(
                 target.id,
-                _kinds_of_annotation(annotation) if annotation is not None else _kinds_of_value(default),
+                _kinds(annotation, kind[1] if kind else None, default),
                 default,
                 _CHOICES.sub("", comment).strip(" ;,"),
                 tuple(word.strip("'\"` ") for word in words if word.strip("'\"` ")),
@@ -256,6 +259,16 @@ def _plain(markdown: str) -> str:
     """Markdown as plain words on one line: marks of emphasis and links' addresses are dropped."""
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", markdown)
     return re.sub(r"\s+", " ", re.sub(r"(\*\*|__|`|(?<!\w)[*_]|[*_](?!\w))", "", text)).strip()
+
+
+def _kinds(annotation: ast.expr | None, named: str | None, default: Any) -> tuple[str, ...]:
+    """Return the types a parameter may have, by its annotation, the type named in its comment, or its default."""
+    if annotation is not None:
+        return _kinds_of_annotation(annotation)
+    if named is not None:
+        kinds = _kinds_of_annotation(ast.parse(named, mode="eval").body)
+        return (*kinds, "None") if default is None and kinds else kinds
+    return _kinds_of_value(default)
 
 
 def _kinds_of_annotation(node: ast.expr) -> tuple[str, ...]:

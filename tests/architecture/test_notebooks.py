@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from symphony_research.report.notebooks import read_parameters
@@ -140,3 +141,10 @@ def test_a_study_is_called_study_and_a_policy_policy(path: Path) -> None:
         "import symphony_research as sr\n\nstudy = sr.read_study(study)\n"
         "policy = study.disclosure_policy(policy, level=level)"
     ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_papermill_knows_every_parameter(path: Path) -> None:
+    """Else it warns of an unknown parameter where one is given, and the value may go unnoticed."""
+    (source,) = (source for _, source, tags in code_cells(path) if "parameters" in tags)
+    assert list(papermill.inspect_notebook(str(path))) == [p.name for p in read_parameters(source)]
