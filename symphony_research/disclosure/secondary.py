@@ -126,17 +126,19 @@ class _Work:
         self.secondary: set[int] = set()
         self.withheld: set[int] = set()
         self.given_up: set[int] = set()
+        self.coarser = False  # whether the last search withheld anything
 
     def done(self) -> Protection:
-        for _ in range(MOST_ROUNDS):
-            found = list(self.search())
-            if not found:
-                break
+        rounds, found = 0, list(self.search())
+        # a block that was withheld is searched again: its small counts have marks still, beside what is shown of the whole
+        while found or self.coarser:
             for block, narrowed in found:
-                self._repair(block, narrowed)
-        else:
-            for block, _ in self.search():
-                self._withhold(block)
+                if rounds < MOST_ROUNDS:
+                    self._repair(block, narrowed)
+                else:
+                    self._withhold(block)
+            rounds += 1
+            found = list(self.search())
         cells = self.system.cells
         return Protection(
             frozenset(cells[k] for k in self.secondary),
@@ -147,6 +149,7 @@ class _Work:
 
     def search(self) -> Iterable[tuple[Block, list[Narrowed]]]:
         """Return the blocks with suppressed counts that keep too few possible numbers."""
+        self.coarser = False
         wanted = np.zeros(self.system.n_unknowns, bool)
         wanted[[k for k in self.targets if k not in self.proven]] = True
         if not wanted.any():
@@ -218,9 +221,13 @@ class _Work:
                 return
             for k in chosen:
                 self.secondary.add(k)
-                self.open.pop(k)
-                self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
-                self.targets[k] = Target(self.lower[k], ANY, self.policy.rounding)
+                self._suppress(k)
+
+    def _suppress(self, k: int) -> None:
+        """Show a count no longer: it is above the threshold, and is to be protected itself."""
+        self.open.pop(k)
+        self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
+        self.targets[k] = Target(self.lower[k], ANY, self.policy.rounding)
 
     def _cheapest(self, block: Block, one: Narrowed) -> list[int] | None:
         """Return the cheapest cells by which a count can be more numbers; None where nothing suppressed here can cure it.
@@ -284,9 +291,9 @@ class _Work:
         in_strata = [k for k in there if self.system.cells[k].stratum]
         for k in in_strata or there:
             self.withheld.add(k)
-            self.open.pop(k)
-            self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
-        if not in_strata and not there:
+            self._suppress(k)
+        self.coarser |= bool(there)
+        if not there:
             left = {int(k) for k in block.unknowns if int(k) in self.targets and int(k) not in self.proven}
             self.given_up |= left
             self.proven |= left
