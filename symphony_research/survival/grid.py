@@ -342,23 +342,30 @@ def relations_of(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...
                     yield Nested(cell(second, state), cell(first, state))
                 elif state != AT_RISK and first:
                     yield Nested(cell(first, state), cell(second, state))
-        for inner, outer in _beside_one_cause(settings, times[1:]):
-            yield Nested(inner.within(names.items()), outer.within(names.items()))
+        for whole, *parts in _beside_one_cause(settings, times):
+            disjoint = tuple(part.within(names.items()) for part in parts)
+            yield Partition(whole.within(names.items()), disjoint, complete=False)
 
 
-def _beside_one_cause(
-    settings: Mapping[str, Any], times: Sequence[float]
-) -> Iterator[tuple[CellDefinition, CellDefinition]]:
-    """Yield who is in a state while causes compete, within those in it where one cause alone is waited for."""
+def _beside_one_cause(settings: Mapping[str, Any], times: Sequence[float]) -> Iterator[tuple[CellDefinition, ...]]:
+    """Yield people in a state where one cause alone is waited for, and disjoint parts of them where causes compete."""
     clock, waited = _clock(settings), _waited_for(settings)
     if len(waited) < 2:
         return
+    states = {name: state for state, name in waited.items()}
     for state, name in waited.items():
         if name == state:  # without a name nobody knows what it is
             continue
         alone = {event_state(1): name}
-        for time in times:
-            for mine, theirs in ((AT_RISK, AT_RISK), (CENSORED, CENSORED), (state, event_state(1))):
-                inner, outer = _people_in(clock, waited, time, mine), _people_in(clock, alone, time, theirs)
-                if inner != outer:
-                    yield inner, outer
+        # with death its only competitor, whoever had died before a time was censored before it
+        dead = [states[DEATH]] if len(waited) == 2 and name != DEATH and DEATH in states else []
+        for before, time in pairwise(times):
+            left = [_people_in(clock, waited, before, cause) for cause in dead if before]
+            for mine, theirs, others in (
+                (AT_RISK, AT_RISK, []),
+                (CENSORED, CENSORED, left),
+                (state, event_state(1), []),
+            ):
+                whole, part = _people_in(clock, alone, time, theirs), _people_in(clock, waited, time, mine)
+                if whole != part:
+                    yield whole, part, *others

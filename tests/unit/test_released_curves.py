@@ -199,13 +199,17 @@ def test_an_outcome_is_the_same_people_whether_deaths_compete_or_are_censored():
         relations += result.relations(form, result.settings, ())
     times = len(form["grid"]["time"].unique()) - 1
     assert len(exact) == 1 + 3 * times + 3 * times  # admissions are shared; of the second: death, at risk, censored
-    beside = [r for r in relations if isinstance(r, Nested) and {r.inner, r.outer} <= set(exact)]
-    assert all(exact[r.inner] <= exact[r.outer] for r in beside)
+    beside = [r for r in relations if isinstance(r, Partition) and {r.whole, *r.parts} <= set(exact)]
+    for relation in beside:
+        parts = sum(exact[part] for part in relation.parts)
+        assert parts == exact[relation.whole] if relation.complete else parts <= exact[relation.whole]
     own, other = (
         r.roles_of(r.settings)["grid"].counts({"time": 30.0, "state": "at risk"}, "n_persons", r.settings)
         for r in (competing, alone)
     )
-    assert Nested(own, other) in beside
+    assert Partition(other, (own,), complete=False) in beside
+    # whoever died by 30 days was censored before 60 where deaths are censored
+    assert any(len(r.parts) == 2 and not r.complete for r in beside)
 
 
 def test_readmission_follows_those_who_were_discharged():
