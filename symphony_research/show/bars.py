@@ -9,17 +9,19 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
-from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
+from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
 from symphony_research.show.gate import hidden_words, mark_words, one_stratum, require_family
 from symphony_research.show.style import (
     INK,
     LABEL,
     MAIN,
+    MARGIN,
     PALETTE,
     QUIET,
     SMALL,
     drawing,
     plain_axes,
+    text_height,
     text_width,
     wrapped,
 )
@@ -161,10 +163,13 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
     with drawing():
         if result.by:
             strata = frame.select(result.by).unique(maintain_order=True).to_dicts()
-            ax, own = begin(ax, 8.5, 2.1 + 0.3 * len(strata))
+            labels = [wrapped(strata_words(names), _NAMES, LABEL) for names in strata]
+            ax, own = begin(
+                ax, _WIDTH, height_of_bars(result, result.sentence() if title is None else title, notes, labels)
+            )
             if frame["estimate"].null_count() == frame.height:
                 return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
-            _divided(ax, result, strata, row_step(ax, own, len(strata)))
+            _divided(ax, result, strata, labels, row_step(ax, own, len(strata)))
         else:
             ax, own = begin(ax, 8.0, 5.4)
             if frame["estimate"].null_count() == frame.height:
@@ -173,7 +178,18 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
         return finish(ax, result, own=own, title=title, notes=notes)
 
 
+_WIDTH = 8.5  # of a figure of divided bars, in inches
+_NAMES = 170.0  # width of the names of bars, in points
+_AROUND_BARS = 90.0  # points that the legend above and the axis below them take
 _TALL = 200.0  # of the axes of a figure made here, in points, near enough to set a label clear of a diamond
+
+
+def height_of_bars(result: Result, title: str, notes: Sequence[str], labels: Sequence[str]) -> float:
+    """Height of a figure of divided bars, in inches, that leaves room for the lines of their names."""
+    across = _WIDTH * 72 - 2 * MARGIN
+    bar = max(0.3 * 72, *(text_height(label, LABEL) + 5 for label in labels))
+    around = head_height(result, title, across) + foot_height(result, notes, across) + 2 * MARGIN
+    return (around + _AROUND_BARS + bar * len(labels)) / 72
 
 
 def row_step(ax: Axes, own: bool, rows: int) -> float:
@@ -241,7 +257,7 @@ def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
                     annotation_clip=False, gid="times", **common)  # fmt: skip
 
 
-def _divided(ax: Axes, result: Result, strata: Sequence[dict[str, Any]], step: float) -> None:
+def _divided(ax: Axes, result: Result, strata: Sequence[dict[str, Any]], labels: Sequence[str], step: float) -> None:
     """Draw one bar a stratum, divided by the number of conditions."""
     frame = result.estimates
     numbers = frame["n_conditions"].unique().sort().to_list()
@@ -253,7 +269,7 @@ def _divided(ax: Axes, result: Result, strata: Sequence[dict[str, Any]], step: f
         _number_words(result, n, numbers[-1]): [share_of.get((tuple(names.values()), n)) for names in strata]
         for n in numbers
     }
-    divided_bars(ax, [strata_words(names) for names in strata], parts, step, "Number of long-term conditions")
+    divided_bars(ax, labels, parts, step, "Number of long-term conditions")
 
 
 def divided_bars(
@@ -262,10 +278,8 @@ def divided_bars(
     parts: Mapping[str, Sequence[float | None]],
     step: float,
     title: str,
-    *,
-    names_width: float = 170,
 ) -> None:
-    """Draw one bar a name, divided into parts from pale to dark; a part that may not be shown is left out."""
+    """Draw one bar a name, as it is broken into lines, divided into parts from pale to dark; a part that may not be shown is left out."""
     import matplotlib as mpl
     from matplotlib.colors import to_hex, to_rgb
 
@@ -287,7 +301,7 @@ def divided_bars(
             if text_width(text, SMALL) + 6 < length / 100 * wide * 0.9:
                 ax.text(start + length / 2, row, text, ha="center", va="center", fontsize=min(size, SMALL),
                         color="white" if light < 0.55 else INK, gid="value")  # fmt: skip
-    ax.set_yticks(range(len(names)), [wrapped(name, names_width, size) for name in names])
+    ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.45, -0.55)
     ax.set_xlim(0, 100)
     percent_axis(ax, "x")

@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
-from symphony_research.show.bars import divided_bars, percent_axis, row_step
+from symphony_research.show.bars import divided_bars, height_of_bars, percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import (
     chance_note,
@@ -112,18 +112,16 @@ def plot_further_conditions(
         are = "part is" if hidden == 1 else "parts are"
         notes.append(f"{number(hidden)} {are} suppressed and not drawn; shares are of all people with the condition.")
     with drawing():
-        ax, own = begin(ax, 8.5, 2.7 + 0.3 * max(drawn.height, 1))
+        labels = [wrapped(capital(in_words(name)), _NAMES, LABEL) for name in drawn["condition"].to_list()]
         title = _titled(result, stratum, title, "how many other conditions people with each condition have.")
+        ax, own = begin(ax, 8.5, height_of_bars(result, title or result.sentence(), notes, labels or [""]))
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         names = drawn["condition"].to_list()
         share_of = {(r["condition"], r["n_others"]): r["estimate"] for r in every.iter_rows(named=True)}
         words = {n: "none" if n == 0 else str(n) if n < last else f"{last} or more" for n in range(last + 1)}
         parts = {word: [share_of.get((name, n)) for name in names] for n, word in words.items()}
-        labels = [capital(in_words(name)) for name in names]
-        divided_bars(
-            ax, labels, parts, row_step(ax, own, len(names)), "Other long-term conditions besides", names_width=_NAMES
-        )
+        divided_bars(ax, labels, parts, row_step(ax, own, len(names)), "Other long-term conditions besides")
         ax.set_xlabel("Share of people with the condition", fontsize=LABEL, color=INK)
         return finish(ax, result, own=own, title=title, notes=notes)
 

@@ -25,8 +25,13 @@ def name_curves(ax: Axes, ends: Sequence[End], own: bool) -> None:
     places = [place for _, _, place in ends]
     up = [float(ax.transData.transform((0, y))[1]) / unit for _, y in places]
     words = [wrapped(name, 110, SMALL) for name, _, _ in ends]
-    shifts = _spread(up, [text_height(w, SMALL) + 1 for w in words])
+    sizes = [text_height(w, SMALL) + 1 for w in words]
+    # a curve that ends at the bottom has its name above the ticks
+    bottom = float(ax.bbox.y0) / unit
+    raised = [max(at, bottom + size / 2) for at, size in zip(up, sizes, strict=True)]
+    shifts = _spread(raised, sizes)
     if shifts is not None:
+        shifts = [shift + above - at for shift, above, at in zip(shifts, raised, up, strict=True)]
         for (_, colour, place), text, shift in zip(ends, words, shifts, strict=True):
             labels.append(
                 ax.annotate(

@@ -55,6 +55,7 @@ _STEPS: dict[float, float] = {
     100: 20,
 }  # top of the axis of percentages: between its lines
 _STYLES = ("-", (0, (5, 2)))
+_NAMES = 140.0  # width of the names of rows, in points
 _TABLE = 40.0  # from the axes to the table, over ticks and label of the axis
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
 
@@ -181,7 +182,7 @@ def plot_survival(
             else 0
         )
         around = head_height(result, title, across) + foot_height(result, notes, across) + legend + 2 * MARGIN
-        ax, own = begin(ax, _WIDTH, (_TALL + around + _TABLE + _ROW * (len(strata) + 1)) / 72)
+        ax, own = begin(ax, _WIDTH, (_TALL + around + _TABLE + _ROW + sum(table.heights)) / 72)
         for curve in curves:
             _draw(ax, curve, limit)
         ax.set_xlim(0, limit)
@@ -335,6 +336,16 @@ class _Table:
     strata: Sequence[dict[str, Any]]
     colours: Sequence[str]
 
+    @property
+    def words(self) -> list[str]:
+        """The names of the rows, broken into lines; none without strata."""
+        return [wrapped(strata_words(names), _NAMES, SMALL, "bold") if names else "" for names in self.strata]
+
+    @property
+    def heights(self) -> list[float]:
+        """Heights of the rows, in points."""
+        return [max(_ROW, text_height(words, SMALL) + 5) for words in self.words]
+
     def columns_in(self, width: float) -> int:
         """How many columns of numbers stand side by side in so many points."""
         most = self.result.estimates["n_at_risk"].max()
@@ -357,16 +368,15 @@ class _Table:
         edge = text_width(first, SMALL) / 2
         ax.annotate("Number at risk", (0, 0), (-edge, -top), ha="left", fontsize=SMALL, fontweight="bold",
                     annotation_clip=False, gid="at risk title", **beside)  # type: ignore[arg-type]  # fmt: skip
-        for k, (names, colour) in enumerate(zip(self.strata, self.colours, strict=True)):
-            down = -top - (k + 1) * _ROW
-            part = read
-            for column, value in names.items():
-                part = part.filter(pl.col(column).eq_missing(pl.lit(value, dtype=read.schema[column])))
+        down = -top - _ROW
+        for names, words, height, colour in zip(self.strata, self.words, self.heights, self.colours, strict=True):
+            part = same_stratum(read, names) if names else read
             if names:
-                ax.annotate(strata_words(names), (0, 0), (-edge - 8, down), ha="right", fontsize=SMALL,
+                ax.annotate(words, (0, 0), (-edge - 8, down), ha="right", fontsize=SMALL,
                             color=darker(colour), fontweight="bold", annotation_clip=False, gid="at risk row",
                             **beside)  # type: ignore[arg-type]  # fmt: skip
             for record in part.iter_rows(named=True):
                 people, time = record["n_at_risk"], record["time"]
                 ax.annotate(_mark(self.result, record) if people is None else number(people), (time, 0), (0, down), ha="center", fontsize=SMALL, annotation_clip=False,
                             gid="at risk", **beside)  # type: ignore[arg-type]  # fmt: skip
+            down -= height

@@ -701,3 +701,31 @@ def ax_names(ax):
     return [
         words_of.get(text, text.replace(" ", "_").replace("gastro-oesophageal", "gastro_oesophageal")) for text in shown
     ]
+
+
+# -- names of any length ----------------------------------------------------------------------------------------
+
+TEAM = "The neighbourhood team of the northern villages and the market town with its surgeries"
+
+
+def survival_by_group(names):
+    r, rows = np.random.default_rng(1), 200 * len(names)
+    frame = pl.DataFrame({"time": r.integers(1, 365, rows), "event": r.integers(0, 2, rows), "team": names * 200})
+    return survival.kaplan_meier(frame, time="time", event="event", by="team", time_unit="days")
+
+
+def counts_by_group(names):
+    r, rows = np.random.default_rng(1), 200 * len(names)
+    frame = pl.DataFrame({**{c: r.random(rows) < 0.4 for c in "abcd"}, "team": names * 200})
+    return multimorbidity.condition_count(Patterns.from_wide(frame, conditions=list("abcd"), by="team"))
+
+
+@pytest.mark.parametrize("length", [3, 20, 80])
+@pytest.mark.parametrize("groups", [1, 2, 5, 12])
+@pytest.mark.parametrize("made", [survival_by_group, counts_by_group])
+def test_names_of_groups_leave_half_the_width_and_meet_nothing(made, groups, length):
+    ax = room.plot(made([f"{chr(65 + k)}{k} {TEAM}"[:length].strip() for k in range(groups)]))
+    ax.figure.canvas.draw()
+    assert ax.get_window_extent().width >= 0.5 * ax.figure.bbox.width
+    assert overlapping(ax) == []
+    assert outside(ax) == []
