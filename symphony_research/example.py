@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from symphony_research.checks import conform
+from symphony_research.door.table import conform
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.study import Study, empty
 
@@ -33,7 +33,7 @@ def example_study() -> Study:
     from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END, PERIOD_START
 
     made = generate_tables(200, seed=2013)
-    tables = {name: conform(STUDY_TABLES[name], frame.lazy(), {})[0].collect() for name, frame in made.items()}
+    tables = {name: conform(STUDY_TABLES[name], frame.lazy()).collect() for name, frame in made.items()}
     return Study(
         "Example of 200 invented people in 2012-13",
         (PERIOD_START, PERIOD_END),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from symphony_research.checks import Finding, Findings, check_tables, conform
-from symphony_research.errors import ArgumentError, SchemaError, suggestion
+from symphony_research.checks import Finding, Findings, check_tables
+from symphony_research.door.alike import near_names, repeated_rows, same_parts
+from symphony_research.door.folder import Found, look_through
+from symphony_research.door.settings import imported_notes, period_of, read_settings
+from symphony_research.door.stamp import Content, Stamp, content_of, read_stamp, write_stamp
+from symphony_research.door.table import BROKEN, UNREADABLE, read_table
+from symphony_research.door.text import TextFile
+from symphony_research.door.values import schema_type
+from symphony_research.errors import ArgumentError, SchemaError
 from symphony_research.policy import Policy, policy_named
 from symphony_research.result import Source
 from symphony_research.schema import STUDY_TABLES, Table
@@ -21,10 +26,6 @@ from symphony_research.schema import STUDY_TABLES, Table
 __all__ = ["DEFAULT_AGE_BANDS", "Study", "check_study", "read_study"]
 
 DEFAULT_AGE_BANDS = tuple(range(0, 90, 5))  # five-year bands, the last 85 and over
-_KEYS = {
-    "name", "period", "disclosure", "columns", "conditions", "priority_conditions", "age_bands", "price_year",
-    "generator", "source", "note",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -183,6 +184,11 @@ def read_study(path: str | Path) -> Study:
     SchemaError
         With every finding at once, by table, column and number of rows.
 
+    Notes
+    -----
+    A folder without a fault is stamped in the user's cache directory by the
+    bytes of its files, and not checked again until one of them changes.
+
     Examples
     --------
     >>> import symphony_research as sr
@@ -218,43 +224,80 @@ def check_study(path: str | Path) -> Findings:
     >>> sr.check_study("synthetic/south_somerset").ok  # doctest: +SKIP
     True
     """
-    return _open(Path(path), months=True)[1]
+    return _open(Path(path), again=True)[1]
 
 
-def _open(folder: Path, *, months: bool = False) -> tuple[Study | None, Findings]:
+def _open(folder: Path, *, again: bool = False) -> tuple[Study | None, Findings]:
+    """Open a study; one that was checked before, and has not changed, is checked only when asked again."""
     if not folder.is_dir():
         raise ArgumentError(f"There is no study folder at '{folder}'. Make one with: symphony synthesise '{folder}'")
     faults: list[Finding] = []
-    settings = _settings(folder, faults)
-    mapped = settings.get("columns", {})
-    tables: dict[str, pl.LazyFrame] = {}
-    raw: dict[str, tuple[pl.LazyFrame, Mapping[str, str]]] = {}
-    for name, table in STUDY_TABLES.items():
-        frame = _scan(folder, name, faults)
-        if frame is None:
-            if table.required:
-                there = ", ".join(sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))) or "nothing"
-                faults.append(Finding(name, "", 0, f"the table is missing. The folder holds: {there}."))
-            continue
-        names = dict(mapped.get(name, {}))
-        conformed, found = conform(table, frame, names)
-        faults += found
-        tables[name] = conformed
-        raw[name] = (frame, names)
-    tables = _one_type_of_id(tables)
-    period = _period(settings, tables, faults)
-    listed = tuple(settings["conditions"]) if "conditions" in settings else None
-    faults += check_tables(tables, raw, period=period, conditions=listed)
+    settings = read_settings(folder, faults)
     name = str(settings.get("name", folder.name))
-    notes: list[str] = []
-    # A table that lacks a column or cannot be read has a fault without rows.
-    unread = any(fault.table == "activity" and not fault.rows for fault in faults)
-    if months and period is not None and "activity" in tables and not unread:
-        notes = _completeness(tables["activity"], period)
+    there = look_through(folder)
+    content = content_of(folder, (path for paths in there.files.values() for path in paths))
+    stamp = None if again or faults or there.faults else read_stamp(content, folder)
+    if stamp is not None:
+        tables, _ = _tables(there, settings, faults, [], known=stamp.texts)
+        period = _period(settings, tables, faults)
+        if period is not None and not faults:
+            study = _study(folder, name, settings, tables, period, content, generated=stamp.generated)
+            return study, Findings(name, ())
+    faults += there.faults + same_parts(there.files, content.digests)
+    notes = imported_notes(settings) + there.notes
+    tables, texts = _tables(there, settings, faults, notes)
+    period = None
+    try:
+        period = _period(settings, tables, faults)
+        faults += check_tables(tables, period=period, conditions=settings.get("conditions"))
+        faults += near_names(tables, settings.get("conditions"))
+        repeated, told = repeated_rows(tables, settings.get("repeated_rows", ()), exactly=again)
+        faults += repeated
+        notes += told
+        if again and period is not None and "activity" in tables and "date" in tables["activity"].collect_schema():
+            notes += _completeness(tables["activity"], period)
+    except BROKEN:  # damage that only a certain way of reading meets
+        if not any(fault.message.startswith(UNREADABLE) for fault in faults):
+            faults.append(Finding("the tables", "", 0, UNREADABLE))
     findings = Findings(name, tuple(faults), tuple(notes))
     if faults or period is None:
         return None, findings
-    return _study(folder, name, settings, tables, period, listed), findings
+    generated = "generator" in settings and _is_generated(folder, content)
+    write_stamp(content, folder, Stamp(generated, texts))
+    return _study(folder, name, settings, tables, period, content, generated=generated), findings
+
+
+def _tables(
+    there: Found,
+    settings: Mapping[str, Any],
+    faults: list[Finding],
+    notes: list[str],
+    *,
+    known: Mapping[Path, TextFile] | None = None,
+) -> tuple[dict[str, pl.LazyFrame], dict[Path, TextFile]]:
+    """Every table that can be read, and how its files of text are read."""
+    tables: dict[str, pl.LazyFrame] = {}
+    texts: dict[Path, TextFile] = {}
+    for name, table in STUDY_TABLES.items():
+        if name not in there.files:
+            continue
+        mapped = settings.get("columns", {}).get(name, {}), settings.get("values", {}).get(name, {})
+        read = read_table(table, there.files[name], *mapped, known=known)
+        faults += read.faults
+        notes += read.notes
+        texts |= read.texts
+        if read.frame is not None:
+            tables[name] = read.frame
+    return _one_type_of_id(tables), texts
+
+
+def _is_generated(folder: Path, content: Content) -> bool:
+    """Whether the generator wrote all that is read: its own fingerprint covers files named as it names them."""
+    from symphony_research.synthetic import carries_own_fingerprint
+
+    first = (folder / path.relative_to(folder).parts[0] for path in content.digests if path.name != "study.toml")
+    covered = all((top.name if top.is_dir() else top.stem) in STUDY_TABLES for top in first)
+    return covered and carries_own_fingerprint(folder)
 
 
 def _study(
@@ -263,21 +306,19 @@ def _study(
     settings: Mapping[str, Any],
     tables: Mapping[str, pl.LazyFrame],
     period: tuple[date, date],
-    listed: tuple[str, ...] | None,
+    content: Content,
+    *,
+    generated: bool,
 ) -> Study:
-    from symphony_research.synthetic import carries_own_fingerprint
-
-    generated = "generator" in settings and carries_own_fingerprint(folder)
-    print_ = settings["generator"]["fingerprint"] if generated else _fingerprint(folder)
     disclosure = settings.get("disclosure", {})
     return Study(
         name,
         period,
         {t: tables.get(t, empty(STUDY_TABLES[t])) for t in STUDY_TABLES},
         policy_named(disclosure.get("policy", "nhs_england"), **{k: v for k, v in disclosure.items() if k != "policy"}),
-        listed,
+        tuple(settings["conditions"]) if "conditions" in settings else None,
         tuple(settings.get("age_bands", DEFAULT_AGE_BANDS)),
-        print_,
+        settings["generator"]["fingerprint"] if generated else content.fingerprint,
         generated,
         folder,
         frozenset(tables),
@@ -287,118 +328,7 @@ def _study(
 
 def empty(table: Table) -> pl.LazyFrame:
     """Return a table of the schema without rows."""
-    types = {"identifier": pl.String, "text": pl.String, "date": pl.Date, "integer": pl.Int64, "number": pl.Float64}
-    return pl.LazyFrame(schema={column.name: types[column.type] for column in table.columns})
-
-
-def _settings(folder: Path, faults: list[Finding]) -> dict[str, Any]:
-    path = folder / "study.toml"
-    if not path.exists():
-        return {}
-    try:
-        # Notepad on Windows puts a mark before the first letter
-        settings = _well_shaped(tomllib.loads(path.read_text(encoding="utf-8-sig")), faults)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = str(error).rpartition("(")[2].rstrip(")") if "(" in str(error) else "somewhere"
-        faults.append(Finding("study.toml", "", 0, f"cannot be read as TOML ({where})."))
-        return {}
-    for key in settings:
-        if key not in _KEYS:
-            listed = ", ".join(sorted(_KEYS))
-            faults.append(
-                Finding("study.toml", key, 0, f"is not a setting. Settings: {listed}.{suggestion(key, _KEYS)}")
-            )
-    for table, names in settings.get("columns", {}).items():
-        if table not in STUDY_TABLES:
-            faults.append(
-                Finding("study.toml", f"columns.{table}", 0, f"is not a table. Tables: {', '.join(STUDY_TABLES)}.")
-            )
-            continue
-        known = [column.name for column in STUDY_TABLES[table].columns]
-        for name in names:
-            if name not in known:
-                faults.append(
-                    Finding(
-                        "study.toml", f"columns.{table}.{name}", 0, f"is not a column. Columns: {', '.join(known)}."
-                    )
-                )
-    disclosure = settings.get("disclosure", {})
-    unknown = [key for key in disclosure if key not in ("policy", "threshold", "rounding")]
-    for key in unknown:
-        faults.append(
-            Finding("study.toml", f"disclosure.{key}", 0, "is not a setting. Settings: policy, threshold, rounding.")
-        )
-    try:
-        given = {key: value for key, value in disclosure.items() if key in ("threshold", "rounding")}
-        policy_named(disclosure.get("policy", "nhs_england"), **given)
-    except (ArgumentError, TypeError) as error:
-        why = str(error) if isinstance(error, ArgumentError) else "this policy has no threshold or rounding to set."
-        faults.append(Finding("study.toml", "disclosure", 0, why))
-        settings["disclosure"] = {}
-    return settings
-
-
-# what each setting of study.toml must be
-_SHAPES: dict[str, tuple[type, str]] = {
-    "name": (str, "a text"),
-    "source": (str, "a text"),
-    "note": (str, "a text"),
-    "price_year": (str, "a text"),
-    "period": (dict, "a table: [period] with start and end"),
-    "disclosure": (dict, "a table: [disclosure] with policy"),
-    "columns": (dict, "tables: [columns.persons] with sex = ..."),
-    "conditions": (list, "a list of names"),
-    "priority_conditions": (list, "a list of names"),
-    "age_bands": (list, "a list of the lowest ages, rising"),
-    "generator": (dict, "a table"),
-}
-
-
-def _well_shaped(settings: dict[str, Any], faults: list[Finding]) -> dict[str, Any]:
-    """Return the settings that are what they must be; the others become findings."""
-    kept = {}
-    for key, value in settings.items():
-        shape, words = _SHAPES.get(key, (object, ""))
-        fits = isinstance(value, shape)
-        if fits and key in ("conditions", "priority_conditions"):
-            fits = all(isinstance(name, str) for name in value)
-        if fits and key == "age_bands":
-            fits = len(value) > 0 and all(type(a) is int and a >= 0 for a in value) and value == sorted(set(value))
-        if fits and key == "columns":
-            fits = all(isinstance(names, dict) for names in value.values())
-        if fits:
-            kept[key] = value
-        else:
-            faults.append(Finding("study.toml", key, 0, f"must be {words}."))
-    return kept
-
-
-def _scan(folder: Path, name: str, faults: list[Finding]) -> pl.LazyFrame | None:
-    places = [folder / f"{name}.parquet", folder / f"{name}.csv", folder / name]
-    there = [place for place in places if place.exists()]
-    if not there:
-        return None
-    if len(there) > 1:
-        faults.append(Finding(name, "", 0, f"is there more than once ({', '.join(p.name for p in there)}): keep one."))
-    place = there[0]
-    files = sorted(place.glob("*.parquet")) + sorted(place.glob("*.csv")) if place.is_dir() else [place]
-    kinds = {file.suffix for file in files}
-    if len(kinds) != 1:
-        what = "holds no Parquet or CSV file" if not kinds else "mixes Parquet and CSV files"
-        faults.append(Finding(name, "", 0, f"the folder {what}."))
-        return None
-    try:
-        # every CSV column comes in as text: what cannot be read as its type is then counted, not guessed
-        frame = (
-            pl.scan_parquet(files)
-            if kinds == {".parquet"}
-            else pl.scan_csv(files, infer_schema=False, null_values=[""])
-        )
-        frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError):
-        faults.append(Finding(name, "", 0, f"cannot be read as {kinds.pop().lstrip('.').upper()}."))
-        return None
-    return frame
+    return pl.LazyFrame(schema={column.name: schema_type(column) for column in table.columns})
 
 
 def _one_type_of_id(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.LazyFrame]:
@@ -416,14 +346,8 @@ def _one_type_of_id(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.LazyFrame]:
 def _period(
     settings: Mapping[str, Any], tables: Mapping[str, pl.LazyFrame], faults: list[Finding]
 ) -> tuple[date, date] | None:
-    period = settings.get("period")
-    if period is not None:
-        first, last = period.get("start"), period.get("end")
-        ends = [d.date() if isinstance(d, datetime) else d for d in (first, last)]
-        if not all(isinstance(d, date) for d in ends) or ends[0] > ends[1]:
-            faults.append(Finding("study.toml", "period", 0, "needs start and end as dates, start first (2011-04-01)."))
-            return None
-        return ends[0], ends[1]
+    if "period" in settings:
+        return period_of(settings, faults)
     # without study.toml the records themselves say when the study was
     for table, column in (("activity", "date"), ("conditions", "onset_date"), ("registrations", "start_date")):
         if table in tables and column in tables[table].collect_schema():
@@ -436,17 +360,6 @@ def _period(
         )
     )
     return None
-
-
-def _fingerprint(folder: Path) -> str:
-    """Identify the contents by the names, sizes and first MiB of the files: cheap for a country, blind to a later byte."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.suffix in (".parquet", ".csv", ".toml"):
-            with file.open("rb") as handle:
-                digest.update(f"{file.relative_to(folder).as_posix()} {file.stat().st_size} ".encode())
-                digest.update(handle.read(1 << 20))
-    return digest.hexdigest()
 
 
 def _completeness(activity: pl.LazyFrame, period: tuple[date, date]) -> list[str]:

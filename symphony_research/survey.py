@@ -1,145 +1,45 @@
 """Other people's data: a wide survey table of people becomes a study folder.
 
-A mapping file (TOML) says which columns are conditions, what counts as yes, and
-where age and sex are. Nothing in it is executed, and every row becomes a person
-of its own: equal rows are different people.
+A mapping file (TOML) says which columns are conditions, what counts as yes and
+as no, and where age and sex are. Nothing in it is executed, and every row
+becomes a person of its own: equal rows are different people. An answer that is
+neither yes nor no is never taken for a no unless the mapping says so.
 """
 
 from __future__ import annotations
 
-import tomllib
+import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from importlib.resources import files
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from symphony_research.errors import ArgumentError, require_columns, require_one_of, suggestion
+from symphony_research.door.folder import way_on
+from symphony_research.door.headings import alike, listed
+from symphony_research.door.settings import toml_text
+from symphony_research.door.text import UnreadableError, look_at, scan, uneven_rows
+from symphony_research.door.values import family, filled
+from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.files import folder_in_place
-from symphony_research.policy import policy_named
-from symphony_research.schema import SEXES
+from symphony_research.policy import Policy, policy_named
+from symphony_research.surveys.mapping import PLAIN_NO, ConditionRule, SurveyMap, read_survey_map
 
 __all__ = ["SurveyMap", "import_survey", "read_survey_map"]
 
-_KEYS = {"name", "source", "date", "policy", "note", "conditions", "sex", "age"}
+_OLDEST = 125
+_NUMBER_TEXT = r"^([+-]?[0-9]+)\.0+$"
 
 
-@dataclass(frozen=True)
-class SurveyMap:
-    """How the columns of a survey become a study.
+@dataclass
+class _Import:
+    """What is found out about the people: who has what, who is left out and why, and what stops the import."""
 
-    Attributes
-    ----------
-    name, source : str
-        Name of the study, and where the file came from.
-    day : date
-        Day on which everybody is taken to have answered.
-    policy : str
-        Disclosure policy of the study.
-    conditions : mapping
-        Condition to (column, answers that count as yes).
-    sex_column, sexes : str, mapping
-        Column, and answer to F, M, other or unknown.
-    age_column : str
-        Column of the age in years, or of an age band.
-    age_bands : mapping or None
-        Answer to (youngest, oldest) where ages come in bands.
-    note : str
-        What a reader of any number must know, such as that answers are unweighted.
-    """
-
-    name: str
-    source: str
-    day: date
-    policy: str
-    conditions: Mapping[str, tuple[str, tuple[str, ...]]]
-    sex_column: str
-    sexes: Mapping[str, str]
-    age_column: str
-    age_bands: Mapping[str, tuple[int, int]] | None
-    note: str = ""
-
-
-def read_survey_map(config: str | Path) -> SurveyMap:
-    """Read a mapping file, or one that ships with the library by its name ("brfss2020").
-
-    Parameters
-    ----------
-    config : str or Path
-        Path of a TOML file, or the name of a mapping that ships.
-
-    Raises
-    ------
-    ArgumentError
-        If it is not there, is not TOML, or lacks a part; it says which.
-
-    Examples
-    --------
-    >>> from symphony_research.survey import read_survey_map
-    >>> len(read_survey_map("brfss2020").conditions)
-    6
-    """
-    text, place = _config_text(config)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ArgumentError(f"{place} is not TOML: {error}.") from None
-    for key in ("conditions", "sex", "age"):
-        if key in raw and not isinstance(raw[key], dict):
-            raise ArgumentError(f"{place}: {key} must be a table, [{key}]; see the mapping that ships, brfss2020.")
-    policy_named(str(raw.get("policy", "nhs_england")))
-    for key in raw:
-        if key not in _KEYS:
-            raise ArgumentError(
-                f"{place}: '{key}' is not a setting. Settings: {', '.join(sorted(_KEYS))}.{suggestion(key, _KEYS)}"
-            )
-    missing = [key for key in ("name", "date", "conditions", "sex", "age") if key not in raw]
-    if missing:
-        raise ArgumentError(f"{place} lacks {', '.join(missing)}. A mapping needs name, date, conditions, sex and age.")
-    if not isinstance(raw["date"], date):
-        raise ArgumentError(f"{place}: date must be a day, such as date = 2020-07-01.")
-    conditions = {}
-    for name, rule in raw["conditions"].items():
-        if not isinstance(rule, dict) or "column" not in rule or not rule.get("yes"):
-            raise ArgumentError(f'{place}: condition \'{name}\' needs column = "..." and yes = ["..."].')
-        conditions[name] = (str(rule["column"]), tuple(str(answer) for answer in rule["yes"]))
-    sexes = {str(k): v for k, v in raw["sex"].get("values", {}).items()}
-    for answer in sexes.values():
-        require_one_of(answer, SEXES, argument=f"{place}: sex.values")
-    if "column" not in raw["sex"] or "column" not in raw["age"] or not sexes:
-        raise ArgumentError(
-            f"{place}: sex needs column and values, age needs column (and bands where ages come in bands)."
-        )
-    bands = raw["age"].get("bands")
-    if bands is not None:
-        wrong = [n for n, b in bands.items() if not (isinstance(b, list) and len(b) == 2 and 0 <= b[0] <= b[1])]
-        if wrong:
-            raise ArgumentError(f"{place}: {len(wrong)} age bands are not [youngest, oldest].")
-        bands = {str(k): (int(b[0]), int(b[1])) for k, b in bands.items()}
-    return SurveyMap(
-        str(raw["name"]), str(raw.get("source", "")), raw["date"], str(raw.get("policy", "nhs_england")), conditions,
-        str(raw["sex"]["column"]), sexes, str(raw["age"]["column"]), bands, str(raw.get("note", "")),
-    )  # fmt: skip
-
-
-def _config_text(config: str | Path) -> tuple[str, str]:
-    path = Path(config)
-    if path.is_file():
-        return path.read_text(encoding="utf-8-sig"), path.name
-    shipped = {
-        f.name.removesuffix(".toml"): f
-        for f in files("symphony_research").joinpath("surveys").iterdir()
-        if f.name.endswith(".toml")
-    }
-    name = path.name.removesuffix(".toml")
-    if name in shipped:
-        return shipped[name].read_text(encoding="utf-8"), f"{name}.toml"
-    raise ArgumentError(
-        f"There is no mapping file '{config}'. Those that ship: {', '.join(sorted(shipped))}.{suggestion(name, shipped)}"
-    )
+    faults: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    taken_for_no: dict[str, int] = field(default_factory=dict)
 
 
 def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> Path:
@@ -148,7 +48,7 @@ def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> P
     Parameters
     ----------
     file : str or Path
-        CSV, zipped CSV or Parquet; one row a person.
+        CSV (also compressed or zipped) or Parquet; one row a person.
     out : str or Path
         Folder to make. It must not exist, or be a survey imported before.
     config : str or Path
@@ -162,11 +62,17 @@ def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> P
     Raises
     ------
     ArgumentError
-        If a column is missing, or rows hold an answer the mapping does not
-        know for sex or age; with counts of rows.
+        With everything found at once, by column and number of rows: columns
+        that are not there, answers that are neither yes nor no, sexes the
+        mapping does not know, ages that are none.
 
     Notes
     -----
+    An answer that the mapping states neither as yes nor as no stops the import,
+    unless the condition says `neither = "exclude person"` or `neither = "no"`;
+    the study's note and study.toml then tell how many people that concerns. The
+    word no needs no stating where the mapping gives no `no`.
+
     Ages in bands become a birth date in the middle of the band, and study.toml
     keeps the bands, so that people are counted in the band they gave.
     Conditions have no date of onset: they count as always present.
@@ -179,23 +85,26 @@ def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> P
     mapping = read_survey_map(config)
     file, out = Path(file), Path(out)
     _refuse_overwrite(out)
-    wanted = [*[column for column, _ in mapping.conditions.values()], mapping.sex_column, mapping.age_column]
-    frame = _read(file)
-    if not set(wanted) & set(frame.columns):
-        # the first row may then be a person's, and is not repeated
-        raise ArgumentError(f"{file.name} has none of the mapping's columns: perhaps its first row is not a heading.")
-    require_columns(frame.columns, dict.fromkeys(wanted), what=file.name)
-    people = frame.select([pl.col(c).cast(pl.String).str.strip_chars() for c in dict.fromkeys(wanted)]).with_row_index(
-        "person_id", offset=1
-    )
-    people = people.with_columns(pl.col("person_id").cast(pl.Int64))
-    _refuse_lost_answers(people, mapping, file.name)
-    persons = _persons(people, mapping, file.name)
-    conditions = _conditions(people, mapping)
+    frame, headings = _read(file)
+    people = _answers(frame, headings, mapping, file.name)
+    done = _Import()
+    table = _sex_and_age(people, mapping, done)
+    held = {name: _held(people, name, rule, done) for name, rule in mapping.conditions.items()}
+    if done.faults:
+        raise ArgumentError("\n".join(f"{file.name}: {line}" for line in done.faults))
+    table = table.with_columns(pl.Series(f"has {name}", answers) for name, answers in held.items())
+    kept = table.filter(pl.all_horizontal(pl.exclude("person_id").is_not_null()))
+    if kept.is_empty():
+        raise ArgumentError(
+            f"{file.name}: nobody is left: every person is excluded by an answer that is neither yes nor no."
+        )
+    persons = _persons(kept, mapping)
+    conditions = _conditions(kept, mapping)
     with folder_in_place(out) as folder:
         persons.write_parquet(folder / "persons.parquet")
         conditions.write_parquet(folder / "conditions.parquet")
-        (folder / "study.toml").write_text(_study_toml(mapping), encoding="utf-8")
+        settings = _study_toml(mapping, done, rows=table.height, excluded=table.height - kept.height)
+        (folder / "study.toml").write_text(settings, encoding="utf-8")
     return out
 
 
@@ -203,7 +112,10 @@ def _refuse_overwrite(out: Path) -> None:
     if not out.exists():
         return
     settings = out / "study.toml"
-    ours = settings.is_file() and "imported survey" in settings.read_text(encoding="utf-8")
+    try:
+        ours = settings.is_file() and "imported survey" in toml_text(settings)
+    except UnreadableError:
+        ours = False
     extra = (
         {p.name for p in out.iterdir()} - {"study.toml", "persons.parquet", "conditions.parquet"}
         if out.is_dir()
@@ -217,80 +129,217 @@ def _refuse_overwrite(out: Path) -> None:
         raise ArgumentError(f"'{out}' is already there and is not an imported survey. Choose another folder.")
 
 
-def _read(file: Path) -> pl.DataFrame:
+def _read(file: Path) -> tuple[pl.LazyFrame, tuple[str, ...]]:
+    """Return the table, its columns named by their place, and its headings."""
     if not file.is_file():
         raise ArgumentError(f"There is no file '{file}'.")
+    suffix = file.suffix.lower()
     try:
-        if file.suffix == ".parquet":
-            return pl.read_parquet(file)
-        if file.suffix == ".zip":
-            with zipfile.ZipFile(file) as archive:
-                inside = [n for n in archive.namelist() if n.lower().endswith(".csv")]
-                if len(inside) != 1:
-                    raise ArgumentError(f"{file.name} holds {len(inside)} CSV files; one is needed.")
-                return pl.read_csv(archive.read(inside[0]), infer_schema=False)
-        return pl.read_csv(file, infer_schema=False)
-    except (pl.exceptions.PolarsError, zipfile.BadZipFile):
-        raise ArgumentError(f"{file.name} cannot be read as {file.suffix.lstrip('.').upper() or 'a table'}.") from None
+        if suffix == ".parquet":
+            frame = pl.scan_parquet(file.absolute(), glob=False, hive_partitioning=False)
+            names = tuple(frame.collect_schema().names())
+            return frame.rename({name: str(k) for k, name in enumerate(names)}), names
+        if suffix not in (".csv", ".tsv", ".txt", ".tab", ".gz", ".zip", ""):
+            raise ArgumentError(f"{file.name} cannot be read: {way_on(file, file.stem)}")
+        data = _unzipped(file) if suffix == ".zip" else None
+        how = look_at(file, lambda headings: 0, data=data)
+        uneven = [
+            f"{file.name}: {rows:,} rows have {what} values than its heading. Export it again, with quotes around text."
+            for rows, what in zip(uneven_rows(how), ("fewer", "more"), strict=True)
+            if rows
+        ]
+        if uneven:
+            raise ArgumentError("\n".join(uneven))
+        frame = scan([how])
+        if len(how.headings) > 1:
+            frame = frame.filter(pl.any_horizontal(pl.all().is_not_null()))
+        return frame, how.headings
+    except UnreadableError as why:
+        raise ArgumentError(f"{file.name} cannot be read: {why}") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        raise ArgumentError(f"{file.name} cannot be read as {suffix.lstrip('.').upper() or 'a table'}.") from None
 
 
-def _persons(people: pl.DataFrame, mapping: SurveyMap, name: str) -> pl.DataFrame:
-    sex = pl.col(mapping.sex_column).replace_strict(mapping.sexes, default=None, return_dtype=pl.String)
+def _unzipped(file: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            inside = [n for n in archive.namelist() if n.lower().endswith((".csv", ".txt", ".tsv"))]
+            inside = [n for n in inside if not n.startswith("__MACOSX/")]
+            if len(inside) != 1:
+                raise ArgumentError(f"{file.name} holds {len(inside)} CSV files; one is needed.")
+            return archive.read(inside[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        raise ArgumentError(f"{file.name} cannot be read as ZIP.") from None
+    except (RuntimeError, NotImplementedError):
+        raise ArgumentError(
+            f"{file.name} is locked by a password or packed in an unusual way: unpack it first."
+        ) from None
+
+
+def _answers(frame: pl.LazyFrame, headings: Sequence[str], mapping: SurveyMap, name: str) -> pl.DataFrame:
+    """Every answer that the mapping asks for, as trimmed text under the mapping's name of its column."""
+    wanted = dict.fromkeys(
+        [*[rule.column for rule in mapping.conditions.values()], mapping.sex_column, mapping.age_column]
+    )
+    places = {column: _places(column, headings) for column in wanted}
+    if not any(places.values()):
+        # the first row may then be a person's, and is not repeated
+        raise ArgumentError(f"{name} has none of the mapping's columns: perhaps its first row is not a heading.")
+    missing = [column for column, at in places.items() if not at]
+    told = []
+    if missing:
+        hints = "".join(suggestion(column, headings) for column in missing)
+        named = ", ".join(f"'{column}'" for column in missing)
+        told.append(f"{name} has no column {named}. Columns: {listed(headings)}.{hints}")
+    told += [f"{name} has {len(at)} columns '{column}': take one out." for column, at in places.items() if len(at) > 1]
+    if told:
+        raise ArgumentError("\n".join(told))
+    schema = frame.collect_schema()
+    chosen = [_as_text(pl.col(str(at[0])), schema[str(at[0])]).alias(column) for column, at in places.items()]
+    try:
+        people = frame.select(chosen).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        raise ArgumentError(
+            f"{name} cannot be read to its end: perhaps a quote is left open, or a column holds lists or bytes."
+        ) from None
+    return people
+
+
+def _places(column: str, headings: Sequence[str]) -> list[int]:
+    exact = [k for k, heading in enumerate(headings) if heading == column.strip()]
+    return exact or [k for k, heading in enumerate(headings) if alike(heading) == alike(column)]
+
+
+def _as_text(source: pl.Expr, found: pl.DataType) -> pl.Expr:
+    if family(found) == "strange" and not isinstance(found, pl.Boolean):
+        return pl.lit(None, dtype=pl.String)  # counted as an answer that is none
+    text = source.cast(pl.String).str.strip_chars().str.replace(_NUMBER_TEXT, "$1")
+    return pl.when(filled(source, found)).then(text)
+
+
+def _sex_and_age(people: pl.DataFrame, mapping: SurveyMap, done: _Import) -> pl.DataFrame:
+    sex = pl.col(mapping.sex_column).replace_strict(dict(mapping.sexes), default=None, return_dtype=pl.String)
     if mapping.age_bands is None:
-        age = pl.col(mapping.age_column).cast(pl.Float64, strict=False).floor().cast(pl.Int64)
+        years = pl.col(mapping.age_column).cast(pl.Float64, strict=False)
+        age = pl.when(years.is_finite() & (years >= 0) & (years < _OLDEST + 1)).then(years.floor()).cast(pl.Int64)
+        why = f"no age in years from 0 to {_OLDEST}"
     else:
         # the middle of the band, kept within it
         middle = {answer: (low + min(high, low + 9)) // 2 for answer, (low, high) in mapping.age_bands.items()}
         age = pl.col(mapping.age_column).replace_strict(middle, default=None, return_dtype=pl.Int64)
-    table = people.select("person_id", sex.alias("sex"), age.alias("age"))
-    for column, source in (("sex", mapping.sex_column), ("age", mapping.age_column)):
+        why = "no age that the mapping knows"
+    table = people.select(sex.alias("sex"), age.alias("age")).with_row_index("person_id", offset=1)
+    table = table.with_columns(pl.col("person_id").cast(pl.Int64))
+    reasons = {"sex": ("no sex that the mapping knows", mapping.sex_column), "age": (why, mapping.age_column)}
+    for column, (reason, source) in reasons.items():
         rows = table[column].null_count()
-        if rows:
-            raise ArgumentError(
-                f"{name}: {rows:,} rows have no {column} that the mapping knows (column '{source}'). "
-                f"Add the answer to [{column}] in the mapping, or leave those rows out."
-            )
+        if not rows:
+            continue
+        if mapping.neither[column] == "exclude person":
+            done.left_out[column] = rows
+            continue
+        done.faults.append(
+            f"{rows:,} rows have {reason} (column '{source}'). "
+            f'Add the answer to [{column}] in the mapping, or leave those people out: neither = "exclude person".'
+        )
+    return table
+
+
+def _held(people: pl.DataFrame, name: str, rule: ConditionRule, done: _Import) -> pl.Series:
+    """Whether each person has the condition; nothing where the answer is neither yes nor no."""
+    answer = pl.col(rule.column)
+    no = answer.is_in(list(rule.no)) if rule.no else answer.str.to_lowercase().is_in(list(PLAIN_NO))
+    yes = answer.is_in(list(rule.yes))
+    held = people.select(pl.when(yes).then(True).when(no).then(False).alias("held"))["held"]
+    if not held.any():
+        done.faults.append(
+            f"nobody gave the answer that condition '{name}' counts as yes (column '{rule.column}'). "
+            "Spelling and capitals matter."
+        )
+    neither = held.null_count()
+    if not neither:
+        return held
+    if rule.neither == "no":
+        done.taken_for_no[name] = neither
+        return held.fill_null(False)
+    if rule.neither == "exclude person":
+        done.left_out[name] = neither
+        return held
+    gaps = people[rule.column].null_count()
+    gap_told = f" It has no answer in {gaps:,} rows: a gap is not a no." if gaps else ""
+    near = _nearly(people, rule)
+    near_told = f" {near:,} of them differ from a stated answer only in capitals." if near else ""
+    done.faults.append(
+        f"column '{rule.column}' of condition '{name}' says neither yes nor no in {neither:,} of {people.height:,} rows."
+        f"{gap_told}{near_told} State the other answers under yes or no, or say "
+        'neither = "exclude person" or neither = "no" for this condition.'
+    )
+    return held
+
+
+def _nearly(people: pl.DataFrame, rule: ConditionRule) -> int:
+    stated = [*rule.yes, *rule.no]
+    small = pl.col(rule.column).str.to_lowercase().is_in([answer.lower() for answer in stated])
+    other = ~pl.col(rule.column).is_in(stated)
+    if not rule.no:
+        other = other & ~pl.col(rule.column).str.to_lowercase().is_in(list(PLAIN_NO))
+    return int(people.select((small & other).sum()).item())
+
+
+def _persons(kept: pl.DataFrame, mapping: SurveyMap) -> pl.DataFrame:
     # half a year past the birthday, so that the age holds on the day of the survey
     birth = pl.lit(mapping.day).dt.offset_by("-6mo")
-    return table.with_columns(
+    return kept.with_columns(
         birth.dt.offset_by(pl.format("-{}y", pl.col("age"))).dt.truncate("1mo").alias("birth_date")
     ).select("person_id", "sex", "birth_date")
 
 
-def _refuse_lost_answers(people: pl.DataFrame, mapping: SurveyMap, name: str) -> None:
-    for condition, (column, yes) in mapping.conditions.items():
-        gaps = people.filter(pl.col(column).is_null() | (pl.col(column) == "")).height
-        if gaps:
-            raise ArgumentError(
-                f"{name}: column '{column}' of condition '{condition}' has no answer in {gaps:,} rows. Say yes or no for "
-                "every person first, or leave those rows out: a gap is not a no."
-            )
-        if not people.filter(pl.col(column).is_in(list(yes))).height:
-            raise ArgumentError(
-                f"{name}: nobody gave the answer that condition '{condition}' counts as yes (column '{column}'). "
-                "Spelling and capitals matter."
-            )
-
-
-def _conditions(people: pl.DataFrame, mapping: SurveyMap) -> pl.DataFrame:
+def _conditions(kept: pl.DataFrame, mapping: SurveyMap) -> pl.DataFrame:
     parts = [
-        people.filter(pl.col(column).is_in(list(yes))).select(
-            "person_id", pl.lit(condition).alias("condition"), pl.lit(None, dtype=pl.Date).alias("onset_date")
+        kept.filter(kept[f"has {name}"]).select(
+            "person_id", pl.lit(name).alias("condition"), pl.lit(None, dtype=pl.Date).alias("onset_date")
         )
-        for condition, (column, yes) in mapping.conditions.items()
+        for name in mapping.conditions
     ]
     return pl.concat(parts).sort("person_id", "condition")
 
 
-def _study_toml(mapping: SurveyMap) -> str:
-    def text(value: str) -> str:
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+def _note(mapping: SurveyMap, done: _Import, excluded: int) -> str:
+    """What a reader must know; counts as the study's own rule shows them, for a note is released with every figure."""
+    rule = policy_named(mapping.policy)
+    told = [mapping.note] if mapping.note else []
+    if excluded:
+        of = _and(sorted(done.left_out))
+        told.append(
+            f"{_people(excluded, rule)} left out, whose answer on {of} was neither a yes nor a no, or not known."
+        )
+    for name, rows in done.taken_for_no.items():
+        told.append(f"{_people(rows, rule)} counted as not having {name}, whose answer was neither a yes nor a no.")
+    return " ".join(told)
 
+
+def _people(count: int, rule: Policy) -> str:
+    shown = rule.shown(count)
+    return "A few people are" if shown is None else f"About {shown:,} people are"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _study_toml(mapping: SurveyMap, done: _Import, *, rows: int, excluded: int) -> str:
+    def text(value: str) -> str:
+        return json.dumps(" ".join(value.split()), ensure_ascii=False).replace("\x7f", "")
+
+    def counts(of: Mapping[str, int]) -> str:
+        return "{ " + ", ".join(f"{text(name)} = {n}" for name, n in of.items()) + " }"
+
+    note = _note(mapping, done, excluded)
     lines = [
         "# imported survey",
         f"name = {text(mapping.name)}",
         f"source = {text(mapping.source)}",
-        *([f"note = {text(mapping.note)}"] if mapping.note else []),
+        *([f"note = {text(note)}"] if note else []),
         f"conditions = [{', '.join(text(c) for c in sorted(mapping.conditions))}]",
     ]
     if mapping.age_bands is not None:
@@ -303,6 +352,13 @@ def _study_toml(mapping: SurveyMap) -> str:
         "",
         "[disclosure]",
         f"policy = {text(mapping.policy)}",
+        "",
+        "# exact, and confidential as the tables are",
+        "[imported]",
+        f"rows = {rows}",
+        f"excluded = {excluded}",
+        *([f"excluded_for = {counts(done.left_out)}"] if done.left_out else []),
+        *([f"counted_as_no = {counts(done.taken_for_no)}"] if done.taken_for_no else []),
         "",
     ]
     return "\n".join(lines)

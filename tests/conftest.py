@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, settings
 # the same examples on every machine, and no clock: a slow runner is not a fault of the code
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+# stamps of studies that were checked are the tests' own, and go with them
+CACHE = tempfile.TemporaryDirectory(prefix="symphony-cache-")
+os.environ["SYMPHONY_CACHE"] = CACHE.name
 
 # real data are not part of a checkout: where they lie beside it, the tests that read them run
 REAL_DATA = ("survival data sets are not beside the checkout", "survey file is not on this machine")

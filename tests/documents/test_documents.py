@@ -63,7 +63,7 @@ OURS = [block for block in SHELL if any(command.startswith("symphony ") for comm
 
 
 def test_every_block_is_run_somewhere() -> None:
-    assert {block.language for block in BLOCKS} <= {"python", "", "sh", "bash", *ELSEWHERE}
+    assert {block.language for block in BLOCKS} <= {"python", "toml", "", "sh", "bash", *ELSEWHERE}
     assert any(block.document.name == "README.md" for block in PYTHON)
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     for block in SHELL:
@@ -71,6 +71,12 @@ def test_every_block_is_run_somewhere() -> None:
             word, *rest = command.split()
             # a fresh machine runs these; here it is seen that they are there
             assert word in ("git", "cd", "symphony") or (word == "make" and rest[0] in targets), command
+
+
+def test_settings_can_be_read() -> None:
+    for block in BLOCKS:
+        if block.language == "toml":
+            assert tomllib.loads(block.text)
 
 
 def test_every_command_in_running_text_is_one() -> None:

@@ -15,7 +15,7 @@ name = "Ten adults"
 date = 2020-07-01
 [conditions]
 asthma = { column = "Asthma", yes = ["Yes"] }
-diabetes = { column = "Diabetic", yes = ["Yes", "Yes (during pregnancy)"] }
+diabetes = { column = "Diabetic", yes = ["Yes", "Yes (during pregnancy)"], no = ["No", "No, borderline diabetes"] }
 [sex]
 column = "Sex"
 values = { Female = "F", Male = "M" }

@@ -1,0 +1,1 @@
+"""Mappings of surveys that ship with the library, and what a mapping must say."""
