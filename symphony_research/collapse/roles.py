@@ -9,6 +9,7 @@ from symphony_research.result.cells import CellDefinition, at_least, everybody, 
 from symphony_research.result.roles import Count, Internal, Key, Known, Mean, Role, TableRoles
 
 __all__ = [
+    "LOG_P",
     "MARGINS",
     "PAIRS",
     "POPULATION",
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 Record = Mapping[str, Any]
+
+# log of an exact p value: it is of exact counts, so it is never released
+LOG_P = "log_p"
 
 
 def of_everybody(record: Record, column: str, settings: Mapping[str, Any]) -> CellDefinition:

@@ -17,15 +17,17 @@ class Chance:
     ----------
     expected : array
         People; against smaller sets, by maximum likelihood.
-    null_mean, score_variance, third : array
-        Exact mean, variance and third central moment of the count were there
-        nothing to find, given all margins, or all smaller sets, of every stratum.
+    null_mean, score_variance : array
+        Exact mean and variance of the count were there nothing to find, given
+        all margins, or all smaller sets, of every stratum.
     log_ratio_variance : array
         Delta-method variance of log(observed/expected), people drawn at random.
+    log_p : array or None
+        Log of the exact two-sided mid-p value, where it was found with them.
     """
 
     expected: Array
     null_mean: Array
     score_variance: Array
-    third: Array
     log_ratio_variance: Array
+    log_p: Array | None = None

@@ -6,12 +6,6 @@ Lancaster, H. O. (1961). Significance tests in discrete distributions. Journal
 of the American Statistical Association 56, 223-234 (mid-p).
 Loader, C. (2000). Fast and accurate computation of binomial probabilities.
 Bell Laboratories (how R computes them).
-Vatutin, V. A. and Mikhailov, V. G. (1982). Limit theorems for the number of
-empty cells in an equiprobable scheme for group allocation of particles. Theory
-of Probability and its Applications 27, 734-743 (a hypergeometric count is a sum
-of independent yes-or-no counts).
-Ehm, W. (1991). Binomial approximation to the Poisson binomial distribution.
-Statistics and Probability Letters 11, 7-16.
 """
 
 from __future__ import annotations
@@ -21,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from symphony_research.inference.intervals import Array
 
-__all__ = ["hypergeometric_mid_p", "matched_mid_p", "poisson_binomial"]
+__all__ = ["hypergeometric_mid_p", "poisson_binomial"]
 
 
 def poisson_binomial(probabilities: ArrayLike) -> Array:
@@ -52,61 +46,6 @@ def hypergeometric_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, t
     mode = np.floor((r + 1) * (s + 1) / (n + 2))
     tail = at / 2 + np.where(c >= mode, _tail(c, r, s, n, at), _tail(r - c, r, n - s, n, at))
     return np.minimum(1.0, 2 * np.minimum(tail, 1 - tail))
-
-
-def matched_mid_p(observed: ArrayLike, mean: ArrayLike, variance: ArrayLike, third: ArrayLike) -> Array:
-    """Return the two-sided mid-p value of a count whose first three moments are known.
-
-    A hypergeometric count, and so a sum of them over strata, is a sum of
-    independent yes-or-no counts (Vatutin and Mikhailov 1982), which a binomial
-    approximates closely in its tails too (Ehm 1991): the score test, without
-    calling three people where 0.1 were expected found once in a billion. Here a
-    shifted binomial with the same three moments, counted from whichever side is
-    the longer; its number of trials need not be whole, as its distribution is
-    the incomplete beta function. Past that number the chance is the smaller of
-    Poisson's of the same mean and that of all the trials, so it is never nought.
-
-    Parameters
-    ----------
-    observed, mean, variance, third : array_like
-        The count, and its mean, variance and third central moment were there
-        nothing to find; a third moment as large as the variance is a Poisson
-        count's. NaN where the variance is not above 0.
-    """
-    columns = (observed, mean, variance, third)
-    o, e, v, t = np.broadcast_arrays(*(np.atleast_1d(np.asarray(a, dtype=float)) for a in columns))
-    result = np.full(o.shape, np.nan)
-    known = np.isfinite(o) & np.isfinite(e) & np.isfinite(t) & (v > 1e-12 * np.maximum(e, 1e-300))
-    o, e, v, t = o[known], e[known], v[known], t[known]
-    # seen in a mirror where the longer tail lies below
-    side = np.where(t < 0, -1.0, 1.0)
-    o, e = side * o, side * e
-    share = np.clip((1 - np.abs(t) / v) / 2, 1e-12, 0.5)
-    trials = v / (share * (1 - share))
-    at = o - (e - trials * share)
-    upper = (_at_least(at, trials, share) + _at_least(at + 1, trials, share)) / 2
-    lower = (_below(at, trials, share) + _below(at + 1, trials, share)) / 2
-    result[known] = np.minimum(1.0, 2 * np.minimum(upper, lower))
-    return result
-
-
-def _at_least(k: Array, trials: Array, share: Array) -> Array:
-    """Chance of at least k of a binomial whose trials need not be whole; past them no more than Poisson's, nor than all of them."""
-    from scipy.special import betainc, gammainc
-
-    within = k < trials
-    inside = betainc(np.maximum(k, 1e-300), np.where(within, trials - k + 1, 1.0), share)
-    beyond = np.minimum(gammainc(np.maximum(k, 1e-300), trials * share), share**trials)
-    return np.where(k <= 0, 1.0, np.where(within, inside, beyond))
-
-
-def _below(k: Array, trials: Array, share: Array) -> Array:
-    """Chance of fewer than k."""
-    from scipy.special import betaincc
-
-    within = k < trials
-    inside = betaincc(np.maximum(k, 1e-300), np.where(within, trials - k + 1, 1.0), share)
-    return np.where(k <= 0, 0.0, np.where(within, inside, 1.0))
 
 
 def _tail(c: Array, r: Array, s: Array, n: Array, at: Array) -> Array:

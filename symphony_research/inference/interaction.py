@@ -14,13 +14,11 @@ import numpy as np
 
 from symphony_research.inference.chance import Chance
 from symphony_research.inference.intervals import Array
+from symphony_research.inference.shifts import Shifts
+from symphony_research.inference.stratified import log_mid_p
 
 __all__ = ["cells_of", "set_against_its_parts"]
 
-MOST_SHIFTS = (
-    256  # tables of one stratum with the same margins that are gone through; where there are more, all cells are large
-)
-CHUNK = 2**21
 STEPS = 200  # halvings at most: a double has 53 digits, and a zero may be approached from 1e-300
 
 
@@ -58,7 +56,7 @@ def set_against_its_parts(cells: Array) -> Chance:
     person in cell c moves the expected count by 1[whole set] - V g_c/m_c. The
     test does not rest on the fit: in strata of few people its expected counts
     are too low, by a tenth where a handful have the set, and a table with whole
-    shift d has the chance 1/product(cell!), so mean and variance are exact.
+    shift d has the chance 1/product(cell!), so mean, variance and p are exact.
     """
     size = cells.shape[-1].bit_length() - 1
     sign = np.array([(-1.0) ** (size - bin(c).count("1")) for c in range(cells.shape[-1])])
@@ -83,39 +81,10 @@ def set_against_its_parts(cells: Array) -> Chance:
         whole[-1] = 1.0
         observed, expected = cells[..., -1].sum(axis=0), fitted[..., -1].sum(axis=0)
         influence = whole / observed[..., None] - (whole - moved) / expected[..., None]
-        lopsided = np.where(free, variance**3 * (sign / np.where(free[..., None], fitted, 1.0) ** 2).sum(axis=-1), 0.0)
-        mean, exact, third = _conditional_moments(cells, sign, (fitted[..., -1], variance, lopsided))
         log_ratio = (cells * influence**2).sum(axis=(0, -1))
-        return Chance(expected, mean.sum(axis=0), exact.sum(axis=0), third.sum(axis=0), log_ratio)
-
-
-def _conditional_moments(cells: Array, sign: Array, large: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-    """Mean, variance and third central moment of the whole set's count in each stratum, all smaller margins given.
-
-    By going through the tables there are; where there are very many, by the
-    fit, which is then as good.
-    """
-    from scipy.special import gammaln
-
-    mean, exact, third = (moment.copy() for moment in large)
-    low, high = cells[..., sign > 0].min(axis=-1), cells[..., sign < 0].min(axis=-1)
-    shifts = (low + high).astype(np.int64) + 1
-    whole = np.equal(cells, np.rint(cells)).all(axis=-1)
-    for most in (1, 4, 16, 64, MOST_SHIFTS):
-        at = np.argwhere(whole & (shifts <= most) & (shifts > (most // 4 if most > 1 else 0)))
-        step = max(1, CHUNK // (most * cells.shape[-1]))
-        for start in range(0, len(at), step):
-            s, f = at[start : start + step].T
-            table = cells[s, f]
-            shift = np.arange(most)[None, :] - low[s, f][:, None]
-            moved = table[:, None, :] + sign * shift[..., None]
-            there = np.arange(most)[None, :] < shifts[s, f][:, None]
-            weight = np.where(there, -gammaln(np.where(there[..., None], moved, 0) + 1).sum(axis=-1), -np.inf)
-            chance = np.exp(weight - weight.max(axis=1, keepdims=True))
-            chance /= chance.sum(axis=1, keepdims=True)
-            count = moved[..., -1]
-            mean[s, f] = (chance * np.where(there, count, 0)).sum(axis=1)
-            away = np.where(there, count - mean[s, f][:, None], 0)
-            exact[s, f] = (chance * away**2).sum(axis=1)
-            third[s, f] = (chance * away**3).sum(axis=1)
-    return mean, exact, third
+    tables = Shifts(np.rint(np.moveaxis(cells, -1, 0)))
+    mean, exact = (
+        np.bincount(tables.item, weights=x, minlength=tables.n_items).astype(float)
+        for x in (tables.mean, tables.variance)
+    )
+    return Chance(expected, observed + mean, exact, log_ratio, log_mid_p(tables))

@@ -30,9 +30,8 @@ class StratifiedPairs:
     ----------
     observed, expected : array
         People with both; and were the two independent within each stratum.
-    score_variance, third : array
-        Variance and third central moment of `observed` were they so, every
-        stratum's margins fixed.
+    score_variance : array
+        Variance of `observed` were they so, every stratum's margins fixed.
     log_ratio_variance : array
         Delta-method variance of log(observed/expected) of people drawn at
         random, every margin estimated.
@@ -43,7 +42,6 @@ class StratifiedPairs:
     observed: Array
     expected: Array
     score_variance: Array
-    third: Array
     log_ratio_variance: Array
     odds_ratio: Array
     log_odds_variance: Array
@@ -79,7 +77,6 @@ def stratified_pairs(both: ArrayLike, first: ArrayLike, second: ArrayLike, peopl
         squared = (n * (e * (p + q) - 3 * e**2) + 2 * c * e).sum(axis=0)
         log_ratio = 1 / observed - 2 * crossed / (observed * expected) + squared / expected**2
         each = np.where(n > 1, a * b * (n - a) * (n - b) / (n**2 * np.maximum(n - 1, 1)), 0.0)
-        third = np.where(n > 2, each * (n - 2 * a) * (n - 2 * b) / (n * np.maximum(n - 2, 1)), 0.0).sum(axis=0)
         score = each.sum(axis=0)
         agree, differ = (c + n - a - b + c) / n, (a + b - 2 * c) / n
         r, s = c * (n - a - b + c) / n, (a - c) * (b - c) / n
@@ -89,4 +86,4 @@ def stratified_pairs(both: ArrayLike, first: ArrayLike, second: ArrayLike, peopl
             + (agree * s + differ * r).sum(axis=0) / (2 * sum_r * sum_s)
             + (differ * s).sum(axis=0) / (2 * sum_s**2)
         )
-        return StratifiedPairs(observed, expected, score, third, log_ratio, sum_r / sum_s, log_odds)
+        return StratifiedPairs(observed, expected, score, log_ratio, sum_r / sum_s, log_odds)

@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from symphony_research.collapse.margins import as_float, possible_table
+from symphony_research.collapse.roles import LOG_P
 from symphony_research.inference import (
+    Array,
     hypergeometric_mid_p,
     log_interval,
-    matched_mid_p,
+    log_mid_p_of_moments,
+    p_of_log,
     wilson_interval,
 )
 from symphony_research.inference.figures import ends_of_figure
+from symphony_research.inference.intersections import sets_log_mid_p
 from symphony_research.multimorbidity.counted import FACTORS, factor_names, is_scaled
 from symphony_research.multimorbidity.expectation import independence
 from symphony_research.multimorbidity.sets import as_bits, kept_of
@@ -41,37 +46,46 @@ def against_expected(
     crude = independence(inside, observed[None], np.array([n]), held[None], both[None], exact=exact)
     expected, score, spread = crude.expected, crude.score_variance, crude.log_ratio_variance
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean, lopsided = expected, np.where(score > 0, crude.third / score, 0.0)
+        mean = expected
     if is_scaled(settings):
         factors = (as_float(cells[name]) for name in FACTORS)
         before = expected
         expected, score, spread = (x * f for x, f in zip((expected, score, spread), factors, strict=True))
         mean = expected
     if settings["against"] != "independence":
-        mean, lopsided = expected * as_float(cells["mean_factor"]), as_float(cells["third_share"])
+        mean = expected * as_float(cells["mean_factor"])
     least = most = expected
     if "figures" in cells.columns:
         least, most = (
             before * end
             for end in ends_of_figure(as_float(cells["expected_factor"]), cells["figures"].fill_null(0).to_numpy())
         )
-        # a Poisson count's variances, which are larger, where those of the strata are not released
-        none = np.isnan(score) & ~np.isnan(expected)
-        score, lopsided = np.where(none, expected, score), np.where(none | np.isnan(lopsided), 1.0, lopsided)
+        # a Poisson count's variance of the logarithm, which is larger, where that of the strata is not released
         with np.errstate(divide="ignore"):
             spread = np.where(np.isnan(spread) & ~np.isnan(expected), 1 / observed, spread)
     known = ~np.isnan(observed)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(known & (expected > 0), observed / expected, np.nan)
-        possible = known & (score > 1e-12 * expected)
+        # of a count that cannot vary nothing is tested; a Poisson count's variance where that of the strata is not released
+        possible = known & ~(score <= 1e-12 * expected) & (expected > 0)
+        deviation = np.sqrt(np.where(possible, np.where(np.isnan(score), expected, score), 1))
         # of the expected numbers that a shown one stands for, the nearest to the count
         mean = (
             mean * np.where(expected > 0, np.clip(observed, least, most) / expected, 1.0)
             if "figures" in cells.columns
             else mean
         )
-        statistic = np.where(possible, (observed - mean) / np.sqrt(np.where(possible, score, 1)), np.nan)
-    p_value = matched_mid_p(observed, mean, score, lopsided * score)
+        statistic = np.where(possible, (observed - mean) / deviation, np.nan)
+    exactly = as_float(cells[LOG_P]) if LOG_P in cells.columns else np.full(len(observed), np.nan)
+    p_value = np.where(possible, p_of_log(exactly), np.nan)
+    at = np.flatnonzero(possible & np.isnan(exactly))
+    if len(at):
+        margins_of = (inside[at], observed[at], n, np.nan_to_num(held))
+        p_value[at] = p_of_log(
+            _about(*margins_of, mean[at], score[at], crude.expected[at], exact=exact)
+            if is_scaled(settings)
+            else _of_margins(*margins_of, mean[at], score[at], exact=exact)
+        )
     size = inside.sum(axis=1)
     if not exact:
         two = np.flatnonzero((size == 2) & known & ~np.isnan(expected))
@@ -85,7 +99,7 @@ def against_expected(
         oe_lower, _ = log_interval(observed / most, spread, settings["confidence"])
         _, oe_upper = log_interval(observed / least, spread, settings["confidence"])
     oe_lower, oe_upper = (np.where(np.isnan(ratio), np.nan, end) for end in (oe_lower, oe_upper))
-    unused = [name for name in (*factor_names(settings), "figures", "thinned") if name in cells.columns]
+    unused = [name for name in (*factor_names(settings), "figures", "thinned", LOG_P) if name in cells.columns]
     return cells.drop(*unused, *[f"herfindahl_{value}" for value in settings["values"]]).with_columns(
         pl.Series("estimate", observed / n),
         pl.Series("lower", share_lower),
@@ -97,3 +111,39 @@ def against_expected(
         pl.Series("statistic", statistic),
         pl.Series("p_value", np.where(known, p_value, np.nan)),
     )
+
+
+def _sizes(inside: NDArray[np.bool_], n: float, held: Array, *, exact: bool) -> tuple[Array, Array]:
+    """Return the smallest of the sets whose common people are counted, and how many people all of them surely have."""
+    has, lacks = np.where(inside, held, np.inf), np.where(inside | (not exact), np.inf, n - held)
+    sizes = np.minimum(has, lacks)
+    surely = n - np.where(np.isfinite(sizes), n - sizes, 0.0).sum(axis=1)
+    return sizes.min(axis=1, initial=np.inf), np.maximum(surely, 0)
+
+
+def _of_margins(
+    inside: NDArray[np.bool_], observed: Array, n: float, held: Array, mean: Array, variance: Array, *, exact: bool
+) -> Array:
+    """Log p values from the margins that are shown, which rounding may have made too small."""
+    smallest, surely = _sizes(inside, n, held, exact=exact)
+    fits = (observed <= smallest) & (observed >= surely)
+    found = np.full(len(observed), np.nan)
+    at = np.flatnonzero(fits)
+    if len(at):
+        found[at] = sets_log_mid_p(inside[at], observed[None, at], np.array([n]), held[None], exact=exact)
+    at = np.flatnonzero(~fits)
+    if len(at):
+        found[at] = _about(inside[at], observed[at], n, held, mean[at], variance[at], mean[at], exact=exact)
+    return found
+
+
+def _about(
+    inside: NDArray[np.bool_], observed: Array, n: float, held: Array, mean: Array, variance: Array, crude: Array,
+    *, exact: bool,
+) -> Array:  # fmt: skip
+    """Log p values from mean and variance, the other sets taken as one of the size that they have in common by chance."""
+    smallest, surely = _sizes(inside, n, held, exact=exact)
+    smallest = np.maximum(smallest, observed)
+    rest = np.maximum(np.rint(n * crude / smallest), observed)
+    people = np.maximum(n, smallest + rest - np.minimum(surely, observed))
+    return log_mid_p_of_moments(observed, smallest, rest, people, mean, variance)

@@ -13,7 +13,7 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, split
 from symphony_research.collapse.nested import split_strata, tables_of_rows
-from symphony_research.collapse.roles import MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
+from symphony_research.collapse.roles import LOG_P, MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata
 from symphony_research.errors import ArgumentError, DisclosureError, require_one_of
 from symphony_research.inference import (
@@ -216,7 +216,14 @@ def roles_of_sets(settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
     factors: dict[str, Role] = {name: factor_role(name) for name in factor_names(settings)}
     if factors:
         factors["figures"] = Known()
-    cells: dict[str, Role] = {**SET_KEYS, "n_persons": Count(), "thinned": Internal(), **means, **factors}
+    cells: dict[str, Role] = {
+        **SET_KEYS,
+        "n_persons": Count(),
+        "thinned": Internal(),
+        **means,
+        **factors,
+        LOG_P: Internal(),
+    }
     return MappingProxyType(
         {
             "cells": TableRoles(cells, of_set),
@@ -282,7 +289,7 @@ def combinations(
         `upper`), `expected` (people, were conditions independent with these
         prevalences in each stratum; for an exact set the absence of all others
         is part of it), `observed_expected` with `oe_lower`, `oe_upper`,
-        `statistic` (score test, standard normal were there nothing), `p_value`,
+        `statistic` (standardised count), `p_value`,
         `q_value` (adjusted over all sets of these sizes that could be, since a set
         is listed for the people who have it; `.n_tested` says how many: set
         `max_size` to ask of fewer) and
@@ -297,12 +304,16 @@ def combinations(
     Notes
     -----
     The interval is on the log scale by the delta method with every margin
-    estimated. The test of an at-least pair in the whole population is the
-    two-sided hypergeometric mid-p; any other is a score test: the count's exact
-    moments, all margins of each stratum given (for a pair that is the
-    Cochran-Mantel-Haenszel test), with the mid-p of a binomial of that mean,
-    variance and third moment, so that rare sets are not called found too often.
-    Against no higher-order interaction the expected counts are those of the
+    estimated. The p value is the two-sided mid-p of the count's
+    distribution, all margins of each stratum given and conditions independent: for an
+    at-least pair the hypergeometric one, summed over strata (the exact form of the
+    Cochran-Mantel-Haenszel test); for larger and for exact sets that of how many
+    people random sets of these sizes have in common. It is exact however small, and
+    0 below 1e-300; of larger sets whose count has a variance above 100, within
+    0.5 %. `statistic` is (observed - mean) over the standard deviation of that
+    distribution. Of a disclosed result p values come from the rounded margins; within
+    strata from the mean and variance that these give besides, and are larger as a
+    rule (`symphony_research.inference.log_mid_p_of_moments`). Against no higher-order interaction the expected counts are those of the
     log-linear model with every smaller interaction, fitted in each stratum; in
     strata of a few hundred people or fewer they are somewhat too low, which the
     test does not suffer from, as it goes through every table there could be.
@@ -377,7 +388,7 @@ def _method(settings: Mapping[str, Any]) -> tuple[str, str]:
     model = "independence" if settings["against"] == "independence" else "no higher-order interaction"
     where = f"within {', '.join(adjust)}, summed" if adjust else "in the whole population"
     return (
-        f"{kind} against {model} {where}; delta-method interval; score test by binomial mid-p, hypergeometric mid-p "
-        f"for at-least pairs of the whole population; {CORRECTIONS[settings['correction']]}",
+        f"{kind} against {model} {where}; delta-method interval; exact conditional test, two-sided mid-p; "
+        f"{CORRECTIONS[settings['correction']]}",
         "Hidalgo 2009; Mantel and Haenszel 1959; Bartlett 1935",
     )

@@ -12,10 +12,13 @@ from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, TooManySetsError, unpack
 from symphony_research.collapse.nested import Row, strata_pairs
 from symphony_research.collapse.patterns import HUNDRED, combination_names
+from symphony_research.collapse.roles import LOG_P
 from symphony_research.collapse.strata_counts import strata_table
 from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError
+from symphony_research.inference import Array
 from symphony_research.inference.chance import Chance
+from symphony_research.inference.intersections import sets_log_mid_p
 from symphony_research.multimorbidity.expectation import against_parts, independence
 from symphony_research.multimorbidity.sets import as_tuples, closed_of, counts_by_stratum, sets_of
 from symphony_research.policy import looked_for
@@ -26,8 +29,8 @@ CHANCES = ("expected", "score_variance", "log_ratio_variance")
 NOUGHT = 1e-13
 # by what strata, or another expectation, change the figures of the whole population under independence
 FACTORS = ("expected_factor", "score_factor", "spread_factor")
-# against its smaller sets: mean of the count over what is expected, and third moment over variance
-OF_PARTS = ("mean_factor", "third_share")
+# against its smaller sets: mean of the count over what is expected
+OF_PARTS = ("mean_factor",)
 
 
 def is_scaled(settings: Mapping[str, Any]) -> bool:
@@ -71,8 +74,7 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     }
     if settings["which"] != "all":
         cells["thinned"] = np.full(len(words), thinned)
-    if is_scaled(settings):
-        cells |= _factors(row, words, weights[:, 0], singles, both, settings)
+    cells |= _against_chance(row, words, weights[:, 0], singles, both, settings)
     named = pl.DataFrame(cells).insert_column(0, combination_names(bits, conditions))
     listed = pl.Series("c", conditions, dtype=pl.String)
     i, j = np.triu_indices(k, k=1)
@@ -99,26 +101,29 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     }
 
 
-def _factors(
+def _against_chance(
     row: Row, words: Any, total: Integers, singles: Integers, both: Integers, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """By what the strata, or the smaller sets, change what independence in the whole population gives."""
+    """By what the strata, or the smaller sets, change what independence in the whole population gives; and the exact log p."""
     k, exact = singles.shape[1], settings["kind"] == "exact"
     inside = unpack(words, k).astype(bool)
     held, pairs, people = singles.astype(float), both.astype(float), row.stratum_people.astype(float)
     whole = (x.sum(axis=0, keepdims=True) for x in (people, held, pairs))
-    crude = independence(inside, total[None].astype(float), *whole, exact=exact)
     if settings["against"] == "independence":
         observed = counts_by_stratum(row, words, k, exact=exact)
+        log_p: Array | None = sets_log_mid_p(inside, observed, people, held, exact=exact)
+        if not is_scaled(settings):
+            return {LOG_P: log_p}
         within = independence(inside, observed, people, held, pairs, exact=exact)
     else:
         within = against_parts(row, as_tuples(inside), k)
+        log_p = within.log_p
+    crude = independence(inside, total[None].astype(float), *whole, exact=exact)
     factors = {name: _ratio(within, crude, field) for name, field in zip(FACTORS, CHANCES, strict=True)}
     if settings["against"] != "independence":
         with np.errstate(divide="ignore", invalid="ignore"):
             factors["mean_factor"] = np.where(within.expected > 0, within.null_mean / within.expected, np.nan)
-            factors["third_share"] = np.where(within.score_variance > 0, within.third / within.score_variance, 0.0)
-    return factors
+    return {**factors, LOG_P: log_p}
 
 
 def _ratio(within: Chance, crude: Chance, field: str) -> Any:

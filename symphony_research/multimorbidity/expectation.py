@@ -41,7 +41,7 @@ def independence(
     the mean n e and, since people's agreements in each condition are shuffled,
     factorial moments that are products too: the variance is n e + (n e)^2 (r - 1),
     r = (n - 1)/n times the product of (M - 1) n / (M (n - 1)), M = n m, for a pair
-    the hypergeometric variance; the third alike. The log ratio has the
+    the hypergeometric variance. The log ratio has the
     delta-method variance with every margin estimated: a person moves log(O/E) by 1[set]/O - e y/E, y = 1 + sum of
     (agreement - m)/m over the conditions, and the variance is the sum of
     squares over all people.
@@ -59,7 +59,7 @@ def _independence(
 ) -> tuple[Array, ...]:
     within, outside = inside.astype(float), (~inside).astype(float) * exact
     unknown = inside @ np.isnan(held).any(axis=0).astype(float) > 0
-    expected, score, third, crossed, squared = (np.zeros(len(inside)) for _ in range(5))
+    expected, score, crossed, squared = (np.zeros(len(inside)) for _ in range(4))
     with np.errstate(divide="ignore", invalid="ignore"):
         for n, a, c, o in zip(people, np.nan_to_num(held), both, observed, strict=True):
             if not n > 0:
@@ -79,32 +79,28 @@ def _independence(
             expected += mean
             crossed += o * e * (1 + spread)
             squared += n * e**2 * (1 + spread + cross)
-            two, three = (_factorial(k, n, a, within, outside) for k in (2, 3))
-            score += np.maximum(mean + mean**2 * two, 0)
-            third += mean + 3 * mean**2 * two + mean**3 * (three - 3 * two)
+            score += np.maximum(mean + mean**2 * _factorial(n, a, within, outside), 0)
         total = observed.sum(axis=0)
         log_ratio = 1 / total - 2 * crossed / (total * expected) + squared / expected**2
-    for column in (expected, score, third, log_ratio):
+    for column in (expected, score, log_ratio):
         column[unknown] = np.nan
     if not (people > 0).any():
         expected[:] = np.nan
-    return expected, expected, score, third, log_ratio
+    return expected, expected, score, log_ratio
 
 
-def _factorial(k: int, n: float, held: Array, within: Array, outside: Array) -> Array:
-    """The k-th factorial moment of the count over the k-th power of its mean, less 1."""
-    if n < k:
+def _factorial(n: float, held: Array, within: Array, outside: Array) -> Array:
+    """The second factorial moment of the count over the square of its mean, less 1."""
+    if n < 2:
         return np.full(len(within), -1.0)
-    lost = np.log1p(-np.arange(1, k) / n).sum()
-    taken_in, taken_out = _taken(k, held), _taken(k, n - held)
-    return np.expm1(lost + within @ (taken_in - lost) + outside @ (taken_out - lost))
+    lost = np.log1p(-1 / n)
+    return np.expm1(lost + within @ (_taken(held) - lost) + outside @ (_taken(n - held) - lost))
 
 
-def _taken(k: int, count: Array) -> Array:
-    """Log of (M - 1)...(M - k + 1) / M^(k - 1)."""
-    enough = count >= k
-    safe = np.where(enough, count, k)
-    return np.where(enough, np.log1p(-np.arange(1, k)[:, None] / safe).sum(axis=0), NEVER)
+def _taken(count: Array) -> Array:
+    """Log of (M - 1) / M."""
+    enough = count >= 2
+    return np.where(enough, np.log1p(-1 / np.where(enough, count, 2)), NEVER)
 
 
 def _log(share: Array) -> Array:
@@ -127,7 +123,8 @@ def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> C
             people = row.people[:, None].astype(float)
             cells = cells_by_stratum(row, [sets[f] for f in chosen], n_conditions, int(k), people)[..., 0]
             made = set_against_its_parts(cells)
-            found[:, chosen] = made.expected, made.null_mean, made.score_variance, made.third, made.log_ratio_variance
+            moments = made.expected, made.null_mean, made.score_variance, made.log_ratio_variance
+            found[:, chosen] = *moments, made.log_p
     return Chance(*found)
 
 

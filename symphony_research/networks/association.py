@@ -14,11 +14,14 @@ from symphony_research.collapse.margins import (
     nan_to_null,
     possible_table,
 )
+from symphony_research.collapse.roles import LOG_P
 from symphony_research.inference import (
     Array,
     hypergeometric_mid_p,
     log_interval,
-    matched_mid_p,
+    log_mid_p_of_moments,
+    p_of_log,
+    stratified_log_mid_p,
 )
 from symphony_research.inference.ends import ends_of
 from symphony_research.inference.figures import ends_of_figure
@@ -30,7 +33,7 @@ from symphony_research.inference.released import (
 )
 from symphony_research.inference.strata import StratifiedPairs, stratified_pairs
 
-__all__ = ["FACTORS", "associations", "expected_between", "factors_of"]
+__all__ = ["FACTORS", "associations", "expected_between", "within_strata"]
 
 # what adjustment multiplies: expected people, variances, odds ratio and its variance
 FACTORS = ("expected_factor", "spread_factor", "score_factor", "odds_factor", "odds_spread_factor")
@@ -66,14 +69,14 @@ def associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFra
     p_value = np.full(len(c), np.nan)
     known = ~(np.isnan(c) | np.isnan(expected)) & (a > 0) & (b > 0) & settings.get("tested", True)
     if settings["adjust"]:
-        p_value[known] = matched_mid_p(c, expected, sums.score_variance, sums.third)[known]
+        p_value[known] = _within_strata(table, (c, a, b, n), sums)[known]
     elif known.any():
         p_value[known] = hypergeometric_mid_p(c[known], a[known], b[known], n[known])
     if "released" in settings:
         ends = [ends_of(count, settings["released"]) for count in shown]
         if settings["adjust"]:
             between = expected_between(table, crude, expected)
-            lower, upper, ic_lower, p_value = _at_ends(c, *ends[0], *between, sums, ic_lower, settings)
+            lower, upper, ic_lower, p_value = _at_ends((c, a, b, n), ends[0], between, sums, ic_lower, settings)
         else:
             box = [end for count in ends for end in count]
             lower, upper = union_interval_ratio(*box, confidence=confidence)
@@ -105,7 +108,7 @@ def associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFra
         for name, values in estimates.items()
     ]
     counts = ["source", "target", "n_both", "n_source", "n_target", "n_persons"]
-    ordered = [k for k in table.columns if k not in (*counts, *FACTORS, "figures")]
+    ordered = [k for k in table.columns if k not in (*counts, *FACTORS, "figures", LOG_P)]
     return nan_to_null(table.select([*ordered, *counts]).with_columns(columns))
 
 
@@ -117,9 +120,18 @@ def expected_between(table: pl.DataFrame, crude: Array, expected: Array) -> tupl
     return crude * low, crude * high
 
 
+def _within_strata(table: pl.DataFrame, counts: tuple[Array, ...], sums: StratifiedPairs) -> Array:
+    """Return the exact p values where they are known, else those of mean and variance."""
+    exact = as_float(table[LOG_P]) if LOG_P in table.columns else np.full(len(counts[0]), np.nan)
+    exact = np.where(sums.score_variance > 1e-12 * sums.expected, exact, np.nan)
+    unknown = np.isnan(exact)
+    exact[unknown] = log_mid_p_of_moments(*(x[unknown] for x in (*counts, sums.expected, sums.score_variance)))
+    return p_of_log(exact)
+
+
 def _at_ends(
-    c: Array, low: Array, high: Array, least: Array, most: Array, sums: StratifiedPairs, ic_lower: Array,
-    settings: Mapping[str, Any],
+    counts: tuple[Array, ...], ends: tuple[Array, Array], between: tuple[Array, Array], sums: StratifiedPairs,
+    ic_lower: Array, settings: Mapping[str, Any],
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Return interval, credible limit and p value over every count, and every expected number, that those shown allow.
 
@@ -128,6 +140,7 @@ def _at_ends(
     from scipy.special import gammaincinv
 
     confidence = settings["confidence"]
+    c, (low, high), (least, most) = counts[0], ends, between
     with np.errstate(divide="ignore", invalid="ignore"):
         # the variance falls with the count about as its reciprocal
         lower, _ = log_interval(low / most, sums.log_ratio_variance * c / low, confidence)
@@ -135,9 +148,8 @@ def _at_ends(
         ic = np.log2(gammaincinv(low + 0.5, (1 - confidence) / 2) / (most + 0.5))
         within = (most >= low) & (least <= high)
         count, mean = np.where(least > high, high, low), np.where(least > high, least, most)
-        p_value = matched_mid_p(
-            count, mean, sums.score_variance * mean / sums.expected, sums.third * mean / sums.expected
-        )
+        nearest = possible_table(count, *counts[1:])
+        p_value = p_of_log(log_mid_p_of_moments(*nearest, mean, sums.score_variance * mean / sums.expected))
     return lower, upper, np.where(np.isnan(ic_lower), np.nan, ic), np.where(within, 1.0, p_value)
 
 
@@ -149,8 +161,6 @@ def _scaled(
         crude.observed,
         crude.expected * expected,
         crude.score_variance * score,
-        # how lopsided a count is hardly depends on the strata, and is not told by them
-        crude.third * score,
         crude.log_ratio_variance * spread,
         crude.odds_ratio * odds,
         crude.log_odds_variance * odds_spread,
@@ -158,21 +168,14 @@ def _scaled(
 
 
 def _at_most(sums: StratifiedPairs) -> StratifiedPairs:
-    """Put a Poisson count's variances, which are larger, where those of the strata are not released."""
-    known = ~np.isnan(sums.expected)
+    """Put a Poisson count's variance of the logarithm, which is larger, where that of the strata is not released."""
+    none = np.isnan(sums.log_ratio_variance) & ~np.isnan(sums.expected)
     with np.errstate(divide="ignore"):
-        alone = 1 / sums.observed
-    none = np.isnan(sums.score_variance) & known
-    return replace(
-        sums,
-        score_variance=np.where(none, sums.expected, sums.score_variance),
-        third=np.where(none, sums.expected, sums.third),
-        log_ratio_variance=np.where(np.isnan(sums.log_ratio_variance) & known, alone, sums.log_ratio_variance),
-    )
+        return replace(sums, log_ratio_variance=np.where(none, 1 / sums.observed, sums.log_ratio_variance))
 
 
-def factors_of(both: Array, first: Array, second: Array, people: Array) -> dict[str, Array]:
-    """By what the strata change each figure of the pooled people; 1 where there is nothing to change."""
+def within_strata(both: Array, first: Array, second: Array, people: Array, *, tested: bool) -> dict[str, Array]:
+    """By what the strata change each figure of the pooled people, 1 where there is nothing to change; and the exact log p."""
     within = stratified_pairs(both, first, second, people)
     whole = [x.sum(axis=0, keepdims=True) for x in (both, first, second, people)]
     crude = stratified_pairs(*whole)
@@ -184,4 +187,5 @@ def factors_of(both: Array, first: Array, second: Array, people: Array) -> dict[
             within.odds_ratio / crude.odds_ratio,
             within.log_odds_variance / crude.log_odds_variance,
         )
-    return {name: np.where(np.isfinite(r), r, np.nan) for name, r in zip(FACTORS, ratios, strict=True)}
+    factors = {name: np.where(np.isfinite(r), r, np.nan) for name, r in zip(FACTORS, ratios, strict=True)}
+    return {**factors, LOG_P: stratified_log_mid_p(both, first, second, people)} if tested else factors

@@ -18,7 +18,7 @@ from symphony_research.collapse.margins import (
     same_stratum,
 )
 from symphony_research.collapse.nested import Row, split_strata, strata_pairs, tables_of_rows
-from symphony_research.collapse.roles import MARGINS, PAIRS, POPULATION
+from symphony_research.collapse.roles import LOG_P, MARGINS, PAIRS, POPULATION
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata, strata_table
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
@@ -27,10 +27,10 @@ from symphony_research.inference import (
     adjusted_p,
     normal_quantile,
 )
-from symphony_research.networks.association import FACTORS, associations, factors_of
+from symphony_research.networks.association import FACTORS, associations, within_strata
 from symphony_research.result import Result
 from symphony_research.result.forms import AdjustedForms
-from symphony_research.result.roles import Known, TableRoles
+from symphony_research.result.roles import Internal, Known, TableRoles
 from symphony_research.wording import about, capital, chance_words, given, in_words, stratum_words, tested_words, times
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def roles_of_pairs(settings: Mapping[str, Any]) -> dict[str, TableRoles]:
     if not settings["adjust"]:
         return {"pairs": PAIRS, "margins": MARGINS, "population": POPULATION}
     factors = {name: factor_role(name) for name in FACTORS}
-    pairs = replace(PAIRS, columns={**PAIRS.columns, **factors, "figures": Known()})
+    pairs = replace(PAIRS, columns={**PAIRS.columns, **factors, "figures": Known(), LOG_P: Internal()})
     strata = roles_of_strata(settings["adjust"])
     return {"pairs": pairs, "margins": MARGINS, "population": POPULATION, "strata": strata}
 
@@ -186,7 +186,7 @@ def pair_against_chance(pair: Mapping[str, Any], settings: Mapping[str, Any]) ->
     )
 
 
-def _pairs_of(row: Row, conditions: tuple[str, ...], adjust: tuple[str, ...]) -> dict[str, pl.DataFrame]:
+def _pairs_of(row: Row, conditions: tuple[str, ...], adjust: tuple[str, ...], tested: bool) -> dict[str, pl.DataFrame]:
     """Return the pairs, the people with each condition, and the people, of one row."""
     singles, pairs = strata_pairs(row, len(conditions))
     i, j = np.triu_indices(len(conditions), k=1)
@@ -194,8 +194,8 @@ def _pairs_of(row: Row, conditions: tuple[str, ...], adjust: tuple[str, ...]) ->
     people = row.stratum_people
     pair = {"source": listed.gather(i), "target": listed.gather(j), "n_both": pairs.sum(axis=0)[i, j]}
     if adjust:
-        held = singles.astype(float)
-        pair |= factors_of(pairs[:, i, j].astype(float), held[:, i], held[:, j], people.astype(float))
+        both, held = pairs[:, i, j].astype(float), singles.astype(float)
+        pair |= within_strata(both, held[:, i], held[:, j], people.astype(float), tested=tested)
     tables = {
         "pairs": pl.DataFrame(pair, schema_overrides={"n_both": pl.Int64}),
         "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),
@@ -253,12 +253,14 @@ def cooccurrence(
     observed/expected towards 1, as whoever has both is a part of what is
     expected there: of a true 5, strata of 20 people give 4.2, of 50 people 4.6.
     The odds ratio, and the test, do not suffer from that. The p value of a pair
-    is the hypergeometric mid-p; if adjusted, the mid-p of a binomial with the
-    count's exact mean and variance (those of the Cochran-Mantel-Haenszel score
-    test) and a third moment, which does not call rare pairs found too often as
-    the normal approximation would. Of a disclosed result all is made from
-    rounded counts, times the ratios by which the strata change what the whole
-    population would give, to as many figures as those strata allow.
+    is the hypergeometric mid-p; if adjusted, that of the sum over strata, all
+    margins of each given (the exact form of the Cochran-Mantel-Haenszel test). It
+    is exact however small, and 0 below 1e-300. Of a disclosed result all is made
+    from rounded counts, times the ratios by which the strata change what the whole
+    population would give, to as many figures as those strata allow; its p value, if
+    adjusted, is that of Fisher's noncentral hypergeometric distribution with the mean
+    that the strata give, and larger as a rule
+    (`symphony_research.inference.log_mid_p_of_moments`).
 
     Observed/expected (Hidalgo's "relative risk", lift in data mining) favours
     pairs of rare conditions and joint prevalence pairs of common ones; phi,
@@ -268,6 +270,7 @@ def cooccurrence(
     ----------
     Hidalgo, C. A. et al. (2009). PLoS Computational Biology 5, e1000353.
     Mantel, N. and Haenszel, W. (1959). Journal of the National Cancer Institute 22, 719-748.
+    Mehta, C. R., Patel, N. R. and Gray, R. (1985). Journal of the American Statistical Association 80, 969-973.
     Robins, J., Breslow, N. and Greenland, S. (1986). Biometrics 42, 311-323.
     Norén, G. N. et al. (2013). Statistical Methods in Medical Research 22, 57-69.
     Monchka, B. A. et al. (2022). BMC Medical Research Methodology 22, 258.
@@ -290,9 +293,9 @@ def build(
     normal_quantile(confidence)
     require_one_of(correction, CORRECTIONS, argument="correction")
     by, adjust = split_strata(patterns, adjust)
-    tables = tables_of_rows(patterns, by, adjust, lambda row: _pairs_of(row, patterns.conditions, adjust))
+    tables = tables_of_rows(patterns, by, adjust, lambda row: _pairs_of(row, patterns.conditions, adjust, tested))
     expectation = f"expected within {', '.join(adjust)}, summed" if adjust else "expected in the whole population"
-    test = "binomial mid-p of the Cochran-Mantel-Haenszel test" if adjust else "hypergeometric mid-p"
+    test = "hypergeometric mid-p" + (", summed over strata" if adjust else "")
     return Cooccurrence(
         tables,
         pattern_settings(

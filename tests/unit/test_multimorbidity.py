@@ -181,7 +181,7 @@ def test_q_values_are_over_all_rows():
     p = found.estimates["p_value"].to_numpy()
     # naive: of each p, the smallest of p' x 4 / rank of p' over all p' no smaller
     ranked = sorted(p)
-    naive = [min(other * 4 / (ranked.index(other) + 1) for other in ranked if other >= own) for own in p]
+    naive = [min(other * 4 / sum(p <= other) for other in ranked if other >= own) for own in p]
     assert found.estimates["q_value"].to_list() == pytest.approx(naive, rel=1e-12)
     assert found.n_tested == 4
     bonferroni = sr.multimorbidity.combinations(counted(TWO, "ab"), min_size=0, correction="bonferroni").estimates
