@@ -24,6 +24,7 @@ __all__ = [
     "Cell",
     "Place",
     "Published",
+    "declared_relations",
     "interval_of",
     "placement",
     "publish",
@@ -165,7 +166,7 @@ def publish(
     for name, table in tables.items():
         if result.roles[name].people:
             cells += _cells(name, table, result, policy, marks, of_small, never)
-    relations = result.relations(tables, result.settings, result.by)
+    relations = declared_relations(result, tables)
     cells += _without_a_row(result, policy, cells, tables)
     place = _placed(sides)
     return Published(
@@ -228,6 +229,23 @@ def _cells(
             strata = [(key, record[key]) for key in by if key in record]
             of = of.within(strata) if strata else of
             yield Cell(name, row, column, of, low, high, shown, primary, not (primary and unnamed))
+
+
+def declared_relations(result: Result, tables: Mapping[str, pl.DataFrame]) -> Iterator[Relation]:
+    """Yield what a family declares of each stratum, placed in it, as its counts are."""
+    by = sorted(result.by)
+    if not by:
+        yield from result.relations(tables, result.settings)
+        return
+    parts = {
+        name: table.partition_by(by, as_dict=True) for name, table in tables.items() if set(by) <= set(table.columns)
+    }
+    whole = {name: table for name, table in tables.items() if name not in parts}
+    for key in dict.fromkeys(key for part in parts.values() for key in part):
+        own = {name: (part[key] if key in part else tables[name].clear()).drop(by) for name, part in parts.items()}
+        stratum = tuple(zip(by, key, strict=True))
+        for relation in result.relations({**whole, **own}, result.settings):
+            yield _moved(relation, lambda of, stratum=stratum: of.within(stratum))
 
 
 def _without_a_row(result: Result, policy: Policy, cells: list[Cell], tables: Mapping[str, pl.DataFrame]) -> list[Cell]:

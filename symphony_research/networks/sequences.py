@@ -87,7 +87,7 @@ class Sequences(Result):
         }
 
     @staticmethod
-    def relations(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[Relation]:
+    def relations(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Relation]:
         """Of people with both conditions: compared, alone in their stratum or of no known order; compared: by their order."""
         for record in tables["pairs"].iter_rows(named=True):
             both, compared, *parts = (

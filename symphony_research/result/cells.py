@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from symphony_research.errors import ArgumentError
+
 __all__ = [
     "BETWEEN",
     "UNLIMITED",
@@ -141,11 +143,28 @@ def unrelated(name: str) -> CellDefinition:
 
 @dataclass(frozen=True)
 class Partition:
-    """Disjoint parts that make up a whole: exactly, or (`complete=False`) at most."""
+    """Disjoint parts that add up to a whole: exactly, or (`complete=False`) to at most it; without a part nobody is in it.
+
+    Raises
+    ------
+    ArgumentError
+        If a part stands in it twice.
+
+    Examples
+    --------
+    >>> arms = [everybody().in_state("arm of the trial", arm) for arm in ("usual care", "hub")]
+    >>> len(Partition(everybody(), tuple(arms)).parts)
+    2
+    """
 
     whole: CellDefinition
     parts: tuple[CellDefinition, ...]
     complete: bool = True
+
+    def __post_init__(self) -> None:
+        twice = len(self.parts) - len(set(self.parts))
+        if twice:
+            raise ArgumentError(f"{twice} of {len(self.parts)} parts stand twice in a Partition: parts share nobody.")
 
 
 @dataclass(frozen=True)

@@ -168,10 +168,13 @@ class Result:
         return {}
 
     @staticmethod
-    def relations(
-        tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]
-    ) -> Iterable[Relation]:
-        """Return how counts relate beyond what their definitions say: partitions, and people among others."""
+    def relations(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any]) -> Iterable[Relation]:
+        """Return which rows add up to which total (`Partition`), and which people are among others (`Nested`).
+
+        Of one stratum: the tables have its rows alone and no column of strata, and what is returned is
+        placed in it. What the definitions of cells say by themselves (sets of conditions, numbers of
+        conditions, strata) need not be declared.
+        """
         return ()
 
     @staticmethod

@@ -38,9 +38,9 @@ class _Curve(Result):
         return curve_roles()
 
     @staticmethod
-    def relations(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterable[Relation]:
+    def relations(tables: Tables, settings: Mapping[str, Any]) -> Iterable[Relation]:
         """Yield that the states at a grid time are everybody, and that who has left has left for good."""
-        return relations_of(tables, settings, by)
+        return relations_of(tables, settings)
 
     @staticmethod
     def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:

@@ -319,7 +319,7 @@ def curve_roles() -> dict[str, TableRoles]:
     }
 
 
-def relations_of(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterator[Relation]:
+def relations_of(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Relation]:
     """Yield how the counts of a grid relate: to all who are followed, to earlier times, and to other curves' counts."""
     if "grid" not in tables:
         return
@@ -327,24 +327,22 @@ def relations_of(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...
     states = grid["state"].unique(maintain_order=True).to_list()
     times = grid["time"].unique().sort().to_list()
     late = NOT_ENTERED in states
-    for names in strata_of(grid, by):
 
-        def cell(time: float, state: str, names: Mapping[str, Any] = names) -> CellDefinition:
-            return people_in(settings, time, state).within(names.items())
+    def cell(time: float, state: str) -> CellDefinition:
+        return people_in(settings, time, state)
 
-        # the states at each time are all who are followed, and who has left has left for good
-        for time in times if late else times[1:]:
-            there = [state for state in states if time or state in (AT_RISK, NOT_ENTERED)]
-            yield Partition(followed(settings).within(names.items()), tuple(cell(time, state) for state in there))
-        for first, second in pairwise(times):
-            for state in states:
-                if state == NOT_ENTERED or (state == AT_RISK and first and not late):
-                    yield Nested(cell(second, state), cell(first, state))
-                elif state != AT_RISK and first:
-                    yield Nested(cell(first, state), cell(second, state))
-        for whole, *parts in _beside_one_cause(settings, times):
-            disjoint = tuple(part.within(names.items()) for part in parts)
-            yield Partition(whole.within(names.items()), disjoint, complete=False)
+    # the states at each time are all who are followed, and who has left has left for good
+    for time in times if late else times[1:]:
+        there = [state for state in states if time or state in (AT_RISK, NOT_ENTERED)]
+        yield Partition(followed(settings), tuple(cell(time, state) for state in there))
+    for first, second in pairwise(times):
+        for state in states:
+            if state == NOT_ENTERED or (state == AT_RISK and first and not late):
+                yield Nested(cell(second, state), cell(first, state))
+            elif state != AT_RISK and first:
+                yield Nested(cell(first, state), cell(second, state))
+    for whole, *parts in _beside_one_cause(settings, times):
+        yield Partition(whole, tuple(parts), complete=False)
 
 
 def _beside_one_cause(settings: Mapping[str, Any], times: Sequence[float]) -> Iterator[tuple[CellDefinition, ...]]:

@@ -33,7 +33,7 @@ class Parts(Result):
         return cls.roles_by_table
 
     @staticmethod
-    def relations(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterable[Relation]:  # fmt: skip
+    def relations(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any]) -> Iterable[Relation]:
         """Return that the parts are everybody."""
         parts = (everybody().in_state("part", str(part)) for part in tables["parts"]["part"])
         return (Partition(everybody(), tuple(parts)),)

@@ -70,7 +70,7 @@ class Attended(Parts):
     """People of whom some attended: that they are among all is said by the definition alone."""
 
     @staticmethod
-    def relations(tables: Any, settings: Any, by: Any) -> tuple[()]:
+    def relations(tables: Any, settings: Any) -> tuple[()]:
         """Return nothing."""
         return ()
 

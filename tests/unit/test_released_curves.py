@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
+from symphony_research.disclosure.published import declared_relations
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
@@ -152,7 +153,7 @@ def test_roles_and_relations_of_a_curve():
     ]
     assert len(set(cells)) == len(cells) == 2 * (1 + 12 * 3)
     assert everybody().within([("sex", "F")]) in cells  # at 0 all are at risk
-    relations = list(curve.relations(form, curve.settings, curve.by))
+    relations = list(declared_relations(curve, form))
     partitions = [r for r in relations if isinstance(r, Partition)]
     assert len(partitions) == 2 * 12
     assert all(r.complete and len(r.parts) == 3 and set(r.parts) <= set(cells) for r in partitions)
@@ -196,7 +197,7 @@ def test_an_outcome_is_the_same_people_whether_deaths_compete_or_are_censored():
         counts = result.roles_of(result.settings)["grid"].counts
         for row in form["grid"].iter_rows(named=True):
             assert exact.setdefault(counts(row, "n_persons", result.settings), row["n_persons"]) == row["n_persons"]
-        relations += result.relations(form, result.settings, ())
+        relations += result.relations(form, result.settings)
     times = len(form["grid"]["time"].unique()) - 1
     assert len(exact) == 1 + 3 * times + 3 * times  # admissions are shared; of the second: death, at risk, censored
     beside = [r for r in relations if isinstance(r, Partition) and {r.whole, *r.parts} <= set(exact)]
