@@ -56,11 +56,11 @@ class Block:
         return Programme(self.matrix, self.low, self.high, integers=len(self.unknowns))
 
     def solve(self, lower: Array, upper: Array, cost: Array) -> Array | None:
-        """Return numbers within bounds at the least cost; None where there are none or the limit is reached."""
+        """Return numbers within bounds at the least cost; None where there are none."""
         return self.programme.solve(lower, upper, cost)
 
     def solve_integers(self, lower: Array, upper: Array, cost: Array) -> Array | None:
-        """Return integers within bounds; None where there are none, or none within the limit."""
+        """Return integers within bounds; None where there are none."""
         found = self.integer_programme.solve(lower, upper, cost)
         return None if found is None else np.round(found)
 

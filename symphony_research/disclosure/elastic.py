@@ -12,69 +12,66 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import Block
-from symphony_research.disclosure.programme import Programme
+from symphony_research.disclosure.blocks import HAIR, Block
+from symphony_research.disclosure.nearest import NOWHERE, Nearest
 
-__all__ = ["cheapest_relaxation"]
+__all__ = ["Elastic"]
 
 Array = NDArray[np.float64]
+STEPS = 60  # of rounding to integers
 
 
-def cheapest_relaxation(
-    block: Block,
-    lower: Array,
-    upper: Array,
-    places: Sequence[int] | NDArray[np.int64],
-    cost: Array,
-    *,
-    lowest: float = 0.0,
-    integers: bool = False,
-) -> tuple[float, Array] | None:
-    """Return the cost of the cheapest relaxation, and by how much the bounds of each place give; None where none will do.
+class Elastic:
+    """Asks again and again how the bounds of a block's unknowns may give.
 
     Parameters
     ----------
     block : Block
-    lower, upper : arrays
-        Bounds of the block's unknowns, that of the target fixed at the number it should be.
     places : sequence of int
         Unknowns of the block whose bounds may give: upwards without end, downwards to `lowest`.
-    cost : array
-        Of each place, a unit.
+    first_atom : int, optional
+        Where the atoms begin, if integers are wanted.
     lowest : float
         No number is below it once its bounds have given.
-    integers : bool
-        Whether the block's unknowns are integers.
-
-    Raises
-    ------
-    UndecidedError
-        If the linear programme is not solved within its limit.
     """
-    from scipy.sparse import bmat, csc_matrix, eye
 
-    n, m = len(block.unknowns), len(places)
-    held_low, held_high = lower[places], upper[places]
-    lower, upper = lower.copy(), upper.copy()
-    lower[places], upper[places] = 0.0, np.inf
-    pick = csc_matrix((np.ones(m), (np.arange(m), places)), shape=(m, n))
-    none, one = csc_matrix((m, m)), eye(m, format="csc")
-    # x - above <= highest and x + below >= lowest, where `above` and `below` are what bounds give
-    matrix = bmat(
-        [
-            [block.matrix, csc_matrix((block.matrix.shape[0], 2 * m))],
-            [pick, bmat([[-one, none]])],
-            [pick, bmat([[none, one]])],
-        ]
-    )
-    programme = Programme(
-        matrix.tocsr(),
-        np.concatenate([block.low, np.full(m, -np.inf), held_low]),
-        np.concatenate([block.high, held_high, np.full(m, np.inf)]),
-        integers=n if integers else 0,
-        once=True,
-    )
-    costs = np.concatenate([np.zeros(n), cost, cost])
-    room = np.concatenate([np.full(m, np.inf), np.maximum(held_low - lowest, 0.0)])
-    found = programme.solve(np.concatenate([lower, np.zeros(2 * m)]), np.concatenate([upper, room]), costs)
-    return None if found is None else (float(costs @ found), found[n : n + m] + found[n + m :])
+    def __init__(
+        self,
+        block: Block,
+        places: Sequence[int] | NDArray[np.int64],
+        *,
+        first_atom: int | None = None,
+        lowest: float = 0.0,
+    ) -> None:
+        self._places, self._lowest, self._integers = np.array(places, int), lowest, first_atom is not None
+        atoms = NOWHERE if first_atom is None else np.flatnonzero(block.unknowns >= first_atom)
+        self._nearest = Nearest(block, atoms, self._places)
+
+    def cheapest(
+        self, lower: Array, upper: Array, price: Array, bases: Sequence[Array] = ()
+    ) -> tuple[float, Array] | None:
+        """Return the cost of the cheapest relaxation, and by how much the bounds of each place give; None where none will do.
+
+        In integers it is the cheapest near a base.
+
+        Parameters
+        ----------
+        lower, upper : arrays
+            Bounds of the block's unknowns, that of the target fixed at the number it should be.
+        price : array
+            Of each place, a unit; infinite where it does not give.
+        bases : sequence of arrays
+            Integers near which others are looked for.
+
+        Raises
+        ------
+        UndecidedError
+            If a linear programme is not solved within its limit.
+        """
+        places = self._places
+        self._nearest.give(price, np.maximum(lower[places] - self._lowest, 0.0))
+        x = self._nearest.find(bases or [np.zeros(len(lower))], lower, upper, steps=STEPS if self._integers else 0)
+        if x is None or (self._integers and np.abs(x - np.round(x)).max(initial=0.0) > HAIR):
+            return None
+        given = np.maximum(x[places] - upper[places], 0.0) + np.maximum(lower[places] - x[places], 0.0)
+        return float(np.where(np.isfinite(price), price, 0.0) @ given), given

@@ -90,8 +90,8 @@ def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = (), ses
     shown, and the algorithm. By default each suppressed count keeps at least as
     many possible numbers as a rounded one (five), by non-negativity, the
     intervals of rounding and every relation between the counts of one
-    population. With up to 512 sets of conditions and strata that is confirmed
-    in integers; else by linear bounds. What is not decided within a fixed number
+    population. With up to 512 sets of conditions and strata (192 where there are
+    more than two strata) that is confirmed in integers; else by linear bounds. What is not decided within a fixed number
     of programmes is published coarser: `disclosure.withheld` says so.
 
     Examples

@@ -71,12 +71,12 @@ class Programme:
         self._mixed = bool(integers)
 
     def solve(self, lower: Array, upper: Array, cost: Array) -> Array | None:
-        """Return numbers within bounds at the least cost; None where there are none, or no integers within the limit.
+        """Return numbers within bounds at the least cost; None where there are none.
 
         Raises
         ------
         UndecidedError
-            If a linear programme is not solved within its limit.
+            If the programme is not solved within its limit.
         """
         solver = self._solver
         if self._mixed:
@@ -87,7 +87,7 @@ class Programme:
         feasible = solver.getInfo().primal_solution_status == 2 if self._mixed else False
         status = solver.getModelStatus()
         if status != self._done and not feasible:
-            if self._mixed or status in self._none:
+            if status in self._none:
                 return None
             raise UndecidedError
         return np.array(solver.getSolution().col_value)

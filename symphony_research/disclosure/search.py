@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.disclosure.blocks import HAIR, Block, ranges_of_one_row
 from symphony_research.disclosure.moves import Moves
+from symphony_research.disclosure.nearest import Nearest
 from symphony_research.disclosure.programme import UndecidedError
 
-__all__ = ["MOST_PROGRAMMES", "Narrowed", "Search", "Target"]
+__all__ = ["MOST_PROGRAMMES", "NEAR", "Narrowed", "Search", "Target"]
 
 Array = NDArray[np.float64]
+# by bounds, a solution, and whether it is known that there is none
+Way = Callable[[Array, Array], tuple[Array | None, bool]]
 MOST_PROGRAMMES = 400  # linear programmes of one block: a number that the machine has no part in
+MOST_IN_INTEGERS = 10  # integer programmes of one block, for what is not found near other solutions
+MOST_NEAR = 3_000  # linear programmes of one block by which integers are found near others
+NEAR = 4  # solutions in integers near which another is looked for
+STEPS = 30  # of rounding from one of them
 MOST_DIRECTIONS = 24  # in which all undecided counts are pushed at once
 FEWEST_TOLD = 3  # counts that two such programmes must tell of, for the next two to be worth while
 SPARE = 1  # numbers more than needed that a range in integers must have, not to be looked at one by one
@@ -40,16 +48,31 @@ class Target:
 
 @dataclass(frozen=True)
 class Narrowed:
-    """A suppressed count that keeps too few possible numbers: those from `low` to `high`."""
+    """A suppressed count that keeps too few possible numbers: those from `low` to `high`.
+
+    Where integers are searched, those that were seen to be possible, and those that surely are not.
+    """
 
     unknown: int
     low: float
     high: float
+    seen: frozenset[int] | None = None
+    excluded: frozenset[int] = frozenset()
+
+    @property
+    def between(self) -> range:
+        """The integers from `low` to `high`."""
+        return range(int(np.ceil(self.low - HAIR)), int(np.floor(self.high + HAIR)) + 1 if self.low <= self.high else 0)
 
     @property
     def many(self) -> int:
-        """How many integers it can be."""
-        return int(np.floor(self.high + HAIR) - np.ceil(self.low - HAIR)) + 1 if self.low <= self.high else 0
+        """How many integers it can surely be."""
+        return len(self.between) if self.seen is None else len(self.seen)
+
+    @property
+    def at_most(self) -> int:
+        """How many integers it may be, for all that is known."""
+        return len(self.between) - sum(value in self.between for value in self.excluded)
 
 
 @dataclass
@@ -71,11 +94,17 @@ class Search:
     _places: NDArray[np.int64] = field(init=False)
     _need: NDArray[np.int64] = field(init=False)
     _moves: Moves = field(init=False)
-    _sum: Array | float = field(init=False, default=0.0)
+    _sum: Array = field(init=False)
     _solutions: int = field(init=False, default=0)
     _low: Array = field(init=False)
     _high: Array = field(init=False)
     _seen: dict[int, set[int]] = field(init=False)
+    _excluded: dict[int, set[int]] = field(init=False)
+    _ends: dict[int, tuple[float, float]] = field(init=False, default_factory=dict)
+    whole: list[Array] = field(
+        init=False, default_factory=list
+    )  # solutions in integers, in the order in which they were found
+    _in_integers: int = field(init=False, default=0)
 
     def narrowed(self) -> list[Narrowed]:
         """Return the counts that keep too few possible numbers, in the order of the block; `undecided` if that is not known."""
@@ -92,41 +121,43 @@ class Search:
         finite = self.upper[np.isfinite(self.upper)]
         self.upper = self.upper.copy()
         self.upper[self._places] = np.minimum(self.upper[self._places], max(MOST_PEOPLE, 10 * finite.max(initial=0.0)))
-        need = np.array([self.targets[int(t)].need for t in self._places])
-        room = np.array([self.targets[int(t)].room for t in self._places])
-        # in integers a range may have holes: with some numbers to spare it is wide enough, else each number is confirmed
-        self._need = np.minimum(need + SPARE, room) if self.integers else need
+        self._need = np.array([self.targets[int(t)].need for t in self._places])
+        self._sum = np.zeros(n)
         self._low, self._high = np.full(n, np.inf), np.full(n, -np.inf)
         self._seen = {int(t): set() for t in self._places}
+        self._excluded = {int(t): set() for t in self._places}
+        self._ends = {int(t): (np.ceil(self.lower[t] - HAIR), np.floor(self.upper[t] + HAIR)) for t in self._places}
         if self.block.matrix.shape[0] == 1 and not self.integers:
             self._low, self._high = ranges_of_one_row(self.block, self.lower, self.upper)
             return self._too_few(self._open())
         self._moves = Moves.of(self.block, self._places, self.first_atom if self.integers else None)
         self._push_all()
-        for t in self._open():
-            for sign in (-1.0, 1.0):
-                left = self._open()
-                if t in left and not self.undecided:
-                    cost = np.zeros(n)
-                    cost[left] = sign * ASIDE  # the others are pushed the same way, as far as that costs nothing
-                    cost[t] = sign
-                    self._ask(cost)
-        few = [int(t) for t in self._open()]
-        if self.integers and not self.undecided:
-            for t in few:
-                self._confirm(t, self.targets[t])
-            few = [t for t in few if len(self._seen[t]) < self.targets[t].need]
-        return self._too_few(few)
+        if self.integers:
+            self._push_in_integers()
+        else:
+            self._push_one_by_one()
+        return self._too_few(self._open())
 
     def _too_few(self, left: Iterable[int]) -> list[Narrowed]:
-        return [Narrowed(int(t), float(self._low[t]), float(self._high[t])) for t in left]
+        found = [int(t) for t in left]
+        if not self.integers:
+            return [Narrowed(t, float(self._low[t]), float(self._high[t])) for t in found]
+        known = [(self._seen[t], self._excluded[t]) for t in found]
+        return [
+            Narrowed(t, *self._ends[t], frozenset(seen), frozenset(excluded))
+            for t, (seen, excluded) in zip(found, known, strict=True)
+        ]
 
     def _open(self) -> NDArray[np.int64]:
         """Return the counts of which too few numbers have been seen to be possible."""
         high, low = self._high[self._places], self._low[self._places]
         with np.errstate(invalid="ignore"):
             many = np.floor(high + HAIR) - np.ceil(low - HAIR) + 1
-        return self._places[~(many >= self._need)]
+        if not self.integers:
+            return self._places[~(many >= self._need)]
+        # in integers a range may have holes: with a number to spare it is wide enough, else each number is confirmed
+        seen = np.array([len(self._seen[int(t)]) for t in self._places])
+        return self._places[~(many >= self._need + SPARE) & (seen < self._need)]
 
     def _push_all(self) -> None:
         """Push all undecided counts down, up, and in mixed directions, for as long as each time tells of several."""
@@ -145,6 +176,16 @@ class Search:
             cost[left] = np.where(half == direction % 2, 1.0, -1.0)
             self._ask(cost)
 
+    def _push_one_by_one(self) -> None:
+        for t in self._open():
+            for sign in (-1.0, 1.0):
+                left = self._open()
+                if t in left and not self.undecided:
+                    cost = np.zeros(len(self.lower))
+                    cost[left] = sign * ASIDE  # the others are pushed the same way, as far as that costs nothing
+                    cost[t] = sign
+                    self._ask(cost)
+
     def _ask(self, cost: Array, lower: Array | None = None, upper: Array | None = None) -> bool:
         self.solved += 1
         if self.solved > MOST_PROGRAMMES:
@@ -161,6 +202,7 @@ class Search:
         """Keep what a solution shows to be possible, and what moving one count at a time from it does."""
         least, most = self._keep(x)
         if self.integers and np.abs(x - np.round(x)).max(initial=0.0) < HAIR:
+            self.whole.append(np.round(x))
             for t, low, high in zip(self._places, least, most, strict=True):
                 if len(self._seen[int(t)]) < self.targets[int(t)].need:
                     self._seen[int(t)].update(
@@ -196,17 +238,72 @@ class Search:
         np.maximum.at(of_unknown[1], moves.unknowns.row, up[moves.unknowns.col])
         return of_unknown[0][self._places], of_unknown[1][self._places]
 
-    def _confirm(self, t: int, target: Target) -> None:
-        """See that as many numbers are possible in integers as are needed, each by a solution in integers."""
-        if self._low[t] > self._high[t]:
+    def _push_in_integers(self) -> None:
+        """Look for solutions in integers with each number that an undecided count has not been seen to be.
+
+        Near known solutions, for all; then by rounding; what is left is asked by integer programmes, and beyond
+        their limit a number is held to be impossible.
+        """
+        if not self.undecided and not self._solutions:
+            self._ask(np.zeros(len(self.lower)))
+        if self.undecided or not len(self._open()):
             return
-        for value in range(int(np.ceil(self._low[t] - HAIR)), int(np.floor(self._high[t] + HAIR)) + 1):
-            if len(self._seen[t]) >= target.need:
+        nearest = Nearest(self.block, np.flatnonzero(self.block.unknowns >= self.first_atom))
+        if not self.whole:
+            x = nearest.find([np.round(self._sum / self._solutions)], self.lower, self.upper, steps=STEPS)
+            if x is not None:
+                self._witness(x)
+        if not self.whole:
+            x, _ = self._asked_in_integers(self.lower, self.upper)
+            if x is not None:
+                self._witness(x)
+        for way in (partial(self._near, nearest, 0), partial(self._near, nearest, STEPS), self._asked_in_integers):
+            for t in self._open():
+                self._try_each(int(t), way)
+                if nearest.solved > MOST_NEAR:
+                    self.undecided = True
+                    return
+
+    def _try_each(self, t: int, way: Way) -> None:
+        """Try the numbers that a count has not been seen to be, from those that it has outwards."""
+        seen, excluded, need = self._seen[t], self._excluded[t], self.targets[t].need
+        tried: set[int] = set()
+        while t in self._open():
+            low, high = self._ends[t]
+            known = seen or {int(np.clip(np.round((self._sum / self._solutions)[t]), low, high))}
+            least, most = int(max(low, min(known) - need)), int(min(high, max(known) + need))
+            left = [value for value in range(least, most + 1) if value not in seen | excluded | tried]
+            if not left:
                 return
-            if value not in self._seen[t]:
-                lower, upper = self.lower.copy(), self.upper.copy()
-                lower[t] = upper[t] = value
-                x = self.block.solve_integers(lower, upper, np.zeros(len(lower)))
-                self.solved += 1
-                if x is not None:
-                    self._witness(x)
+            value = min(left, key=lambda value: min(abs(value - one) for one in known))
+            tried.add(value)
+            lower, upper = self.lower.copy(), self.upper.copy()
+            lower[t] = upper[t] = value
+            x, none = way(lower, upper)
+            if x is not None:
+                self._witness(x)
+            elif none:
+                excluded.add(value)
+                if way != self._asked_in_integers and value > max(known):
+                    self._ends[t] = low, value - 1
+                elif way != self._asked_in_integers and value < min(known):
+                    self._ends[t] = value + 1, high
+
+    def _near(self, nearest: Nearest, steps: int, lower: Array, upper: Array) -> tuple[Array | None, bool]:
+        """Return a solution near the known ones, integers or not; none of the programme is none in integers."""
+        away = [np.abs(np.clip(x, lower, upper) - x).sum() for x in self.whole]
+        closest = sorted(range(len(away)), key=lambda k: (away[k], -k))[: NEAR if steps else 2]
+        bases = [self.whole[k] for k in closest] or [np.round(self._sum / self._solutions)]
+        x = nearest.find(bases, lower, upper, steps=steps)
+        return x, x is None
+
+    def _asked_in_integers(self, lower: Array, upper: Array) -> tuple[Array | None, bool]:
+        """Return a solution of the integer programme, and whether it has none; neither beyond the limits."""
+        self._in_integers += 1
+        if self._in_integers > MOST_IN_INTEGERS:
+            return None, False
+        try:
+            x = self.block.solve_integers(lower, upper, np.zeros(len(lower)))
+        except UndecidedError:
+            return None, False
+        return x, x is None

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.disclosure.blocks import HAIR, Block, blocks_of
-from symphony_research.disclosure.elastic import cheapest_relaxation
+from symphony_research.disclosure.elastic import Elastic
 from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.published import ANY, Cell, Published
-from symphony_research.disclosure.search import Narrowed, Search, Target
+from symphony_research.disclosure.search import NEAR, Narrowed, Search, Target
 from symphony_research.disclosure.system import System, bounds_of, system_of
 from symphony_research.disclosure.triples import triples_of, with_triples
 from symphony_research.policy import Policy
@@ -89,7 +89,7 @@ def inferable(published: Sequence[Published], policy: Policy) -> frozenset[CellD
     if not any(cell.suppressed for one in published for cell in one.cells):
         return frozenset()
     work = _Work(system_of(published), (), published, policy)
-    return frozenset(work.system.cells[one.unknown] for _, found in work.search() for one in found)
+    return frozenset(work.system.cells[one.unknown] for _, found, _ in work.search() for one in found)
 
 
 def target_of(cell: Cell, policy: Policy) -> Target | None:
@@ -132,9 +132,9 @@ class _Work:
         rounds, found = 0, list(self.search())
         # a block that was withheld is searched again: its small counts have marks still, beside what is shown of the whole
         while found or self.coarser:
-            for block, narrowed in found:
+            for block, narrowed, whole in found:
                 if rounds < MOST_ROUNDS:
-                    self._repair(block, narrowed)
+                    self._repair(block, narrowed, whole)
                 else:
                     self._withhold(block)
             rounds += 1
@@ -147,8 +147,8 @@ class _Work:
             "integers" if self.system.integers else "bounds",
         )
 
-    def search(self) -> Iterable[tuple[Block, list[Narrowed]]]:
-        """Return the blocks with suppressed counts that keep too few possible numbers."""
+    def search(self) -> Iterable[tuple[Block, list[Narrowed], list[Array]]]:
+        """Return the blocks with suppressed counts that keep too few possible numbers, and solutions in integers that were seen."""
         self.coarser = False
         wanted = np.zeros(self.system.n_unknowns, bool)
         wanted[[k for k in self.targets if k not in self.proven]] = True
@@ -170,14 +170,14 @@ class _Work:
                 continue
             search = self._searched(block, self.lower[block.unknowns], self.upper[block.unknowns], own)
             found = search.narrowed()
-            found = self._beyond_marks(block, own, found) if found else found
             if search.undecided:
                 self._withhold(block)
                 continue
+            found = self._beyond_marks(block, own, found) if found else found
             few = {one.unknown for one in found}
             self.proven |= {int(block.unknowns[at]) for at in own if at not in few}
             if found:
-                yield block, [Narrowed(int(block.unknowns[one.unknown]), one.low, one.high) for one in found]
+                yield block, [replace(one, unknown=int(block.unknowns[one.unknown])) for one in found], search.whole
         # what no relation speaks of is as free as its own mark
         self.proven |= {int(k) for k in np.flatnonzero(wanted)} - in_a_block
 
@@ -203,25 +203,10 @@ class _Work:
             at, marks = int(block.unknowns[one.unknown]), by_marks.get(one.unknown)
             if marks is not None:
                 target = self.targets[at]
-                self.targets[at] = replace(target, need=min(target.need, marks.many))
-            if marks is None or one.many < marks.many:
+                self.targets[at] = replace(target, need=min(target.need, marks.at_most))
+            if marks is None or one.many < marks.at_most:
                 beyond.append(one)
         return beyond
-
-    def _repair(self, block: Block, narrowed: Sequence[Narrowed]) -> None:
-        """Suppress what pins down the narrowed counts, one after the other: curing one often cures others."""
-        before = len(self.secondary)
-        for one in narrowed:
-            try:
-                chosen = self._cheapest(block, one)
-            except UndecidedError:
-                chosen = None
-            if chosen is None or (not chosen and len(self.secondary) == before):
-                self._withhold(block)
-                return
-            for k in chosen:
-                self.secondary.add(k)
-                self._suppress(k)
 
     def _suppress(self, k: int) -> None:
         """Show a count no longer: it is above the threshold, and is to be protected itself."""
@@ -229,28 +214,63 @@ class _Work:
         self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
         self.targets[k] = Target(self.lower[k], ANY, self.policy.rounding)
 
-    def _cheapest(self, block: Block, one: Narrowed) -> list[int] | None:
+    def _repair(self, block: Block, narrowed: Sequence[Narrowed], whole: Sequence[Array]) -> None:
+        """Suppress what pins down the narrowed counts, one after the other: curing one often cures others.
+
+        By linear programmes; in integers only if those say that nothing need give, and only until something does.
+        """
+        before = len(self.secondary)
+        for bases in ((), whole[: -NEAR - 1 : -1]) if whole else ((),):
+            elastic = self._elastic(block, integers=bool(bases))
+            for one in narrowed:
+                try:
+                    chosen = self._cheapest(block, one, elastic, bases)
+                except UndecidedError:
+                    chosen = None
+                if chosen is None:
+                    self._withhold(block)
+                    return
+                for k in chosen:
+                    self.secondary.add(k)
+                    self._suppress(k)
+                if bases and chosen:
+                    return
+            if len(self.secondary) > before:
+                return
+        self._withhold(block)
+
+    def _elastic(self, block: Block, *, integers: bool = False) -> tuple[Elastic, NDArray[np.int64]]:
+        """Return the block with the bounds of its shown cells giving, and those cells."""
+        places = np.array([at for at, k in enumerate(block.unknowns) if int(k) in self.open], int)
+        first = len(self.system.cells) if integers else None
+        # a suppressed count that is not small is above the threshold
+        return Elastic(block, places, first_atom=first, lowest=self.policy.threshold + 1), block.unknowns[places]
+
+    def _cheapest(
+        self, block: Block, one: Narrowed, elastic: tuple[Elastic, NDArray[np.int64]], bases: Sequence[Array]
+    ) -> list[int] | None:
         """Return the cheapest cells by which a count can be more numbers; None where nothing suppressed here can cure it.
 
-        What pins a count down mostly stands beside it: relations near it are asked first, then all of the block, then in integers.
+        What pins a count down mostly stands beside it: relations near it are asked first, then all of the block.
         """
-        aims = _aims(one, self.targets[one.unknown])
+        aims = _aims(one, self.targets[one.unknown], integers=bool(bases))
         chosen: list[int] | None = None
-        for own, integers in ((block.near(one.unknown), False), (block, False), (block, True)):
-            if integers and not self.system.integers:
-                break
-            at = {int(k): place for place, k in enumerate(own.unknowns)}
-            options = [self._towards(own, one, aim, at, integers=integers) for aim in aims]
+        near = block.near(one.unknown)
+        for own, gives in ((block, elastic),) if bases else ((near, self._elastic(near)), (block, elastic)):
+            options = [self._towards(own, one, aim, gives, bases) for aim in aims]
             possible = [option for option in options if option is not None]
             chosen = min(possible, key=lambda option: option[0])[1] if possible else None
             if chosen:
                 return chosen
-            if chosen is None and own is block:
-                return None
         return chosen
 
     def _towards(
-        self, block: Block, one: Narrowed, aim: float, at: Mapping[int, int], *, integers: bool
+        self,
+        block: Block,
+        one: Narrowed,
+        aim: float,
+        elastic: tuple[Elastic, NDArray[np.int64]],
+        bases: Sequence[Array],
     ) -> tuple[float, list[int]] | None:
         """Return what gives where a count is to be a number, or if it cannot be, the nearest to it that it can."""
         values = [aim]
@@ -258,32 +278,17 @@ class _Work:
             values = [float(value) for value in range(int(aim), int(np.ceil(one.low - HAIR)))]
         elif one.low <= one.high < aim:
             values = [float(value) for value in range(int(aim), int(np.floor(one.high + HAIR)), -1)]
+        gives, cells = elastic
+        at = int(np.flatnonzero(block.unknowns == one.unknown)[0])
+        price = np.array([self.open.get(int(k), np.inf) if k != one.unknown else np.inf for k in cells])
         for value in values:
-            option = self._relaxed(block, at[one.unknown], value, at, integers=integers)
-            if option is not None:
-                return option
+            lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
+            lower[at] = upper[at] = value
+            found = gives.cheapest(lower, upper, price, bases)
+            if found is not None:
+                cost, given = found
+                return cost, [int(k) for k, far in zip(cells, given, strict=True) if far > HAIR]
         return None
-
-    def _relaxed(
-        self, block: Block, target: int, value: float, at: Mapping[int, int], *, integers: bool
-    ) -> tuple[float, list[int]] | None:
-        """Return the cost and the shown cells whose bounds give most cheaply where a count is to be a number."""
-        candidates = [k for k in self.open if k in at and at[k] != target]
-        lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
-        lower[target] = upper[target] = value
-        found = cheapest_relaxation(
-            block,
-            lower,
-            upper,
-            np.array([at[k] for k in candidates], int),
-            np.array([self.open[k] for k in candidates]),
-            lowest=self.policy.threshold + 1,  # a suppressed count that is not small is above the threshold
-            integers=integers,
-        )
-        if found is None:
-            return None
-        cost, given = found
-        return cost, [k for k, how_far in zip(candidates, given, strict=True) if how_far > HAIR]
 
     def _withhold(self, block: Block) -> None:
         """Publish an undecided block coarser: without its strata, or where it has none, not at all."""
@@ -329,11 +334,16 @@ def _cost(cell: Cell) -> float:
     return rests * float(np.log(3 + cell.high))
 
 
-def _aims(one: Narrowed, target: Target) -> list[float]:
+def _aims(one: Narrowed, target: Target, *, integers: bool = False) -> list[float]:
     """Return the numbers that a count should be able to be: upwards or downwards from those it can."""
     width = target.need - 1
     aims = []
-    if np.isfinite(one.low):
+    if integers and one.seen:
+        # there may be holes among them: the nearest numbers that have not been seen
+        around = range(int(max(target.low, min(one.seen) - width)), int(min(target.high, max(one.seen) + width)) + 1)
+        unseen = [value for value in around if value not in one.seen]
+        aims = sorted(map(float, unseen), key=lambda value: min(abs(value - seen) for seen in one.seen or ()))[:2]
+    elif np.isfinite(one.low):
         if one.high < target.high and one.low <= one.high:
             aims.append(min(one.low + width, target.high))
         if one.low > target.low and one.low <= one.high:

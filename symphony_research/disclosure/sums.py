@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.disclosure.blocks import Block, blocks_of, ranges_of_one_row
-from symphony_research.disclosure.elastic import cheapest_relaxation
+from symphony_research.disclosure.elastic import Elastic
 from symphony_research.disclosure.primary import figures_of_mean
 from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.published import ANY, Place, Published
@@ -332,11 +332,12 @@ class _Work:
         t = int(np.flatnonzero(block.unknowns == target)[0])
         lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
         smaller_first = np.log(3 + upper[places])
+        elastic = Elastic(block, places)
         best: tuple[float, list[int]] | None = None
         for aim in (high * self.share * (1 - BEYOND), low / max(self.share, LITTLE) * (1 + BEYOND)):
             lower[t] = upper[t] = aim
             try:
-                found = cheapest_relaxation(block, lower, upper, places, smaller_first)
+                found = elastic.cheapest(lower, upper, smaller_first)
             except UndecidedError:
                 return [int(block.unknowns[at]) for at in places]  # what is not decided is not shown
             if found is not None:

@@ -33,7 +33,7 @@ __all__ = ["MOST_ATOMS", "System", "bounds_of", "made_of", "system_of"]
 
 Array = NDArray[np.float64]
 MOST_ATOMS = 512  # sets of features times strata, on which integers are searched
-MOST_BY_STRATA = 192  # of more than two strata: beyond, integers take many times as long as bounds
+MOST_BY_STRATA = 192  # of more than two strata: beyond, the search is often not decided within its limits
 ELSEWHERE = "\0"  # a stratum that is not published
 
 

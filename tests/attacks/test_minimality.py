@@ -89,9 +89,6 @@ def test_running_the_algorithm_on_candidates_settles_no_count(name: str, policy:
     assert {what: same for what, same in found.items() if len(same) < FEWEST} == {}
 
 
-@pytest.mark.xfail(
-    reason="a cell is suppressed by its rounded size, which nobody is told afterwards: another size, another cell"
-)
 def test_running_the_algorithm_leaves_as_many_numbers_as_the_arithmetic() -> None:
     # two people, and for them 18 of an exact set suppressed, whose 20 would have left 1 to 4. With five or six people
     # that set would be rounded to 15, and nothing suppressed for them: that it is suppressed says 20, and so 1 to 4

@@ -166,7 +166,7 @@ MUTANTS: dict[str, tuple[tuple[Change, ...], Made | Hub | Attendance]] = {
     ),
     "declared to be among others": (
         ((relations, "declared", lambda: _undeclared(Nested)), (system, "declared", lambda: _undeclared(Nested))),
-        Hub(63, 32),
+        Hub(30, 0, "sacro"),
     ),
     "strata": (
         ((relations, "_strata", lambda: _without("_strata")),),
