@@ -184,7 +184,8 @@ def within_strata(both: Array, first: Array, second: Array, people: Array, *, te
             np.where(crude.expected > 0, within.expected / crude.expected, 1.0),
             within.log_ratio_variance / crude.log_ratio_variance,
             np.where(crude.score_variance > 0, within.score_variance / crude.score_variance, 1.0),
-            within.odds_ratio / crude.odds_ratio,
+            # nobody has both: an odds ratio of 0 either way
+            np.where((within.odds_ratio == 0) & (crude.odds_ratio == 0), 1.0, within.odds_ratio / crude.odds_ratio),
             within.log_odds_variance / crude.log_odds_variance,
         )
     factors = {name: np.where(np.isfinite(r), r, np.nan) for name, r in zip(FACTORS, ratios, strict=True)}

@@ -308,3 +308,16 @@ def test_triads_of_many_small_strata_are_not_called_found():
     ).estimates
     assert found.height == 200
     assert 0.01 < (found["p_value"] < 0.05).mean() < 0.1
+
+
+def test_a_mantel_haenszel_odds_ratio_of_nobody_with_both_is_zero():
+    """By hand: the sum of c d / n over strata is 0, and that of those with one alone is not."""
+    frame = pl.DataFrame({"a": [1] * 30 + [0] * 70, "b": [0] * 30 + [1] * 40 + [0] * 30, "s": ["x", "y"] * 50})
+    patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="s")
+    assert sr.networks.cooccurrence(patterns, adjust="s").estimates["odds_ratio"].to_list() == [0.0]
+
+
+def test_communities_of_an_adjusted_network_are_resampled():
+    patterns = sr.define_cohort(sr.example_study()).patterns(by="sex")
+    pairs = sr.networks.cooccurrence(patterns, adjust="sex")
+    assert sr.networks.communities(pairs, seed=1, patterns=patterns, resamples=3).estimates.height
