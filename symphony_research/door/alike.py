@@ -43,12 +43,12 @@ def near_names(tables: Mapping[str, pl.LazyFrame], listed: Sequence[str] | None)
     """
     counted: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
     for table, frame in tables.items():
-        for column in STUDY_TABLES[table].columns:
-            if column.type != "text" or column.allowed or column.name not in frame.collect_schema():
-                continue
-            rows = frame.select(pl.col(column.name).drop_nulls()).group_by(column.name).len()
-            for name, n in rows.collect(engine="streaming").iter_rows():
-                counted[column.name][table, name] = n
+        have = frame.collect_schema()
+        names = [c.name for c in STUDY_TABLES[table].columns if c.type == "text" and not c.allowed and c.name in have]
+        # one pass for all columns of a table
+        asked = [frame.select(pl.col(name).drop_nulls()).group_by(name).len() for name in names]
+        for name, rows in zip(names, pl.collect_all(asked, engine="streaming"), strict=True):
+            counted[name] |= {(table, word): n for word, n in rows.iter_rows()}
     found = []
     for column_name, rows_of in counted.items():
         usual = _usual(rows_of, (listed or ()) if column_name == "condition" else ())

@@ -70,8 +70,9 @@ def nhs_numbers(source: pl.Expr, found: pl.DataType) -> pl.Expr | None:
     kind = family(found)
     if kind == "text":
         text = source.cast(pl.String)
-        able = (text.str.len_bytes() >= 10) & text.str.contains("^[ \t\u00a0'\"=]*[3-9]")
-        return is_nhs_number(text.filter(able)).sum()
+        long = text.filter(text.str.len_bytes() >= 10)
+        able = long.str.strip_chars_start(" \t\u00a0'\"=").str.slice(0, 1).is_between(pl.lit("3"), pl.lit("9"))
+        return is_nhs_number(long.filter(able)).sum()
     if kind in ("whole", "number"):
         able = source.is_between(3_000_000_000, 9_999_999_999)
         if found.is_float():

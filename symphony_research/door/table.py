@@ -294,7 +294,7 @@ def _lost(table: Table, part: _Part, places: Mapping[str, int], words: Mapping[s
         read = reading(source, column, held, words.get(name))
         if column.required and not column.nullable:
             counts.append(_Count(name, "is empty", _empty_rows(source, held)))
-        counts += [_Count(name, lost.message, lost.rows.sum(), lost.advice) for lost in read.lost]
+        counts += [_Count(name, lost.message, lost.rows, lost.advice) for lost in read.lost]
     return counts
 
 

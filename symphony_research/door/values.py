@@ -35,7 +35,8 @@ _STRANGE: tuple[tuple[type[pl.DataType], str], ...] = (
     (pl.Boolean, "true and false"), (pl.Time, "times of day"), (pl.Duration, "lengths of time"), (pl.Binary, "bytes"),
     (pl.List, "lists"), (pl.Array, "lists"), (pl.Struct, "several values in one"),
 )  # fmt: skip
-_DAY = r"^([0-9]{4}-[0-9]{1,2}(?:-[0-9]{1,2})?)(?:[ T]0?0:00(?::00(?:\.0*)?)?)?$"
+_DAY = r"^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[ T]0?0:00(?::00(?:\.0*)?)?)?$"
+_MONTH = r"^([0-9]{4}-[0-9]{1,2})([ T].*)?$"
 _MOMENT = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}"
 _WHOLE = r"^([+-]?[0-9]+)(?:\.0*)?$"
 _KEEP_THE_DAY = "Keep the day alone, in the time of the place itself (in SQL: CAST(... AS date))."
@@ -44,7 +45,7 @@ _EXCEL_DAY = "In Excel, format the column as yyyy-mm-dd before saving it as CSV.
 
 @dataclass(frozen=True)
 class Lost:
-    """Rows whose value would be lost or changed: why, which, and what to do."""
+    """Rows whose value would be lost or changed: why, how many, and what to do."""
 
     message: str
     rows: pl.Expr
@@ -124,7 +125,7 @@ def reading(source: pl.Expr, column: Column, found: pl.DataType, words: Mapping[
         return _of_number(source, column, found)
     never = Lost(
         f"cannot be read as {_WORDS[column.type]}",
-        source.is_not_null(),
+        source.is_not_null().sum(),
         f"The column holds {plural(found)}: write it as {_WORDS[column.type]}.",
     )
     return Reading(pl.lit(None, dtype=_TYPES[column.type]), (never,))
@@ -134,17 +135,16 @@ def _of_text(text: pl.Expr, column: Column, words: Mapping[str, str] | None) -> 
     if column.type in ("text", "identifier"):
         return Reading(text.replace(dict(words)) if words else text)
     if column.type == "date":
-        day = text.str.extract(_DAY, 1)
-        value = pl.coalesce(
-            day.str.to_date("%Y-%m-%d", strict=False), (day + "-01").str.to_date("%Y-%m-%d", strict=False)
-        )
-        unread = text.is_not_null() & value.is_null()
-        timed = text.str.contains(_MOMENT).fill_null(False)
+        # most dates are plain ones: patterns see the few others alone
+        plain = text.str.to_date("%Y-%m-%d", strict=False)
+        odd = text.filter(text.is_not_null() & plain.is_null())
+        unread = odd.filter(_odd_day(odd).is_null())
+        timed = unread.str.contains(_MOMENT)
         return Reading(
-            value,
+            pl.coalesce(plain, _odd_day(pl.when(plain.is_null()).then(text))),
             (
-                Lost("has a time of day or a time zone", unread & timed, _KEEP_THE_DAY),
-                Lost(f"cannot be read as {_WORDS['date']}", unread & ~timed, _EXCEL_DAY),
+                Lost("has a time of day or a time zone", timed.sum(), _KEEP_THE_DAY),
+                Lost(f"cannot be read as {_WORDS['date']}", (~timed).sum(), _EXCEL_DAY),
             ),
         )
     value = (
@@ -152,7 +152,15 @@ def _of_text(text: pl.Expr, column: Column, words: Mapping[str, str] | None) -> 
         if column.type == "integer"
         else text.cast(pl.Float64, strict=False)
     )
-    return Reading(value, (Lost(f"cannot be read as {_WORDS[column.type]}", text.is_not_null() & value.is_null()),))
+    return Reading(
+        value, (Lost(f"cannot be read as {_WORDS[column.type]}", (text.is_not_null() & value.is_null()).sum()),)
+    )
+
+
+def _odd_day(text: pl.Expr) -> pl.Expr:
+    """Dates that are no plain YYYY-MM-DD: a month alone, or a midnight."""
+    whole = text.str.replace(_MONTH, "$1-01$2").str.extract(_DAY, 1)
+    return whole.str.to_date("%Y-%m-%d", strict=False)
 
 
 def _of_moment(source: pl.Expr, found: pl.DataType) -> Reading:
@@ -161,7 +169,7 @@ def _of_moment(source: pl.Expr, found: pl.DataType) -> Reading:
     midnight = local.dt.time() == time(0)
     return Reading(
         pl.when(midnight).then(local.dt.date()),
-        (Lost("has a time of day or a time zone", ~midnight, _KEEP_THE_DAY),),
+        (Lost("has a time of day or a time zone", (~midnight).sum(), _KEEP_THE_DAY),),
     )
 
 
@@ -175,7 +183,7 @@ def _of_number(source: pl.Expr, column: Column, found: pl.DataType) -> Reading:
         lost = source.is_not_null() & ~same
     else:
         lost = source.is_not_null() & value.is_null()
-    return Reading(value, (Lost(f"cannot be read as {_WORDS[column.type]}", lost),))
+    return Reading(value, (Lost(f"cannot be read as {_WORDS[column.type]}", lost.sum()),))
 
 
 def _named_by_number(source: pl.Expr, column: Column, found: pl.DataType, words: Mapping[str, str] | None) -> Reading:
@@ -192,7 +200,7 @@ def _named_by_number(source: pl.Expr, column: Column, found: pl.DataType, words:
         lost = (
             Lost(
                 f"cannot be read as {_WORDS[column.type]}",
-                there & ~same,
+                (there & ~same).sum(),
                 "It holds numbers with a fraction, or too long to be exact: write it as text.",
             ),
         )
