@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import tails
 
 import symphony_research as sr
 
@@ -154,7 +155,7 @@ def main() -> None:
             "| set | people | coverage, % | size, % |",
             "|---|---:|---:|---:|",
             *[f"| {name} | {people:,} | {cover:.1f} | {size:.1f} |" for name, people, cover, size in rows],
-            "",
+            *tails.lines(),
         ]
     )
     print(text)
