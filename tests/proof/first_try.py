@@ -1,6 +1,7 @@
 """What disclosure control leaves: reports made at the first try, cells kept, and the time that it takes.
 
 python tests/proof/first_try.py docs/utility.md                       everything: hours, and it goes on where it was stopped
+python tests/proof/first_try.py docs/utility.md --written             the page, of what was measured already and no more
 python tests/proof/first_try.py --quick                               small studies, one policy; the page on the screen
 python tests/proof/first_try.py --section reports --only "300 people x 4 conditions" --policies sacro --again
 python tests/proof/first_try.py --baseline tests/proof/baseline.json  write which cells are shown, to compare later code with
@@ -22,7 +23,7 @@ import try_kept
 import try_reports
 import try_time
 from made_studies import StudyPlan, made_plans
-from measured import BUILD, ROOT, Store, facts_of, say
+from measured import BUILD, NOT_MEASURED, ROOT, Store, facts_of, say
 from real_studies import NOT_BROUGHT_IN, real_plans
 
 import symphony_research as sr
@@ -30,7 +31,9 @@ from symphony_research.files import write_in_place
 
 SECTIONS = ("reports", "kept", "time")
 POLICIES = ("nhs_england", "opensafely", "sacro")
+BASELINE_PEOPLE = 20_000  # of the public study that the baseline holds cell by cell
 PUBLIC_PEOPLE, QUICK_PUBLIC_PEOPLE, QUICK_PEOPLE, QUICK_CONDITIONS = 114_874, 2_000, 1_000, 12
+MANY_CONDITIONS = 13  # from which the gate may take longer
 DATA = "SYMPHONY_SHARED_DATA"
 TASKS = {"kept": try_kept.measure_set, "notebook": try_time.measure_notebook, "pairs": try_time.measure_pairs}
 
@@ -44,9 +47,10 @@ REPORTS = [
     "## Reports at the first try",
     "",
     "Each row is one call of `symphony report` with every notebook and, where the study has hubs, every hub: a report that is not "
-    "made is a failure, whatever the reason.",
+    "made is a failure, whatever the reason. Seconds are of a shared machine, with one report at a time.",
     "",
 ]
+IN_TURN = "The rules were taken in turn over sizes, numbers of conditions, what is lacking and cohorts, so that each meets each."
 ABSENT = ["", "### Cohorts that are not brought in", "", "| data | why |", "|---|---|"]
 KEPT = [
     "## What is kept",
@@ -59,22 +63,35 @@ DETAIL = [
     "",
     "### The public study, result by result",
     "",
-    "The public study again, with each result on a row of its own.",
+    "The public study of PEOPLE people again, with each result on a row of its own. The page of the baseline's commit has shares of "
+    "some results alone, on a study that was generated a little differently and with fewer results beside each other: the last two "
+    "columns.",
     "",
-    "| of whom | policy | result | cells above the threshold | shown | count moved, % | figure moved, % | curve moved, points |",
-    "|---|---|---|---:|---:|---:|---:|---:|",
+    "| of whom | policy | result | cells above the threshold | shown | shown, % | count moved, % | figure moved, % | curve moved, points | "
+    "earlier above the threshold | earlier shown, % |",
+    "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+]
+TOTALS = [
+    "",
+    "### Population by population",
+    "",
+    "All of the above that the baseline has, and the results of which fewer than 99 of a hundred cells are shown still.",
+    "",
+    "| of whom | policy | result | shown by the baseline | shown still | kept, % |",
+    "|---|---|---|---:|---:|---:|",
 ]
 LOST = [
     "",
     "### Cells lost",
     "",
-    "Cells that the baseline showed and that are not shown now, by the kind of reason.",
+    "Cells that the baseline showed and that are not shown now, by the kind of reason. Each cell that protects others was shown again "
+    "by itself, all else as released, and what is suppressed around it was searched anew.",
     "",
 ]
 TIME = [
     "## Time of the gate",
     "",
-    "Seconds of `sr.suppress` beside those of computing the same results, under POLICY, for everybody in a study.",
+    "Seconds of processor time of `sr.suppress` beside those of computing the same results, under POLICY, for everybody in a study.",
     "",
 ]
 NOTEBOOKS = [
@@ -82,7 +99,12 @@ NOTEBOOKS = [
     "The shipped notebooks on the public study of PEOPLE people: how much of their time passes in the gate.",
     "",
 ]
-PAIRS = ["", "Pairs of conditions in many strata, without adjustment, with the most memory that the process held.", ""]
+PAIRS = [
+    "",
+    "Pairs of conditions in many strata, without adjustment, with the most memory that the process held. A table by strata of more "
+    "than 400,000 counts is withheld and not searched.",
+    "",
+]
 
 
 def main() -> int:
@@ -95,7 +117,11 @@ def main() -> int:
     _prepare(asked)
     plans = _chosen(asked)
     store = Store(
-        BUILD / "measured.json", again=asked.again, accept_earlier=asked.accept_earlier, timeout=asked.timeout
+        BUILD / "measured.json",
+        again=asked.again,
+        accept_earlier=asked.accept_earlier,
+        timeout=asked.timeout,
+        written=asked.written,
     )
     say(f"{len(plans)} studies; policies {', '.join(asked.policies)}; kept in {BUILD.relative_to(ROOT)}")
     if asked.baseline:
@@ -147,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--again", action="store_true", help="measure again what stands already")
     parser.add_argument("--accept-earlier", action="store_true", help="accept what was measured on earlier code")
+    parser.add_argument("--written", action="store_true", help="measure nothing: the page of what stands already")
     parser.add_argument("--task", help=argparse.SUPPRESS)
     return parser
 
@@ -202,15 +229,26 @@ def _policies(asked: argparse.Namespace, plan: StudyPlan, *, suppressing: bool =
 def _reports(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace) -> Iterator[str]:
     given = [f"Parameters were set for this: {', '.join(asked.parameter)}.", ""] if asked.parameter else []
     yield from [*REPORTS, *given, *try_reports.HEAD]
-    asked_for = made = 0
+    asked_for = made = calls = 0
+    left_out: list[str] = []
+    not_measured = 0
     for plan in plans:
         for policy in _policies(asked, plan):
             found = try_reports.reports_of(
                 store, plan, policy, seconds=asked.timeout, jobs=asked.jobs, given=asked.parameter
             )
-            asked_for, made = asked_for + found.get("asked", 0), made + found.get("made", 0)
+            if found == NOT_MEASURED:
+                left_out.append(policy)
+                continue
+            asked_for, made, calls = asked_for + found.get("asked", 0), made + found.get("made", 0), calls + 1
             yield from try_reports.rows_of(plan, facts_of(store, plan), policy, found)
-    yield from ["", f"Of {asked_for:,} reports asked for, {made:,} were made at the first try."]
+        if left_out:
+            yield try_reports.row_left_out(plan, left_out)
+            not_measured += len(left_out)
+            left_out = []
+    yield from ["", f"{calls:,} calls: of {asked_for:,} reports asked for, {made:,} were made at the first try."]
+    if not_measured:
+        yield from ["", f"Not measured: {not_measured} calls. {IN_TURN}"]
     if not asked.data.is_dir():
         yield from ["", "The real cohorts were left out: their folder is not there."]
     elif any(plan.kind == "real" for plan in plans):
@@ -233,25 +271,53 @@ def _kept(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace) -
     baseline = kept_pages.read_baseline(asked.against)
     if not baseline:
         say(f"There is no baseline at {asked.against}: cells shown are counted, and not compared.")
-    rows, lost, detail = [], [], []
+    if any(plan.kind == "public" and plan.people == PUBLIC_PEOPLE for plan in plans):
+        plans = [*plans, _public(BASELINE_PEOPLE)]
+    plans = [plan for plan in plans if plan.name in baseline or plan.kind == "public" or not baseline]
+    rows, lost, detail, total = [], [], [], kept_pages.Totals()
+    left_out: dict[str, dict[str, None]] = {}
     for plan, population, policy, found in _measured(store, plans, asked):
+        if found == NOT_MEASURED or all(one == NOT_MEASURED for one in found.get("sets", {}).values()):
+            left_out.setdefault(policy, {})[plan.name] = None
+            continue
         own, gone = kept_pages.rows_of(baseline, plan, population, policy, found)
         rows, lost = rows + own, lost + gone
-        detail += kept_pages.detail_rows(population, policy, found) if plan.kind == "public" else []
+        total.add(baseline, plan, population, policy, found)
+        if plan.kind == "public" and plan.people == asked.public_people:
+            detail += kept_pages.detail_rows(baseline, population, policy, found)
     head = [line.replace("BASE", str(baseline.get("commit", "not there"))) for line in KEPT]
     yield from [*head, *kept_pages.HEAD, *rows]
+    for policy, names in left_out.items():
+        yield from ["", f"Not measured under {policy}: {'; '.join(names)}."]
+    yield from [*TOTALS, *total.rows()]
     if detail:
-        yield from [*DETAIL, *detail]
-    yield from [*LOST, *(kept_pages.LOST_HEAD if lost else []), *(lost or ["None."])]
+        yield from [*(line.replace("PEOPLE", f"{asked.public_people:,}") for line in DETAIL), *detail]
+    yield from LOST
+    if lost:
+        yield from [*kept_pages.REASONS_HEAD, *total.reasons(), "", *kept_pages.LOST_HEAD, *lost]
+    else:
+        yield "None."
 
 
 def _time(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace) -> Iterator[str]:
     policy = next((p for p in asked.policies if p != "synthetic"), POLICIES[0])
     yield from [*(line.replace("POLICY", policy) for line in TIME), *try_time.SETS_HEAD]
+    small = slow = 0
     for plan in plans:
-        if not plan.lacking:
-            found = try_kept.kept_of(store, plan, "everybody", policy, seconds=asked.timeout)
-            yield from try_time.set_rows(plan, facts_of(store, plan), found)
+        if plan.lacking:
+            continue
+        found = try_kept.kept_of(store, plan, "everybody", policy, seconds=asked.timeout)
+        if asked.written and all(one == NOT_MEASURED for one in found.get("sets", {"": NOT_MEASURED}).values()):
+            yield try_time.row_left_out(plan)
+            continue
+        yield from try_time.set_rows(plan, facts_of(store, plan), found)
+        if (plan.conditions or MANY_CONDITIONS) < MANY_CONDITIONS:
+            measured = [one for one in found.get("sets", {}).values() if "suppressing" in one]
+            small, slow = small + len(measured), slow + sum(map(try_time.over_limit, measured))
+    yield from [
+        "",
+        f"Of {small} sets of up to 12 conditions, {slow} took longer than 2 s and a fifth of the computing.",
+    ]
     public = next((plan for plan in plans if plan.kind == "public"), None)
     if public is None:
         return

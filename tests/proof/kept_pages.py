@@ -24,11 +24,9 @@ def read_baseline(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def shown_in(
-    baseline: Mapping[str, Any], plan: StudyPlan, population: str, policy: str, result: str
-) -> set[str] | None:
+def shown_in(baseline: Mapping[str, Any], study: str, population: str, policy: str, result: str) -> set[str] | None:
     """Return the digests of the cells of one result that the baseline showed, or None where it was not measured."""
-    held = baseline.get(plan.name, {}).get(population, {}).get(result)
+    held = baseline.get(study, {}).get(population, {}).get(result)
     if held is None or policy not in held["but"]:
         return None
     return _parts(held["cells"]) - _parts(held["but"][policy])
@@ -69,6 +67,7 @@ HEAD = [
     "| study | of whom | policy | cells above the threshold | shown | shown by the baseline | kept, % | count moved, % | figure moved, % | curves moved, points | not measured |",
     "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---|",
 ]
+REASONS_HEAD = ["| of whom | policy | reason | cells |", "|---|---|---|---:|"]
 LOST_HEAD = ["| study | of whom | policy | result | reason | cells | such as |", "|---|---|---|---|---|---:|---|"]
 
 
@@ -84,7 +83,10 @@ def rows_of(
             faults.append(f"{which}: {one['error']}")
         faults += [f"{name}: {why}" for name, why in one.get("missing", {}).items()]
         for name, result in one.get("results", {}).items():
-            now, earlier = _parts(result["shown"]), shown_in(baseline, plan, population, policy, f"{which}: {name}")
+            now, earlier = (
+                _parts(result["shown"]),
+                shown_in(baseline, plan.name, population, policy, f"{which}: {name}"),
+            )
             large, shown = large + result["large"], shown + len(now)
             for how, values in moved.items():
                 if result[how] is not None and now:
@@ -92,7 +94,10 @@ def rows_of(
             if earlier is None:
                 continue
             compared, before, both = compared + 1, before + len(earlier), both + len(now & earlier)
-            lost_rows += _lost_rows(result, earlier - now, f"{plan.name} | {population} | {policy} | {which}: {name}")
+            why = one.get("reasons", {}).get(name, {})
+            lost_rows += _lost_rows(
+                result, earlier - now, why, f"{plan.name} | {population} | {policy} | {which}: {name}"
+            )
     for name, cells in _not_released(baseline, plan, population, policy, found).items():
         compared, before = compared + 1, before + cells
         lost_rows.append(
@@ -117,29 +122,86 @@ def _not_released(
     """Return how many cells the baseline showed of each result that there is no more."""
     now = {f"{which}: {name}" for which, one in found.get("sets", {}).items() for name in one.get("results", {})}
     gone = [name for name in baseline.get(plan.name, {}).get(population, {}) if name not in now]
-    cells = {name: len(shown_in(baseline, plan, population, policy, name) or ()) for name in gone}
+    cells = {name: len(shown_in(baseline, plan.name, population, policy, name) or ()) for name in gone}
     return {name: number for name, number in cells.items() if number}
 
 
-def _lost_rows(result: Mapping[str, Any], lost: set[str], whose: str) -> list[str]:
-    unknown = ["", "not a cell now, or not above the threshold"]
-    reasons = {key: result["lost"].get(key, unknown) for key in sorted(lost)}
+def _lost_rows(result: Mapping[str, Any], lost: set[str], why: Mapping[str, str], whose: str) -> list[str]:
+    reasons = _reasons(result, lost, why)
     rows = []
-    for reason, cells in Counter(why for _, why in reasons.values()).items():
-        named = [key for key, why in reasons.values() if why == reason and key]
+    for reason, cells in sorted(Counter(reasons.values()).items()):
+        named = [result["lost"][key][0] for key, own in reasons.items() if own == reason and key in result["lost"]]
         rows.append(f"| {whose} | {reason} | {cells} | {'; '.join(named[:EXAMPLES])} |")
     return rows
+
+
+def _reasons(result: Mapping[str, Any], lost: set[str], why: Mapping[str, str]) -> dict[str, str]:
+    """Return why each lost cell is not shown, by its digest."""
+    return {
+        key: why.get(key, "not traced") if key in result["lost"] else "not a cell now, or not above the threshold"
+        for key in sorted(lost)
+    }
 
 
 def _mean(values: list[tuple[float, int]]) -> float:
     return sum(value * cells for value, cells in values) / sum(cells for _, cells in values)
 
 
-def detail_rows(population: str, policy: str, found: Mapping[str, Any]) -> Iterator[str]:
+# the results of the earlier page, by their names now
+EARLIER = {
+    "combinations: condition count": "numbers of conditions",
+    "combinations: prevalence": "conditions",
+    "combinations: prevalence, by age and sex": "conditions, by age and sex",
+    "combinations: other conditions": "further conditions",
+    "combinations: sets": "sets of up to three",
+    "combinations: every exact set": "exact sets",
+    "network: pairs": "pairs",
+}
+
+
+def detail_rows(baseline: Mapping[str, Any], population: str, policy: str, found: Mapping[str, Any]) -> Iterator[str]:
     """Return one row a result."""
+    page = baseline.get("page", {}).get(policy, {}).get(population, {})
     for which, one in found.get("sets", {}).items():
         for name, result in one.get("results", {}).items():
             told = [(result["count moved"], 100), (result["figure moved"], 100), (result["points"], 1)]
             moved = " | ".join("" if value is None else f"{scale * value:.1f}" for value, scale in told)
-            shown = len(result["shown"]) // 4
-            yield f"| {population} | {policy} | {which}: {name} | {result['large']:,} | {shown:,} | {moved} |"
+            shown, large = len(result["shown"]) // 4, result["large"]
+            share = f"{100 * shown / large:.1f}" if large else ""
+            before = " | ".join(page.get(EARLIER.get(f"{which}: {name}", ""), ["", ""]))
+            yield f"| {population} | {policy} | {which}: {name} | {large:,} | {shown:,} | {share} | {moved} | {before} |"
+
+
+class Totals:
+    """Cells that the baseline showed and those of them shown still, over all studies."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[str, str, str], list[int]] = {}
+        self._why: Counter[tuple[str, str, str]] = Counter()
+
+    def add(
+        self, baseline: Mapping[str, Any], plan: StudyPlan, population: str, policy: str, found: Mapping[str, Any]
+    ) -> None:
+        """Add what was measured of one population under one policy."""
+        for which, one in found.get("sets", {}).items():
+            for name, result in one.get("results", {}).items():
+                earlier = shown_in(baseline, plan.name, population, policy, f"{which}: {name}")
+                now = _parts(result["shown"])
+                both = len((earlier or set()) & now)
+                why = _reasons(result, (earlier or set()) - now, one.get("reasons", {}).get(name, {}))
+                self._why.update((population, policy, reason) for reason in why.values())
+                for whose in ("", f"{which}: {name}"):
+                    cells = self._cells.setdefault((population, policy, whose), [0, 0])
+                    cells[0] += len(earlier or ())
+                    cells[1] += both
+
+    def rows(self) -> Iterator[str]:
+        """Return the row of all results, and one of each that has lost more than one in a hundred."""
+        for (population, policy, result), (before, both) in sorted(self._cells.items()):
+            if before and (not result or both < 0.99 * before):
+                yield f"| {population} | {policy} | {result or 'all'} | {before:,} | {both:,} | {100 * both / before:.1f} |"
+
+    def reasons(self) -> Iterator[str]:
+        """Return the row of each reason for which cells are lost."""
+        for (population, policy, reason), cells in sorted(self._why.items()):
+            yield f"| {population} | {policy} | {reason} | {cells:,} |"

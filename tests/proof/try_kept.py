@@ -8,13 +8,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
+from kept_pages import BASELINE, read_baseline, shown_in
 from made_studies import StudyPlan
 from measured import Store, facts_of, folder_of, in_child, peak_memory
+from try_trace import reasons_of
 
 import symphony_research as sr
 from symphony_research.result.roles import Key, Known
@@ -28,6 +31,15 @@ Estimators = dict[str, Callable[[], sr.Result]]
 FIGURES = {
     "condition count": "estimate", "prevalence": "estimate", "other conditions": "estimate", "costs": "excess",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is shown of a cell: its number or None, and where it stands; of a curve, the row it is read from."""
+
+    value: float | None
+    place: tuple[str, int, str] | None
+    row: Mapping[str, Any] | None = None
 
 
 def estimators_of(cohort: sr.Cohort, which: str) -> Estimators:
@@ -85,40 +97,66 @@ def cohort_of(study: sr.Study, population: str) -> sr.Cohort:
     return sr.define_cohort(study)
 
 
-def count_cells(exact: sr.Result, shown: sr.Result) -> tuple[dict[str, float], dict[str, float | None]]:
+def count_cells(exact: sr.Result, shown: sr.Result) -> tuple[dict[str, float], dict[str, Seen]]:
     """Return the counts of people in the table that a result is about, exact and as shown, by their keys.
 
     A cell with None is suppressed; one that is not there has lost its row. A curve
-    is read at ten equal times: the number at risk, and whether the curve gets there.
+    is read at ten equal times: the number at risk, and whether the curve is shown
+    there. A released one stands at the times of its grid alone, and is read at the first of
+    them from there on, by which nobody who had an event before is left out.
     """
-    name = next(iter(exact.count_tables))
-    people = exact.roles[name].people
-    if people:
+    name = table_of(exact)
+    true: dict[str, float] = {}
+    seen: dict[str, Seen] = {}
+    if name is None:
+        whole, left = _at_ten_times(exact), _stepped(shown, _ten_times(exact))
+        keys = [c for c in whole.columns if c in (*exact.by, "cause", "time")]
+        for record in whole.iter_rows(named=True):
+            true[f"n_at_risk: {_words(tuple(record[c] for c in keys))}"] = record["n_at_risk"]
+        for record in left.iter_rows(named=True):
+            own = Seen(record["estimate"], None, record)
+            seen[f"n_at_risk: {_words(tuple(record[c] for c in keys))}"] = own
+    else:
         described = {c for c, role in exact.roles[name].columns.items() if not isinstance(role, (Key, Known))}
         whole, left = exact.count_tables[name], shown.count_tables.get(name, pl.DataFrame())
         keys = [c for c, kind in whole.schema.items() if c not in described and not kind.is_float()]
-        columns = [(c, c) for c in people]
-    else:
-        whole, left = _at_ten_times(exact, exact), _at_ten_times(shown, exact)
-        keys, columns = [c for c in whole.columns if c in (*exact.by, "cause", "time")], [("n_at_risk", "estimate")]
+        for column in exact.roles[name].people:
+            words = [f"{column}: {_words(row)}" for row in whole.select(keys).iter_rows()]
+            true |= dict(zip(words, whole[column].to_list(), strict=True))
+            if all(c in left.columns for c in (*keys, column)):
+                words = [f"{column}: {_words(row)}" for row in left.select(keys).iter_rows()]
+                values = left[column].to_list()
+                seen |= {w: Seen(v, (name, k, column)) for k, (w, v) in enumerate(zip(words, values, strict=True))}
     floor = int(exact.settings.get("min_persons") or 0) if getattr(exact, "floored", ()) else 0
-    true: dict[str, float] = {}
-    seen: dict[str, float | None] = {}
-    for found, frame, at in ((true, whole, 0), (seen, left, 1)):
-        for column in columns:
-            if all(c in frame.columns for c in (*keys, column[at])):
-                values = frame[column[at]].to_list()
-                found.update(
-                    zip((f"{column[0]}: {_words(row)}" for row in frame.select(keys).iter_rows()), values, strict=True)
-                )  # type: ignore[arg-type]
     return {key: value for key, value in true.items() if value is not None and value >= floor}, seen
 
 
-def _at_ten_times(curve: sr.Result, exact: sr.Result) -> pl.DataFrame:
-    if not exact.estimates.height or not curve.estimates.height:
-        return pl.DataFrame()
+def table_of(exact: sr.Result) -> str | None:
+    """Return the first table of a result that counts people; None of a curve, whose daily one is never released."""
+    return next((name for name in exact.count_tables if exact.roles[name].people), None)
+
+
+def _ten_times(exact: sr.Result) -> list[float]:
+    if not exact.estimates.height:
+        return []
     last = float(exact.estimates["time"].max())  # type: ignore[arg-type]
-    return sr.survival.at(curve, [round(last * k / TIMES, 6) for k in range(1, TIMES + 1)]).estimates
+    return [round(last * k / TIMES, 6) for k in range(1, TIMES + 1)]
+
+
+def _at_ten_times(exact: sr.Result) -> pl.DataFrame:
+    times = _ten_times(exact)
+    return sr.survival.at(exact, times).estimates if times else pl.DataFrame()
+
+
+def _stepped(shown: sr.Result, times: Sequence[float]) -> pl.DataFrame:
+    """Return a released curve at the first time of its grid from each of some times on, that time as `on_grid`."""
+    curve = shown.estimates
+    if not curve.height or not times:
+        return pl.DataFrame()
+    grid = curve["time"].unique().sort().to_list()
+    read = {t: min((g for g in grid if g >= t), default=grid[-1]) for t in times}
+    own = pl.DataFrame({"at": list(read), "time": list(read.values())}, schema={"at": pl.Float64, "time": pl.Float64})
+    return own.join(curve, on="time", how="inner").rename({"time": "on_grid", "at": "time"})
 
 
 def _words(row: tuple[Any, ...]) -> str:
@@ -131,24 +169,20 @@ def digest(key: str) -> str:
 
 
 def of_result(name: str, exact: sr.Result, shown: sr.Result, threshold: int) -> dict[str, Any]:
-    """Return which large cells are shown, why others are not, and how far what is shown was moved."""
+    """Return which large cells are shown, which are not, and how far what is shown was moved."""
     true, seen = count_cells(exact, shown)
     large = {key: value for key, value in true.items() if value > threshold}
-    kept = {key for key in large if seen.get(key) is not None}
-    curve = not any(roles.people for name, roles in exact.roles.items() if name in exact.count_tables)
-    gone = "the curve ends earlier" if curve else "its row is left out"
-    lost = {
-        digest(key): [key, "secondary suppression" if key in seen and not curve else gone] for key in set(large) - kept
-    }
-    apart = [] if curve else [abs(float(seen[key] or 0) - large[key]) / large[key] for key in sorted(kept)]
+    kept = {key: float(seen[key].value or 0) for key in large if key in seen and seen[key].value is not None}
+    curve = table_of(exact) is None
+    apart = [] if curve else [abs(kept[key] - large[key]) / large[key] for key in sorted(kept)]
     return {
         "large": len(large),
         "shown": "".join(sorted(map(digest, kept))),
-        "lost": lost,
+        "lost": {digest(key): [key, large[key]] for key in sorted(set(large) - set(kept))},
         "count moved": float(np.mean(apart)) if apart else None,
         "figure moved": None if curve else _figure_moved(name, exact, shown),
         "points": _points(exact, shown) if curve else None,
-        "suppressed": getattr(shown.disclosure, "hidden", None),
+        "suppressed": getattr(shown.disclosure, "suppressed", None),
     }
 
 
@@ -169,12 +203,14 @@ def _figure_moved(name: str, exact: sr.Result, shown: sr.Result) -> float | None
 
 
 def _points(exact: sr.Result, shown: sr.Result) -> float | None:
-    one, other = _at_ten_times(exact, exact), _at_ten_times(shown, exact)
-    if not one.height or not other.height:
+    """Return how far a released curve is from the exact one at the same times of the grid."""
+    left = _stepped(shown, _ten_times(exact))
+    if not left.height:
         return None
-    keys = [c for c in one.columns if c in (*exact.by, "cause", "time")]
-    both = one.join(other, on=keys, how="inner").select((pl.col("estimate") - pl.col("estimate_right")).abs().mean())
-    found = both.item()
+    one = sr.survival.at(exact, sorted(set(left["on_grid"]))).estimates
+    keys = [c for c in one.columns if c in (*exact.by, "cause")]
+    both = left.drop("time").join(one, left_on=[*keys, "on_grid"], right_on=[*keys, "time"], how="inner")
+    found = both.select((pl.col("estimate") - pl.col("estimate_right")).abs().mean()).item()
     return None if found is None else 100 * float(found)
 
 
@@ -183,17 +219,31 @@ def measure_set(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     study, policy = sr.read_study(task["study"]), getattr(sr.Policy, task["policy"])()
     results: dict[str, sr.Result] = {}
     missing: dict[str, str] = {}
-    started = time.perf_counter()
+    started = time.process_time()
     for name, compute in estimators_of(cohort_of(study, task["population"]), task["set"]).items():
         try:
             results[name] = compute()
         except Exception as fault:
             missing[name] = f"{type(fault).__name__}: {fault}"
-    yield {"computing": time.perf_counter() - started, "missing": missing}
-    started = time.perf_counter()
+    yield {"computing": time.process_time() - started, "missing": missing}
+    started = time.process_time()
     released = sr.suppress(results, policy)
-    yield {"suppressing": time.perf_counter() - started, "memory": peak_memory()}
-    yield {"results": {name: of_result(name, results[name], released[name], policy.threshold) for name in results}}
+    yield {"suppressing": time.process_time() - started, "memory": peak_memory()}
+    found = {name: of_result(name, results[name], released[name], policy.threshold) for name in results}
+    yield {"results": found}
+    before = {
+        name: shown_in(
+            read_baseline(BASELINE), task["name"], task["population"], task["policy"], f"{task['set']}: {name}"
+        )
+        for name in results
+    }
+    started = time.process_time()
+    seen = {name: count_cells(results[name], released[name])[1] for name in results}
+    lost = {
+        name: {key: (one["lost"][key], seen[name].get(one["lost"][key][0])) for key in one["lost"]}
+        for name, one in found.items()
+    }
+    yield {"reasons": reasons_of(results, released, lost, before, policy), "tracing": time.process_time() - started}
 
 
 def kept_of(store: Store, plan: StudyPlan, population: str, policy: str, *, seconds: float) -> dict[str, Any]:
@@ -205,7 +255,14 @@ def kept_of(store: Store, plan: StudyPlan, population: str, policy: str, *, seco
         return {"absent": True}
     sets = {}
     for which in SETS:
-        task = {"kind": "kept", "study": "", "population": population, "policy": policy, "set": which}
+        task = {
+            "kind": "kept",
+            "study": "",
+            "name": plan.name,
+            "population": population,
+            "policy": policy,
+            "set": which,
+        }
 
         def measure(task: dict[str, Any] = task) -> dict[str, Any]:
             lines = in_child({**task, "study": str(folder_of(plan))}, seconds)

@@ -80,6 +80,12 @@ def rows_of(plan: StudyPlan, facts: dict[str, Any], policy: str, found: dict[str
     )
 
 
+def row_left_out(plan: StudyPlan, policies: Sequence[str]) -> str:
+    """Return the row of the policies under which a study was not measured."""
+    people, conditions = (f"{n:,}" if n else "" for n in (plan.people, plan.conditions))
+    return f"| {plan.name} | {people} | {conditions} | {plan.lacking} | {', '.join(policies)} | | | | | not measured |"
+
+
 def _labels(labels: list[str]) -> str:
     """Name the reports that share a reason by the numbers of their notebooks."""
     numbers = sorted({label.split("_")[0] for label in labels})

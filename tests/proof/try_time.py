@@ -20,6 +20,7 @@ LARGE = {
     "49 conditions x 26 strata": (49, ("age_band", "sex"), (0, *range(20, 80, 5))),
     "200 conditions x 100 strata": (200, ("age_band", "sex", "deprivation_quintile"), (0, *range(20, 80, 7))),
 }
+LONGEST, SHARE = 2.0, 0.2  # seconds of the gate, and of the computing
 SETS_HEAD = [
     "| study | people | conditions | set of results | computing, s | suppressing, s | gate / computing |",
     "|---|---:|---:|---|---:|---:|---:|",
@@ -39,6 +40,17 @@ def set_rows(plan: StudyPlan, facts: Mapping[str, Any], found: Mapping[str, Any]
     for which, one in found.get("sets", {}).items():
         start = f"| {plan.name} | {facts['people']:,} | {facts['conditions']} | {which} |"
         yield f"{start} {_times(one)} |"
+
+
+def row_left_out(plan: StudyPlan) -> str:
+    """Return the row of a study that was not measured."""
+    people, conditions = (f"{n:,}" if n else "" for n in (plan.people, plan.conditions))
+    return f"| {plan.name} | {people} | {conditions} | | | not measured | |"
+
+
+def over_limit(one: Mapping[str, Any]) -> bool:
+    """Whether the gate took longer than two seconds and a fifth of what computing took."""
+    return bool(one["suppressing"] > LONGEST + SHARE * one["computing"])
 
 
 def _times(one: Mapping[str, Any]) -> str:
@@ -68,16 +80,16 @@ def measure_notebook(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     gate = sr.suppress
 
     def timed(*given: Any, **named: Any) -> Any:
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             return gate(*given, **named)
         finally:
-            taken.append(time.perf_counter() - began)
+            taken.append(time.process_time() - began)
 
     sr.suppress = timed
     cells = json.loads((ROOT / "notebooks" / task["notebook"]).read_text(encoding="utf-8"))["cells"]
     space: dict[str, Any] = {"__name__": "__main__"}
-    started = time.perf_counter()
+    started = time.process_time()
     error = ""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -90,7 +102,7 @@ def measure_notebook(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         except Exception as fault:
             error = f"{type(fault).__name__}: {fault}"
         os.chdir(ROOT)
-    whole = time.perf_counter() - started
+    whole = time.process_time() - started
     found = {"whole": whole, "gate": sum(taken), "calls": len(taken), "memory": peak_memory()}
     yield {**found, "error": error} if error else found
 
@@ -123,17 +135,17 @@ def pairs_of(store: Store, name: str, people: int, policy: str, *, seconds: floa
 def measure_pairs(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Count every pair in every stratum, without adjustment, and suppress it."""
     study, policy = sr.read_study(task["study"]), getattr(sr.Policy, task["policy"])()
-    started = time.perf_counter()
+    started = time.process_time()
     patterns = sr.define_cohort(study).patterns(by=tuple(task["by"]))
     pairs = sr.networks.cooccurrence(patterns)
     first = next(iter(pairs.count_tables))
     strata = pairs.estimates.select(task["by"]).n_unique() if set(task["by"]) <= set(pairs.estimates.columns) else 1
     counts = pairs.count_tables[first].height
-    computing = time.perf_counter() - started
+    computing = time.process_time() - started
     yield {"strata": strata, "counts": counts, "computing": computing, "memory": peak_memory()}
-    started = time.perf_counter()
+    started = time.process_time()
     sr.suppress({"pairs": pairs}, policy)
-    yield {"suppressing": time.perf_counter() - started, "memory": peak_memory()}
+    yield {"suppressing": time.process_time() - started, "memory": peak_memory()}
 
 
 def pairs_row(name: str, people: int, found: Mapping[str, Any]) -> str:
