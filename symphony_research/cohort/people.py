@@ -127,7 +127,7 @@ class Cohort:
     def follow_up(
         self,
         *,
-        event: str,
+        event: str | None = None,
         until: date | None = None,
         horizon: int | None = None,
         by: str | Sequence[str] = (),
@@ -136,8 +136,9 @@ class Cohort:
 
         Parameters
         ----------
-        event : str
-            One of `EVENTS`: "emergency_admission", "admission",
+        event : str, optional
+            By default an emergency admission, or death where the study has no
+            activity. One of `EVENTS`: "emergency_admission", "admission",
             "accident_and_emergency", "outpatient", "readmission" (an emergency
             admission after the discharge from the first one; time runs from that
             discharge) or "death".
@@ -167,6 +168,8 @@ class Cohort:
         >>> cohort.follow_up(event="death").columns
         ['time', 'event', 'entry', 'n_persons']
         """
+        if event is None:
+            event = "emergency_admission" if self.study.has("activity") else "death"
         require_one_of(event, EVENTS, argument="event")
         by = names_of(by)
         last = self.study.period[1] if until is None else as_date(until, "until")

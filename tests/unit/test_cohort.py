@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 
 import polars as pl
@@ -261,3 +262,14 @@ def test_a_cohort_of_few_does_not_say_nobody() -> None:
     cohort = sr.define_cohort(study(), hub="North")
     shown = sr.suppress(cohort.attrition, sr.Policy.nhs_england()).estimates
     assert shown["n_persons"][-1] is None
+
+
+def test_without_activity_the_event_followed_is_death(tmp_path):
+    folder = tmp_path / "study"
+    sr.synthesise(folder, people=300)
+    shutil.rmtree(folder / "activity")
+    cohort = sr.define_cohort(sr.read_study(folder))
+    assert cohort.follow_up().equals(cohort.follow_up(event="death"))
+    assert cohort.follow_up().source.population["event"] == "death"
+    with pytest.raises(sr.ArgumentError, match="no activity table"):
+        cohort.follow_up(event="admission")

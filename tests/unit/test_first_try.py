@@ -91,9 +91,7 @@ def test_cells_are_compared_with_those_of_the_baseline(proof, tmp_path):
     rows, lost = pages.rows_of(baseline, plan, "everybody", "nhs_england", fewer)
     shown = len(found["shown"]) // 4
     assert f"| {100 * (shown - 1) / shown:.1f} |" in rows[0]
-    assert lost == [
-        "| example | everybody | nhs_england | combinations: prevalence | secondary suppression | 1 | n_persons: x |"
-    ]
+    assert lost == ["| example | everybody | nhs_england | combinations: prevalence | not traced | 1 | n_persons: x |"]
 
     rows, lost = pages.rows_of(baseline, plan, "everybody", "nhs_england", {"error": "no answer"})
     assert "| 0.0 |" in rows[0]

@@ -26,7 +26,7 @@ import os, sys, warnings
 import matplotlib.pyplot as plt
 from symphony_research.result import confidential_report, inside_report
 print("hub", hub, "inside", inside_report(), confidential_report(), "files", os.listdir("."))
-print("settings", [name for name in os.environ if name.startswith("SYMPHONY") and name != "SYMPHONY_NO_SKIP"])
+print("settings", [name for name in os.environ if name.startswith("SYMPHONY") and name not in ("SYMPHONY_NO_SKIP", "SYMPHONY_CACHE")])
 print("same python", sys.executable == PYTHON)
 print("study at", study)
 warnings.warn("about row 943476", UserWarning)
