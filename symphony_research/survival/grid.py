@@ -341,12 +341,11 @@ def relations_of(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Relati
                 yield Nested(cell(second, state), cell(first, state))
             elif state != AT_RISK and first:
                 yield Nested(cell(first, state), cell(second, state))
-    for whole, *parts in _beside_one_cause(settings, times):
-        yield Partition(whole, tuple(parts), complete=False)
+    yield from _beside_one_cause(settings, times)
 
 
-def _beside_one_cause(settings: Mapping[str, Any], times: Sequence[float]) -> Iterator[tuple[CellDefinition, ...]]:
-    """Yield people in a state where one cause alone is waited for, and disjoint parts of them where causes compete."""
+def _beside_one_cause(settings: Mapping[str, Any], times: Sequence[float]) -> Iterator[Relation]:
+    """Yield who of those in a state where one cause alone is waited for is in it where causes compete."""
     clock, waited = _clock(settings), _waited_for(settings)
     if len(waited) < 2:
         return
@@ -355,15 +354,17 @@ def _beside_one_cause(settings: Mapping[str, Any], times: Sequence[float]) -> It
         if name == state:  # without a name nobody knows what it is
             continue
         alone = {event_state(1): name}
-        # with death its only competitor, whoever had died before a time was censored before it
-        dead = [states[DEATH]] if len(waited) == 2 and name != DEATH and DEATH in states else []
+        dies = len(waited) == 2 and name != DEATH and DEATH in states
         for before, time in pairwise(times):
-            left = [_people_in(clock, waited, before, cause) for cause in dead if before]
-            for mine, theirs, others in (
-                (AT_RISK, AT_RISK, []),
-                (CENSORED, CENSORED, left),
-                (state, event_state(1), []),
-            ):
-                whole, part = _people_in(clock, alone, time, theirs), _people_in(clock, waited, time, mine)
-                if whole != part:
-                    yield whole, part, *others
+            for mine, theirs in ((AT_RISK, AT_RISK), (CENSORED, CENSORED), (state, event_state(1))):
+                outer, inner = _people_in(clock, alone, time, theirs), _people_in(clock, waited, time, mine)
+                if not (dies and mine == CENSORED):
+                    if outer != inner:
+                        yield Nested(inner, outer)
+                    continue
+                # with death its only competitor, whoever had died before a time was censored before it
+                dead = everybody().in_state(f"{clock}; at {time:.12g}", f"{DEATH} before")
+                yield Partition(outer, (inner, dead))
+                yield Nested(dead, _people_in(clock, waited, time, states[DEATH]))
+                if before:
+                    yield Nested(_people_in(clock, waited, before, states[DEATH]), dead)

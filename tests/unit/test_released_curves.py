@@ -198,19 +198,20 @@ def test_an_outcome_is_the_same_people_whether_deaths_compete_or_are_censored():
         for row in form["grid"].iter_rows(named=True):
             assert exact.setdefault(counts(row, "n_persons", result.settings), row["n_persons"]) == row["n_persons"]
         relations += result.relations(form, result.settings)
-    times = len(form["grid"]["time"].unique()) - 1
-    assert len(exact) == 1 + 3 * times + 3 * times  # admissions are shared; of the second: death, at risk, censored
-    beside = [r for r in relations if isinstance(r, Partition) and {r.whole, *r.parts} <= set(exact)]
-    for relation in beside:
-        parts = sum(exact[part] for part in relation.parts)
-        assert parts == exact[relation.whole] if relation.complete else parts <= exact[relation.whole]
+    times = form["grid"]["time"].unique().sort().to_list()[1:]
+    assert len(exact) == 1 + 6 * len(times)  # admissions are shared; of the second: death, at risk, censored
     own, other = (
-        r.roles_of(r.settings)["grid"].counts({"time": 30.0, "state": "at risk"}, "n_persons", r.settings)
+        [r.roles_of(r.settings)["grid"].counts({"time": t, "state": "at risk"}, "n_persons", r.settings) for t in times]
         for r in (competing, alone)
     )
-    assert Partition(other, (own,), complete=False) in beside
-    # whoever died by 30 days was censored before 60 where deaths are censored
-    assert any(len(r.parts) == 2 and not r.complete for r in beside)
+    assert {Nested(a, b) for a, b in zip(own, other, strict=True)} <= set(relations)
+    # whoever died before a time is among those censored before it where deaths are censored
+    dead = [r for r in relations if isinstance(r, Partition) and len(r.parts) == 2]
+    assert len(dead) == len(times)
+    for relation in dead:
+        exact[relation.parts[1]] = exact[relation.whole] - exact[relation.parts[0]]
+    for relation in (r for r in relations if isinstance(r, Nested) and {r.inner, r.outer} <= set(exact)):
+        assert exact[relation.inner] <= exact[relation.outer]
 
 
 def test_readmission_follows_those_who_were_discharged():
