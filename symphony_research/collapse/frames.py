@@ -87,9 +87,13 @@ def native_frame(
         refuse_no_frame(frame)
     if wanted is None:
         return native
-    present = native.collect_schema().names()
+    return native.select(_chosen(native.collect_schema().names(), wanted, optional, what))
+
+
+def _chosen(present: list[str], wanted: list[str], optional: Iterable[str], what: str) -> list[str]:
+    """Return the columns wanted, which must be there, and those of the optional ones that are."""
     require_columns(present, wanted, what=what)
-    return native.select([*wanted, *(name for name in optional if name in present and name not in wanted)])
+    return [*wanted, *(name for name in optional if name in present and name not in wanted)]
 
 
 def refuse_no_frame(frame: Any) -> NoReturn:
@@ -118,17 +122,13 @@ def _plain_pandas(frame: Any, wanted: list[str] | None, optional: Iterable[str],
     import pandas
 
     names = [str(name) for name in frame.columns]
-    if wanted is not None:
-        require_columns(names, wanted, what=what)
-        names_taken = [*wanted, *(name for name in optional if name in names and name not in wanted)]
-    else:
-        names_taken = names
-    twice = sorted({name for name in names_taken if names.count(name) > 1})
+    chosen = names if wanted is None else _chosen(names, wanted, optional, what)
+    twice = sorted({name for name in chosen if names.count(name) > 1})
     if twice:
         raise ArgumentError(
             f"{what} has more than one column called {', '.join(map(repr, twice))}: rename all but one."
         )
-    taken = {name: _plain_series(frame.iloc[:, names.index(name)], name, what) for name in names_taken}
+    taken = {name: _plain_series(frame.iloc[:, names.index(name)], name, what) for name in chosen}
     return pandas.DataFrame(taken, index=frame.index)
 
 

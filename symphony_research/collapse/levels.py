@@ -8,11 +8,16 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 
-__all__ = ["level", "with_common_levels"]
+__all__ = ["level", "with_common_levels", "without_nan"]
 
 
-def level(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    """Return a column of strata in which what is no number is a gap, as it is of other kinds.
+def without_nan(name: str, kind: pl.DataType) -> pl.Expr:
+    """Return a column in which what is no number is a gap, as it is of other kinds."""
+    return pl.col(name).fill_nan(None) if kind.is_float() else pl.col(name)
+
+
+def level(name: str, kind: pl.DataType) -> pl.Expr:
+    """Return a column of strata in which what is no number is a gap.
 
     Raises
     ------
@@ -20,8 +25,8 @@ def level(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
         If the column is of a kind that names no stratum.
     """
     if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration) or str(kind).startswith("Extension"):
-        raise ArgumentError(f"A column of strata is {kind}; text, a number, a date, or yes and no is needed.")
-    return column.fill_nan(None) if kind.is_float() else column
+        raise ArgumentError(f"Column '{name}' is {kind}; strata are text, numbers, dates, or yes and no.")
+    return without_nan(name, kind)
 
 
 def with_common_levels(frames: Sequence[pl.DataFrame], by: Sequence[str]) -> list[pl.DataFrame]:

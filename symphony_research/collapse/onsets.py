@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.collapse.frames import as_lazy, column_names, names_of, refuse_names
-from symphony_research.collapse.levels import level
+from symphony_research.collapse.levels import level, without_nan
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Source
 
@@ -170,12 +170,12 @@ def _people(persons: Any, person: str, strata: tuple[str, ...], birth_years: int
     if made:
         require_columns(have.names(), ("birth_date",), what="persons")
     year = _as_date(frame, "birth_date", "persons").dt.year() if made else pl.col("birth_year")
-    chosen = [level(pl.col(name), have[name]) for name in asked]
+    chosen = [level(name, have[name]) for name in asked]
     if "birth_year" in strata:
         chosen.append((year.cast(pl.Int32) // birth_years * birth_years).alias("birth_year"))
     if joined is not None:
         chosen.append(_as_date(frame, joined, "persons").alias("__joined"))
-    people = frame.select(level(pl.col(person), have[person]).alias("person"), *chosen).collect(engine="streaming")
+    people = frame.select(without_nan(person, have[person]).alias("person"), *chosen).collect(engine="streaming")
     if people["person"].null_count():
         raise ArgumentError(f"persons has {people['person'].null_count():,} rows without a person.")
     extra = people.height - people["person"].n_unique()
@@ -209,7 +209,7 @@ def _first_onsets(
     """Return the first onset of each person and condition: the first and the last day it may have been."""
     frame = as_lazy(records, columns=(person, condition, onset), what="records")
     schema = frame.collect_schema()
-    frame = frame.with_columns(level(pl.col(person), schema[person]))
+    frame = frame.with_columns(without_nan(person, schema[person]))
     if conditions is not None:
         frame = frame.filter(pl.col(condition).cast(pl.String).is_in(list(conditions)))
     day = _as_date(frame, onset, "records")

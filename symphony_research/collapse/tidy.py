@@ -115,7 +115,7 @@ def event_table(
     counts_by_cause = [name for name in by if name.startswith("n_") and name[2:].isdigit()]
     refuse_names(by, (*_RESERVED, *counts_by_cause), what="by")
     people = people.select(
-        *[level(pl.col(name), schema[name]) for name in by],
+        *[level(name, schema[name]) for name in by],
         pl.col(time).alias("__time"),
         pl.col(event).cast(pl.Float64).alias("__event"),
         (pl.col(entry) if entry else pl.lit(None, dtype=pl.Float64)).alias("__entry"),

@@ -35,11 +35,9 @@ class Programme:
         Between which each relation lies.
     integers : int
         How many of the first unknowns are integers.
-    once : bool
-        Whether it is asked once.
     """
 
-    def __init__(self, matrix: Any, low: Array, high: Array, *, integers: int = 0, once: bool = False) -> None:
+    def __init__(self, matrix: Any, low: Array, high: Array, *, integers: int = 0) -> None:
         import highspy
         from scipy.sparse import csr_matrix
 
@@ -47,8 +45,8 @@ class Programme:
         self._n = by_row.shape[1]
         self._places = np.arange(self._n, dtype=np.int32)
         self._solver = solver = highspy.Highs()
-        # asked again, a programme begins where it ended; asked once, or in integers, it is made smaller first
-        presolve = "on" if once or integers else "off"
+        # asked again, a programme begins where it ended; in integers it is made smaller first
+        presolve = "on" if integers else "off"
         for option, value in (
             ("log_to_console", False), ("output_flag", False), ("presolve", presolve), ("threads", 1),
             ("parallel", "off"), ("random_seed", 0), ("solver", "simplex"), ("simplex_iteration_limit", MOST_ITERATIONS), ("mip_max_nodes", MOST_NODES), ("mip_rel_gap", 0.0),

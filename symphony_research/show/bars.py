@@ -164,9 +164,7 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
         if result.by:
             strata = frame.select(result.by).unique(maintain_order=True).to_dicts()
             labels = [wrapped(strata_words(names), _NAMES, LABEL) for names in strata]
-            ax, own = begin(
-                ax, _WIDTH, height_of_bars(result, result.sentence() if title is None else title, notes, labels)
-            )
+            ax, own = begin_bars(ax, result, title, notes, labels)
             if frame["estimate"].null_count() == frame.height:
                 return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
             _divided(ax, result, strata, labels, row_step(ax, own, len(strata)))
@@ -184,12 +182,15 @@ _AROUND_BARS = 90.0  # points that the legend above and the axis below them take
 _TALL = 200.0  # of the axes of a figure made here, in points, near enough to set a label clear of a diamond
 
 
-def height_of_bars(result: Result, title: str, notes: Sequence[str], labels: Sequence[str]) -> float:
-    """Height of a figure of divided bars, in inches, that leaves room for the lines of their names."""
+def begin_bars(
+    ax: Axes | None, result: Result, title: str | None, notes: Sequence[str], labels: Sequence[str]
+) -> tuple[Axes, bool]:
+    """Return the axes for divided bars, and whether their figure was made here, with room for the lines of their names."""
     across = _WIDTH * 72 - 2 * MARGIN
-    bar = max(0.3 * 72, *(text_height(label, LABEL) + 5 for label in labels))
-    around = head_height(result, title, across) + foot_height(result, notes, across) + 2 * MARGIN
-    return (around + _AROUND_BARS + bar * len(labels)) / 72
+    bar = max([0.3 * 72, *(text_height(label, LABEL) + 5 for label in labels)])
+    around = head_height(result, result.sentence() if title is None else title, across) + 2 * MARGIN
+    around += foot_height(result, notes, across)
+    return begin(ax, _WIDTH, (around + _AROUND_BARS + bar * max(len(labels), 1)) / 72)
 
 
 def row_step(ax: Axes, own: bool, rows: int) -> float:

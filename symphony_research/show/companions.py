@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
-from symphony_research.show.bars import divided_bars, height_of_bars, percent_axis, row_step
+from symphony_research.show.bars import begin_bars, divided_bars, percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import (
     chance_note,
@@ -114,7 +114,7 @@ def plot_further_conditions(
     with drawing():
         labels = [wrapped(capital(in_words(name)), _NAMES, LABEL) for name in drawn["condition"].to_list()]
         title = _titled(result, stratum, title, "how many other conditions people with each condition have.")
-        ax, own = begin(ax, 8.5, height_of_bars(result, title or result.sentence(), notes, labels or [""]))
+        ax, own = begin_bars(ax, result, title, notes, labels)
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         names = drawn["condition"].to_list()

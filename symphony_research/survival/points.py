@@ -137,10 +137,9 @@ def _read(
         if events is not None:
             own_events = same_stratum(events, {c: names[c] for c in by})
             columns["n_at_risk"] = _still_at_risk(own_events, wanted, past)
-            for k in np.flatnonzero(
-                wanted < starts_at(own_events)
-            ):  # nobody is at risk yet, of whom a share could be told
-                columns |= {c: [None if at == k else value for at, value in enumerate(columns[c])] for c in figures}
+            early = wanted < starts_at(own_events)  # nobody is at risk yet, of whom a share could be told
+            for column in figures:
+                columns[column] = [None if none else v for none, v in zip(early, columns[column], strict=True)]
         schema = {"n_at_risk": pl.Int64, **dict.fromkeys(figures, pl.Float64)}
         own = [pl.lit(value, dtype=frame.schema[c]).alias(c) for c, value in names.items()]
         parts.append(pl.DataFrame({"time": wanted, **columns}, schema_overrides=schema).select([*own, pl.all()]))

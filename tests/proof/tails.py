@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from fractions import Fraction
 from itertools import pairwise
-from math import comb, factorial, log
+from math import comb, factorial, log, prod
 
 import numpy as np
 from scipy.special import gammaln
@@ -129,18 +129,19 @@ def fractions(tables: int) -> tuple[float, float]:
     return worst[0], worst[1]
 
 
+def products_of(table: list[int], sign: list[int]) -> tuple[int, list[int]]:
+    """Return how far a table can be shifted downwards with the same smaller margins, and the product of cell! of each shift."""
+    low = min(x for x, g in zip(table, sign, strict=True) if g > 0)
+    high = min(x for x, g in zip(table, sign, strict=True) if g < 0)
+    shifts = range(-low, high + 1)
+    return low, [prod(factorial(x + g * d) for x, g in zip(table, sign, strict=True)) for d in shifts]
+
+
 def _shifted(cells: np.ndarray) -> float:
     sign = [(-1) ** (3 - c.bit_count()) for c in range(8)]
     parts, at = [], 0
     for table in cells.tolist():
-        low = min(x for x, g in zip(table, sign, strict=True) if g > 0)
-        high = min(x for x, g in zip(table, sign, strict=True) if g < 0)
-        products = []
-        for d in range(-low, high + 1):
-            product = 1
-            for x, g in zip(table, sign, strict=True):
-                product *= factorial(x + g * d)
-            products.append(product)
+        low, products = products_of(table, sign)
         whole = factorial(max(sum(table), 1)) ** 8
         parts.append([whole // product for product in products])
         at += low

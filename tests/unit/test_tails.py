@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
-from math import comb, factorial, log
+from math import comb, log
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,10 @@ from hypothesis import strategies as st
 from symphony_research.inference import hypergeometric_mid_p, p_of_log, stratified_log_mid_p
 from symphony_research.inference.shifts import Shifts
 from symphony_research.inference.stratified import log_mid_p
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "proof"))
+
+import tails
 
 Strata = list[tuple[int, int, int, int]]  # with both, with the first, with the second, in all
 
@@ -169,15 +175,8 @@ def test_shifted_tables_are_those_of_exact_fractions(k):
         cells = random.poisson(random.gamma(0.7, mean, (5, 2**k)))
         weights, at = [], 0
         for table in cells.tolist():
-            low = min(x for x, g in zip(table, sign, strict=True) if g > 0)
-            high = min(x for x, g in zip(table, sign, strict=True) if g < 0)
-            own = []
-            for d in range(-low, high + 1):
-                product = 1
-                for x, g in zip(table, sign, strict=True):
-                    product *= factorial(x + g * d)
-                own.append(Fraction(1, product))
-            weights.append(own)
+            low, products = tails.products_of(table, sign)
+            weights.append([Fraction(1, product) for product in products])
             at += low
         ours = log_mid_p(Shifts(cells.T[:, :, None].astype(float)))[0]
         assert ours == pytest.approx(log_of(mid_p(weights, at)), abs=1e-11)
