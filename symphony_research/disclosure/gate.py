@@ -186,10 +186,22 @@ def _drafted(result: Result, policy: Policy) -> _Draft:
     require_plain_keys(result)
     form = result.release_form(result.count_tables, result.settings, result.by, policy)
     exact = {name: table for name, table in form.items() if not _all_internal(result, name, table)}
+    _require_numbers(exact, result)
     tables = {name: drafted(table, result.roles[name], policy) for name, table in exact.items()}
     of_small = suppressed_strata(tables, result)
     tables, exact, of_small = _above_floor(blank(tables, result, of_small), exact, of_small, result)
     return _Draft(result, tables, exact, of_small)
+
+
+def _require_numbers(exact: Mapping[str, pl.DataFrame], result: Result) -> None:
+    """Refuse counts that were not made: released, they could not be told from suppressed ones."""
+    for name, table in exact.items():
+        for column in result.roles[name].people:
+            if missing := table[column].null_count():
+                raise DisclosureError(
+                    f"{missing} of {table.height} rows of table '{name}' of {type(result).__name__} have no {column}. "
+                    "A count that was not made has no row: leave these rows out."
+                )
 
 
 def _all_internal(result: Result, name: str, table: pl.DataFrame) -> bool:
@@ -198,7 +210,7 @@ def _all_internal(result: Result, name: str, table: pl.DataFrame) -> bool:
 
 
 def _published(draft: _Draft, policy: Policy) -> Published:
-    return publish(draft.result, policy, draft.tables, of_small=draft.of_small, never=draft.exact)
+    return publish(draft.result, policy, draft.tables, of_small=draft.of_small)
 
 
 def _further(told: Published, found: Protection) -> tuple[frozenset[Place], frozenset[Place]]:

@@ -13,7 +13,7 @@ from symphony_research.errors import DisclosureError
 from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import BETWEEN, CellDefinition, Nested, Partition, Relation, Stratum
+from symphony_research.result.cells import BETWEEN, CellDefinition, Nested, Partition, Relation, Same, Stratum
 
 __all__ = [
     "ANY",
@@ -144,7 +144,6 @@ def publish(
     secondary: frozenset[Place] = frozenset(),
     withheld: frozenset[Place] = frozenset(),
     of_small: frozenset[Place] = frozenset(),
-    never: Mapping[str, pl.DataFrame] | None = None,
 ) -> Published:
     """Return what a result tells under a policy; by default that of its own released tables.
 
@@ -153,8 +152,6 @@ def publish(
     secondary, withheld, of_small : frozenset of (table, row, column)
         Suppressed counts that protect others; of blocks that were not decided;
         and of strata whose people are few, small themselves or zero.
-    never : mapping of frames, optional
-        Exact tables, of which only this is asked: whether a count was made at all.
     """
     tables = result.count_tables if tables is None else tables
     population, sides = _populations(result.settings)
@@ -165,7 +162,7 @@ def publish(
     cells: list[Cell] = []
     for name, table in tables.items():
         if result.roles[name].people:
-            cells += _cells(name, table, result, policy, marks, of_small, never)
+            cells += _cells(name, table, result, policy, marks, of_small)
     relations = declared_relations(result, tables)
     cells += _without_a_row(result, policy, cells, tables)
     place = _placed(sides)
@@ -207,15 +204,11 @@ def _cells(
     policy: Policy,
     marks: Mapping[Place, tuple[float, float, bool]],
     of_small: frozenset[Place],
-    never: Mapping[str, pl.DataFrame] | None,
 ) -> Iterator[Cell]:
     roles, settings, by = result.roles[name], result.settings, sorted(result.by)
     unnamed = result.rows_from_records and name in result.floored[:1]
     for column in roles.people:
-        made = None if never is None else never[name][column].is_not_null().to_list()
         for row, record in enumerate(table.iter_rows(named=True)):
-            if made is not None and not made[row]:
-                continue  # a count that was never made tells nothing
             shown = record[column]
             mark = marks.get((name, row, column)) if shown is None else None
             low, high, primary = mark or (*interval_of(policy, shown), shown is None)
@@ -300,4 +293,6 @@ def placement(settings: Mapping[str, Any]) -> Any:
 def _moved(relation: Relation, place: Any) -> Relation:
     if isinstance(relation, Nested):
         return Nested(place(relation.inner), place(relation.outer))
+    if isinstance(relation, Same):
+        return Same(place(relation.one), place(relation.other))
     return Partition(place(relation.whole), tuple(place(part) for part in relation.parts), relation.complete)

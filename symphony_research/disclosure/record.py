@@ -14,7 +14,7 @@ from symphony_research.disclosure.published import ANY, ASKED, NOWHERE, Cell, Pu
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, Partition, Relation, Stratum
+from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, Same, Stratum
 from symphony_research.result.roles import Adjustment, Mean, Quantile
 from symphony_research.wording import in_words
 
@@ -97,11 +97,7 @@ def _as_plain(one: Published) -> dict[str, Any]:
         of.setdefault(cell.of, len(of))
     relations = []
     for relation in one.relations:
-        whole, parts, complete = (
-            (relation.whole, relation.parts, relation.complete)
-            if isinstance(relation, Partition)
-            else (relation.outer, (relation.inner,), False)
-        )
+        whole, parts, complete = _relation_as_plain(relation)
         for definition in (whole, *parts):
             of.setdefault(definition, len(of))
         relations.append([of[whole], [of[part] for part in parts], complete])
@@ -125,6 +121,15 @@ def _as_plain(one: Published) -> dict[str, Any]:
     }
 
 
+def _relation_as_plain(relation: Relation) -> tuple[CellDefinition, tuple[CellDefinition, ...], bool | None]:
+    """Return a whole, its parts, and whether they add up to it; None where the one part is the whole by another name."""
+    if isinstance(relation, Partition):
+        return relation.whole, relation.parts, relation.complete
+    if isinstance(relation, Nested):
+        return relation.outer, (relation.inner,), False
+    return relation.one, (relation.other,), None
+
+
 def published_from(output: Mapping[str, Any]) -> Published | None:
     """Return what a recorded output tells, to protect others beside it; None where nothing need be suppressed."""
     told = output.get("published")
@@ -140,7 +145,10 @@ def published_from(output: Mapping[str, Any]) -> Published | None:
         high = ANY if high is None else from_what + high
         cells.append(Cell(table, NOWHERE, "", of[at], from_what + low, high, shown, primary, named))
     relations: Iterator[Relation] = (
-        Partition(of[whole], tuple(of[k] for k in parts), complete) for whole, parts, complete in told["relations"]
+        Same(of[whole], of[parts[0]])
+        if complete is None
+        else Partition(of[whole], tuple(of[k] for k in parts), complete)
+        for whole, parts, complete in told["relations"]
     )
     return Published(
         output["family"], output["title"], tuple(told["by"]), told["policy"], told["population"],

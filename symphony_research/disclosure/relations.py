@@ -21,6 +21,7 @@ from symphony_research.result.cells import (
     Nested,
     Partition,
     Relation,
+    Same,
     Stratum,
     at_least,
     features_of,
@@ -43,7 +44,7 @@ def wholes_of(published: Sequence[Published]) -> set[CellDefinition]:
         for relation in one.relations:
             if isinstance(relation, Partition):
                 found |= {relation.whole, *relation.parts}
-            else:
+            elif isinstance(relation, Nested):
                 found |= {relation.inner, relation.outer}
     return found
 
@@ -129,6 +130,9 @@ def declared(relations: Iterable[Relation], there: set[CellDefinition]) -> Itera
         if isinstance(relation, Nested):
             if {relation.inner, relation.outer} <= there:
                 yield [(relation.outer, 1.0), (relation.inner, -1.0)], 0.0, ANY
+        elif isinstance(relation, Same):
+            if {relation.one, relation.other} <= there:
+                yield [(relation.one, 1.0), (relation.other, -1.0)], 0.0, 0.0
         else:
             parts = [part for part in relation.parts if part in there]
             # without any part, nobody is in it

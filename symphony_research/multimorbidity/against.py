@@ -41,7 +41,8 @@ def against_expected(
     n = float(as_float(people)[0]) if len(people) else np.nan
     both = np.zeros((len(conditions), len(conditions)))
     if pairs.height:
-        i, j = np.triu_indices(len(conditions), k=1)
+        both[~np.eye(len(conditions), dtype=bool)] = np.nan
+        i, j = (np.array([conditions.index(name) for name in pairs[end]]) for end in ("source", "target"))
         both[i, j] = both[j, i] = as_float(pairs["n_both"])
     crude = independence(inside, observed[None], np.array([n]), held[None], both[None], exact=exact)
     expected, score, spread = crude.expected, crude.score_variance, crude.log_ratio_variance

@@ -387,7 +387,5 @@ def companions(
     # only pairs that hold the condition are kept, so no other pair travels with the result
     tables = dict(pairs.count_tables)
     tables["cells"] = tables["cells"].filter(pl.col("combination").list.contains(condition))
-    tables["pairs"] = tables["pairs"].with_columns(
-        pl.when((pl.col("source") == condition) | (pl.col("target") == condition)).then("n_both")
-    )
+    tables["pairs"] = tables["pairs"].filter((pl.col("source") == condition) | (pl.col("target") == condition))
     return Companions(tables, {**pairs.settings, "condition": condition}, pairs.by)

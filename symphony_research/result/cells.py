@@ -1,7 +1,7 @@
 """Who a released number counts, and how numbers relate: the words in which every family says it.
 
 A family says of each count which people it is of (a `CellDefinition`), and
-what holds between its counts beyond that (a `Partition`, a `Nested`). The
+what holds between its counts beyond that (a `Partition`, a `Nested`, a `Same`). The
 search of disclosure control is built from these alone, so counts of different
 families that are of the same people are one number.
 """
@@ -20,6 +20,7 @@ __all__ = [
     "Nested",
     "Partition",
     "Relation",
+    "Same",
     "Stratum",
     "at_least",
     "everybody",
@@ -175,4 +176,12 @@ class Nested:
     outer: CellDefinition
 
 
-Relation = Partition | Nested
+@dataclass(frozen=True)
+class Same:
+    """Two definitions of the same people, where both are published: a reader takes them for one."""
+
+    one: CellDefinition
+    other: CellDefinition
+
+
+Relation = Partition | Nested | Same

@@ -16,8 +16,8 @@ ends at a horizon of 365 days still says how many are at risk then.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, pairwise, takewhile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count, pairwise, product, takewhile
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError, DisclosureError
-from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, everybody
+from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, Same, everybody
 from symphony_research.result.roles import Count, Internal, Key, TableRoles
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "people_in",
     "relations_of",
     "require_grid_time",
+    "same_without_names",
     "strata_of",
 ]
 
@@ -262,7 +263,7 @@ def _clock(settings: Mapping[str, Any]) -> str:
     known = {
         "from": _start(settings),
         "until": (settings.get("population") or {}).get("until"),
-        **{name: settings.get(name) for name in ("event", "time", "entry", "time_unit")},
+        **{name: settings.get(name) for name in ("time", "entry", "time_unit")},
     }
     return "; ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
@@ -277,10 +278,17 @@ def _waited_for(settings: Mapping[str, Any]) -> dict[str, str]:
     population, names = settings.get("population") or {}, settings.get("cause_names") or {}
     first = population.get("event") or settings.get("event_name") or names.get(1)
     usual = {1: first, 2: DEATH if population.get("event") else None}
-    found = {}
-    for cause in settings.get("causes") or (1,):
-        found[event_state(cause)] = str(usual.get(cause) or names.get(cause) or event_state(cause))
-    return found
+    unnamed = _unnamed(settings)
+    return {state: str(usual.get(cause) or names.get(cause) or unnamed[state]) for cause, state in _causes(settings)}
+
+
+def _causes(settings: Mapping[str, Any]) -> list[tuple[int, str]]:
+    return [(cause, event_state(cause)) for cause in settings.get("causes") or (1,)]
+
+
+def _unnamed(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is waited for as one knows it who is given no names: by column and code."""
+    return {state: f"{settings.get('event')} {cause}" for cause, state in _causes(settings)}
 
 
 def followed(settings: Mapping[str, Any]) -> CellDefinition:
@@ -342,18 +350,38 @@ def relations_of(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Relati
             elif state != AT_RISK and first:
                 yield Nested(cell(first, state), cell(second, state))
     yield from _beside_one_cause(settings, times)
+    yield from same_without_names(settings, times if late else times[1:], states)
+
+
+def same_without_names(
+    settings: Mapping[str, Any], times: Iterable[float], states: Iterable[str]
+) -> Iterator[Relation]:
+    """Yield that events with names are those of their column's codes in a result that gives no names.
+
+    Nothing says so but that both count time alike; should they be others after all, more is suppressed than need be.
+    """
+    return _same(_clock(settings), _waited_for(settings), _unnamed(settings), times, states)
+
+
+def _same(
+    clock: str, waited: Mapping[str, str], unnamed: Mapping[str, str], times: Iterable[float], states: Iterable[str]
+) -> Iterator[Relation]:
+    for time, state in product(times, states) if waited != unnamed else ():
+        yield Same(_people_in(clock, waited, time, state), _people_in(clock, unnamed, time, state))
 
 
 def _beside_one_cause(settings: Mapping[str, Any], times: Sequence[float]) -> Iterator[Relation]:
     """Yield who of those in a state where one cause alone is waited for is in it where causes compete."""
-    clock, waited = _clock(settings), _waited_for(settings)
+    clock, waited, unnamed = _clock(settings), _waited_for(settings), _unnamed(settings)
     if len(waited) < 2:
         return
     states = {name: state for state, name in waited.items()}
     for state, name in waited.items():
-        if name == state:  # without a name nobody knows what it is
+        if name == unnamed[state]:  # without a name nobody knows what it is
             continue
         alone = {event_state(1): name}
+        if state == event_state(1):  # which a curve that gives no name may count by the same code
+            yield from _same(clock, alone, {state: unnamed[state]}, times[1:], (AT_RISK, CENSORED, state))
         dies = len(waited) == 2 and name != DEATH and DEATH in states
         for before, time in pairwise(times):
             for mine, theirs in ((AT_RISK, AT_RISK), (CENSORED, CENSORED), (state, event_state(1))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +13,17 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition
+from symphony_research.result.cells import CellDefinition, Relation
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, ModelEstimate, TableRoles
-from symphony_research.survival.grid import checked_grid, event_state, followed, grid_until, people_in, strata_of
+from symphony_research.survival.grid import (
+    checked_grid,
+    event_state,
+    followed,
+    grid_until,
+    people_in,
+    same_without_names,
+    strata_of,
+)
 from symphony_research.survival.risk import at_risk
 from symphony_research.wording import joined, number
 
@@ -46,6 +54,12 @@ class LogRankTest(Result):
             ),
             "test": TableRoles({"degrees_of_freedom": Known(), "p_value": Level()}),
         }
+
+    @staticmethod
+    def relations(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any]) -> Iterable[Relation]:
+        """Yield that the events of each group are those of a curve that gives them no name, or that does."""
+        times = tables["groups"]["time"].unique() if "groups" in tables else ()
+        return same_without_names(settings, times, (event_state(1),))
 
     @staticmethod
     def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from study import POLICIES
 
 import symphony_research as sr
 from symphony_research.disclosure import relations, secondary, system
-from symphony_research.result.cells import Nested, Partition
+from symphony_research.result.cells import Nested, Partition, Same
 
 Group = tuple[int, str, tuple[int, ...]]
 
@@ -57,12 +57,13 @@ class Hub:
     people: int
     seed: int
     policy: str = "nhs_england"
+    kinds: tuple[str, ...] = ("kaplan_meier", "incidence")
 
     def findings(self) -> list[str]:
         """What an attacker finds."""
         world = worlds.small_hub(self.people, self.seed)
         made = produce.of_time(world) | produce.of_time(world, world.by)
-        made = {kind: one for kind, one in made.items() if kind.split("__")[0] in ("kaplan_meier", "incidence")}
+        made = {kind: one for kind, one in made.items() if kind.split("__")[0] in self.kinds}
         return _found(study.attack(world, POLICIES[self.policy], made, files=False))
 
 
@@ -167,6 +168,11 @@ MUTANTS: dict[str, tuple[tuple[Change, ...], Made | Hub | Attendance]] = {
     "declared to be among others": (
         ((relations, "declared", lambda: _undeclared(Nested)), (system, "declared", lambda: _undeclared(Nested))),
         Hub(30, 0, "sacro"),
+    ),
+    "declared to be the same": (
+        ((relations, "declared", lambda: _undeclared(Same)), (system, "declared", lambda: _undeclared(Same))),
+        # of whoever makes the test without a name for the event, and names it for the curves
+        Hub(60, 3, "sacro", ("kaplan_meier", "logrank")),
     ),
     "strata": (
         ((relations, "_strata", lambda: _without("_strata")),),

@@ -13,6 +13,7 @@ from symphony_research.disclosure.published import Published, published_of
 from symphony_research.disclosure.record import as_output, for_release, published_from
 from symphony_research.policy import Policy
 from symphony_research.result import Result
+from symphony_research.result.cells import Nested, Partition
 
 NHS = Policy.nhs_england()
 
@@ -141,6 +142,24 @@ def test_generated_data_need_no_check() -> None:
     patterns = sr.define_cohort(sr.example_study()).patterns()
     free = sr.suppress(sr.multimorbidity.prevalence(patterns), Policy.synthetic())
     assert sr.check_differencing([free, free]) == ()
+
+
+def test_relations_are_read_back_from_a_record() -> None:
+    frame = pl.DataFrame({"time": [40] * 30 + [20] * 30 + [50] * 30, "event": [1] * 30 + [2] * 30 + [0] * 30})
+    curve = sr.suppress(
+        sr.survival.cumulative_incidence(
+            frame, time="time", event="event", time_unit="days", cause_names={1: "admission", 2: "death"}
+        ),
+        Policy.nhs_england(),
+    )
+    told, back = published_of(curve), published_from(as_output(curve))
+    assert back is not None
+    assert {type(one).__name__ for one in told.relations} == {"Partition", "Nested", "Same"}
+    # somebody who is among others is a part of them
+    wanted = {
+        Partition(one.outer, (one.inner,), complete=False) if isinstance(one, Nested) else one for one in told.relations
+    }
+    assert set(back.relations) == wanted
 
 
 def test_a_record_read_back_tells_the_same_and_its_file_names_no_suppressed_count() -> None:

@@ -78,5 +78,9 @@ def test_what_is_missing_is_refused_by_name(family: type[Result]) -> None:
         Forgotten({**whole.count_tables, "arms": arms}, {})
     with pytest.raises(DisclosureError, match="table 'more'"):
         Forgotten({**whole.count_tables, "more": arms}, {})
+    # a count that was not made could not be told from one that is suppressed
+    counted = pl.DataFrame({"arm": ["arm 0", "arm 1"], "n_persons": [8, None]})
+    with pytest.raises(DisclosureError, match=r"1 of 2 rows of table 'arms' of Arms have no n_persons"):
+        sr.suppress(family({**whole.count_tables, "arms": counted}, {}), sr.Policy.nhs_england())
     with pytest.raises(DisclosureError, match="'n_found'"):
         Forgotten(dict(whole.count_tables), {"n_found": 3})

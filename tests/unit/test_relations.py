@@ -20,6 +20,7 @@ from symphony_research.result.cells import (
     CellDefinition,
     Nested,
     Partition,
+    Same,
     at_least,
     everybody,
     exactly,
@@ -220,6 +221,10 @@ def test_each_kind_of_relation_is_written_by_hand():
     by_sex = Published("F", "T", ("sex",), {}, {}, (), None, None, ())
     assert ({(n, 1.0), *((s, -1.0) for s in sexes)}, 0.0, 0.0) in kinds([n, *sexes], [by_sex])
     assert ({(n, 1.0), *((s, -1.0) for s in sexes)}, 0.0, ANY) in kinds([n, *sexes])
+    # two names of the same people, where both are published
+    told = Published("F", "T", (), {}, {}, (), None, None, (), (Same(one, two),))
+    assert ({(one, 1.0), (two, -1.0)}, 0.0, 0.0) in kinds([one, two], [told])
+    assert wholes_of([told]) == set()
     # states
     dead = n.in_state(OUTCOME, "dead")
     assert ({(n, 1.0), (dead, -1.0)}, 0.0, ANY) in kinds([n, dead])

@@ -18,7 +18,7 @@ from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure
-from symphony_research.result.cells import Nested, Partition, everybody
+from symphony_research.result.cells import Nested, Partition, Same, everybody
 from symphony_research.survival.actuarial import cumulative_incidence_on_grid, survival_on_grid
 from symphony_research.survival.grid import grid_of, require_grid_time
 
@@ -212,6 +212,48 @@ def test_an_outcome_is_the_same_people_whether_deaths_compete_or_are_censored():
         exact[relation.parts[1]] = exact[relation.whole] - exact[relation.parts[0]]
     for relation in (r for r in relations if isinstance(r, Nested) and {r.inner, r.outer} <= set(exact)):
         assert exact[relation.inner] <= exact[relation.outer]
+
+
+def cell_of(result, column="n_persons", table="grid", time=30.0, state="event 1"):
+    return result.roles_of(result.settings)[table].counts({"time": time, "state": state}, column, result.settings)
+
+
+def relations_declared(result):
+    return set(declared_relations(result, result.release_form(result.count_tables, result.settings, result.by, NHS)))
+
+
+def test_events_without_a_name_are_those_of_the_column_in_a_result_that_names_them():
+    frame = admissions().with_columns(pl.col("event") == 1)
+    named = sr.survival.kaplan_meier(frame, time_unit="days", event_name="admission", **NAMED)
+    unnamed = sr.survival.kaplan_meier(frame, time_unit="days", **NAMED)
+    competing = sr.survival.cumulative_incidence(
+        admissions(), time_unit="days", cause_names={1: "admission", 2: "death"}, **NAMED
+    )
+    for state in ("event 1", "censored", "at risk"):
+        same = Same(cell_of(named, state=state), cell_of(unnamed, state=state))
+        assert same.one != same.other
+        assert same in relations_declared(named) & relations_declared(competing)
+    # in a test too, whichever of the two gives the name
+    options = dict(by="sex", time_unit="days", **NAMED)
+    for test, curve in (
+        (sr.survival.logrank_test(frame, **options), sr.survival.kaplan_meier(frame, event_name="fall", **options)),
+        (sr.survival.logrank_test(frame, event_name="fall", **options), sr.survival.kaplan_meier(frame, **options)),
+    ):
+        events = {cell_of(test, "observed", "groups", 365.0), cell_of(curve, time=365.0)}
+        told = relations_declared(test) | relations_declared(curve)
+        for sex in ("F", "M"):
+            assert {of.within([("sex", sex)]) for of in events} in [
+                {r.one, r.other} for r in told if isinstance(r, Same)
+            ]
+
+
+def test_events_of_one_name_are_the_same_people_whatever_their_column():
+    frame = admissions().with_columns(pl.col("event") == 1)
+    one = sr.survival.kaplan_meier(frame, time_unit="days", event_name="admission", **NAMED)
+    other = sr.survival.kaplan_meier(
+        frame.rename({"event": "fell"}), time="time", event="fell", time_unit="days", event_name="admission"
+    )
+    assert cell_of(one) == cell_of(other)
 
 
 def test_readmission_follows_those_who_were_discharged():
