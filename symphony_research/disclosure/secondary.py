@@ -5,6 +5,7 @@ shown, every relation, and this algorithm. Where a suppressed count keeps too fe
 possible numbers, the shown counts that pin it down are found by the cheapest
 relaxation of their bounds (an elastic programme) and suppressed, by their
 released sizes alone. A block that is not decided within its limit is withheld.
+Last, what need not be suppressed beside all the others is shown again.
 
 References
 ----------
@@ -36,6 +37,7 @@ __all__ = ["Protection", "inferable", "protect"]
 Array = NDArray[np.float64]
 MOST_ROUNDS = 200  # of searching and suppressing
 LARGEST_BLOCK = 60_000  # unknowns: one larger is withheld without being searched
+MOST_TO_RESTORE = 2_000  # linear programmes by which it is asked of one population what can be shown again
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class _Work:
         self.triples = triples_of(system)
         self.proven: set[int] = set()
         self.secondary: set[int] = set()
+        self.before: dict[int, tuple[float, float, float]] = {}  # of what was shown: its bounds and its cost
         self.withheld: set[int] = set()
         self.given_up: set[int] = set()
         self.coarser = False  # whether the last search withheld anything
@@ -139,6 +142,7 @@ class _Work:
                     self._withhold(block)
             rounds += 1
             found = list(self.search())
+        self._restore()
         cells = self.system.cells
         return Protection(
             frozenset(cells[k] for k in self.secondary),
@@ -155,10 +159,7 @@ class _Work:
         if not wanted.any():
             return
         in_a_block: set[int] = set()
-        suppressed = np.zeros(self.system.n_unknowns, bool)
-        suppressed[list(self.targets)] = True
-        system = with_triples(self.system, self.triples, self.lower, self.upper, suppressed)
-        for block in list(blocks_of(system, self.lower, self.upper, wanted)):
+        for block in self._blocks(wanted):
             own = {
                 at: self.targets[int(k)]
                 for at, k in enumerate(block.unknowns)
@@ -180,6 +181,12 @@ class _Work:
                 yield block, [replace(one, unknown=int(block.unknowns[one.unknown])) for one in found], search.whole
         # what no relation speaks of is as free as its own mark
         self.proven |= {int(k) for k in np.flatnonzero(wanted)} - in_a_block
+
+    def _blocks(self, wanted: NDArray[np.bool_]) -> list[Block]:
+        suppressed = np.zeros(self.system.n_unknowns, bool)
+        suppressed[list(self.targets)] = True
+        system = with_triples(self.system, self.triples, self.lower, self.upper, suppressed)
+        return list(blocks_of(system, self.lower, self.upper, wanted))
 
     def _searched(self, block: Block, lower: Array, upper: Array, targets: Mapping[int, Target]) -> Search:
         return Search(block, lower, upper, targets, self.system.integers, len(self.system.cells))
@@ -210,7 +217,7 @@ class _Work:
 
     def _suppress(self, k: int) -> None:
         """Show a count no longer: it is above the threshold, and is to be protected itself."""
-        self.open.pop(k)
+        self.before[k] = self.lower[k], self.upper[k], self.open.pop(k)
         self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
         self.targets[k] = Target(self.lower[k], ANY, self.policy.rounding)
 
@@ -289,6 +296,35 @@ class _Work:
                 cost, given = found
                 return cost, [int(k) for k, far in zip(cells, given, strict=True) if far > HAIR]
         return None
+
+    def _restore(self) -> None:
+        """Show again, the largest by released size first, what all suppressed counts keep enough possible numbers beside.
+
+        What was suppressed later may protect what an earlier cell was suppressed for. By linear bounds alone.
+        """
+        wanted = np.zeros(self.system.n_unknowns, bool)
+        wanted[list(self.secondary)] = not self.system.integers
+        around = {int(k): block for block in self._blocks(wanted) for k in block.unknowns} if wanted.any() else {}
+        solved = 0
+        for k in sorted(self.secondary & around.keys(), key=lambda k: (-self.before[k][2], k)):
+            block = around[k]
+            if solved > MOST_TO_RESTORE or len(block.unknowns) > LARGEST_BLOCK or self.given_up & set(block.unknowns):
+                continue
+            lower, upper = self.lower.copy(), self.upper.copy()
+            lower[k], upper[k], cost = self.before[k]
+            for own in (block.near(k), block):  # most are needed by what stands beside them
+                targets = {
+                    at: self.targets[int(j)] for at, j in enumerate(own.unknowns) if j != k and int(j) in self.targets
+                }
+                search = self._searched(own, lower[own.unknowns], upper[own.unknowns], targets)
+                narrowed = search.narrowed() or search.undecided
+                solved += search.solved
+                if narrowed:
+                    break
+            else:
+                self.lower, self.upper, self.open[k] = lower, upper, cost
+                self.secondary.discard(k)
+                del self.targets[k]
 
     def _withhold(self, block: Block) -> None:
         """Publish an undecided block coarser: without its strata, or where it has none, not at all."""

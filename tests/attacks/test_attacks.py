@@ -29,6 +29,7 @@ from study import study as study_of
 
 import symphony_research as sr
 from symphony_research.disclosure.record import as_output, for_release
+from symphony_research.disclosure.secondary import _Work as Selection
 from symphony_research.errors import DisclosureError
 from symphony_research.survival.grid import grid_of
 
@@ -192,6 +193,21 @@ def test_curves_of_one_outcome_with_and_without_competing_events_do_not_narrow_e
     made = attack(world_of("0"), POLICIES["nhs_england"], produce.of_time(world_of("0")), files=False)
     wanted = [cell for cell in made.cells if readers.base_of(cell.kind.split(".")[0]) in readers.CURVES]
     assert [str(f) for f in made.at_risk(wanted)] == []
+
+
+@pytest.mark.parametrize(("people", "seed", "policy"), [(40, 2, "nhs_england"), (60, 3, "sacro")])
+def test_what_is_shown_again_at_the_end_narrows_nothing(people: int, seed: int, policy: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    world = worlds.small_hub(people, seed)
+    results = produce.of_time(world) | produce.of_time(world, world.by)
+
+    def released() -> tuple[study.Attacked, set[tuple[str, str]]]:
+        made = attack(world, POLICIES[policy], results, files=False)
+        return made, {(cell.kind, cell.what) for cell in made.cells if isinstance(cell.shown, int)}
+
+    made, shown = released()
+    assert [str(f) for f in made.at_risk()] == []
+    monkeypatch.setattr(Selection, "_restore", lambda self: None)
+    assert released()[1] < shown
 
 
 def _costs(groups: dict[tuple[str, int, int], int], kind: str, adjust: tuple[str, ...], policy: str) -> sr.Result:
