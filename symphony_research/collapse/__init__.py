@@ -1,8 +1,9 @@
 """People collapsed once into small tables of counts and sums that add up.
 
-`patterns` holds the sets of conditions as bitmasks, `frames` is the door every
-frame argument comes through, `tidy` the other collapses, and `onsets` the one
-table of people that cannot be collapsed.
+`patterns` holds the sets of conditions as bitmasks, `masks` computes with them,
+`leaving` and `site` give them to other sites, `frames` is the door every frame
+argument comes through, `tidy` the other collapses, and `onsets` the one table of
+people that cannot be collapsed.
 """
 
 from symphony_research.collapse.frames import as_frame, as_lazy, column_names, names_of

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse.bits import single_sums
-from symphony_research.collapse.patterns import SUPPRESSED, Patterns
+from symphony_research.collapse.leaving import is_suppressed
+from symphony_research.collapse.patterns import Patterns
 from symphony_research.inference import Array
 
 __all__ = [
@@ -98,7 +99,7 @@ def _handling(patterns: Patterns) -> dict[str, Any]:
     if not patterns.handling:
         return {}
     said: dict[str, Any] = {"handling": list(patterns.handling)}
-    if any(mark.startswith(SUPPRESSED) for mark in patterns.handling):
+    if is_suppressed(patterns.handling):
         missing = "Made from suppressed patterns: people whose set of conditions too few share are missing."
         said["note"] = f"{patterns.source.note} {missing}".strip()
     return said

@@ -9,17 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from symphony_research.collapse import doors
-from symphony_research.collapse.bits import Integers, Words, n_words, renumber, single_sums, unpack
+from symphony_research.collapse.bits import Integers, Words, unpack
 from symphony_research.collapse.engines import n_engine_words
 from symphony_research.collapse.frames import column_names, names_of, runs
-from symphony_research.collapse.levels import with_common_levels
+from symphony_research.collapse.leaving import SUPPRESSED, may_leave, require_possible
+from symphony_research.collapse.masks import mask_columns, pooled, renumbered, words_of
 from symphony_research.collapse.names import combination_names, refuse_our_names
-from symphony_research.collapse.site import read_site_file, write_site_file
-from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums
+from symphony_research.collapse.site import common_source, read_site_file, write_site_file
+from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums, in_units
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Source, inside_report
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 __all__ = ["HUNDRED", "STATISTICS", "Patterns", "combination_names"]
-
-SUPPRESSED = "suppressed under"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -210,7 +208,7 @@ class Patterns:
         table = doors.checked_masks(grouped_sums([people], by=by, masks=words, values=values), words, conditions, masks)
         given = cls._made(table, conditions, by, values, source)
         listed = tuple(sorted(conditions))
-        return cls._made(given._renumbered(listed), listed, by, values, source)
+        return cls._made(renumbered(given.frame, by, given.conditions, listed), listed, by, values, source)
 
     @classmethod
     def _collapsed(
@@ -237,7 +235,7 @@ class Patterns:
         values: tuple[str, ...],
         source: Source | None,
     ) -> Patterns:
-        masks = [f"mask_{w}" for w in range(n_words(len(conditions)))]
+        masks = mask_columns(len(conditions))
         sums = [f"{value}__{name}" for value in values for name in STATISTICS]
         frame = table.select([*by, *masks, "n_persons", *sums]).sort([*by, *masks], nulls_last=True)
         return cls(tuple(conditions), frame, by, values, source or Source())
@@ -265,21 +263,13 @@ class Patterns:
                     f"{list(part.values)}. Collapse them alike first."
                 )
         listed = sorted({c for part in parts for c in part.conditions})
-        masks = [f"mask_{w}" for w in range(n_words(len(listed)))]
-        frames = [part._renumbered(listed) for part in parts]
-        sums = [c for c in frames[0].columns if c not in (*first.by, *masks)]
-        pooled = (
-            pl.concat(with_common_levels(frames, first.by), how="vertical_relaxed")
-            .group_by([*first.by, *masks])
-            .agg(pl.col(sums).sum())
-        )
-        pooled = pooled.sort([*first.by, *masks], nulls_last=True)
+        frames = [renumbered(part.frame, part.by, part.conditions, listed) for part in parts]
         return Patterns(
             tuple(listed),
-            pooled,
+            pooled(frames, first.by, len(listed)),
             first.by,
             first.values,
-            _common_source(parts),
+            common_source([part.source for part in parts]),
             tuple(sorted({mark for part in parts for mark in part.handling})),
         )
 
@@ -335,17 +325,9 @@ class Patterns:
                 "policy=sr.Policy.nhs_england() (what may leave)."
             )
         given = self if policy is None else self._suppressed(policy)
-        about = {
-            "conditions": given.conditions,
-            "by": given.by,
-            "values": given.values,
-            "handling": sorted({*given.handling, *(["internal"] if internal else [])}),
-            "study": given.source.study,
-            "fingerprint": given.source.fingerprint,
-            "population": dict(given.source.population),
-            "note": given.source.note,
-        }
-        write_site_file(Path(path), given.frame, about)
+        handling = sorted({*given.handling, *(["internal"] if internal else [])})
+        about = {"conditions": given.conditions, "by": given.by, "values": given.values, "handling": handling}
+        write_site_file(Path(path), given.frame, about, given.source)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Patterns:
@@ -361,45 +343,17 @@ class Patterns:
         SchemaError
             If the file is not one of patterns, is of a later format, or is not as it was written.
         """
-        frame, about = read_site_file(Path(path))
-        source = Source(about["study"], about["fingerprint"], False, about["population"], about["note"])
+        frame, about, source = read_site_file(Path(path))
         by, values = tuple(about["by"]), tuple(about["values"])
         made = cls._made(frame, about["conditions"], by, values, source)
         return replace(made, handling=tuple(about["handling"]))
 
     def _suppressed(self, policy: Policy) -> Patterns:
         """Return the sets that may leave under a policy."""
-        if not isinstance(policy, Policy):
-            raise ArgumentError("policy is a Policy, such as sr.Policy.nhs_england().")
-        if policy.changes_nothing and not self.source.generated:
-            raise DisclosureError("Policy.synthetic() hides nothing and is for generated data alone.")
-        if any(mark.startswith(SUPPRESSED) for mark in self.handling):
-            raise DisclosureError(
-                "These patterns come from a suppressed file. Two policies on one table can be set against each other; "
-                "give the file itself."
-            )
-        masks = [f"mask_{w}" for w in range(n_words(len(self.conditions)))]
-        kept = self.frame.select(*self.by, *masks, policy.rounded("n_persons")).filter(pl.col("n_persons") > 0)
-        shown = Patterns(self.conditions, kept, self.by)
-        people = np.ones(kept.height, dtype=np.int64)
-        held = single_sums(shown.words, people, len(self.conditions))
-        names = [name for name, n in zip(self.conditions, held, strict=True) if n]
-        places = [names.index(name) if n else None for name, n in zip(self.conditions, held, strict=True)]
-        frame = shown._with_words(renumber(shown.words, places, len(names)))
+        require_possible(policy, self.handling, generated=self.source.generated)
+        names, frame = may_leave(self.frame, self.by, self.conditions, policy)
         mark = (f"{SUPPRESSED} {policy.title}",)
-        return Patterns(tuple(names), frame, self.by, (), self.source, (*self.handling, *mark))
-
-    def _renumbered(self, listed: Sequence[str]) -> pl.DataFrame:
-        if tuple(listed) == self.conditions:
-            return self.frame
-        places = [listed.index(c) for c in self.conditions]
-        return self._with_words(renumber(self.words, places, len(listed)))
-
-    def _with_words(self, words: Words) -> pl.DataFrame:
-        """Return the frame with other words in the place of its own."""
-        masks = [pl.Series(f"mask_{w}", words[:, w]) for w in range(words.shape[1])]
-        rest = self.frame.drop([c for c in self.frame.columns if c.startswith("mask_")])
-        return rest.select(pl.col(self.by), *masks, pl.all().exclude(self.by))
+        return Patterns(names, frame, self.by, (), self.source, (*self.handling, *mark))
 
     @cached_property
     def n_persons(self) -> int:
@@ -409,8 +363,7 @@ class Patterns:
     @cached_property
     def words(self) -> Words:
         """The sets as an (n, W) array of words."""
-        masks = [f"mask_{w}" for w in range(n_words(len(self.conditions)))]
-        return self.frame.select(masks).to_numpy().astype(np.uint64, copy=False)
+        return words_of(self.frame, len(self.conditions))
 
     @cached_property
     def strata(self) -> pl.DataFrame:
@@ -437,26 +390,10 @@ class Patterns:
         """
         if inside_report():
             raise DisclosureError("Patterns count people as they are. Show the disclosed result made from them.")
-        scaled = [
-            (pl.col(f"{value}__{name}").cast(pl.Float64) / unit if unit > 1 else pl.col(f"{value}__{name}")).alias(
-                f"{value}_{name}"
-            )
-            for value in self.values
-            for name, unit in STATISTICS.items()
-        ]
         names = combination_names(unpack(self.words, len(self.conditions)), self.conditions)
-        return self.frame.select([*self.by, "n_persons", *scaled]).insert_column(0, names)
+        return self.frame.select([*self.by, "n_persons", *in_units(self.values)]).insert_column(0, names)
 
     def __repr__(self) -> str:
         by = f" by {', '.join(self.by)}" if self.by else ""
         handling = "; ".join((*self.handling, "confidential until suppressed"))
         return f"Patterns of {len(self.conditions)} conditions{by} ({handling})"
-
-
-def _common_source(parts: Sequence[Patterns]) -> Source:
-    """Return what is true of every part: one study, and the predicates they share."""
-    first = parts[0].source
-    if any(part.source.fingerprint != first.fingerprint for part in parts):
-        return Source()
-    shared = {k: v for k, v in first.population.items() if all(p.source.population.get(k) == v for p in parts)}
-    return Source(first.study, first.fingerprint, all(part.source.generated for part in parts), shared)

@@ -1,11 +1,11 @@
-"""One Parquet file of patterns, which a site gives to another: what it says of itself, and what it refuses."""
+"""Patterns of several sites: the Parquet file that one gives to another, and what is true of all of them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, SchemaError
 from symphony_research.files import file_in_place
+from symphony_research.result import Source
 
-__all__ = ["read_site_file", "write_site_file"]
+__all__ = ["common_source", "read_site_file", "write_site_file"]
 
 FORMAT = 1
 ABOUT, SEAL = "symphony_research.patterns", "symphony_research.seal"
@@ -22,8 +23,17 @@ OPEN_SEAL = "0" * 64
 WORD = 2**64
 
 
-def write_site_file(path: Path, frame: pl.DataFrame, about: Mapping[str, Any]) -> None:
-    """Write a collapsed frame and what there is to know about it, sealed by the digest of the whole file."""
+def common_source(sources: Sequence[Source]) -> Source:
+    """Return what is true of people from several sources: one study, and the predicates they share."""
+    first = sources[0]
+    if any(source.fingerprint != first.fingerprint for source in sources):
+        return Source()
+    shared = {k: v for k, v in first.population.items() if all(one.population.get(k) == v for one in sources)}
+    return Source(first.study, first.fingerprint, all(one.generated for one in sources), shared)
+
+
+def write_site_file(path: Path, frame: pl.DataFrame, about: Mapping[str, Any], source: Source) -> None:
+    """Write a collapsed frame, what there is to know about it and where it came from, sealed by the digest of the whole file."""
     if not path.parent.is_dir():
         raise ArgumentError(f"There is no folder {path.parent} to write to.")
     wide = [name for name, kind in frame.schema.items() if kind == pl.Int128]
@@ -36,7 +46,13 @@ def write_site_file(path: Path, frame: pl.DataFrame, about: Mapping[str, Any]) -
             (pl.col(name) % word).cast(pl.UInt64).alias(f"{name}__lower"),
         )
     ]
-    said = {"format": FORMAT, "wide": wide, **about}
+    origin = {
+        "study": source.study,
+        "fingerprint": source.fingerprint,
+        "population": dict(source.population),
+        "note": source.note,
+    }
+    said = {"format": FORMAT, "wide": wide, **about, **origin}
     with file_in_place(path) as draft:
         # integers of 128 bits are no part of Parquet; the seal is written over its own place at the end
         frame.with_columns(halves).drop(wide).write_parquet(
@@ -55,8 +71,8 @@ def _placed(seal: str) -> str:
     return f"sha256:{seal}"
 
 
-def read_site_file(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Return a collapsed frame and what its file says about it.
+def read_site_file(path: Path) -> tuple[pl.DataFrame, dict[str, Any], Source]:
+    """Return a collapsed frame, what its file says about it and where it came from.
 
     Raises
     ------
@@ -93,4 +109,5 @@ def read_site_file(path: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
         ).alias(name)
         for name in about["wide"]
     ]
-    return frame.with_columns(joined), about
+    source = Source(about["study"], about["fingerprint"], False, about["population"], about["note"])
+    return frame.with_columns(joined), about, source

@@ -22,7 +22,7 @@ from symphony_research.errors import ArgumentError
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["HUNDRED", "LARGEST", "LOG_UNIT", "STATISTICS", "grouped_sums", "herfindahl"]
+__all__ = ["HUNDRED", "LARGEST", "LOG_UNIT", "STATISTICS", "grouped_sums", "herfindahl", "in_units"]
 
 # Sums are kept as whole numbers, so that parts of a file, a cluster or a country
 # add up to the same bytes in any order: values in hundredths (pence), their
@@ -214,3 +214,14 @@ def herfindahl(squares: NDArray[np.float64], total: NDArray[np.float64]) -> NDAr
     """Return the sum of squares over the squared sum: one over the people, were they equal; NaN where nothing is summed."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(total > 0, squares / total**2, np.nan))
+
+
+def in_units(values: Sequence[str]) -> list[pl.Expr]:
+    """Return the sums of each value in its own unit: they are kept in integers of a smaller one."""
+    return [
+        (pl.col(f"{value}__{name}").cast(pl.Float64) / unit if unit > 1 else pl.col(f"{value}__{name}")).alias(
+            f"{value}_{name}"
+        )
+        for value in values
+        for name, unit in STATISTICS.items()
+    ]
