@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import HAIR, Block
-from symphony_research.disclosure.published import ANY, Place, Published, interval_of, placement
+from symphony_research.disclosure.decomposition import TOLERANCE, Block
+from symphony_research.disclosure.outputs import UNBOUNDED, Position, ReleasedOutput, interval_of, widening
 from symphony_research.disclosure.search import Search, Target
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.inference.figures import FINEST, ends_of_figure, to_figures
@@ -38,19 +38,19 @@ OF_OTHERS = 2  # of figures that are not linear in counts
 MOST_TRIED = 200_000  # arrangements of a cell's people over strata that are gone through one by one
 FEW_STRATA = 12  # with which ranges must have a number to spare
 Level = tuple[int, bool]
-Figure = tuple[int, Place]  # which result of those released together, and where in it
+Figure = tuple[int, Position]  # which result of those released together, and where in it
 
 
 def bounds_of_counts(
-    own: Sequence[Published], beside: Sequence[Published], found: Protection
+    own: Sequence[ReleasedOutput], earlier: Sequence[ReleasedOutput], found: Protection
 ) -> dict[CellDefinition, Bound]:
     """Return what is released of every count once those that protect others are suppressed."""
     bounds: dict[CellDefinition, Bound] = {}
-    for one in (*own, *beside):
+    for one in (*own, *earlier):
         for cell in one.cells:
             low, high, state = cell.low, cell.high, SHOWN if not cell.suppressed else SMALL if cell.primary else OTHER
             if cell.of in found.secondary or cell.of in found.withheld:
-                low, high, state = one.policy["threshold"] + 1.0, ANY, OTHER
+                low, high, state = one.policy["threshold"] + 1.0, UNBOUNDED, OTHER
             before = bounds.get(cell.of, (low, high, state))
             bounds[cell.of] = max(low, before[0]), min(high, before[1]), min(state, before[2])
     return bounds
@@ -74,9 +74,9 @@ def with_adjusted(
     forms, values = [], {}
     for number, (result, exact, tables) in released.items():
         inside = {**result.count_tables, **exact}
-        place = placement(result.settings)
+        widen = widening(result.settings)
         for one in result.adjusted_forms(inside, result.settings, result.by):
-            forms.append((number, replace(one, whole=place(one.whole), cells=tuple(map(place, one.cells)))))
+            forms.append((number, replace(one, whole=widen(one.whole), cells=tuple(map(widen, one.cells)))))
         values[number] = {
             (name, column): np.where(
                 table[column].is_not_null().to_numpy(),
@@ -267,7 +267,7 @@ class _Known:
         low, high = ends_of_figure(to_figures(figures, level), level)
         rows = np.vstack([top - low[:, None] * bottom, high[:, None] * bottom - top])
         rows = np.unique(rows / np.maximum(np.abs(rows[:, :-1]).max(axis=1, keepdims=True), 1e-300), axis=0)
-        least = -rows[:, -1] - HAIR * 1e-3
+        least = -rows[:, -1] - TOLERANCE * 1e-3
         before = self.partitions
         return self._made(
             np.vstack([before.matrix.toarray(), rows[:, :-1]]),
@@ -317,7 +317,7 @@ class _World:
         spare = int((sizes > 1).sum() <= FEW_STRATA)
         wanted = {t: replace(one, need=min(one.need + spare, one.room)) for t, one in targets.items()}
         search = Search(block, self.lower, self.upper, wanted)
-        for one in search.narrowed():
+        for one in search.inferable():
             need[one.unknown] = min(one.many, need[one.unknown] - spare)
         return need if not search.undecided else dict.fromkeys(need, 0)
 
@@ -330,7 +330,7 @@ class _World:
         fixed = matrix @ self.lower
         for row, low, high in zip(matrix[:, free], block.low - fixed, block.high - fixed, strict=True):
             sums = x @ row
-            x = x[(sums >= low - HAIR) & (sums <= high + HAIR)]
+            x = x[(sums >= low - TOLERANCE) & (sums <= high + TOLERANCE)]
         at = {int(k): column for column, k in enumerate(free)}
         return {t: len(np.unique(x[:, at[t]])) for t in targets}
 
@@ -339,7 +339,7 @@ def show_figures(
     tables: Mapping[str, pl.DataFrame],
     exact: Mapping[str, pl.DataFrame],
     roles: Mapping[str, TableRoles],
-    levels: Mapping[Place, Level],
+    levels: Mapping[Position, Level],
 ) -> dict[str, pl.DataFrame]:
     """Return tables with each adjusted figure to as many significant figures as it may have.
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from symphony_research.disclosure.blocks import Block
-from symphony_research.disclosure.published import ANY, NAMED, Cell, Published, published_of, whose
-from symphony_research.disclosure.secondary import inferable
+from symphony_research.disclosure.decomposition import Block
+from symphony_research.disclosure.outputs import NAMED, UNBOUNDED, CellBounds, ReleasedOutput, released_output, whose
+from symphony_research.disclosure.secondary import inferable_cells
 from symphony_research.disclosure.system import bounds_of, system_of
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES, Policy
@@ -96,19 +96,19 @@ def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
     >>> {finding.kind for finding in sr.check_differencing(released)} <= {"difference"}
     True
     """
-    told = []
+    outputs = []
     for at, result in enumerate(results, start=1):
         if not isinstance(result, Result):
             raise ArgumentError(f"check_differencing takes disclosed results, not {type(result).__name__}.")
-        told.append((f"{at}. {result.title}{_whom(result.settings.get('population'))}", published_of(result)))
-    return find(told)
+        outputs.append((f"{at}. {result.title}{_whom(result.settings.get('population'))}", released_output(result)))
+    return find(outputs)
 
 
-def find(told: Sequence[tuple[str, Published]]) -> tuple[Finding, ...]:
+def find(outputs: Sequence[tuple[str, ReleasedOutput]]) -> tuple[Finding, ...]:
     """Return what outputs, each with its name, tell together."""
-    real = [(name, one) for name, one in told if one.policy["name"] != POLICIES[-1]]
+    real = [(name, one) for name, one in outputs if one.policy["name"] != POLICIES[-1]]
     found: list[Finding] = []
-    populations: dict[str, list[tuple[str, Published]]] = {}
+    populations: dict[str, list[tuple[str, ReleasedOutput]]] = {}
     for name, one in real:
         populations.setdefault(whose(one), []).append((name, one))
     for (name, one), (other_name, other) in combinations(real, 2):
@@ -154,11 +154,11 @@ def nested(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
 
 
 def _within(inner: Sequence[Any], outer: Sequence[Any]) -> bool:
-    low, high = ((ages[0] or 0, ANY if ages[1] is None else ages[1]) for ages in (inner, outer))
+    low, high = ((ages[0] or 0, UNBOUNDED if ages[1] is None else ages[1]) for ages in (inner, outer))
     return low[0] >= high[0] and low[1] <= high[1]
 
 
-def _other_study(one: Published, other: Published) -> bool:
+def _other_study(one: ReleasedOutput, other: ReleasedOutput) -> bool:
     return one.study is not None and other.study is not None and one.study != other.study
 
 
@@ -167,7 +167,7 @@ def _whom(population: Mapping[str, Any] | None) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def _two_rules(name: str, one: Published, other_name: str, other: Published) -> Finding:
+def _two_rules(name: str, one: ReleasedOutput, other_name: str, other: ReleasedOutput) -> Finding:
     return Finding(
         "rules",
         (name, other_name),
@@ -177,7 +177,7 @@ def _two_rules(name: str, one: Published, other_name: str, other: Published) -> 
     )
 
 
-def _two_numbers(name: str, one: Published, other_name: str, other: Published) -> list[Finding]:
+def _two_numbers(name: str, one: ReleasedOutput, other_name: str, other: ReleasedOutput) -> list[Finding]:
     """One group of people with two numbers: whoever sees both knows what rounding or suppression did."""
     own, others = _shown(one), _shown(other)
     differing = [of for of in own.keys() & others.keys() if own[of].shown != others[of].shown]
@@ -198,7 +198,7 @@ def _two_numbers(name: str, one: Published, other_name: str, other: Published) -
     ]
 
 
-def _difference(name: str, one: Published, other_name: str, other: Published) -> list[Finding]:
+def _difference(name: str, one: ReleasedOutput, other_name: str, other: ReleasedOutput) -> list[Finding]:
     small = _small_differences(one, other)
     if not small:
         return []
@@ -214,7 +214,7 @@ def _difference(name: str, one: Published, other_name: str, other: Published) ->
     ]
 
 
-def _small_differences(one: Published, other: Published) -> int:
+def _small_differences(one: ReleasedOutput, other: ReleasedOutput) -> int:
     """Count the groups of which those who are in one population alone are surely few, and not surely any number of few."""
     ways = []
     if nested(one.population, other.population):
@@ -236,13 +236,13 @@ def _tells(low: float, high: float, threshold: float) -> bool:
     return 0 < high <= threshold and not (low <= 1 and high >= threshold)
 
 
-def _threshold(one: Published) -> float:
+def _threshold(one: ReleasedOutput) -> float:
     return float(one.policy["threshold"])
 
 
-def _small_remainders(real: Sequence[tuple[str, Published]], found: Sequence[Finding]) -> list[Finding]:
+def _small_remainders(real: Sequence[tuple[str, ReleasedOutput]], found: Sequence[Finding]) -> list[Finding]:
     """Two populations, the one among the other, of which all outputs together tell how few the others are."""
-    populations: dict[str, list[tuple[str, Published]]] = {}
+    populations: dict[str, list[tuple[str, ReleasedOutput]]] = {}
     for name, one in real:
         populations.setdefault(repr((one.study, one.people, one.predicates, one.policy)), []).append((name, one))
     known = {frozenset(finding.outputs) for finding in found}
@@ -258,7 +258,7 @@ def _small_remainders(real: Sequence[tuple[str, Published]], found: Sequence[Fin
             or any(pair <= set(names) for pair in known)
         ):
             continue
-        few = _few_others([told for _, told in inner], [told for _, told in outer])
+        few = _few_others([one for _, one in inner], [one for _, one in outer])
         if few:
             more.append(
                 Finding(
@@ -273,7 +273,7 @@ def _small_remainders(real: Sequence[tuple[str, Published]], found: Sequence[Fin
     return more
 
 
-def _few_others(inner: Sequence[Published], outer: Sequence[Published]) -> int:
+def _few_others(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutput]) -> int:
     """Count the groups of which everything together tells that few are in the outer population alone."""
     within = [_as_stratum(one, (("among", "them"),)) for one in inner]
     whole = [_as_stratum(one, ()) for one in outer]
@@ -282,9 +282,9 @@ def _few_others(inner: Sequence[Published], outer: Sequence[Published]) -> int:
         replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair[0] != "among")): cell
         for one in within
         for cell in one.cells
-        if cell.high < ANY
+        if cell.high < UNBOUNDED
     }
-    others = {cell.of: cell for one in whole for cell in one.cells if cell.high < ANY}
+    others = {cell.of: cell for one in whole for cell in one.cells if cell.high < UNBOUNDED}
     threshold, few = _threshold(outer[0]), 0
     # where the two numbers alone are far apart nothing can bring them together
     near = sorted(of for of in own.keys() & others.keys() if others[of].low - own[of].high <= threshold)
@@ -294,7 +294,7 @@ def _few_others(inner: Sequence[Published], outer: Sequence[Published]) -> int:
     block = Block(np.arange(system.n_unknowns), system.matrix, system.low, system.high)
     for of in near[: MOST_PROGRAMMES // 2]:
         cost = np.zeros(len(low))
-        cost[system.place[of]], cost[system.place[own[of].of]] = 1.0, -1.0
+        cost[system.index[of]], cost[system.index[own[of].of]] = 1.0, -1.0
         ends = [block.solve(low, high, sign * cost) for sign in (1, -1)]
         if ends[0] is None or ends[1] is None:
             return 0  # they contradict each other, so the one are not among the other
@@ -304,7 +304,7 @@ def _few_others(inner: Sequence[Published], outer: Sequence[Published]) -> int:
     return few
 
 
-def _as_stratum(one: Published, stratum: Stratum) -> Published:
+def _as_stratum(one: ReleasedOutput, stratum: Stratum) -> ReleasedOutput:
     """Return an output as of a stratum of other people, or of everybody, whatever the predicates."""
     gone = set(one.predicates)
 
@@ -316,16 +316,16 @@ def _as_stratum(one: Published, stratum: Stratum) -> Published:
     return replace(one, predicates=stratum, cells=cells, relations=())
 
 
-def _rule_of(one: Published) -> Policy:
+def _rule_of(one: ReleasedOutput) -> Policy:
     """Return as much of an output's rule as its numbers are read by."""
     return Policy(**{k: one.policy[k] for k in ("name", "title", "threshold", "rounding", "hide_zeros", "level")})
 
 
-def _inferable(group: Sequence[tuple[str, Published]]) -> list[Finding]:
+def _inferable(group: Sequence[tuple[str, ReleasedOutput]]) -> list[Finding]:
     """Suppressed counts that all outputs of one population narrow down together."""
     if len(group) < 2:
         return []
-    found = inferable([one for _, one in group], _rule_of(group[0][1]))
+    found = inferable_cells([one for _, one in group], _rule_of(group[0][1]))
     if not found:
         return []
     names = tuple(name for name, _ in group)
@@ -340,11 +340,11 @@ def _inferable(group: Sequence[tuple[str, Published]]) -> list[Finding]:
     ]
 
 
-def _shown(one: Published) -> dict[CellDefinition, Cell]:
-    return {cell.of: cell for cell in one.cells if not cell.suppressed and not cell.of.apart}
+def _shown(one: ReleasedOutput) -> dict[CellDefinition, CellBounds]:
+    return {cell.of: cell for cell in one.cells if not cell.suppressed and not cell.of.isolated}
 
 
-def _of_own_population(one: Published) -> dict[CellDefinition, Cell]:
+def _of_own_population(one: ReleasedOutput) -> dict[CellDefinition, CellBounds]:
     """Return what is shown by who is counted of the output's own people."""
     predicates = set(one.predicates)
     return {
@@ -353,6 +353,6 @@ def _of_own_population(one: Published) -> dict[CellDefinition, Cell]:
     }
 
 
-def _small(one: Published) -> set[CellDefinition]:
-    small = {cell.of for cell in one.cells if cell.primary and cell.listed and not cell.of.apart}
+def _small(one: ReleasedOutput) -> set[CellDefinition]:
+    small = {cell.of for cell in one.cells if cell.primary and cell.listed and not cell.of.isolated}
     return small - _shown(one).keys()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import HAIR, Block
+from symphony_research.disclosure.decomposition import TOLERANCE, Block
 from symphony_research.disclosure.nearest import NOWHERE, Nearest
 
 __all__ = ["Elastic"]
@@ -71,7 +71,7 @@ class Elastic:
         places = self._places
         self._nearest.give(price, np.maximum(lower[places] - self._lowest, 0.0))
         x = self._nearest.find(bases or [np.zeros(len(lower))], lower, upper, steps=STEPS if self._integers else 0)
-        if x is None or (self._integers and np.abs(x - np.round(x)).max(initial=0.0) > HAIR):
+        if x is None or (self._integers and np.abs(x - np.round(x)).max(initial=0.0) > TOLERANCE):
             return None
         given = np.maximum(x[places] - upper[places], 0.0) + np.maximum(lower[places] - x[places], 0.0)
         return float(np.where(np.isfinite(price), price, 0.0) @ given), given

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import Block
+from symphony_research.disclosure.decomposition import Block
 
 __all__ = ["Moves"]
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import HAIR, Block
+from symphony_research.disclosure.decomposition import TOLERANCE, Block
 from symphony_research.disclosure.programme import Programme
 
 __all__ = ["NOWHERE", "Nearest"]
@@ -82,9 +82,9 @@ class Nearest:
             if x is None:
                 return None
             off = np.abs(x - np.round(x))
-            fractions = self._counted[off[self._counted] > HAIR]
+            fractions = self._counted[off[self._counted] > TOLERANCE]
             if not len(fractions):
-                fractions = np.flatnonzero(off > HAIR)
+                fractions = np.flatnonzero(off > TOLERANCE)
             if not len(fractions):
                 return np.round(x)
             if step == steps:

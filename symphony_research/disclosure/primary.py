@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.published import Place
+from symphony_research.disclosure.outputs import Position
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
@@ -79,7 +79,7 @@ def _level(p: pl.Expr, levels: tuple[float, ...]) -> pl.Expr:
     return level
 
 
-def blank(tables: Tables, result: Result, places: frozenset[Place]) -> dict[str, pl.DataFrame]:
+def blank(tables: Tables, result: Result, places: frozenset[Position]) -> dict[str, pl.DataFrame]:
     """Suppress further counts, and what describes their people."""
     found = dict(tables)
     for name in {place[0] for place in places}:
@@ -95,7 +95,7 @@ def blank(tables: Tables, result: Result, places: frozenset[Place]) -> dict[str,
     return found
 
 
-def suppressed_strata(tables: Tables, result: Result) -> frozenset[Place]:
+def suppressed_strata(tables: Tables, result: Result) -> frozenset[Position]:
     """Return every count of a stratum whose people are suppressed: suppressed counts beside zeros would tell who is in it."""
     by = list(result.by)
     if not by:
@@ -103,7 +103,7 @@ def suppressed_strata(tables: Tables, result: Result) -> frozenset[Place]:
     name, small = _small_strata(tables, result)
     if small is None or not small.height:
         return frozenset()
-    found: set[Place] = set()
+    found: set[Position] = set()
     marked = small.with_columns(pl.lit(True).alias("__small"))
     for other, table in tables.items():
         if other == name or not set(by) <= set(table.columns):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
-from symphony_research.disclosure.published import ANY, Published
+from symphony_research.disclosure.outputs import UNBOUNDED, ReleasedOutput
 from symphony_research.result.cells import (
     BETWEEN,
     UNLIMITED,
@@ -31,13 +31,13 @@ __all__ = ["Rest", "Row", "declared", "relations_between", "rests_of", "wholes_o
 
 # coefficients of cells, and between which numbers their sum lies
 Row = tuple[list[tuple[CellDefinition, float]], float, float]
-Place = tuple[Stratum, str]
+Domain = tuple[Stratum, str]
 REST = "\0the rest"
 MOST_PAIRS = 24  # of which anybody has both, that are added up against numbers of features
 MOST_INSIDE = 3  # features of the sets that exact sets are added up for
 
 
-def wholes_of(published: Sequence[Published]) -> set[CellDefinition]:
+def wholes_of(published: Sequence[ReleasedOutput]) -> set[CellDefinition]:
     """Return the cells that relations of families are about: unknowns, whether they are published or not."""
     found: set[CellDefinition] = set()
     for one in published:
@@ -71,9 +71,9 @@ class Rest:
 
 def rests_of(
     cells: Sequence[CellDefinition],
-    published: Sequence[Published],
+    published: Sequence[ReleasedOutput],
     shown: set[CellDefinition],
-    unnamed: Mapping[Place, Sequence[CellDefinition]],
+    unnamed: Mapping[Domain, Sequence[CellDefinition]],
 ) -> list[Rest]:
     """Return what is left of wholes where parts are missing: strata that are suppressed or have no row, sets that are not named."""
     found = []
@@ -81,12 +81,12 @@ def rests_of(
         if missing and whole in shown:
             pairs = (*whole.stratum, *((name, REST) for name in names))
             found.append(Rest(replace(whole, stratum=tuple(sorted(pairs))), whole, tuple(own), missing))
-    exact: dict[Place, list[CellDefinition]] = defaultdict(list)
-    sets: dict[Place, list[CellDefinition]] = defaultdict(list)
+    exact: dict[Domain, list[CellDefinition]] = defaultdict(list)
+    sets: dict[Domain, list[CellDefinition]] = defaultdict(list)
     for cell in cells:
         if cell.is_exact and not cell.state:
             exact[(cell.stratum, cell.side)].append(cell)
-        elif not (cell.apart or cell.state or cell.sized):
+        elif not (cell.isolated or cell.state or cell.sized):
             sets[(cell.stratum, cell.side)].append(cell)
     for place, own in exact.items():
         for whole, parts in _inside(own, sets[place]):
@@ -102,15 +102,15 @@ def rests_of(
     return found
 
 
-def relations_between(cells: Sequence[CellDefinition], published: Sequence[Published]) -> Iterator[Row]:
+def relations_between(cells: Sequence[CellDefinition], published: Sequence[ReleasedOutput]) -> Iterator[Row]:
     """Return every relation between cells that follows from their definitions, and those their families declare."""
     there = set(cells)
     zeros = {cell.of for one in published for cell in one.cells if cell.shown == 0}
     yield from declared((relation for one in published for relation in one.relations), there)
     yield from _strata(cells, _complete(published))
-    places: dict[Place, list[CellDefinition]] = defaultdict(list)
+    places: dict[Domain, list[CellDefinition]] = defaultdict(list)
     for cell in cells:
-        if not cell.apart:
+        if not cell.isolated:
             places[(cell.stratum, cell.side)].append(cell)
     for own in places.values():
         yield from _within_whole(own, there)
@@ -129,7 +129,7 @@ def declared(relations: Iterable[Relation], there: set[CellDefinition]) -> Itera
     for relation in dict.fromkeys(relations):
         if isinstance(relation, Nested):
             if {relation.inner, relation.outer} <= there:
-                yield [(relation.outer, 1.0), (relation.inner, -1.0)], 0.0, ANY
+                yield [(relation.outer, 1.0), (relation.inner, -1.0)], 0.0, UNBOUNDED
         elif isinstance(relation, Same):
             if {relation.one, relation.other} <= there:
                 yield [(relation.one, 1.0), (relation.other, -1.0)], 0.0, 0.0
@@ -138,13 +138,13 @@ def declared(relations: Iterable[Relation], there: set[CellDefinition]) -> Itera
             # without any part, nobody is in it
             if relation.whole in there and (parts or not relation.parts):
                 complete = relation.complete and len(parts) == len(relation.parts)
-                yield [(relation.whole, 1.0), *[(part, -1.0) for part in parts]], 0.0, 0.0 if complete else ANY
+                yield [(relation.whole, 1.0), *[(part, -1.0) for part in parts]], 0.0, 0.0 if complete else UNBOUNDED
 
 
 # -- strata ------------------------------------------------------------------------------------------------------
 
 
-def _complete(published: Sequence[Published]) -> set[tuple[frozenset[str], frozenset[tuple[str, str]]]]:
+def _complete(published: Sequence[ReleasedOutput]) -> set[tuple[frozenset[str], frozenset[tuple[str, str]]]]:
     """Return by which columns together tables show everybody, and of whom."""
     return {(frozenset(one.by), frozenset(one.predicates)) for one in published if one.by}
 
@@ -154,7 +154,7 @@ def _strata(
 ) -> Iterator[Row]:
     """The strata of a cell add up to it, or to less where not all of them need be there."""
     for whole, _, own, missing in _divided(cells, complete):
-        yield [(whole, 1.0), *[(part, -1.0) for part in own]], 0.0, 0.0 if missing == 0 else ANY
+        yield [(whole, 1.0), *[(part, -1.0) for part in own]], 0.0, 0.0 if missing == 0 else UNBOUNDED
 
 
 def _divided(
@@ -163,7 +163,7 @@ def _divided(
     """Return the wholes with their strata that are published, and how many are missing; None if that is not known."""
     strata: dict[tuple[CellDefinition, tuple[str, ...]], list[CellDefinition]] = defaultdict(list)
     for cell in cells:
-        if cell.apart or not cell.stratum:
+        if cell.isolated or not cell.stratum:
             continue
         for size in range(1, len(cell.stratum) + 1):
             for inside in combinations(cell.stratum, size):
@@ -196,7 +196,7 @@ def _within_whole(own: Sequence[CellDefinition], there: set[CellDefinition]) -> 
     for (whole, _), parts in divided.items():
         if whole in there:
             for part in parts:
-                yield [(whole, 1.0), (part, -1.0)], 0.0, ANY
+                yield [(whole, 1.0), (part, -1.0)], 0.0, UNBOUNDED
 
 
 def _sets(sets: Sequence[CellDefinition], there: set[CellDefinition]) -> Iterator[Row]:
@@ -210,11 +210,11 @@ def _sets(sets: Sequence[CellDefinition], there: set[CellDefinition]) -> Iterato
                 one for one in (replace(cell, having=()),) if one in there
             ]
         for one in larger:
-            yield [(one, 1.0), (cell, -1.0)], 0.0, ANY
+            yield [(one, 1.0), (cell, -1.0)], 0.0, UNBOUNDED
         for first, second in combinations(fewer, 2):
             both = replace(cell, having=tuple(f for f in first.having if f in second.having))
             if first in there and second in there and both in there:
-                yield [(both, 1.0), (first, -1.0), (second, -1.0), (cell, 1.0)], 0.0, ANY
+                yield [(both, 1.0), (first, -1.0), (second, -1.0), (cell, 1.0)], 0.0, UNBOUNDED
         if len(cell.having) == 3:
             yield from _three(cell, fewer, there)
 
@@ -229,7 +229,7 @@ def _three(cell: CellDefinition, pairs: Sequence[CellDefinition], there: set[Cel
     everybody = replace(cell, having=())
     if {everybody, *singles, *pairs} <= there:
         terms = [(everybody, 1.0), *[(one, -1.0) for one in singles], *[(pair, 1.0) for pair in pairs], (cell, -1.0)]
-        yield terms, 0.0, ANY
+        yield terms, 0.0, UNBOUNDED
 
 
 def _sizes(sized: Sequence[CellDefinition], there: set[CellDefinition]) -> Iterator[Row]:
@@ -241,7 +241,7 @@ def _sizes(sized: Sequence[CellDefinition], there: set[CellDefinition]) -> Itera
         fewest = len(whole.having)
         if len(own) == 1:
             if whole in there:
-                yield [(whole, 1.0), (own[0], -1.0)], 0.0, ANY
+                yield [(whole, 1.0), (own[0], -1.0)], 0.0, UNBOUNDED
             continue
         for target in [whole, *own] if whole in there else own:
             low, high = (fewest, UNLIMITED) if target is whole else (target.least, target.most)
@@ -249,8 +249,8 @@ def _sizes(sized: Sequence[CellDefinition], there: set[CellDefinition]) -> Itera
             if parts and (len(parts) > 1 or target is not whole):
                 yield [(target, 1.0), *[(part, -1.0) for part in parts]], 0.0, 0.0
             elif target is whole:
-                apart = _disjoint(own)
-                yield [(whole, 1.0), *[(part, -1.0) for part in apart]], 0.0, ANY
+                disjoint = _disjoint(own)
+                yield [(whole, 1.0), *[(part, -1.0) for part in disjoint]], 0.0, UNBOUNDED
 
 
 def _filling(low: int, high: int, pieces: Sequence[CellDefinition]) -> list[CellDefinition]:
@@ -290,11 +290,11 @@ def _exact_sets(
     for whole, parts in _inside(exact, [*sets, *((everybody,) if everybody in there else ())]):
         inside.setdefault(whole.having, []).extend(parts)
         every = 2 ** (parts[0].among.count(BETWEEN) + 1 - len(whole.having))
-        yield [(whole, 1.0), *[(cell, -1.0) for cell in parts]], 0.0, 0.0 if len(parts) == every else ANY
+        yield [(whole, 1.0), *[(cell, -1.0) for cell in parts]], 0.0, 0.0 if len(parts) == every else UNBOUNDED
     for cell in exact:
         own = replace(cell, least=0, most=UNLIMITED, among="")
         if len(cell.having) > MOST_INSIDE and own in there:
-            yield [(own, 1.0), (cell, -1.0)], 0.0, ANY
+            yield [(own, 1.0), (cell, -1.0)], 0.0, UNBOUNDED
     for cell in sized:
         if cell.least == cell.most and not cell.is_exact:
             of_size = [
@@ -303,7 +303,7 @@ def _exact_sets(
                 if one.among == cell.among and len(one.having) == cell.least
             ]
             if of_size:
-                yield [(cell, 1.0), *[(one, -1.0) for one in of_size]], 0.0, ANY
+                yield [(cell, 1.0), *[(one, -1.0) for one in of_size]], 0.0, UNBOUNDED
 
 
 def _inside(
@@ -331,10 +331,10 @@ def _counted(
         yield [*terms, *least], 0.0, 0.0
     else:
         # those of the top range have at least its least, and at most all features
-        yield [*terms, *least], 0.0, ANY
+        yield [*terms, *least], 0.0, UNBOUNDED
         most = [(cell, value) for cell, value in least if cell is not pieces[-1]]
         most.append((pieces[-1], -float(comb(features, size))))
-        yield [(cell, -value) for cell, value in (*terms, *most)], 0.0, ANY
+        yield [(cell, -value) for cell, value in (*terms, *most)], 0.0, UNBOUNDED
 
 
 def _features(sized: Sequence[CellDefinition], there: set[CellDefinition], zeros: set[CellDefinition]) -> Iterator[Row]:

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import HAIR, Block, ranges_of_one_row
+from symphony_research.disclosure.decomposition import TOLERANCE, Block, ranges_of_one_row
 from symphony_research.disclosure.moves import Moves
 from symphony_research.disclosure.nearest import Nearest
 from symphony_research.disclosure.programme import UndecidedError
 
-__all__ = ["MOST_PROGRAMMES", "NEAR", "Narrowed", "Search", "Target"]
+__all__ = ["MOST_PROGRAMMES", "NEAR", "InferableCell", "Search", "Target"]
 
 Array = NDArray[np.float64]
 # by bounds, a solution, and whether it is known that there is none
@@ -34,7 +34,7 @@ FURTHEST = 64.0  # as far as any count need be seen to move
 
 @dataclass(frozen=True)
 class Target:
-    """A suppressed count: between which numbers it lies by its mark alone, and how many it must keep possible."""
+    """A suppressed count: between which numbers it lies by being suppressed alone, and how many it must keep possible."""
 
     low: float
     high: float
@@ -42,12 +42,12 @@ class Target:
 
     @property
     def room(self) -> int:
-        """How many numbers its mark leaves."""
+        """How many numbers that leaves."""
         return int(min(self.high - self.low, 1e6)) + 1
 
 
 @dataclass(frozen=True)
-class Narrowed:
+class InferableCell:
     """A suppressed count that keeps too few possible numbers: those from `low` to `high`.
 
     Where integers are searched, those that were seen to be possible, and those that surely are not.
@@ -62,7 +62,9 @@ class Narrowed:
     @property
     def between(self) -> range:
         """The integers from `low` to `high`."""
-        return range(int(np.ceil(self.low - HAIR)), int(np.floor(self.high + HAIR)) + 1 if self.low <= self.high else 0)
+        return range(
+            int(np.ceil(self.low - TOLERANCE)), int(np.floor(self.high + TOLERANCE)) + 1 if self.low <= self.high else 0
+        )
 
     @property
     def many(self) -> int:
@@ -106,15 +108,15 @@ class Search:
     )  # solutions in integers, in the order in which they were found
     _in_integers: int = field(init=False, default=0)
 
-    def narrowed(self) -> list[Narrowed]:
+    def inferable(self) -> list[InferableCell]:
         """Return the counts that keep too few possible numbers, in the order of the block; `undecided` if that is not known."""
         try:
-            return self._narrowed()
+            return self._inferable()
         except UndecidedError:
             self.undecided = True
             return []
 
-    def _narrowed(self) -> list[Narrowed]:
+    def _inferable(self) -> list[InferableCell]:
         n = len(self.lower)
         self._places = np.array(sorted(self.targets), int)
         # a programme without an end has no solution to learn from: no count is of more people than all there are, by far
@@ -126,7 +128,9 @@ class Search:
         self._low, self._high = np.full(n, np.inf), np.full(n, -np.inf)
         self._seen = {int(t): set() for t in self._places}
         self._excluded = {int(t): set() for t in self._places}
-        self._ends = {int(t): (np.ceil(self.lower[t] - HAIR), np.floor(self.upper[t] + HAIR)) for t in self._places}
+        self._ends = {
+            int(t): (np.ceil(self.lower[t] - TOLERANCE), np.floor(self.upper[t] + TOLERANCE)) for t in self._places
+        }
         if self.block.matrix.shape[0] == 1 and not self.integers:
             self._low, self._high = ranges_of_one_row(self.block, self.lower, self.upper)
             return self._too_few(self._open())
@@ -138,13 +142,13 @@ class Search:
             self._push_one_by_one()
         return self._too_few(self._open())
 
-    def _too_few(self, left: Iterable[int]) -> list[Narrowed]:
+    def _too_few(self, left: Iterable[int]) -> list[InferableCell]:
         found = [int(t) for t in left]
         if not self.integers:
-            return [Narrowed(t, float(self._low[t]), float(self._high[t])) for t in found]
+            return [InferableCell(t, float(self._low[t]), float(self._high[t])) for t in found]
         known = [(self._seen[t], self._excluded[t]) for t in found]
         return [
-            Narrowed(t, *self._ends[t], frozenset(seen), frozenset(excluded))
+            InferableCell(t, *self._ends[t], frozenset(seen), frozenset(excluded))
             for t, (seen, excluded) in zip(found, known, strict=True)
         ]
 
@@ -152,7 +156,7 @@ class Search:
         """Return the counts of which too few numbers have been seen to be possible."""
         high, low = self._high[self._places], self._low[self._places]
         with np.errstate(invalid="ignore"):
-            many = np.floor(high + HAIR) - np.ceil(low - HAIR) + 1
+            many = np.floor(high + TOLERANCE) - np.ceil(low - TOLERANCE) + 1
         if not self.integers:
             return self._places[~(many >= self._need)]
         # in integers a range may have holes: with a number to spare it is wide enough, else each number is confirmed
@@ -201,12 +205,12 @@ class Search:
     def _witness(self, x: Array) -> None:
         """Keep what a solution shows to be possible, and what moving one count at a time from it does."""
         least, most = self._keep(x)
-        if self.integers and np.abs(x - np.round(x)).max(initial=0.0) < HAIR:
+        if self.integers and np.abs(x - np.round(x)).max(initial=0.0) < TOLERANCE:
             self.whole.append(np.round(x))
             for t, low, high in zip(self._places, least, most, strict=True):
                 if len(self._seen[int(t)]) < self.targets[int(t)].need:
                     self._seen[int(t)].update(
-                        range(int(np.ceil(low - HAIR)), int(np.floor(min(high, low + FURTHEST) + HAIR)) + 1)
+                        range(int(np.ceil(low - TOLERANCE)), int(np.floor(min(high, low + FURTHEST) + TOLERANCE)) + 1)
                     )
         # the middle of all solutions is one too, and the furthest from every bound: from there most counts can move at once
         self._solutions += 1

@@ -22,17 +22,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import HAIR, Block, blocks_of
+from symphony_research.disclosure.decomposition import TOLERANCE, Block, blocks_of
 from symphony_research.disclosure.elastic import Elastic
+from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.programme import UndecidedError
-from symphony_research.disclosure.published import ANY, Cell, Published
-from symphony_research.disclosure.search import NEAR, Narrowed, Search, Target
+from symphony_research.disclosure.search import NEAR, InferableCell, Search, Target
 from symphony_research.disclosure.system import System, bounds_of, system_of
 from symphony_research.disclosure.triples import triples_of, with_triples
 from symphony_research.policy import Policy
 from symphony_research.result.cells import CellDefinition
 
-__all__ = ["Protection", "inferable", "protect"]
+__all__ = ["Protection", "inferable_cells", "protect"]
 
 Array = NDArray[np.float64]
 MOST_ROUNDS = 200  # of searching and suppressing
@@ -47,7 +47,7 @@ class Protection:
     Attributes
     ----------
     secondary : frozenset of CellDefinition
-        Cells to be suppressed further, wherever they stand.
+        Cells to be suppressed besides, wherever they stand.
     withheld : frozenset of CellDefinition
         Cells of blocks that were not decided within the limit: withheld altogether.
     inferable : frozenset of CellDefinition
@@ -62,39 +62,39 @@ class Protection:
     method: str = ""
 
 
-def protect(own: Sequence[Published], policy: Policy, beside: Sequence[Published] = ()) -> Protection:
-    """Return which cells are to be suppressed further, or withheld.
+def protect(own: Sequence[ReleasedOutput], policy: Policy, earlier: Sequence[ReleasedOutput] = ()) -> Protection:
+    """Return which cells are to be suppressed besides, or withheld.
 
     Parameters
     ----------
-    own : sequence of Published
+    own : sequence of ReleasedOutput
         Results of one population that are released together, their small counts suppressed.
     policy : Policy
-    beside : sequence of Published
+    earlier : sequence of ReleasedOutput
         What is published of the same population already: it is not changed.
     """
-    own, beside = sorted(own, key=_by_content), sorted(beside, key=_by_content)
-    every = [*own, *beside]
+    own, earlier = sorted(own, key=_by_content), sorted(earlier, key=_by_content)
+    every = [*own, *earlier]
     if policy.level == "rule_text" or not any(cell.suppressed for one in every for cell in one.cells):
         return Protection()
-    return _Work(system_of(every), own, beside, policy).done()
+    return _Selection(system_of(every), own, earlier, policy).protection()
 
 
-def _by_content(one: Published) -> tuple[object, ...]:
+def _by_content(one: ReleasedOutput) -> tuple[object, ...]:
     """Order outputs by what they tell, so that the order in which they are given changes nothing."""
-    told = tuple((cell.of, cell.suppressed, cell.shown or 0) for cell in one.cells)
-    return one.family, one.by, one.predicates, len(told), told
+    cells = tuple((cell.of, cell.suppressed, cell.shown or 0) for cell in one.cells)
+    return one.family, one.by, one.predicates, len(cells), cells
 
 
-def inferable(published: Sequence[Published], policy: Policy) -> frozenset[CellDefinition]:
+def inferable_cells(published: Sequence[ReleasedOutput], policy: Policy) -> frozenset[CellDefinition]:
     """Return the suppressed cells of which several outputs together leave too few possible numbers."""
     if not any(cell.suppressed for one in published for cell in one.cells):
         return frozenset()
-    work = _Work(system_of(published), (), published, policy)
-    return frozenset(work.system.cells[one.unknown] for _, found, _ in work.search() for one in found)
+    selection = _Selection(system_of(published), (), published, policy)
+    return frozenset(selection.system.cells[one.unknown] for _, found, _ in selection.search() for one in found)
 
 
-def target_of(cell: Cell, policy: Policy) -> Target | None:
+def target_of(cell: CellBounds, policy: Policy) -> Target | None:
     """Return how many numbers a suppressed cell must keep possible; None of one that is shown."""
     if not cell.suppressed:
         return None
@@ -105,33 +105,35 @@ def target_of(cell: Cell, policy: Policy) -> Target | None:
     return Target(cell.low, cell.high, need)
 
 
-class _Work:
+class _Selection:
     """One population's outputs, and what has been found of them so far."""
 
-    def __init__(self, system: System, own: Sequence[Published], beside: Sequence[Published], policy: Policy) -> None:
+    def __init__(
+        self, system: System, own: Sequence[ReleasedOutput], earlier: Sequence[ReleasedOutput], policy: Policy
+    ) -> None:
         self.system, self.policy = system, policy
-        cells = [cell for one in (*own, *beside) for cell in one.cells if not cell.of.apart]
+        cells = [cell for one in (*own, *earlier) for cell in one.cells if not cell.of.isolated]
         self.lower, self.upper = bounds_of(system, cells)
         self.targets = _targets(system, cells, policy)
         for rest in system.rests:
-            at = system.place[rest.of]
+            at = system.index[rest.of]
             self.upper[at] = min(self.upper[at], self.targets[at].high)
-        fixed = {cell.of for one in beside for cell in one.cells if not cell.suppressed}
+        fixed = {cell.of for one in earlier for cell in one.cells if not cell.suppressed}
         self.open = {
-            system.place[cell.of]: _cost(cell)
+            system.index[cell.of]: _cost(cell)
             for one in own
             for cell in one.cells
-            if not cell.suppressed and not cell.of.apart and cell.shown and cell.of not in fixed
+            if not cell.suppressed and not cell.of.isolated and cell.shown and cell.of not in fixed
         }
         self.triples = triples_of(system)
         self.proven: set[int] = set()
         self.secondary: set[int] = set()
         self.before: dict[int, tuple[float, float, float]] = {}  # of what was shown: its bounds and its cost
         self.withheld: set[int] = set()
-        self.given_up: set[int] = set()
+        self.inferable: set[int] = set()
         self.coarser = False  # whether the last search withheld anything
 
-    def done(self) -> Protection:
+    def protection(self) -> Protection:
         rounds, found = 0, list(self.search())
         # a block that was withheld is searched again: its small counts have marks still, beside what is shown of the whole
         while found or self.coarser:
@@ -139,7 +141,7 @@ class _Work:
                 if rounds < MOST_ROUNDS:
                     self._repair(block, narrowed, whole)
                 else:
-                    self._withhold(block)
+                    self._withhold_block(block)
             rounds += 1
             found = list(self.search())
         self._restore()
@@ -147,11 +149,11 @@ class _Work:
         return Protection(
             frozenset(cells[k] for k in self.secondary),
             frozenset(cells[k] for k in self.withheld),
-            frozenset(cells[k] for k in self.given_up),
+            frozenset(cells[k] for k in self.inferable),
             "integers" if self.system.integers else "bounds",
         )
 
-    def search(self) -> Iterable[tuple[Block, list[Narrowed], list[Array]]]:
+    def search(self) -> Iterable[tuple[Block, list[InferableCell], list[Array]]]:
         """Return the blocks with suppressed counts that keep too few possible numbers, and solutions in integers that were seen."""
         self.coarser = False
         wanted = np.zeros(self.system.n_unknowns, bool)
@@ -167,12 +169,12 @@ class _Work:
             }
             in_a_block |= {int(block.unknowns[at]) for at in own}
             if len(block.unknowns) > LARGEST_BLOCK:
-                self._withhold(block)
+                self._withhold_block(block)
                 continue
             search = self._searched(block, self.lower[block.unknowns], self.upper[block.unknowns], own)
-            found = search.narrowed()
+            found = search.inferable()
             if search.undecided:
-                self._withhold(block)
+                self._withhold_block(block)
                 continue
             found = self._beyond_marks(block, own, found) if found else found
             few = {one.unknown for one in found}
@@ -191,7 +193,9 @@ class _Work:
     def _searched(self, block: Block, lower: Array, upper: Array, targets: Mapping[int, Target]) -> Search:
         return Search(block, lower, upper, targets, self.system.integers, len(self.system.cells))
 
-    def _beyond_marks(self, block: Block, own: Mapping[int, Target], found: Sequence[Narrowed]) -> list[Narrowed]:
+    def _beyond_marks(
+        self, block: Block, own: Mapping[int, Target], found: Sequence[InferableCell]
+    ) -> list[InferableCell]:
         """Return the narrowed counts that keep fewer numbers than the marks by themselves leave: no suppression cures those.
 
         Whoever is given which counts are small knows of every other one, shown or suppressed, that it is above the
@@ -202,7 +206,7 @@ class _Work:
         lower = np.where(marked, low, np.minimum(low, self.policy.threshold + 1))
         upper = np.where(marked | (high <= 0), high, np.inf)
         search = self._searched(block, lower, upper, {one.unknown: own[one.unknown] for one in found})
-        by_marks = {one.unknown: one for one in search.narrowed()}
+        by_marks = {one.unknown: one for one in search.inferable()}
         if search.undecided:
             return list(found)
         beyond = []
@@ -218,10 +222,10 @@ class _Work:
     def _suppress(self, k: int) -> None:
         """Show a count no longer: it is above the threshold, and is to be protected itself."""
         self.before[k] = self.lower[k], self.upper[k], self.open.pop(k)
-        self.lower[k], self.upper[k] = self.policy.threshold + 1, ANY
-        self.targets[k] = Target(self.lower[k], ANY, self.policy.rounding)
+        self.lower[k], self.upper[k] = self.policy.threshold + 1, UNBOUNDED
+        self.targets[k] = Target(self.lower[k], UNBOUNDED, self.policy.rounding)
 
-    def _repair(self, block: Block, narrowed: Sequence[Narrowed], whole: Sequence[Array]) -> None:
+    def _repair(self, block: Block, narrowed: Sequence[InferableCell], whole: Sequence[Array]) -> None:
         """Suppress what pins down the narrowed counts, one after the other: curing one often cures others.
 
         By linear programmes; in integers only if those say that nothing need give, and only until something does.
@@ -235,7 +239,7 @@ class _Work:
                 except UndecidedError:
                     chosen = None
                 if chosen is None:
-                    self._withhold(block)
+                    self._withhold_block(block)
                     return
                 for k in chosen:
                     self.secondary.add(k)
@@ -244,7 +248,7 @@ class _Work:
                     return
             if len(self.secondary) > before:
                 return
-        self._withhold(block)
+        self._withhold_block(block)
 
     def _elastic(self, block: Block, *, integers: bool = False) -> tuple[Elastic, NDArray[np.int64]]:
         """Return the block with the bounds of its shown cells giving, and those cells."""
@@ -254,7 +258,7 @@ class _Work:
         return Elastic(block, places, first_atom=first, lowest=self.policy.threshold + 1), block.unknowns[places]
 
     def _cheapest(
-        self, block: Block, one: Narrowed, elastic: tuple[Elastic, NDArray[np.int64]], bases: Sequence[Array]
+        self, block: Block, one: InferableCell, elastic: tuple[Elastic, NDArray[np.int64]], bases: Sequence[Array]
     ) -> list[int] | None:
         """Return the cheapest cells by which a count can be more numbers; None where nothing suppressed here can cure it.
 
@@ -274,7 +278,7 @@ class _Work:
     def _towards(
         self,
         block: Block,
-        one: Narrowed,
+        one: InferableCell,
         aim: float,
         elastic: tuple[Elastic, NDArray[np.int64]],
         bases: Sequence[Array],
@@ -282,9 +286,9 @@ class _Work:
         """Return what gives where a count is to be a number, or if it cannot be, the nearest to it that it can."""
         values = [aim]
         if aim < one.low <= one.high:
-            values = [float(value) for value in range(int(aim), int(np.ceil(one.low - HAIR)))]
+            values = [float(value) for value in range(int(aim), int(np.ceil(one.low - TOLERANCE)))]
         elif one.low <= one.high < aim:
-            values = [float(value) for value in range(int(aim), int(np.floor(one.high + HAIR)), -1)]
+            values = [float(value) for value in range(int(aim), int(np.floor(one.high + TOLERANCE)), -1)]
         gives, cells = elastic
         at = int(np.flatnonzero(block.unknowns == one.unknown)[0])
         price = np.array([self.open.get(int(k), np.inf) if k != one.unknown else np.inf for k in cells])
@@ -294,7 +298,7 @@ class _Work:
             found = gives.cheapest(lower, upper, price, bases)
             if found is not None:
                 cost, given = found
-                return cost, [int(k) for k, far in zip(cells, given, strict=True) if far > HAIR]
+                return cost, [int(k) for k, far in zip(cells, given, strict=True) if far > TOLERANCE]
         return None
 
     def _restore(self) -> None:
@@ -308,7 +312,7 @@ class _Work:
         solved = 0
         for k in sorted(self.secondary & around.keys(), key=lambda k: (-self.before[k][2], k)):
             block = around[k]
-            if solved > MOST_TO_RESTORE or len(block.unknowns) > LARGEST_BLOCK or self.given_up & set(block.unknowns):
+            if solved > MOST_TO_RESTORE or len(block.unknowns) > LARGEST_BLOCK or self.inferable & set(block.unknowns):
                 continue
             lower, upper = self.lower.copy(), self.upper.copy()
             lower[k], upper[k], cost = self.before[k]
@@ -317,7 +321,7 @@ class _Work:
                     at: self.targets[int(j)] for at, j in enumerate(own.unknowns) if j != k and int(j) in self.targets
                 }
                 search = self._searched(own, lower[own.unknowns], upper[own.unknowns], targets)
-                narrowed = search.narrowed() or search.undecided
+                narrowed = search.inferable() or search.undecided
                 solved += search.solved
                 if narrowed:
                     break
@@ -326,7 +330,7 @@ class _Work:
                 self.secondary.discard(k)
                 del self.targets[k]
 
-    def _withhold(self, block: Block) -> None:
+    def _withhold_block(self, block: Block) -> None:
         """Publish an undecided block coarser: without its strata, or where it has none, not at all."""
         there = [int(k) for k in block.unknowns if int(k) in self.open]
         in_strata = [k for k in there if self.system.cells[k].stratum]
@@ -336,30 +340,30 @@ class _Work:
         self.coarser |= bool(there)
         if not there:
             left = {int(k) for k in block.unknowns if int(k) in self.targets and int(k) not in self.proven}
-            self.given_up |= left
+            self.inferable |= left
             self.proven |= left
 
 
-def _targets(system: System, cells: Iterable[Cell], policy: Policy) -> dict[int, Target]:
+def _targets(system: System, cells: Iterable[CellBounds], policy: Policy) -> dict[int, Target]:
     """Return what each suppressed cell must keep possible; one that is shown elsewhere is no secret."""
     shown = {cell.of for cell in cells if not cell.suppressed}
     found: dict[int, Target] = {}
     for cell in cells:
         target = target_of(cell, policy)
         if target is not None and cell.of not in shown:
-            at = system.place.get(cell.of)
+            at = system.index.get(cell.of)
             known = found.get(at) if at is not None else None
             if at is not None and (known is None or (target.low, -target.high) > (known.low, -known.high)):
                 found[at] = target
     for rest in system.rests:
-        high = float(policy.threshold * rest.cells) if rest.cells else ANY
+        high = float(policy.threshold * rest.cells) if rest.cells else UNBOUNDED
         values = policy.threshold + 1
         need = values if policy.level == "strict" else min(policy.rounding, values)
-        found[system.place[rest.of]] = Target(0.0, high, need)
+        found[system.index[rest.of]] = Target(0.0, high, need)
     return dict(sorted(found.items()))
 
 
-def _cost(cell: Cell) -> float:
+def _cost(cell: CellBounds) -> float:
     """Return the cost of suppressing a cell, by its released size and what rests on it: parts go before their wholes."""
     of = cell.of
     rests = 1.0
@@ -370,7 +374,7 @@ def _cost(cell: Cell) -> float:
     return rests * float(np.log(3 + cell.high))
 
 
-def _aims(one: Narrowed, target: Target, *, integers: bool = False) -> list[float]:
+def _aims(one: InferableCell, target: Target, *, integers: bool = False) -> list[float]:
     """Return the numbers that a count should be able to be: upwards or downwards from those it can."""
     width = target.need - 1
     aims = []

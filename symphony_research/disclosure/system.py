@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.published import ANY, Cell, Published
+from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.relations import (
     Rest,
     Row,
@@ -67,7 +67,7 @@ class System:
     rests: tuple[Rest, ...] = ()
 
     @cached_property
-    def place(self) -> Mapping[CellDefinition, int]:
+    def index(self) -> Mapping[CellDefinition, int]:
         """Where each cell is among the unknowns."""
         return {cell: at for at, cell in enumerate(self.cells)}
 
@@ -79,9 +79,9 @@ class System:
         return csr_matrix((self.values, (self.rows, self.columns)), shape=(len(self.low), self.n_unknowns))
 
 
-def system_of(published: Sequence[Published]) -> System:
+def system_of(published: Sequence[ReleasedOutput]) -> System:
     """Return the relations between everything published of one population."""
-    known = [cell.of for one in published for cell in one.cells if not cell.of.apart]
+    known = [cell.of for one in published for cell in one.cells if not cell.of.isolated]
     cells = list(dict.fromkeys([*known, *sorted(wholes_of(published))]))
     features = sorted({f for cell in cells for f in (*cell.having, *features_of(cell.among))})
     lists = {cell.among for cell in cells if cell.sized}
@@ -95,7 +95,7 @@ def system_of(published: Sequence[Published]) -> System:
     if of_one_list and features and len(features) < 10 and n_strata << len(features) <= most:
         return _of_atoms(cells, features, levels, sides, published)
     named = [cell.of for one in published for cell in one.cells if cell.named or not cell.of.is_exact]
-    cells = [cell for cell in dict.fromkeys([*named, *sorted(wholes_of(published))]) if not cell.apart]
+    cells = [cell for cell in dict.fromkeys([*named, *sorted(wholes_of(published))]) if not cell.isolated]
     shown = {cell.of for one in published for cell in one.cells if cell.shown}
     unnamed: dict[Any, list[CellDefinition]] = {}
     for cell in dict.fromkeys(
@@ -109,17 +109,17 @@ def system_of(published: Sequence[Published]) -> System:
     return made_of(every, rows, len(every), integers=False, rests=rests)
 
 
-def bounds_of(system: System, cells: Iterable[Cell]) -> tuple[Array, Array]:
+def bounds_of(system: System, cells: Iterable[CellBounds]) -> tuple[Array, Array]:
     """Return the lowest and highest number of every cell, by all the places that show it."""
-    low, high = np.zeros(system.n_unknowns), np.full(system.n_unknowns, ANY)
+    low, high = np.zeros(system.n_unknowns), np.full(system.n_unknowns, UNBOUNDED)
     for cell in cells:
-        at = system.place.get(cell.of)
+        at = system.index.get(cell.of)
         if at is not None:
             low[at], high[at] = max(low[at], cell.low), min(high[at], cell.high)
     return low, high
 
 
-def _levels(cells: Sequence[CellDefinition], published: Sequence[Published]) -> dict[str, list[str]]:
+def _levels(cells: Sequence[CellDefinition], published: Sequence[ReleasedOutput]) -> dict[str, list[str]]:
     """Return the values of every stratum, with one more where not all need be among those published."""
     found = levels_of(cells)
     complete = {(frozenset(one.by), frozenset(one.predicates)) for one in published if one.by}
@@ -160,7 +160,7 @@ def _of_atoms(
     features: Sequence[str],
     levels: Mapping[str, list[str]],
     sides: Sequence[str],
-    published: Sequence[Published],
+    published: Sequence[ReleasedOutput],
 ) -> System:
     strata: list[Stratum] = [tuple(zip(levels, values, strict=True)) for values in product(*levels.values())]
     sets = [frozenset(held) for size in range(len(features) + 1) for held in combinations(features, size)]
@@ -175,7 +175,7 @@ def _of_atoms(
         for cell in cells:
             terms = [(len(every) + k, 1.0) for k, atom in enumerate(atoms) if _holds(cell, *atom)]
             # those of one state are some of those who are in the cell
-            yield [*terms, (at[cell], -1.0)], 0.0, ANY if cell.state else 0.0
+            yield [*terms, (at[cell], -1.0)], 0.0, UNBOUNDED if cell.state else 0.0
         for one in rests:
             yield [(at[one.whole], 1.0), *[(at[part], -1.0) for part in one.parts], (at[one.of], -1.0)], 0.0, 0.0
         for said, low, high in declared((relation for one in published for relation in one.relations), set(cells)):

@@ -29,20 +29,20 @@ def triples_of(system: System) -> list[Triples]:
         return []  # of sets of features every relation holds by itself
     places: dict[object, list[CellDefinition]] = defaultdict(list)
     for cell in system.cells:
-        if len(cell.having) == 2 and not (cell.sized or cell.state or cell.apart):
+        if len(cell.having) == 2 and not (cell.sized or cell.state or cell.isolated):
             places[(cell.stratum, cell.side)].append(cell)
     found = []
     for pairs in places.values():
         alone = sorted({replace(pair, having=(feature,)) for pair in pairs for feature in pair.having})
-        alone = [cell for cell in alone if cell in system.place]
+        alone = [cell for cell in alone if cell in system.index]
         at = {cell.having[0]: k for k, cell in enumerate(alone)}
         both = np.full((len(at), len(at)), -1)
         for pair in pairs:
             if set(pair.having) <= at.keys():
                 a, b = (at[feature] for feature in pair.having)
-                both[a, b] = both[b, a] = system.place[pair]
-        everybody = system.place.get(replace(pairs[0], having=()), -1)
-        found.append((everybody, np.array([system.place[cell] for cell in alone], int), both))
+                both[a, b] = both[b, a] = system.index[pair]
+        everybody = system.index.get(replace(pairs[0], having=()), -1)
+        found.append((everybody, np.array([system.index[cell] for cell in alone], int), both))
     return found
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.disclosure.differencing import Finding, find
-from symphony_research.disclosure.published import Published
-from symphony_research.disclosure.record import FORMAT, for_release, published_from
+from symphony_research.disclosure.outputs import ReleasedOutput
+from symphony_research.disclosure.release_record import FORMAT, for_release, output_from_record
 from symphony_research.report.page import about_whom, template, when
 
 __all__ = [
@@ -47,7 +47,7 @@ which reports are of the same data, so keep it as long as the reports.
 """
 # of an output's record, what tells primary from secondary suppression: never beside a report
 _CHECKER_KEY = "for_output_checker"
-_ONLY_FOR_CHECKER = ("secondary", "withheld", "at_risk")
+_ONLY_FOR_CHECKER = ("secondary", "withheld", "n_inferable")
 
 
 def release_key(out: Path) -> bytes:
@@ -211,8 +211,8 @@ def _standing(
     return found
 
 
-def _published(outputs: Iterable[Mapping[str, Any]]) -> list[Published]:
-    return [one for output in outputs if (one := published_from(output)) is not None]
+def _published(outputs: Iterable[Mapping[str, Any]]) -> list[ReleasedOutput]:
+    return [one for output in outputs if (one := output_from_record(output)) is not None]
 
 
 def _study_of(data: Mapping[str, Any]) -> str | None:

@@ -54,7 +54,7 @@ class CellDefinition:
         In order of the columns.
     side : str
         Which of two populations that are compared.
-    apart : str
+    isolated : str
         A name where no other number is known to count any of these people.
 
     Examples
@@ -71,12 +71,12 @@ class CellDefinition:
     state: tuple[tuple[str, str], ...] = ()
     stratum: Stratum = ()
     side: str = ""
-    apart: str = ""
+    isolated: str = ""
 
     @property
     def is_everybody(self) -> bool:
         """Whether it is all people of a stratum."""
-        return not (self.having or self.among or self.state or self.apart)
+        return not (self.having or self.among or self.state or self.isolated)
 
     @property
     def sized(self) -> bool:
@@ -139,7 +139,7 @@ def of_size(number: int, among: str, *, or_more: bool = False) -> CellDefinition
 
 def unrelated(name: str) -> CellDefinition:
     """Return people of whom nothing else is counted; the name must be one of its kind in the result."""
-    return CellDefinition(apart=name)
+    return CellDefinition(isolated=name)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Disclosure:
         Those of which it was not decided what they tell with others.
     method : str
         How it was made sure: "integers", "bounds", "withheld", or "" where nothing needed to be.
-    at_risk : int
+    n_inferable : int
         Suppressed counts, small or not, that keep too few possible numbers whatever
         else is suppressed here: earlier outputs, or which counts are small, tell too much.
     session : str
@@ -97,7 +97,7 @@ class Disclosure:
     of_small: frozenset[tuple[str, int, str]] = frozenset()
     withheld: frozenset[tuple[str, int, str]] = frozenset()
     method: str = ""
-    at_risk: int = 0
+    n_inferable: int = 0
     session: str = ""
 
 

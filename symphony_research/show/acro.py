@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.disclosure import check_differencing
-from symphony_research.disclosure.record import said_of
+from symphony_research.disclosure.release_record import said_of
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.files import folder_in_place
 from symphony_research.result import Result
@@ -123,7 +123,7 @@ def _output(name: str, result: Result, path: Path) -> dict[str, Any]:
     with path.open(encoding="utf-8", newline="") as lines:
         heads, *rows = csv.reader(lines)
     stars = [[at, column] for at, row in enumerate(rows) for column, text in enumerate(row) if text == HIDDEN]
-    at_risk = done is not None and (done.at_risk or done.withheld)
+    at_risk = done is not None and (done.n_inferable or done.withheld)
     searched = told["made_sure_by"] in ("", "integers", "bounds")
     status = "pass" if searched and not stars and not told["for_review"] and not at_risk else "review"
     counts = dict.fromkeys(_CHECKS, 0) | {"threshold": len(stars)}

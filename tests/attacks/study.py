@@ -16,7 +16,7 @@ import worlds
 from attacker import Cell, Codebook, Ends, Finding, Row, Sum
 
 import symphony_research as sr
-from symphony_research.disclosure.record import as_output, for_release
+from symphony_research.disclosure.release_record import as_output, for_release
 from symphony_research.policy import Policy
 
 TIMES = (*range(0, 331, 30), 365)  # of the grid, in days, that is published for every study

@@ -28,8 +28,8 @@ from study import POLICIES, attack, world_of
 from study import study as study_of
 
 import symphony_research as sr
-from symphony_research.disclosure.record import as_output, for_release
-from symphony_research.disclosure.secondary import _Work as Selection
+from symphony_research.disclosure.release_record import as_output, for_release
+from symphony_research.disclosure.secondary import _Selection as Selection
 from symphony_research.errors import DisclosureError
 from symphony_research.survival.grid import grid_of
 

@@ -15,7 +15,7 @@ import pytest
 from study import POLICIES, attack, world_of
 
 import symphony_research as sr
-from symphony_research.disclosure import gate, primary, relations, secondary, triples
+from symphony_research.disclosure import control, primary, relations, secondary, triples
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.policy import Policy
 
@@ -112,9 +112,9 @@ DEFENCES: dict[str, tuple[Patch, Callable[[], list[str]]]] = {
         _off(Policy, "hides", lambda self, column: pl.lit(False)),
         lambda: _counts("squeezed"),
     ),
-    "secondary suppression": (_off(gate, "protect", lambda *a, **k: Protection()), lambda: _counts("squeezed")),
+    "secondary suppression": (_off(control, "protect", lambda *a, **k: Protection()), lambda: _counts("squeezed")),
     "suppressed counts are searched": (_off(secondary, "_targets", _unsearched), lambda: _counts("squeezed")),
-    "strata of few are suppressed": (_off(gate, "suppressed_strata", lambda *a: frozenset()), _of_small_strata),
+    "strata of few are suppressed": (_off(control, "suppressed_strata", lambda *a: frozenset()), _of_small_strata),
     "means are rounded": (_off(primary, "_rounded_mean", lambda mean: mean), _few_figures),
     "dominance": (_off(Policy, "spread_wide_enough", lambda self, column: pl.lit(True)), _costs),
     "levels of p": (_off(primary, "_level", lambda p, levels: p), _levels),
@@ -174,7 +174,7 @@ def test_a_search_that_gives_up_shows_nothing_that_it_would_have_suppressed(how:
     if how == "none is allowed":
         monkeypatch.setattr("symphony_research.disclosure.search.MOST_PROGRAMMES", 0)
     else:
-        monkeypatch.setattr("symphony_research.disclosure.blocks.Block.solve", lambda self, *a: None)
+        monkeypatch.setattr("symphony_research.disclosure.decomposition.Block.solve", lambda self, *a: None)
     after = _shown(made)
     assert after <= before
     assert after < before or not made

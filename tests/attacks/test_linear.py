@@ -13,7 +13,7 @@ import pytest
 from study import POLICIES
 
 import symphony_research as sr
-from symphony_research.disclosure import gate, relations
+from symphony_research.disclosure import control, relations
 from symphony_research.disclosure.secondary import Protection
 
 OF_20, OF_49 = range(20), range(2)
@@ -66,7 +66,7 @@ def test_forty_nine_conditions_by_sex(seed: int) -> None:
 
 
 WITHOUT: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "secondary suppression": lambda patch: patch.setattr(gate, "protect", lambda *a, **k: Protection()),
+    "secondary suppression": lambda patch: patch.setattr(control, "protect", lambda *a, **k: Protection()),
     "strata": lambda patch: patch.setattr(relations, "_strata", lambda *a: iter(())),
 }
 

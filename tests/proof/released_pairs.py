@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 import symphony_research as sr
-from symphony_research.disclosure.published import interval_of
+from symphony_research.disclosure.outputs import interval_of
 from symphony_research.inference import FOUND, adjusted_p, largest_mid_p, union_interval_odds, union_interval_ratio
 from symphony_research.networks.cooccurrence import with_ends
 

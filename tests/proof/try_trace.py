@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 import symphony_research as sr
-from symphony_research.disclosure.blocks import blocks_of
-from symphony_research.disclosure.published import Published, interval_of, published_of, whose
-from symphony_research.disclosure.secondary import _Work
+from symphony_research.disclosure.decomposition import blocks_of
+from symphony_research.disclosure.outputs import ReleasedOutput, interval_of, released_output, whose
+from symphony_research.disclosure.secondary import _Selection
 from symphony_research.disclosure.system import system_of
 from symphony_research.disclosure.triples import with_triples
 from symphony_research.result.cells import CellDefinition
@@ -37,9 +37,9 @@ NO_TIME = "not traced within the limit"
 class Population:
     """What is released of one population, and which of its suppressed counts a cell protects."""
 
-    def __init__(self, published: list[Published], policy: sr.Policy) -> None:
+    def __init__(self, published: list[ReleasedOutput], policy: sr.Policy) -> None:
         self.policy, self.published = policy, published
-        self.work = _Work(system_of(published), (), published, policy)
+        self.work = _Selection(system_of(published), (), published, policy)
         self._blocks: dict[int, frozenset[int]] | None = None
         self._narrow: dict[frozenset[int], set[int]] = {}
         self._known: dict[frozenset[CellDefinition], str] = {}
@@ -52,7 +52,7 @@ class Population:
         return self._known[key]
 
     def _why(self, cells: Mapping[CellDefinition, float]) -> str:
-        place = self.work.system.place
+        place = self.work.system.index
         shown = {place[of]: exact for of, exact in cells.items() if of in place}
         around = frozenset[int]().union(*(self._around(at) for at in shown))
         if around not in self._narrow:
@@ -65,13 +65,13 @@ class Population:
         trial.targets = {k: target for k, target in self.work.targets.items() if k not in shown}
         return NEEDED if self._narrowed(trial, around - set(shown)) - self._narrow[around] else NOT_NEEDED
 
-    def _narrowed(self, work: _Work, among: frozenset[int]) -> set[int]:
+    def _narrowed(self, work: _Selection, among: frozenset[int]) -> set[int]:
         work = copy.copy(work)
         work.targets = dict(work.targets)
         work.proven = set(work.targets) - among
-        work.secondary, work.withheld, work.given_up = set(), set(), set()
+        work.secondary, work.withheld, work.inferable = set(), set(), set()
         found = {one.unknown for _, few in work.search() for one in few}
-        return found | work.given_up
+        return found | work.inferable
 
     def _around(self, at: int) -> frozenset[int]:
         """Return the suppressed counts that are held together with a cell."""
@@ -96,7 +96,7 @@ def reasons_of(
 ) -> dict[str, dict[str, str]]:
     """Return why each cell that the baseline showed is not shown, by result and digest."""
     until = time.perf_counter() + SECONDS
-    told = {name: published_of(one) for name, one in released.items()}
+    told = {name: released_output(one) for name, one in released.items()}
     populations: dict[str, Population] = {}
     found: dict[str, dict[str, str]] = {name: {} for name in lost}
     for name, key in [(name, key) for name, cells in lost.items() for key in cells if key in (before[name] or ())]:
@@ -115,9 +115,9 @@ def reasons_of(
 class _Asked:
     """One result, exact and released."""
 
-    def __init__(self, exact: sr.Result, shown: sr.Result, told: Published, population: Population) -> None:
+    def __init__(self, exact: sr.Result, shown: sr.Result, told: ReleasedOutput, population: Population) -> None:
         self.exact, self.shown, self.population = exact, shown, population
-        self.of = {cell.place: cell.of for cell in told.cells}
+        self.of = {cell.position: cell.of for cell in told.cells}
 
     def of_cell(self, seen: Any, exact: float) -> str:
         """Return why a cell of a table is not shown."""

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
-from symphony_research.disclosure.published import interval_of
+from symphony_research.disclosure.outputs import interval_of
 from symphony_research.inference.figures import ends_of_figure, to_figures
 from symphony_research.inference.strata import stratified_pairs
 from symphony_research.networks.cooccurrence import FACTORS

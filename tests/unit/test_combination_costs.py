@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import t
 
 import symphony_research as sr
-from symphony_research.disclosure.published import published_of
+from symphony_research.disclosure.outputs import released_output
 from symphony_research.errors import ArgumentError
 
 Z = 1.959963984540054  # R: qnorm(0.975)
@@ -312,6 +312,9 @@ def test_of_people_with_a_condition_which_others_they_have():
     safe = sr.suppress(found, sr.Policy.nhs_england())
     assert (safe.named.height, safe.estimates.height) == (0, 2)
     # nothing is said of people with b and c, whose number was not asked: not even that there are few
-    assert {cell.of.having for cell in published_of(safe).cells if len(cell.of.having) == 2} == {("a", "b"), ("a", "c")}
+    assert {cell.of.having for cell in released_output(safe).cells if len(cell.of.having) == 2} == {
+        ("a", "b"),
+        ("a", "c"),
+    }
     with pytest.raises(ArgumentError, match="condition='gout' is not known"):
         sr.multimorbidity.companions(further(), condition="gout")

@@ -9,8 +9,8 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.disclosure.differencing import nested
-from symphony_research.disclosure.published import Published, published_of
-from symphony_research.disclosure.record import as_output, for_release, published_from
+from symphony_research.disclosure.outputs import ReleasedOutput, released_output
+from symphony_research.disclosure.release_record import as_output, for_release, output_from_record
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import Nested, Partition
@@ -152,7 +152,7 @@ def test_relations_are_read_back_from_a_record() -> None:
         ),
         Policy.nhs_england(),
     )
-    told, back = published_of(curve), published_from(as_output(curve))
+    told, back = released_output(curve), output_from_record(as_output(curve))
     assert back is not None
     assert {type(one).__name__ for one in told.relations} == {"Partition", "Nested", "Same"}
     # somebody who is among others is a part of them
@@ -165,10 +165,10 @@ def test_relations_are_read_back_from_a_record() -> None:
 def test_a_record_read_back_tells_the_same_and_its_file_names_no_suppressed_count() -> None:
     result = prevalence(3, 180, programme="hubs")
     output = as_output(result)
-    told, back = published_of(result), published_from(output)
+    told, back = released_output(result), output_from_record(output)
     assert back is not None
 
-    def what(one: Published) -> list[tuple[object, ...]]:
+    def what(one: ReleasedOutput) -> list[tuple[object, ...]]:
         # where a count stands is not recorded, and not needed
         return sorted((cell.of, cell.table, cell.low, cell.high, cell.shown or -1, cell.primary) for cell in one.cells)
 

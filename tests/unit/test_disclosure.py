@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
-from symphony_research.disclosure import gate, primary
+from symphony_research.disclosure import control, primary
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.networks.compare import NetworkComparison
 from symphony_research.policy import LEVELS, Policy
@@ -355,7 +355,7 @@ def as_known(kind: type) -> Callable[[pytest.MonkeyPatch], None]:
         columns = {name: Known() if isinstance(role, kind) else role for name, role in roles.columns.items()}
         return ORIGINAL_DRAFTED(table, TableRoles(columns, roles.counts), policy)
 
-    return lambda m: m.setattr(gate, "drafted", release)
+    return lambda m: m.setattr(control, "drafted", release)
 
 
 def every_day(unit: str | None, until: float, grid: object = None) -> list[float]:
@@ -393,7 +393,7 @@ def test_every_defence_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     """With any one defence removed, the search above finds a leak in some family."""
     MUTANTS[name](monkeypatch)
     # which has tests of its own, and would hide more here
-    monkeypatch.setattr(gate, "protect", lambda own, policy, beside=(): Protection())
+    monkeypatch.setattr(control, "protect", lambda own, policy, beside=(): Protection())
     found = [
         leak(result, sr.suppress(result, policy), policy)
         for policy in POLICIES
@@ -408,7 +408,7 @@ def test_what_describes_people_goes_with_their_count(policy: Policy, monkeypatch
     # means of counts that are suppressed to protect others go with them; without that they would be found
     results = lambda: [every_family()[name] for name in ("at_least", "exact", "costs", "further")]  # noqa: E731
     assert not any(leak(one, done, policy) for one, done in zip(results(), sr.suppress(results(), policy), strict=True))
-    monkeypatch.setattr(gate, "blank", of_round_counts_alone)
+    monkeypatch.setattr(control, "blank", of_round_counts_alone)
     assert any(leak(one, done, policy) for one, done in zip(results(), sr.suppress(results(), policy), strict=True))
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from symphony_research.disclosure.blocks import Block
+from symphony_research.disclosure.decomposition import Block
 from symphony_research.disclosure.elastic import Elastic
 from symphony_research.disclosure.nearest import Nearest
 

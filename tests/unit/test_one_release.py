@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symphony_research as sr
-from symphony_research.disclosure.published import published_of
+from symphony_research.disclosure.outputs import released_output
 
 POLICIES = [sr.Policy.nhs_england(), sr.Policy.opensafely(), sr.Policy.sacro()]
 CONDITIONS = ["asthma", "copd", "stroke"]
@@ -47,7 +47,7 @@ def test_one_group_of_people_has_one_number_in_all_tables(held, policy, order):
     released = sr.suppress([results[k] for k in order[:7]], policy)
     numbers: dict = {}
     for one in released:
-        for cell in published_of(one).cells:
+        for cell in released_output(one).cells:
             if cell.listed and cell.named:
                 numbers.setdefault(cell.of, set()).add(cell.shown)
     assert not {of: shown for of, shown in numbers.items() if len(shown) > 1}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from symphony_research.disclosure import system
-from symphony_research.disclosure.published import ANY, Cell, Published
+from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.relations import relations_between, rests_of, wholes_of
 from symphony_research.result.cells import (
     CellDefinition,
@@ -112,15 +112,15 @@ OF_EVERYBODY = whole_cells()
 
 def published(
     cells: list[CellDefinition], people: Counter[Person], by: tuple[str, ...] = (), relations: tuple = ()
-) -> Published:
+) -> ReleasedOutput:
     """A result with these numbers, all of them shown exactly."""
-    shown = tuple(Cell("cells", at, "n", of, *[number(of, people)] * 3) for at, of in enumerate(cells))
-    return Published("Family", "Title", by, {}, {}, (), None, None, shown, relations)
+    shown = tuple(CellBounds("cells", at, "n", of, *[number(of, people)] * 3) for at, of in enumerate(cells))
+    return ReleasedOutput("Family", "Title", by, {}, {}, (), None, None, shown, relations)
 
 
 def tables(
     draw: st.DrawFn, people: Counter[Person], pool: list[CellDefinition], columns: list[tuple[str, ...]]
-) -> list[Published]:
+) -> list[ReleasedOutput]:
     """Random tables of a population: each by some columns, with all strata that there are, and random other numbers."""
     made = []
     for by in draw(st.lists(st.sampled_from(columns), min_size=1, unique=True)):
@@ -151,12 +151,12 @@ def worlds(
     draw: st.DrawFn,
     pool: list[CellDefinition] = OF_EVERYBODY,
     columns: list[tuple[str, ...]] = [(), ("sex",), ("hub",), ("sex", "hub")],  # noqa: B006
-) -> tuple[Counter[Person], list[Published]]:
+) -> tuple[Counter[Person], list[ReleasedOutput]]:
     people = draw(populations)
     return people, tables(draw, people, pool, columns)
 
 
-def cells_of(told: list[Published]) -> list[CellDefinition]:
+def cells_of(told: list[ReleasedOutput]) -> list[CellDefinition]:
     known = [cell.of for one in told for cell in one.cells]
     return list(dict.fromkeys([*known, *sorted(wholes_of(told))]))
 
@@ -181,7 +181,7 @@ def test_every_relation_between_any_numbers_holds(people, chosen):
         assert low <= sum(value * number(cell, people) for cell, value in terms) <= high, terms
 
 
-def kinds(cells: list[CellDefinition], told: list[Published] | None = None) -> list[tuple[set, float, float]]:
+def kinds(cells: list[CellDefinition], told: list[ReleasedOutput] | None = None) -> list[tuple[set, float, float]]:
     return [(set(terms), low, high) for terms, low, high in relations_between(cells, told or [])]
 
 
@@ -191,11 +191,11 @@ def test_each_kind_of_relation_is_written_by_hand():
     triple = at_least(FEATURES[:3])
     n = everybody()
     # a set within a set, and whoever has one of two features is somebody
-    assert ({(n, 1.0), (one, -1.0)}, 0.0, ANY) in kinds([n, one])
-    assert ({(n, 1.0), (one, -1.0), (two, -1.0), (pairs[0], 1.0)}, 0.0, ANY) in kinds([n, one, two, pairs[0]])
+    assert ({(n, 1.0), (one, -1.0)}, 0.0, UNBOUNDED) in kinds([n, one])
+    assert ({(n, 1.0), (one, -1.0), (two, -1.0), (pairs[0], 1.0)}, 0.0, UNBOUNDED) in kinds([n, one, two, pairs[0]])
     # inclusion and exclusion of three: those with none of them are n - singles + pairs - triple
     none = {(n, 1.0), (one, -1.0), (two, -1.0), (three, -1.0), *((p, 1.0) for p in pairs), (triple, -1.0)}
-    assert (none, 0.0, ANY) in kinds([n, one, two, three, *pairs, triple])
+    assert (none, 0.0, UNBOUNDED) in kinds([n, one, two, three, *pairs, triple])
     # numbers of conditions with a last row for all above make up everybody
     sizes = [of_size(0, AMONG), of_size(1, AMONG), of_size(2, AMONG, or_more=True)]
     assert ({(n, 1.0), *((s, -1.0) for s in sizes)}, 0.0, 0.0) in kinds([n, *sizes])
@@ -205,41 +205,41 @@ def test_each_kind_of_relation_is_written_by_hand():
     # all sixteen exact sets of four conditions are everybody; without one they are at most
     exact = [exactly(h, AMONG) for k in range(5) for h in itertools.combinations(FEATURES, k)]
     assert ({(n, 1.0), *((e, -1.0) for e in exact)}, 0.0, 0.0) in kinds([n, *exact])
-    assert ({(n, 1.0), *((e, -1.0) for e in exact[1:])}, 0.0, ANY) in kinds([n, *exact[1:]])
+    assert ({(n, 1.0), *((e, -1.0) for e in exact[1:])}, 0.0, UNBOUNDED) in kinds([n, *exact[1:]])
     # exact sets of one size are those with that number, at most
-    assert ({(of_size(1, AMONG), 1.0), (exact[1], -1.0)}, 0.0, ANY) in kinds([n, of_size(1, AMONG), exact[1]])
+    assert ({(of_size(1, AMONG), 1.0), (exact[1], -1.0)}, 0.0, UNBOUNDED) in kinds([n, of_size(1, AMONG), exact[1]])
     # somebody's conditions counted one by one are their number: of one list of four, each size with its number
     singles, all_sizes = [at_least([f]) for f in FEATURES], [of_size(k, AMONG) for k in range(4)]
     last = of_size(4, AMONG, or_more=True)
     terms = {*((s, 1.0) for s in singles), *((s, -float(k)) for k, s in enumerate(all_sizes) if k), (last, -4.0)}
-    assert (terms, 0.0, ANY) in kinds([*singles, *all_sizes, last])
+    assert (terms, 0.0, UNBOUNDED) in kinds([*singles, *all_sizes, last])
     # those with exactly two conditions, by condition, are counted twice
     twice = [at_least([f]).of_size(2, AMONG) for f in FEATURES]
     assert ({(of_size(2, AMONG), 2.0), *((t, -1.0) for t in twice)}, 0.0, 0.0) in kinds([of_size(2, AMONG), *twice])
     # strata: exactly where a table shows all there are, at most where none says so
     sexes = [n.within([("sex", sex)]) for sex in SEXES]
-    by_sex = Published("F", "T", ("sex",), {}, {}, (), None, None, ())
+    by_sex = ReleasedOutput("F", "T", ("sex",), {}, {}, (), None, None, ())
     assert ({(n, 1.0), *((s, -1.0) for s in sexes)}, 0.0, 0.0) in kinds([n, *sexes], [by_sex])
-    assert ({(n, 1.0), *((s, -1.0) for s in sexes)}, 0.0, ANY) in kinds([n, *sexes])
+    assert ({(n, 1.0), *((s, -1.0) for s in sexes)}, 0.0, UNBOUNDED) in kinds([n, *sexes])
     # two names of the same people, where both are published
-    told = Published("F", "T", (), {}, {}, (), None, None, (), (Same(one, two),))
+    told = ReleasedOutput("F", "T", (), {}, {}, (), None, None, (), (Same(one, two),))
     assert ({(one, 1.0), (two, -1.0)}, 0.0, 0.0) in kinds([one, two], [told])
     assert wholes_of([told]) == set()
     # states
     dead = n.in_state(OUTCOME, "dead")
-    assert ({(n, 1.0), (dead, -1.0)}, 0.0, ANY) in kinds([n, dead])
+    assert ({(n, 1.0), (dead, -1.0)}, 0.0, UNBOUNDED) in kinds([n, dead])
 
 
 def test_a_table_of_hubs_does_not_say_in_which_hubs_the_women_are():
     # ten women, three of them in hub B. Hubs are told of everybody; of women only those of hub B are, in another output
     women, of_b = everybody().within([("sex", "F")]), everybody().within([("sex", "F"), ("hub", "B")])
     hubs = [everybody().within([("hub", hub)]) for hub in HUBS]
-    by_hub = Published("F", "T", ("hub",), {}, {}, (), None, None, ())
+    by_hub = ReleasedOutput("F", "T", ("hub",), {}, {}, (), None, None, ())
     told = kinds([women, of_b, *hubs], [by_hub])
-    assert ({(women, 1.0), (of_b, -1.0)}, 0.0, ANY) in told
+    assert ({(women, 1.0), (of_b, -1.0)}, 0.0, UNBOUNDED) in told
     assert ({(women, 1.0), (of_b, -1.0)}, 0.0, 0.0) not in told
     # an output of women by hub does
-    womens = Published("F", "T", ("hub",), {}, {}, (("sex", "F"),), None, None, ())
+    womens = ReleasedOutput("F", "T", ("hub",), {}, {}, (("sex", "F"),), None, None, ())
     assert ({(women, 1.0), (of_b, -1.0)}, 0.0, 0.0) in kinds([women, of_b, *hubs], [by_hub, womens])
 
 
@@ -268,7 +268,7 @@ def test_what_parts_leave_of_their_whole_is_as_many_as_is_said(world, seed):
         assert rest.of not in named
 
 
-def in_integers(told: list[Published]) -> system.System:
+def in_integers(told: list[ReleasedOutput]) -> system.System:
     before = system.MOST_ATOMS, system.MOST_BY_STRATA
     system.MOST_ATOMS, system.MOST_BY_STRATA = 100_000, 100_000
     try:
@@ -319,7 +319,7 @@ def test_the_system_of_all_sets_implies_every_relation(world):
     for terms, low, high in itertools.islice(relations_between(list(made.cells), told), 40):
         cost = np.zeros(made.n_unknowns)
         for cell, value in terms:
-            cost[made.place[cell]] += value
+            cost[made.index[cell]] += value
         for sign, end in ((1, low), (-1, -high)):
             if np.isfinite(end):
                 found = linprog(sign * cost, bounds=(0, 1_000), method="highs", **ends)

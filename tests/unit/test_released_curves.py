@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
-from symphony_research.disclosure.published import declared_relations
+from symphony_research.disclosure.outputs import declared_relations
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy

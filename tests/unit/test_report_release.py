@@ -30,7 +30,7 @@ RECORD = {
 }  # fmt: skip
 OUTPUT = {
     "title": "People with each condition", "family": "Prevalence", "of_whom": ["sex: F"], "by": [], "suppressed": 5,
-    "secondary": 2, "withheld": 0, "at_risk": 0, "done": ["Suppressed."], "for_review": [], "published": {"fingerprint": OURS, "cells": []},
+    "secondary": 2, "withheld": 0, "n_inferable": 0, "done": ["Suppressed."], "for_review": [], "published": {"fingerprint": OURS, "cells": []},
     "for_output_checker": {"n_primary": 3, "n_secondary": 2},
 }  # fmt: skip
 
@@ -44,7 +44,7 @@ def room(monkeypatch):
 
     monkeypatch.setattr(releasing, "FORMAT", 3)
     monkeypatch.setattr(releasing, "for_release", dict)
-    monkeypatch.setattr(releasing, "published_from", lambda output: types.SimpleNamespace(**output))
+    monkeypatch.setattr(releasing, "output_from_record", lambda output: types.SimpleNamespace(**output))
     monkeypatch.setattr(releasing, "find", find)
 
 
@@ -194,7 +194,7 @@ def test_no_page_leads_to_the_output_checkers_folder(tmp_path, monkeypatch, stud
 
 
 def test_the_record_of_generated_data_says_that_nothing_was_done() -> None:
-    from symphony_research.disclosure.record import what_was_done
+    from symphony_research.disclosure.release_record import what_was_done
 
     patterns = sr.define_cohort(sr.example_study()).patterns()
     free = sr.suppress(sr.multimorbidity.prevalence(patterns), Policy.synthetic())

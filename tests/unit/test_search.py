@@ -10,8 +10,8 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_matrix, vstack
 
 from symphony_research.disclosure import search, system
-from symphony_research.disclosure.blocks import Block, blocks_of, ranges_of_one_row
-from symphony_research.disclosure.published import ANY, Cell, Published
+from symphony_research.disclosure.decomposition import Block, blocks_of, ranges_of_one_row
+from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.search import Search, Target
 from symphony_research.result.cells import at_least, everybody, feature_list, of_size
 
@@ -20,7 +20,7 @@ AMONG = feature_list(FEATURES)
 TOLERANCE = 1e-6
 
 
-def random_outputs(seed: int, by: tuple[str, ...]) -> list[Published]:
+def random_outputs(seed: int, by: tuple[str, ...]) -> list[ReleasedOutput]:
     """Numbers of conditions, single conditions and pairs of random people, some suppressed, others to the nearest five."""
     rng = np.random.default_rng(seed)
     strata = [(("sex", sex),) for sex in "FM"] if by else [()]
@@ -44,12 +44,12 @@ def random_outputs(seed: int, by: tuple[str, ...]) -> list[Published]:
             if 1 <= n <= 7:
                 low, high, shown = 1, 7, None
             elif n > 7 and rng.random() < 0.15:
-                low, high, shown = 8, ANY, None
+                low, high, shown = 8, UNBOUNDED, None
             else:
                 shown = (n + 2) // 5 * 5
                 low, high = (0, 0) if n == 0 else (max(shown - 2, 8), shown + 2)
-            cells.append(Cell(f"t{at}", k, "n", of.within(stratum), low, high, shown, high == 7))
-    return [Published("F", "T", by, {}, {}, (), None, None, tuple(cells))]
+            cells.append(CellBounds(f"t{at}", k, "n", of.within(stratum), low, high, shown, high == 7))
+    return [ReleasedOutput("F", "T", by, {}, {}, (), None, None, tuple(cells))]
 
 
 def made(seed: int, by: tuple[str, ...], *, integers: bool, monkeypatch: pytest.MonkeyPatch) -> tuple:
@@ -61,7 +61,7 @@ def made(seed: int, by: tuple[str, ...], *, integers: bool, monkeypatch: pytest.
     lower, upper = system.bounds_of(whole, cells)
     need = {"small": 5, "over": 5}
     targets = {
-        whole.place[cell.of]: Target(cell.low, cell.high, need["small" if cell.primary else "over"])
+        whole.index[cell.of]: Target(cell.low, cell.high, need["small" if cell.primary else "over"])
         for cell in cells
         if cell.suppressed
     }
@@ -91,7 +91,7 @@ def found_by_search(whole: system.System, lower: np.ndarray, upper: np.ndarray, 
     for block in blocks_of(whole, lower, upper, wanted):
         own = {at: targets[int(k)] for at, k in enumerate(block.unknowns) if int(k) in targets}
         one = Search(block, lower[block.unknowns], upper[block.unknowns], own, whole.integers)
-        narrowed |= {int(block.unknowns[n.unknown]): n for n in one.narrowed()}
+        narrowed |= {int(block.unknowns[n.unknown]): n for n in one.inferable()}
         assert not one.undecided
     return narrowed
 
@@ -179,10 +179,10 @@ def test_a_search_that_reaches_its_limit_says_that_it_has_not_decided(monkeypatc
     matrix = csr_matrix(np.array([[1.0, 1.0], [1.0, -1.0]]))
     block = Block(np.arange(2), matrix, np.array([10.0, 0.0]), np.array([10.0, np.inf]))
     own = Search(block, np.ones(2), np.full(2, 7.0), {0: Target(1, 7, 5), 1: Target(1, 7, 5)})
-    own.narrowed()
+    own.inferable()
     assert own.undecided
     monkeypatch.setattr(search, "MOST_PROGRAMMES", 400)
     own = Search(block, np.ones(2), np.full(2, 7.0), {0: Target(1, 7, 5), 1: Target(1, 7, 5)})
     # by hand: the first is 5, 6 or 7, the second 3, 4 or 5
-    assert [(one.unknown, one.low, one.high) for one in own.narrowed()] == [(0, 5.0, 7.0), (1, 3.0, 5.0)]
+    assert [(one.unknown, one.low, one.high) for one in own.inferable()] == [(0, 5.0, 7.0), (1, 3.0, 5.0)]
     assert not own.undecided

@@ -10,9 +10,9 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import symphony_research as sr
-from symphony_research.disclosure import gate, search, secondary, system
-from symphony_research.disclosure.published import published_of, whose
-from symphony_research.disclosure.record import what_was_done
+from symphony_research.disclosure import control, search, secondary, system
+from symphony_research.disclosure.outputs import released_output, whose
+from symphony_research.disclosure.release_record import what_was_done
 from symphony_research.policy import Policy, policy_named
 from symphony_research.result import Source
 from symphony_research.show.gate import provenance
@@ -77,10 +77,10 @@ def test_a_total_beside_its_parts_gives_no_part_away(policy: Policy, few: int, r
         # protect them: so neither is zero. The marks say so by themselves, no suppression cures it, and no earlier
         # output is to blame
         assert left == every - {0}
-        assert not count.disclosure.at_risk
+        assert not count.disclosure.n_inferable
     else:
         assert left == every
-        assert not count.disclosure.at_risk
+        assert not count.disclosure.n_inferable
 
 
 @pytest.mark.parametrize("few", range(1, 8))
@@ -108,7 +108,7 @@ def test_acros_own_fault_does_not_happen_here() -> None:
 
 
 def test_without_it_the_suppressed_count_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "protect", lambda own, policy, beside=(): secondary.Protection())
+    monkeypatch.setattr(control, "protect", lambda own, policy, beside=(): secondary.Protection())
     patterns = of_asthma(6, 172)
     count = sr.suppress(sr.multimorbidity.condition_count(patterns), NHS)
     assert possible(NHS, count) == {6, 7}
@@ -146,10 +146,10 @@ def test_every_suppressed_count_keeps_its_possible_numbers(seed: int, together: 
     released: list[sr.Result] = []
     if together:
         released = list(sr.suppress([make(patterns) for make in THREE], policy))
-        assert not any(result.disclosure.at_risk for result in released)
+        assert not any(result.disclosure.n_inferable for result in released)
     for make in () if together else THREE:
         released.append(sr.suppress(make(patterns), policy, beside=released))
-    if any(result.disclosure.at_risk for result in released):
+    if any(result.disclosure.n_inferable for result in released):
         # earlier outputs left no room: then it is said, and the set is refused
         assert [finding.kind for finding in sr.check_differencing(released)] == ["inferable"]
         return
@@ -243,7 +243,7 @@ def test_what_is_not_decided_within_the_limit_is_withheld_and_says_so(monkeypatc
 def test_results_by_strata_of_too_many_counts_are_withheld_first(monkeypatch: pytest.MonkeyPatch) -> None:
     results = [sr.networks.cooccurrence(patterns) for patterns in by_sex()]
     # six conditions have 15 pairs: 22 counts with margins and everybody, and 44 of both sexes
-    monkeypatch.setattr(gate, "MOST_CELLS", 30)
+    monkeypatch.setattr(control, "MOST_CELLS", 30)
     whole, parts = sr.suppress(results, NHS)
     assert whole.disclosure.method != "withheld"
     assert whole.count_tables["population"]["n_persons"].to_list() == [400]
@@ -291,7 +291,7 @@ def test_most_small_studies_need_no_refusal() -> None:
         patterns, released = small(seed), []
         for make in THREE:
             released.append(sr.suppress(make(patterns), NHS, beside=released))
-        refused += any(result.disclosure.at_risk for result in released)
+        refused += any(result.disclosure.n_inferable for result in released)
     assert refused <= 5
 
 
@@ -350,13 +350,13 @@ def test_a_comparison_of_women_and_men_is_judged_as_strata_of_everybody() -> Non
         for sex in ("F", "M")
     ]
     compared = sr.suppress(sr.networks.compare(*sexes, names=("women", "men"), permutations=19), NHS)
-    strata = {cell.of.stratum for cell in published_of(compared).cells}
+    strata = {cell.of.stratum for cell in released_output(compared).cells}
     assert strata == {(("sex", "F"),), (("sex", "M"),)}
-    assert {cell.of.side for cell in published_of(compared).cells} == {""}
+    assert {cell.of.side for cell in released_output(compared).cells} == {""}
     # without predicates nothing says which of two groups somebody is in
     bare = [sr.Patterns.from_wide(frame.filter(sex=sex), conditions=["asthma", "copd"]) for sex in ("F", "M")]
     compared = sr.suppress(sr.networks.compare(*bare, names=("women", "men"), permutations=19), NHS)
-    assert {cell.of.side for cell in published_of(compared).cells} == {"a", "b"}
+    assert {cell.of.side for cell in released_output(compared).cells} == {"a", "b"}
 
 
 @pytest.mark.parametrize("level", ["default", "strict"])
@@ -378,7 +378,7 @@ def test_where_zeros_are_suppressed_a_set_that_nobody_has_is_kept_from_being_kno
 
 
 def test_a_result_that_is_too_large_to_search_shows_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "MOST_CELLS", 0)
+    monkeypatch.setattr(control, "MOST_CELLS", 0)
     m, patterns = sr.multimorbidity, small(3)
     exact = [m.prevalence(patterns), m.condition_count(patterns), m.combinations(patterns, kind="at_least")]
     for result in sr.suppress([*exact, sr.networks.cooccurrence(patterns)], NHS):
@@ -454,7 +454,7 @@ def test_no_relation_excludes_the_people_there_are(seed: int, integers: bool, mo
         sr.networks.compare(women, men, names=("women", "men"), permutations=9),
     ]  # fmt: skip
     for policy in (NHS, SACRO):
-        told = [gate._published(gate._drafted(result, policy), policy) for result in results]
+        told = [control._published(control._drafted(result, policy), policy) for result in results]
         assert len({whose(one) for one in told}) == 1
         for some in (told, told[::2], told[1::2], told[:3], told[3:]):
             made = system.system_of(some)

@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import linprog
 
 import symphony_research as sr
-from symphony_research.disclosure.published import interval_of
-from symphony_research.disclosure.sums import stepped, steps_of_integers
+from symphony_research.disclosure.magnitudes import stepped, steps_of_integers
+from symphony_research.disclosure.outputs import interval_of
 from symphony_research.policy import Policy
 
 NHS = Policy.nhs_england()

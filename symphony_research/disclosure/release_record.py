@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from symphony_research.disclosure.published import ANY, ASKED, NOWHERE, Cell, Published, published_of
+from symphony_research.disclosure.outputs import ASKED, NOWHERE, UNBOUNDED, CellBounds, ReleasedOutput, released_output
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
@@ -18,7 +18,7 @@ from symphony_research.result.cells import CellDefinition, Nested, Partition, Re
 from symphony_research.result.roles import Adjustment, Mean, Quantile
 from symphony_research.wording import in_words
 
-__all__ = ["FORMAT", "as_output", "for_release", "published_from", "said_of", "what_was_done"]
+__all__ = ["FORMAT", "as_output", "for_release", "output_from_record", "said_of", "what_was_done"]
 
 FORMAT = 3
 
@@ -58,9 +58,9 @@ def as_output(result: Result) -> dict[str, Any]:
         told["for_output_checker"] = {
             "secondary": len(done.secondary),
             "withheld": len(done.withheld),
-            "at_risk": done.at_risk,
+            "n_inferable": done.n_inferable,
         }
-        told["published"] = _as_plain(published_of(result))
+        told["published"] = _as_plain(released_output(result))
     return told
 
 
@@ -89,7 +89,7 @@ def for_release(output: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _as_plain(one: Published) -> dict[str, Any]:
+def _as_plain(one: ReleasedOutput) -> dict[str, Any]:
     """Return what an output tells as plain values: each definition once, and nothing of where a count stands."""
     of: dict[CellDefinition, int] = {}
     lists: dict[str, int] = {"": 0}
@@ -103,7 +103,7 @@ def _as_plain(one: Published) -> dict[str, Any]:
         relations.append([of[whole], [of[part] for part in parts], complete])
     for definition in of:
         lists.setdefault(definition.among, len(lists))
-    plain = [[d.having, d.least, d.most, lists[d.among], d.state, d.stratum, d.side, d.apart] for d in of]
+    plain = [[d.having, d.least, d.most, lists[d.among], d.state, d.stratum, d.side, d.isolated] for d in of]
     return {
         "by": list(one.by),
         "policy": dict(one.policy),
@@ -114,7 +114,7 @@ def _as_plain(one: Published) -> dict[str, Any]:
         "lists": list(lists),
         "of": plain,
         "cells": sorted(
-            ([cell.table, of[cell.of], *_apart(cell), cell.shown, cell.primary, cell.named] for cell in one.cells),
+            ([cell.table, of[cell.of], *_offsets(cell), cell.shown, cell.primary, cell.named] for cell in one.cells),
             key=lambda cell: (cell[1], cell[0]),
         ),
         "relations": relations,
@@ -130,7 +130,7 @@ def _relation_as_plain(relation: Relation) -> tuple[CellDefinition, tuple[CellDe
     return relation.one, (relation.other,), None
 
 
-def published_from(output: Mapping[str, Any]) -> Published | None:
+def output_from_record(output: Mapping[str, Any]) -> ReleasedOutput | None:
     """Return what a recorded output tells, to protect others beside it; None where nothing need be suppressed."""
     told = output.get("published")
     if told is None:
@@ -142,15 +142,15 @@ def published_from(output: Mapping[str, Any]) -> Published | None:
     cells = []
     for table, at, low, high, shown, primary, named in told["cells"]:
         from_what = shown or 0
-        high = ANY if high is None else from_what + high
-        cells.append(Cell(table, NOWHERE, "", of[at], from_what + low, high, shown, primary, named))
+        high = UNBOUNDED if high is None else from_what + high
+        cells.append(CellBounds(table, NOWHERE, "", of[at], from_what + low, high, shown, primary, named))
     relations: Iterator[Relation] = (
         Same(of[whole], of[parts[0]])
         if complete is None
         else Partition(of[whole], tuple(of[k] for k in parts), complete)
         for whole, parts, complete in told["relations"]
     )
-    return Published(
+    return ReleasedOutput(
         output["family"], output["title"], tuple(told["by"]), told["policy"], told["population"],
         _pairs(told["predicates"]), told["study"], told["fingerprint"], tuple(cells), tuple(relations),
     )  # fmt: skip
@@ -177,7 +177,7 @@ def what_was_done(result: Result) -> list[str]:
         told.append(
             "Some tables were withheld: it was not decided within the limit of the search what their counts tell together."
         )
-    if done.at_risk:
+    if done.n_inferable:
         told.append(
             "Earlier outputs, or which counts are small, leave too little room: some suppressed counts are narrowed down all the same."
         )
@@ -231,10 +231,10 @@ def _for_review(result: Result) -> list[str]:
     return told
 
 
-def _apart(cell: Cell) -> tuple[float, float | None]:
+def _offsets(cell: CellBounds) -> tuple[float, float | None]:
     """Return how far below and above what is shown a count may be."""
     from_what = cell.shown or 0
-    return cell.low - from_what, None if cell.high == ANY else cell.high - from_what
+    return cell.low - from_what, None if cell.high == UNBOUNDED else cell.high - from_what
 
 
 def _pairs(pairs: Sequence[Sequence[str]]) -> Stratum:

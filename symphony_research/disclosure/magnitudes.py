@@ -3,7 +3,7 @@
 The sum of a value over people obeys every relation that their number does. A
 released mean, to its figures, times the released count is an interval of the
 sum; a suppressed mean's sum must be left at least twice the share p of itself
-wide, else further means are suppressed, the cheapest relaxation first. A mean
+wide, else other means are suppressed, the cheapest relaxation first. A mean
 of integers is shown to a step at which several pairs of people and sum fit.
 
 References
@@ -20,11 +20,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.blocks import Block, blocks_of, ranges_of_one_row
+from symphony_research.disclosure.decomposition import Block, blocks_of, ranges_of_one_row
 from symphony_research.disclosure.elastic import Elastic
+from symphony_research.disclosure.outputs import UNBOUNDED, Position, ReleasedOutput
 from symphony_research.disclosure.primary import figures_of_mean
 from symphony_research.disclosure.programme import UndecidedError
-from symphony_research.disclosure.published import ANY, Place, Published
 from symphony_research.disclosure.relations import relations_between
 from symphony_research.disclosure.system import System, made_of
 from symphony_research.inference.figures import unit_of
@@ -104,7 +104,7 @@ def _coarser(finest: float) -> Iterator[float]:
 class _Sum:
     """A value summed over the people of a cell: where its mean stands, and between which numbers the sum lies."""
 
-    at: tuple[int, Place]
+    at: tuple[int, Position]
     of: CellDefinition
     shown: bool
     low: float
@@ -120,20 +120,20 @@ class _Value:
 
 def with_sums(
     released: Mapping[int, tuple[Result, Tables, Tables]],
-    told: Mapping[int, Published],
-    beside: Sequence[Published],
+    outputs: Mapping[int, ReleasedOutput],
+    earlier: Sequence[ReleasedOutput],
     bounds: Bounds,
     policy: Policy,
 ) -> dict[int, dict[str, pl.DataFrame]]:
-    """Return the tables of results that are released together, their means of integers coarser, and further means suppressed.
+    """Return the tables of results that are released together, their means of integers coarser, and other means suppressed.
 
     Parameters
     ----------
     released : mapping
         Of each result by its number: the result, its exact tables, and those with counts suppressed and rounded.
-    told : mapping
+    outputs : mapping
         Of each result, its counts.
-    beside : sequence of Published
+    earlier : sequence of ReleasedOutput
         What is released of the same people already.
     bounds : mapping of CellDefinition to (low, high, state)
         Between which numbers each count lies.
@@ -142,7 +142,7 @@ def with_sums(
     tables = {number: dict(own) for number, (_, _, own) in released.items()}
     values: dict[str, _Value] = {}
     for number, (result, exact, _) in released.items():
-        of = {cell.place: cell.of for cell in told[number].cells if cell.listed and cell.named}
+        of = {cell.position: cell.of for cell in outputs[number].cells if cell.listed and cell.named}
         for name in tables[number]:
             for column, role in result.roles[name].columns.items():
                 if isinstance(role, Mean) and role.value and column in tables[number][name].columns:
@@ -152,9 +152,9 @@ def with_sums(
                     sums = _sums(number, name, column, role, tables[number][name], steps, of, bounds)
                     values.setdefault(role.value, _Value()).sums.extend(sums)
     if policy.level != "rule_text":
-        everywhere = [*told.values(), *beside]
-        further = {at for value in values.values() for at in _further(value, everywhere, policy)}
-        for number, place in sorted(further):
+        everywhere = [*outputs.values(), *earlier]
+        secondary = {at for value in values.values() for at in _secondary_means(value, everywhere, policy)}
+        for number, place in sorted(secondary):
             name, row, column = place
             tables[number][name] = _without(tables[number][name], released[number][0], name, row, column)
     return {
@@ -168,7 +168,7 @@ def _rounded(
     exact: pl.DataFrame,
     column: str,
     role: Mean,
-    of: Mapping[Place, CellDefinition],
+    of: Mapping[Position, CellDefinition],
     name: str,
     bounds: Bounds,
 ) -> tuple[pl.DataFrame, Array]:
@@ -200,17 +200,17 @@ def _sums(
     role: Mean,
     table: pl.DataFrame,
     steps: Array,
-    of: Mapping[Place, CellDefinition],
+    of: Mapping[Position, CellDefinition],
     bounds: Bounds,
 ) -> Iterator[_Sum]:
     for row, mean in enumerate(table[column].to_list()):
         cell = of.get((name, row, role.people))
-        if cell is None or cell.apart:
+        if cell is None or cell.isolated:
             continue
         at = (number, (name, row, column))
         if mean is None:
             none = table[role.people][row] == 0
-            yield _Sum(at, cell, none, 0.0, 0.0 if none else ANY)
+            yield _Sum(at, cell, none, 0.0, 0.0 if none else UNBOUNDED)
         else:
             low, high, _ = bounds[cell]
             yield _Sum(at, cell, True, max(mean - steps[row] / 2, 0.0) * low, (mean + steps[row] / 2) * high)
@@ -228,8 +228,8 @@ def _without(table: pl.DataFrame, result: Result, name: str, row: int, column: s
     return table.with_columns(pl.when(~at).then(pl.col(c)).alias(c) for c in own)
 
 
-def _further(value: _Value, published: Sequence[Published], policy: Policy) -> list[tuple[int, Place]]:
-    """Return where further means are to be suppressed, until each suppressed one's sum is wide enough."""
+def _secondary_means(value: _Value, published: Sequence[ReleasedOutput], policy: Policy) -> list[tuple[int, Position]]:
+    """Return where other means are to be suppressed, until each suppressed one's sum is wide enough."""
     shown = {one.of for one in value.sums if one.shown}
     hidden = {one.of for one in value.sums} - shown
     if not hidden:
@@ -237,18 +237,18 @@ def _further(value: _Value, published: Sequence[Published], policy: Policy) -> l
     everybody = {cell.of for one in published for cell in one.cells if cell.of.is_everybody}
     cells = sorted({one.of for one in value.sums} | everybody)
     system = made_of(cells, relations_between(cells, published), len(cells), integers=False)
-    lower, upper = np.zeros(len(cells)), np.full(len(cells), ANY)
+    lower, upper = np.zeros(len(cells)), np.full(len(cells), UNBOUNDED)
     for one in value.sums:
-        k = system.place[one.of]
+        k = system.index[one.of]
         lower[k], upper[k] = max(lower[k], one.low), min(upper[k], one.high)
     largest = max(float(upper[np.isfinite(upper)].max(initial=0.0)), 1.0)
     lower, upper = lower * LARGEST / largest, upper * LARGEST / largest
-    work = _Work(system, lower, upper, {system.place[one] for one in shown}, policy)
-    gone = work.suppressed({system.place[one] for one in hidden})
-    return [one.at for one in value.sums if one.shown and system.place[one.of] in gone]
+    selection = _MeanSelection(system, lower, upper, {system.index[one] for one in shown}, policy)
+    gone = selection.suppressed({system.index[one] for one in hidden})
+    return [one.at for one in value.sums if one.shown and system.index[one.of] in gone]
 
 
-class _Work:
+class _MeanSelection:
     """The sums of one value, and which are suppressed so far."""
 
     def __init__(self, system: System, lower: Array, upper: Array, shown: set[int], policy: Policy) -> None:
@@ -273,7 +273,7 @@ class _Work:
                     for k in chosen:
                         gone.add(k)
                         self.open.discard(k)
-                        self.lower[k], self.upper[k] = 0.0, ANY
+                        self.lower[k], self.upper[k] = 0.0, UNBOUNDED
         return gone
 
     def _narrow(self, targets: set[int]) -> Iterator[tuple[Block, dict[int, tuple[float, float]]]]:

@@ -16,11 +16,11 @@ from typing import Any, TypeVar, overload
 import polars as pl
 
 from symphony_research.disclosure.adjusted import bounds_of_counts, with_adjusted
+from symphony_research.disclosure.magnitudes import with_sums
+from symphony_research.disclosure.outputs import Position, ReleasedOutput, output_of, released_output, whose
 from symphony_research.disclosure.primary import blank, drafted, require_plain_keys, suppressed_strata
-from symphony_research.disclosure.published import Place, Published, publish, published_of, whose
-from symphony_research.disclosure.record import as_output, published_from
+from symphony_research.disclosure.release_record import as_output, output_from_record
 from symphony_research.disclosure.secondary import Protection, protect
-from symphony_research.disclosure.sums import with_sums
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure, Result
@@ -121,7 +121,7 @@ class _Draft:
     result: Result
     tables: Mapping[str, pl.DataFrame]
     exact: Mapping[str, pl.DataFrame]
-    of_small: frozenset[Place] = field(default_factory=frozenset)
+    of_small: frozenset[Position] = field(default_factory=frozenset)
 
 
 def _together(
@@ -145,27 +145,29 @@ def _together(
             for at, draft in drafts.items()
         }
     elif drafts:
-        earlier = [published_of(one) for one in (*beside, *(one for one in results if one.disclosure is not None))]
-        earlier += [one for told in (session.outputs_before() if session else ()) if (one := published_from(told))]
-        told, too_many = _within_limit(drafts, policy)
-        for whom in dict.fromkeys(map(whose, told.values())):
-            own = [at for at, one in told.items() if whose(one) == whom]
+        earlier = [released_output(one) for one in (*beside, *(one for one in results if one.disclosure is not None))]
+        earlier += [
+            one for record in (session.outputs_before() if session else ()) if (one := output_from_record(record))
+        ]
+        outputs, too_many = _within_limit(drafts, policy)
+        for whom in dict.fromkeys(map(whose, outputs.values())):
+            own = [at for at, one in outputs.items() if whose(one) == whom]
             before = [one for one in earlier if whose(one) == whom]
-            found = protect([told[at] for at in own], policy, before)
-            drawn = {at: _left(drafts[at], told[at], found) for at in own}
-            own_bounds = bounds_of_counts([told[at] for at in own], before, found)
+            found = protect([outputs[at] for at in own], policy, before)
+            drawn = {at: _left(drafts[at], outputs[at], found) for at in own}
+            own_bounds = bounds_of_counts([outputs[at] for at in own], before, found)
             exact = {at: (drafts[at].result, drafts[at].exact) for at in own}
             drawn = with_adjusted({at: (*exact[at], drawn[at]) for at in own}, own_bounds, policy)
-            counted = {at: told[at] for at in own}
+            counted = {at: outputs[at] for at in own}
             shown = with_sums({at: (*exact[at], drawn[at]) for at in own}, counted, before, own_bounds, policy)
-            done |= {at: _finished(drafts[at], shown[at], told[at], policy, found, name) for at in own}
-        done |= {at: _withheld(drafts[at], policy, name) for at in too_many}
+            done |= {at: _finished(drafts[at], shown[at], outputs[at], policy, found, name) for at in own}
+        done |= {at: _withhold_result(drafts[at], policy, name) for at in too_many}
     if session is not None:
         session.write_record([as_output(done[at]) for at in drafts])
     return list(done.values())
 
 
-def _within_limit(drafts: Mapping[int, _Draft], policy: Policy) -> tuple[dict[int, Published], list[int]]:
+def _within_limit(drafts: Mapping[int, _Draft], policy: Policy) -> tuple[dict[int, ReleasedOutput], list[int]]:
     """Return what is to be searched together, and which results by strata are withheld because they are too many."""
     size = {
         at: sum(table.height * len(draft.result.roles[name].people) for name, table in draft.tables.items())
@@ -176,7 +178,7 @@ def _within_limit(drafts: Mapping[int, _Draft], policy: Policy) -> tuple[dict[in
         largest = max(size, key=lambda at: (bool(drafts[at].result.by), size[at]))
         withheld.append(largest)
         del size[largest]
-    return {at: _published(drafts[at], policy) for at in size}, withheld
+    return {at: _output(drafts[at], policy) for at in size}, withheld
 
 
 def _drafted(result: Result, policy: Policy) -> _Draft:
@@ -209,49 +211,55 @@ def _all_internal(result: Result, name: str, table: pl.DataFrame) -> bool:
     return all(isinstance(roles.get(column), Internal) for column in table.columns if column not in result.by)
 
 
-def _published(draft: _Draft, policy: Policy) -> Published:
-    return publish(draft.result, policy, draft.tables, of_small=draft.of_small)
+def _output(draft: _Draft, policy: Policy) -> ReleasedOutput:
+    return output_of(draft.result, policy, draft.tables, of_small=draft.of_small)
 
 
-def _further(told: Published, found: Protection) -> tuple[frozenset[Place], frozenset[Place]]:
-    """Return where further counts are suppressed, and where they are withheld."""
-    further, withheld = (
-        frozenset(cell.place for cell in told.cells if not cell.suppressed and cell.of in cells)
+def _secondary_positions(output: ReleasedOutput, found: Protection) -> tuple[frozenset[Position], frozenset[Position]]:
+    """Return where counts are suppressed to protect others, and where they are withheld."""
+    secondary, withheld = (
+        frozenset(cell.position for cell in output.cells if not cell.suppressed and cell.of in cells)
         for cells in (found.secondary, found.withheld)
     )
-    return further, withheld
+    return secondary, withheld
 
 
-def _left(draft: _Draft, told: Published, found: Protection) -> dict[str, pl.DataFrame]:
+def _left(draft: _Draft, output: ReleasedOutput, found: Protection) -> dict[str, pl.DataFrame]:
     """Suppress what protects."""
     result = draft.result
-    further, withheld = _further(told, found)
-    return dict(result.trim(blank(draft.tables, result, further | withheld), result.settings, result.by))
+    secondary, withheld = _secondary_positions(output, found)
+    return dict(result.trim(blank(draft.tables, result, secondary | withheld), result.settings, result.by))
 
 
 def _finished(
-    draft: _Draft, tables: Mapping[str, pl.DataFrame], told: Published, policy: Policy, found: Protection, session: str
+    draft: _Draft,
+    tables: Mapping[str, pl.DataFrame],
+    output: ReleasedOutput,
+    policy: Policy,
+    found: Protection,
+    session: str,
 ) -> Result:
     """Derive the family's figures from what is left."""
     result = draft.result
-    further, withheld = _further(told, found)
-    at_risk = sum(
-        cell.listed and (cell.suppressed or cell.place in further) and cell.of in found.inferable for cell in told.cells
+    secondary, withheld = _secondary_positions(output, found)
+    n_inferable = sum(
+        cell.listed and (cell.suppressed or cell.position in secondary) and cell.of in found.inferable
+        for cell in output.cells
     )
     record = Disclosure(
         policy,
         suppressed=_suppressed(draft.exact, tables, result),
-        secondary=further,
+        secondary=secondary,
         of_small=draft.of_small,
         withheld=withheld,
         method=found.method,
-        at_risk=at_risk,
+        n_inferable=n_inferable,
         session=session,
     )
     return result.disclosed(tables, record, released=policy.as_released())
 
 
-def _withheld(draft: _Draft, policy: Policy, session: str) -> Result:
+def _withhold_result(draft: _Draft, policy: Policy, session: str) -> Result:
     """Withhold every count of a result: there are too many to search what they tell together."""
     result = draft.result
     # by strata no row is left, and the first place of each count stands for all of them; a table of the whole keeps its rows
@@ -293,8 +301,8 @@ def _require_possible(result: object, policy: object, beside: Sequence[Result]) 
 
 
 def _above_floor(
-    tables: Mapping[str, pl.DataFrame], exact: Mapping[str, pl.DataFrame], of_small: frozenset[Place], result: Result
-) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], frozenset[Place]]:
+    tables: Mapping[str, pl.DataFrame], exact: Mapping[str, pl.DataFrame], of_small: frozenset[Position], result: Result
+) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], frozenset[Position]]:
     """Leave out the rows under the result's own minimum: that they were looked at would narrow their counts.
 
     Of the released tables and of the exact ones alike.

@@ -16,23 +16,23 @@ from symphony_research.result import Result
 from symphony_research.result.cells import BETWEEN, CellDefinition, Nested, Partition, Relation, Same, Stratum
 
 __all__ = [
-    "ANY",
     "ASKED",
     "MOST_LISTED",
     "NAMED",
     "NOWHERE",
-    "Cell",
-    "Place",
-    "Published",
+    "UNBOUNDED",
+    "CellBounds",
+    "Position",
+    "ReleasedOutput",
     "declared_relations",
     "interval_of",
-    "placement",
-    "publish",
-    "published_of",
+    "output_of",
+    "released_output",
     "whose",
+    "widening",
 ]
 
-ANY = math.inf
+UNBOUNDED = math.inf
 MOST_LISTED = 512  # sets without a row that are looked at one by one
 MOST_FEATURES = 9  # up to so many, all sets of them can be looked at one by one
 NOWHERE = -1
@@ -40,11 +40,11 @@ NOWHERE = -1
 NAMED = ("programme", "hub", "practice", "area", "sex", "residence")
 # what was asked of people says nothing of who they are
 ASKED = ("event", "time_unit", "values", "months")
-Place = tuple[str, int, str]
+Position = tuple[str, int, str]
 
 
 @dataclass(frozen=True)
-class Cell:
+class CellBounds:
     """One count: where it stands, whom it counts, and the lowest and highest number that it may be.
 
     The row of a set that has none is -1. A cell that is suppressed because it
@@ -64,7 +64,7 @@ class Cell:
     named: bool = True
 
     @property
-    def place(self) -> Place:
+    def position(self) -> Position:
         """Table, row and column."""
         return self.table, self.row, self.column
 
@@ -80,7 +80,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Published:
+class ReleasedOutput:
     """Every count of one result, with the population that they are of.
 
     Attributes
@@ -94,7 +94,7 @@ class Published:
     predicates : tuple of (column, value)
         Those that are strata of a wider population: each cell carries them.
     study, fingerprint : str or None
-    cells : tuple of Cell
+    cells : tuple of CellBounds
     relations : tuple of Relation
         What holds between them beyond what their definitions say.
     """
@@ -107,7 +107,7 @@ class Published:
     predicates: Stratum
     study: str | None
     fingerprint: str | None
-    cells: tuple[Cell, ...] = field(repr=False)
+    cells: tuple[CellBounds, ...] = field(repr=False)
     relations: tuple[Relation, ...] = field(default=(), repr=False)
 
     @property
@@ -117,7 +117,7 @@ class Published:
         return self.fingerprint, sorted(others)
 
 
-def whose(one: Published) -> str:
+def whose(one: ReleasedOutput) -> str:
     """Return the population of an output as one text, by which outputs are protected together."""
     return repr((one.study, one.people))
 
@@ -136,15 +136,15 @@ def interval_of(policy: Policy, shown: float | None) -> tuple[float, float]:
     return ends_of_count(shown, {"threshold": policy.threshold, "rounding": policy.rounding})
 
 
-def publish(
+def output_of(
     result: Result,
     policy: Policy,
     tables: Mapping[str, pl.DataFrame] | None = None,
     *,
-    secondary: frozenset[Place] = frozenset(),
-    withheld: frozenset[Place] = frozenset(),
-    of_small: frozenset[Place] = frozenset(),
-) -> Published:
+    secondary: frozenset[Position] = frozenset(),
+    withheld: frozenset[Position] = frozenset(),
+    of_small: frozenset[Position] = frozenset(),
+) -> ReleasedOutput:
     """Return what a result tells under a policy; by default that of its own released tables.
 
     Parameters
@@ -155,18 +155,18 @@ def publish(
     """
     tables = result.count_tables if tables is None else tables
     population, sides = _populations(result.settings)
-    marks = {
-        **dict.fromkeys(withheld, (policy.threshold + 1.0, ANY, False)),
-        **dict.fromkeys(secondary, (policy.threshold + 1.0, ANY, False)),
+    suppressed = {
+        **dict.fromkeys(withheld, (policy.threshold + 1.0, UNBOUNDED, False)),
+        **dict.fromkeys(secondary, (policy.threshold + 1.0, UNBOUNDED, False)),
     }
-    cells: list[Cell] = []
+    cells: list[CellBounds] = []
     for name, table in tables.items():
         if result.roles[name].people:
-            cells += _cells(name, table, result, policy, marks, of_small)
+            cells += _cells(name, table, result, policy, suppressed, of_small)
     relations = declared_relations(result, tables)
     cells += _without_a_row(result, policy, cells, tables)
-    place = _placed(sides)
-    return Published(
+    widen = _widened_by(sides)
+    return ReleasedOutput(
         family=type(result).__name__,
         title=result.title,
         by=result.by,
@@ -182,19 +182,19 @@ def publish(
         predicates=sides[""],
         study=result.settings.get("study"),
         fingerprint=result.settings.get("fingerprint"),
-        cells=tuple(cell if place(cell.of) is cell.of else replace(cell, of=place(cell.of)) for cell in cells),
-        relations=tuple(_moved(relation, place) for relation in relations),
+        cells=tuple(cell if widen(cell.of) is cell.of else replace(cell, of=widen(cell.of)) for cell in cells),
+        relations=tuple(_moved(relation, widen) for relation in relations),
     )
 
 
-def published_of(result: Result) -> Published:
+def released_output(result: Result) -> ReleasedOutput:
     """Return what a disclosed result tells."""
     done = result.disclosure
     if done is None:
         raise DisclosureError(
             f"This {type(result).__name__} has not passed disclosure control. Use sr.suppress(result, policy) first."
         )
-    return publish(result, done.policy, secondary=done.secondary, withheld=done.withheld, of_small=done.of_small)
+    return output_of(result, done.policy, secondary=done.secondary, withheld=done.withheld, of_small=done.of_small)
 
 
 def _cells(
@@ -202,16 +202,16 @@ def _cells(
     table: pl.DataFrame,
     result: Result,
     policy: Policy,
-    marks: Mapping[Place, tuple[float, float, bool]],
-    of_small: frozenset[Place],
-) -> Iterator[Cell]:
+    suppressed: Mapping[Position, tuple[float, float, bool]],
+    of_small: frozenset[Position],
+) -> Iterator[CellBounds]:
     roles, settings, by = result.roles[name], result.settings, sorted(result.by)
     unnamed = result.rows_from_records and name in result.floored[:1]
     for column in roles.people:
         for row, record in enumerate(table.iter_rows(named=True)):
             shown = record[column]
-            mark = marks.get((name, row, column)) if shown is None else None
-            low, high, primary = mark or (*interval_of(policy, shown), shown is None)
+            bounds = suppressed.get((name, row, column)) if shown is None else None
+            low, high, primary = bounds or (*interval_of(policy, shown), shown is None)
             if (name, row, column) in of_small:
                 continue  # of a stratum that is suppressed altogether: what it leaves of a whole is looked at there
             of = roles.counts(record, column, settings)
@@ -221,7 +221,7 @@ def _cells(
                     continue  # what such sets leave of larger ones is looked at together
             strata = [(key, record[key]) for key in by if key in record]
             of = of.within(strata) if strata else of
-            yield Cell(name, row, column, of, low, high, shown, primary, not (primary and unnamed))
+            yield CellBounds(name, row, column, of, low, high, shown, primary, not (primary and unnamed))
 
 
 def declared_relations(result: Result, tables: Mapping[str, pl.DataFrame]) -> Iterator[Relation]:
@@ -241,7 +241,9 @@ def declared_relations(result: Result, tables: Mapping[str, pl.DataFrame]) -> It
             yield _moved(relation, lambda of, stratum=stratum: of.within(stratum))
 
 
-def _without_a_row(result: Result, policy: Policy, cells: list[Cell], tables: Mapping[str, pl.DataFrame]) -> list[Cell]:
+def _without_a_row(
+    result: Result, policy: Policy, cells: list[CellBounds], tables: Mapping[str, pl.DataFrame]
+) -> list[CellBounds]:
     """Return the cells that have no row: each is of nobody, or of few."""
     strata = sorted({cell.of.stratum for cell in cells if cell.of.is_everybody})
     room = MOST_LISTED // max(len(strata), 1)
@@ -252,7 +254,11 @@ def _without_a_row(result: Result, policy: Policy, cells: list[Cell], tables: Ma
     table = result.floored[0]
     every = (of.within(stratum) for stratum in strata for of in listable)
     column = result.roles[table].people[0]
-    return [Cell(table, NOWHERE, column, of, 0, policy.threshold, None, True, False) for of in every if of not in there]
+    return [
+        CellBounds(table, NOWHERE, column, of, 0, policy.threshold, None, True, False)
+        for of in every
+        if of not in there
+    ]
 
 
 def _populations(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Stratum]]:
@@ -275,24 +281,24 @@ def _predicates(population: Mapping[str, Any]) -> Stratum:
     return tuple((name, str(population[name])) for name in NAMED if population.get(name) is not None)
 
 
-def _placed(sides: Mapping[str, Stratum]) -> Any:
+def _widened_by(sides: Mapping[str, Stratum]) -> Any:
     """Return what makes a definition one of the wider population's strata."""
 
-    def place(of: CellDefinition) -> CellDefinition:
+    def widen(of: CellDefinition) -> CellDefinition:
         own = sides.get(of.side)
         return of if own is None or (not own and not of.side) else replace(of.within(own), side="")
 
-    return place
+    return widen
 
 
-def placement(settings: Mapping[str, Any]) -> Any:
+def widening(settings: Mapping[str, Any]) -> Any:
     """Return what makes a definition of a result one of the wider population's strata, as its released cells are."""
-    return _placed(_populations(settings)[1])
+    return _widened_by(_populations(settings)[1])
 
 
-def _moved(relation: Relation, place: Any) -> Relation:
+def _moved(relation: Relation, widen: Any) -> Relation:
     if isinstance(relation, Nested):
-        return Nested(place(relation.inner), place(relation.outer))
+        return Nested(widen(relation.inner), widen(relation.outer))
     if isinstance(relation, Same):
-        return Same(place(relation.one), place(relation.other))
-    return Partition(place(relation.whole), tuple(place(part) for part in relation.parts), relation.complete)
+        return Same(widen(relation.one), widen(relation.other))
+    return Partition(widen(relation.whole), tuple(widen(part) for part in relation.parts), relation.complete)

@@ -23,7 +23,7 @@ __all__ = ["Block", "blocks_of", "ranges_of_one_row"]
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
-HAIR = 1e-6
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def blocks_of(system: System, lower: Array, upper: Array, wanted: NDArray[np.boo
     from scipy.sparse.csgraph import connected_components
 
     matrix = system.matrix
-    speaking = _speaking(matrix, system.low - HAIR, system.high + HAIR, lower, upper)
+    speaking = _speaking(matrix, system.low - TOLERANCE, system.high + TOLERANCE, lower, upper)
     kept = matrix[speaking]
     m, n = kept.shape
     entries = kept.tocoo()
