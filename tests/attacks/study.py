@@ -95,6 +95,8 @@ class Attacked:
             shown = texts.numbers_of([released.estimates, *released.count_tables.values()])
             shown |= _explained(released)
             extra = [getattr(released, x) for x in ("overall", "groups", "quality") if hasattr(released, x)]
+            if readers.base_of(kind) == "points":  # the sentence says what the released curve says at its end
+                extra.append(self.released[kind.replace("points", "kaplan_meier")].estimates)
             shown |= texts.numbers_of(extra)
             truth = texts.numbers_of([exact.estimates, *exact.count_tables.values()])
             found += [f"{name}: {x}" for x in texts.unexplained(text, shown, truth - shown, self.rule)]

@@ -70,7 +70,7 @@ class Population:
         work.targets = dict(work.targets)
         work.proven = set(work.targets) - among
         work.secondary, work.withheld, work.inferable = set(), set(), set()
-        found = {one.unknown for _, few in work.search() for one in few}
+        found = {one.unknown for _, few, _ in work.search() for one in few}
         return found | work.inferable
 
     def _around(self, at: int) -> frozenset[int]:

@@ -454,7 +454,7 @@ def test_no_relation_excludes_the_people_there_are(seed: int, integers: bool, mo
         sr.networks.compare(women, men, names=("women", "men"), permutations=9),
     ]  # fmt: skip
     for policy in (NHS, SACRO):
-        told = [control._published(control._drafted(result, policy), policy) for result in results]
+        told = [control._output(control._drafted(result, policy), policy) for result in results]
         assert len({whose(one) for one in told}) == 1
         for some in (told, told[::2], told[1::2], told[:3], told[3:]):
             made = system.system_of(some)
