@@ -60,6 +60,7 @@ proof: $(VENV)/.test
 	$(BIN)/python tests/proof/coverage.py docs/proof.md
 	$(BIN)/python tests/proof/recovery.py docs/recovery.md
 	$(BIN)/python tests/proof/first_try.py docs/utility.md
+	$(BIN)/python tests/proof/real_data.py docs/real-data.md
 
 # the public study against the published figures, over 50 seeds, and its picture
 calibration: $(VENV)/.test
@@ -75,6 +76,7 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
 	$(BIN)/python tests/bench/orders.py docs/bench-orders.md
+	$(BIN)/python tests/bench/reports.py docs/bench-reports.md
 	-$(PIP) install --no-deps multimorbidity-hypergraphs numba llvmlite
 	$(BIN)/python tests/bench/masks.py docs/bench-masks.md
 

@@ -172,11 +172,11 @@ def _age_range(age: tuple[int | None, int | None] | None) -> tuple[int, int]:
 
 
 def _require_known(study: Study, **wanted: str | None) -> None:
-    places: dict[str, tuple[pl.LazyFrame, str]] = {
-        "programme": (study.enrolments, "programme"),
-        "hub": (study.enrolments, "hub"),
-        "practice": (study.registrations, "practice_id"),
-        "area": (study.persons, "area"),
+    places = {
+        "programme": ("enrolments", "programme"),
+        "hub": ("enrolments", "hub"),
+        "practice": ("registrations", "practice_id"),
+        "area": ("persons", "area"),
     }
     if wanted.get("sex") is not None:
         require_one_of(wanted["sex"], SEXES, argument="sex")
@@ -184,7 +184,16 @@ def _require_known(study: Study, **wanted: str | None) -> None:
         value = wanted[argument]
         if value is None:
             continue
-        known = table.select(pl.col(column).cast(pl.String).drop_nulls().unique().sort()).collect()[column].to_list()
+        if not study.has(table):
+            raise ArgumentError(
+                f"The study has no table {table}, so that no {argument} is known, and '{value}' cannot be studied."
+            )
+        known = (
+            study.tables[table]
+            .select(pl.col(column).cast(pl.String).drop_nulls().unique().sort())
+            .collect()[column]
+            .to_list()
+        )
         if str(value) not in known:
             # areas and practices come from persons' own rows: they are counted, not listed
             few = argument in ("programme", "hub")
@@ -219,8 +228,10 @@ def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
             pl.lit(None, dtype=pl.String).alias("practice_id"), pl.lit(study.period[1]).alias("registered_until")
         )
     far = pl.lit(date(9999, 1, 1))
+    dated = people.lazy().select("person_id", "index_date").drop_nulls()  # of a hub, few of the study's people
     spells = (
         study.registrations.select("person_id", "practice_id", "start_date", pl.col("end_date").fill_null(far))
+        .join(dated, on="person_id", how="semi")
         .sort("person_id", "start_date", "end_date")
         .with_columns(pl.col("end_date").cum_max().shift(1).over("person_id").alias("__before"))
         .with_columns(
@@ -234,7 +245,7 @@ def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("end_date").max().over("person_id", "__run").alias("registered_until"))
     )
     here = (
-        spells.join(people.lazy().select("person_id", "index_date"), on="person_id", how="inner")
+        spells.join(dated, on="person_id", how="inner")
         .filter(pl.col("index_date").is_between(pl.col("start_date"), pl.col("end_date")))
         .group_by("person_id")
         .agg(pl.col("practice_id", "registered_until").sort_by("start_date").last())

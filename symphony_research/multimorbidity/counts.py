@@ -235,7 +235,7 @@ class Prevalence(Result):
 
     def sentence(self) -> str:
         """Name the commonest condition."""
-        frame = self.estimates.filter(pl.col("estimate").is_not_null())
+        frame = self.estimates.filter(pl.col("estimate") > 0)
         if not frame.height:
             return "No condition is held by enough people to show."
         first = frame.sort("estimate", descending=True).row(0, named=True)

@@ -32,6 +32,9 @@ __all__ = ["Job", "Outcome", "make_report", "prepare_process"]
 KERNEL = "symphony"
 _UNSEALED = "Something was shown that has not passed disclosure control."
 _ATTEMPTS = 3
+# Loaded by papermill and nbformat where they are installed, and used by nothing here: a grammar of addresses, which
+# takes two seconds to build in each process, and file systems of clusters.
+_UNUSED = ("rfc3987_syntax", "pyarrow")
 _CONFIGURATION = """\
 c = get_config()
 c.HistoryManager.enabled = False
@@ -150,6 +153,17 @@ def prepare_process(scratch: str, threads: int) -> None:
         os.dup2(nowhere, stream)
 
 
+def load_papermill() -> None:
+    """Load papermill and nbformat, less what they would load for uses that a report has not."""
+    unused = [name for name in _UNUSED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(unused))  # type: ignore[arg-type]  # None says "not installed" to an import
+    try:
+        import papermill  # noqa: F401
+    finally:
+        for name in unused:
+            del sys.modules[name]
+
+
 def _end_with_parent() -> None:
     import multiprocessing
 
@@ -169,6 +183,7 @@ def make_report(job: Job) -> Outcome:
     try:
         work.mkdir(parents=True)
         job.session.step(COMPUTING)
+        load_papermill()
         notebook, error = _execute(job, scratch, work, seal)
         seconds = time.perf_counter() - clock
         failed = tidy(notebook, clean, error, seal)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from symphony_research.result.cells import CellDefinition
 
+if TYPE_CHECKING:  # a study is read without numpy, which takes as long to load as reading
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = ["AdjustedForms", "Ratios"]
 
-Array = NDArray[np.float64]
+Array: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass(frozen=True)

@@ -165,12 +165,12 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
             strata = frame.select(result.by).unique(maintain_order=True).to_dicts()
             labels = [wrapped(strata_words(names), _NAMES, LABEL) for names in strata]
             ax, own = begin_bars(ax, result, title, notes, labels)
-            if frame["estimate"].null_count() == frame.height:
+            if not frame["estimate"].sum():
                 return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
             _divided(ax, result, strata, labels, row_step(ax, own, len(strata)))
         else:
             ax, own = begin(ax, 8.0, 5.4)
-            if frame["estimate"].null_count() == frame.height:
+            if not frame["estimate"].sum():
                 return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
             _counted(ax, result, own)
         return finish(ax, result, own=own, title=title, notes=notes)
@@ -211,7 +211,9 @@ def _number_words(result: Result, n: int, last: int) -> str:
 def _counted(ax: Axes, result: Result, own: bool) -> None:
     frame = result.estimates
     numbers = frame["n_conditions"].to_list()
-    total = frame["n_persons"].sum()
+    # of everybody, as the shares are: the counts shown would lack those suppressed
+    everybody = result.count_tables["population"]["n_persons"][0]
+    total = max(everybody, frame["n_persons"].max())
     expected = [None if e is None else 100 * e / total for e in frame["expected"].to_list()]
     shares = [None if s is None else 100 * s for s in frame["estimate"].to_list()]
     shown = [(n, s) for n, s in zip(numbers, shares, strict=True) if s is not None]

@@ -82,10 +82,10 @@ def begin(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
 
 
 def png_of(figure: Any) -> bytes:
-    """Return a figure as a PNG."""
+    """Return a figure as a PNG, packed lightly: what is kept of it is packed again."""
     store = io.BytesIO()
     with drawing():
-        figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
     return store.getvalue()
 
 

@@ -160,7 +160,7 @@ def null_page(seeds: int, pooled: int, jobs: int) -> list[str]:
         "The limit is the level and three Monte Carlo errors.",
         "",
         f"All 1,176 pairs of a study of {STUDY:,} people, each tested within five-year age band, sex and tenth of "
-        "deprivation (Mantel and Haenszel's expected count; two-sided mid-p of the binomial with their mean and variance):",
+        "deprivation (Mantel and Haenszel's expected count; exact two-sided mid-p, all margins of every stratum given):",
         "",
         *markdown(
             ["people expected with both", "pairs tested", "p under 0.05, %", "p under 0.001, %"],

@@ -1,9 +1,10 @@
-"""Naive tests that do not use the library: pairs, triads and order of onset, within strata.
+"""Tests within strata of pairs, triads and order of onset: naive, but for the p value of a pair, which is the library's.
+
+That one is set against rational arithmetic in `tails.py`.
 
 References
 ----------
 Mantel, N. and Haenszel, W. (1959). Journal of the National Cancer Institute 22, 719-748.
-Vatutin, V. A. and Mikhailov, V. G. (1982). Theory of Probability and its Applications 27, 734-743.
 Bartlett, M. S. (1935). Supplement to the Journal of the Royal Statistical Society 2, 248-252.
 Zelen, M. (1971). Biometrika 58, 129-137.
 Benjamini, Y. and Hochberg, Y. (1995). Journal of the Royal Statistical Society B 57, 289-300.
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import betainc, gammainc, gammaln
+from scipy.special import gammaln
+
+from symphony_research.inference.stratified import p_of_log, stratified_log_mid_p
 
 
 @dataclass(frozen=True)
@@ -46,37 +49,19 @@ class PairTest:
 def test_pairs(counts: PairCounts) -> PairTest:
     """Mantel and Haenszel's comparison: people with both, against the hypergeometric means summed over the strata.
 
-    The sum is one of independent yes-or-no trials of unequal chances (each hypergeometric count is: Vatutin and
-    Mikhailov 1982), so its distribution is taken as the binomial of the same mean and variance: near normal where
-    many are expected, near Poisson where few are. Two-sided mid-p.
+    Two-sided mid-p of the sum's own distribution, all margins of every stratum given.
     """
     i, j = np.triu_indices(counts.both.shape[1], 1)
     n = counts.people[:, None]
     a, b = (counts.both[:, k, k] for k in (i, j))
     with np.errstate(invalid="ignore", divide="ignore"):
         expected = np.nan_to_num(a * b / n).sum(axis=0)
-        variance = np.nan_to_num(a * b * (n - a) * (n - b) / (n**2 * (n - 1))).sum(axis=0)
-    observed = counts.both[:, i, j].sum(axis=0)
-    return PairTest(observed, expected, _matched_binomial_p(observed, expected, variance))
+    both = counts.both[:, i, j]
+    log_p = stratified_log_mid_p(both, a, b, counts.people)
+    return PairTest(both.sum(axis=0), expected, p_of_log(log_p))
 
 
 test_pairs.__test__ = False  # pytest: not a test of its own
-
-
-def _matched_binomial_p(observed: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    p = 1 - variance / np.where(mean > 0, mean, 1)
-    rare = p < 1e-6
-    p = np.where(rare, 0.5, p)
-    trials = mean / p
-
-    def at_least(k: np.ndarray) -> np.ndarray:
-        inside = (k > 0) & (k < trials + 1)
-        binomial = betainc(np.where(inside, k, 1), np.where(inside, trials - k + 1, 1), p)
-        binomial = np.where(inside, binomial, np.where(k <= 0, 1.0, 0.0))
-        return np.where(rare, np.where(k > 0, gammainc(np.maximum(k, 1), mean), 1.0), binomial)
-
-    upper = (at_least(observed) + at_least(observed + 1)) / 2
-    return np.where(mean > 0, np.minimum(1, 2 * np.minimum(upper, 1 - upper)), 1.0)
 
 
 def found_at(p_value: np.ndarray, level: float = 0.05) -> np.ndarray:

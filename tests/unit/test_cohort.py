@@ -273,3 +273,19 @@ def test_without_activity_the_event_followed_is_death(tmp_path):
     assert cohort.follow_up().source.population["event"] == "death"
     with pytest.raises(sr.ArgumentError, match="no activity table"):
         cohort.follow_up(event="admission")
+
+
+def test_what_the_study_has_no_table_for_is_named(tmp_path):
+    pl.DataFrame({"person_id": [1, 2], "sex": ["F", "M"], "birth_date": [date(1950, 1, 1)] * 2}).write_parquet(
+        tmp_path / "persons.parquet"
+    )
+    pl.DataFrame({"person_id": [1], "condition": ["asthma"], "onset_date": [date(1990, 1, 1)]}).write_parquet(
+        tmp_path / "conditions.parquet"
+    )
+    (tmp_path / "study.toml").write_text('name = "Two"\n[period]\nstart = 2012-01-01\nend = 2012-12-31\n')
+    study = sr.read_study(tmp_path)
+    for argument, table in (("programme", "enrolments"), ("hub", "enrolments"), ("practice", "registrations")):
+        with pytest.raises(
+            sr.errors.ArgumentError, match=f"The study has no table {table}, so that no {argument} is known"
+        ):
+            sr.define_cohort(study, **{argument: "somewhere"})

@@ -729,3 +729,29 @@ def test_names_of_groups_leave_half_the_width_and_meet_nothing(made, groups, len
     assert ax.get_window_extent().width >= 0.5 * ax.figure.bbox.width
     assert overlapping(ax) == []
     assert outside(ax) == []
+
+
+def test_a_count_of_conditions_is_drawn_of_everybody_also_where_groups_are_suppressed():
+    held = [""] * 20 + ["a"] * 4 + ["ab"] * 20  # four people with one condition are suppressed
+    frame = pl.DataFrame({letter: [letter in one for one in held] for letter in "ab"})
+    count = suppress(multimorbidity.condition_count(Patterns.from_wide(frame, conditions=["a", "b"])), NHS)
+    assert count.estimates["n_persons"].to_list() == [20, None, 20]
+    ax = room.plot_condition_count(count)
+    diamonds = next(c for c in ax.collections if "independently" in str(c.get_label())).get_offsets()[:, 1]
+    # of 44 people, shown as 45; of the 40 in the groups shown it would be an eighth too much
+    told = count.estimates["expected"].drop_nulls().to_list()
+    assert list(diamonds) == pytest.approx([100 * expected / 45 for expected in told])
+
+
+def test_where_all_that_may_be_shown_is_nobody_there_is_no_picture_and_no_commonest_condition():
+    # twenty people, five with none of thirty conditions, five with one, with two, with three; the conditions go round
+    size = [k // 5 for k in range(20)]
+    held = [{(size[k] + k % 5 + j) % 30 for j in range(size[k])} for k in range(20)]
+    frame = pl.DataFrame({f"c{k}": [k in one for one in held] for k in range(30)})
+    patterns = Patterns.from_wide(frame, conditions=frame.columns)
+    count = suppress(multimorbidity.condition_count(patterns, top=4), NHS)
+    assert count.estimates["n_persons"].to_list() == [None, None, None, None, 0]
+    assert room.picture(count).text.startswith("No group with two or more conditions is large enough to show.")
+    prevalence = suppress(multimorbidity.prevalence(patterns), NHS)
+    assert set(prevalence.estimates["n_persons"]) == {None, 0}
+    assert prevalence.sentence() == "No condition is held by enough people to show."
