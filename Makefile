@@ -16,7 +16,7 @@ help:
 	@echo "make demo   set up, make the public study and every report from it"
 	@echo "make test   set up and run the tests"
 	@echo "make check  everything that must hold: lint, types, tests, browser, R, Spark, notebooks, wheel"
-	@echo "make attacks  attack every released file of small studies, a part of make check"
+	@echo "make attacks  attack every released file of all small studies; make check attacks some of them"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make bench  time us beside the peers; make bench-country: 57 million people; make proof: the simulation tables"
 	@echo "make calibration  the public study against the published figures; make truth: its known answers"
@@ -52,7 +52,7 @@ outputs: $(VENV)/.test $(SMALL)/study.toml
 	$(BIN)/python -m jupyter nbconvert --to notebook --execute --inplace notebooks/[0-9]*.ipynb
 	$(BIN)/python tests/tidy_notebooks.py
 
-# an attacker with every released file, the rules and a computer: all studies, also those that are too many for check
+# an attacker with every released file, the rules and a computer: all studies, of which check goes through some
 attacks: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) tests/attacks
 

@@ -1,10 +1,10 @@
-"""Files and folders are written beside their place and moved into it, so nobody meets half of one."""
+"""Atomic writes: files and folders are written beside their place and moved into it, so nobody meets half of one."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +12,24 @@ from pathlib import Path
 
 __all__ = ["file_in_place", "folder_in_place", "write_in_place"]
 
+# On Windows a file that a virus scanner or an indexer is looking at cannot be moved or replaced for a moment.
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+
 
 @contextmanager
 def file_in_place(path: Path) -> Iterator[Path]:
-    """Give a name in the same folder to write to; move it to `path` if nothing failed."""
-    draft = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
+    """Give a name in the same folder to write to; move it to `path` if nothing failed.
+
+    Raises
+    ------
+    PermissionError
+        If the file there is open in another program, such as Excel, and stays so.
+    """
+    # short, as Windows takes paths of 260 characters
+    draft = path.with_name(f".{_token()}{path.suffix}")
     try:
         yield draft
-        os.replace(draft, path)
+        _move(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -37,22 +47,48 @@ def folder_in_place(out: Path) -> Iterator[Path]:
     """Give an empty folder beside `out` to fill; move it there if nothing failed.
 
     An older folder is kept until the new one stands in its place.
+
+    Raises
+    ------
+    PermissionError
+        If a file of the older folder is open in another program, and stays so.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    old = temporary.with_name(f"{temporary.name}-replaced")
+    # Not by tempfile: its folders are their owner's alone, and on Windows what is moved keeps its permissions.
+    folder = out.with_name(f".{_token()}")
+    old = out.with_name(f"{folder.name}-replaced")
+    folder.mkdir()
     try:
-        folder = temporary / "new"  # made as any folder is: the temporary one is its owner's alone
-        folder.mkdir()
         yield folder
         if out.exists():
-            out.rename(old)
+            _move(out, old)
         try:
-            folder.rename(out)
+            _move(folder, out)
         except BaseException:
             if old.exists():
                 old.rename(out)
             raise
         shutil.rmtree(old, ignore_errors=True)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _token() -> str:
+    return f"symphony-{uuid.uuid4().hex[:8]}"
+
+
+def _move(draft: Path, path: Path) -> None:
+    """Move a file or folder, waiting a little where another program holds it or what it replaces."""
+    for wait in _WAITS:
+        try:
+            os.replace(draft, path)
+        except PermissionError:
+            time.sleep(wait)
+        else:
+            return
+    try:
+        os.replace(draft, path)
+    except PermissionError as fault:
+        name = path.name if path.exists() else draft.name
+        told = f"'{name}' may not be replaced; close it where it is open (Excel, a browser, a notebook), and try again"
+        raise PermissionError(fault.errno, told) from None

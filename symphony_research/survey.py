@@ -8,14 +8,14 @@ neither yes nor no is never taken for a no unless the mapping says so.
 
 from __future__ import annotations
 
-import json
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+import tomli_w
 
 from symphony_research.door.folder import way_on
 from symphony_research.door.headings import alike, listed
@@ -30,6 +30,7 @@ from symphony_research.surveys.mapping import PLAIN_NO, ConditionRule, SurveyMap
 __all__ = ["SurveyMap", "import_survey", "read_survey_map"]
 
 _OLDEST = 125
+_IMPORTED = "# imported survey"
 _NUMBER_TEXT = r"^([+-]?[0-9]+)\.0+$"
 
 
@@ -104,7 +105,7 @@ def import_survey(file: str | Path, out: str | Path, *, config: str | Path) -> P
         persons.write_parquet(folder / "persons.parquet")
         conditions.write_parquet(folder / "conditions.parquet")
         settings = _study_toml(mapping, done, rows=table.height, excluded=table.height - kept.height)
-        (folder / "study.toml").write_text(settings, encoding="utf-8")
+        (folder / "study.toml").write_text(settings, encoding="utf-8", newline="\n")
     return out
 
 
@@ -113,7 +114,7 @@ def _refuse_overwrite(out: Path) -> None:
         return
     settings = out / "study.toml"
     try:
-        ours = settings.is_file() and "imported survey" in toml_text(settings)
+        ours = settings.is_file() and _IMPORTED in toml_text(settings)
     except UnreadableError:
         ours = False
     extra = (
@@ -328,37 +329,25 @@ def _and(names: Sequence[str]) -> str:
 
 
 def _study_toml(mapping: SurveyMap, done: _Import, *, rows: int, excluded: int) -> str:
-    def text(value: str) -> str:
-        return json.dumps(" ".join(value.split()), ensure_ascii=False).replace("\x7f", "")
+    def one_line(text: str) -> str:
+        return " ".join(text.split())
 
-    def counts(of: Mapping[str, int]) -> str:
-        return "{ " + ", ".join(f"{text(name)} = {n}" for name, n in of.items()) + " }"
-
-    note = _note(mapping, done, excluded)
-    lines = [
-        "# imported survey",
-        f"name = {text(mapping.name)}",
-        f"source = {text(mapping.source)}",
-        *([f"note = {text(note)}"] if note else []),
-        f"conditions = [{', '.join(text(c) for c in sorted(mapping.conditions))}]",
-    ]
-    if mapping.age_bands is not None:
-        lines.append(f"age_bands = {sorted({low for low, _ in mapping.age_bands.values()})}")
-    lines += [
-        "",
-        "[period]",
-        f"start = {mapping.day.isoformat()}",
-        f"end = {mapping.day.isoformat()}",
-        "",
-        "[disclosure]",
-        f"policy = {text(mapping.policy)}",
-        "",
-        "# exact, and confidential as the tables are",
-        "[imported]",
-        f"rows = {rows}",
-        f"excluded = {excluded}",
-        *([f"excluded_for = {counts(done.left_out)}"] if done.left_out else []),
-        *([f"counted_as_no = {counts(done.taken_for_no)}"] if done.taken_for_no else []),
-        "",
-    ]
-    return "\n".join(lines)
+    note = one_line(_note(mapping, done, excluded))
+    ages = None if mapping.age_bands is None else sorted({low for low, _ in mapping.age_bands.values()})
+    imported = {
+        "rows": rows,
+        "excluded": excluded,
+        **({"excluded_for": done.left_out} if done.left_out else {}),
+        **({"counted_as_no": done.taken_for_no} if done.taken_for_no else {}),
+    }
+    told = {
+        "name": one_line(mapping.name),
+        "source": one_line(mapping.source),
+        **({"note": note} if note else {}),
+        "conditions": sorted(mapping.conditions),
+        **({"age_bands": ages} if ages is not None else {}),
+        "period": {"start": mapping.day, "end": mapping.day},
+        "disclosure": {"policy": mapping.policy},
+    }
+    exact = tomli_w.dumps({"imported": imported})
+    return f"{_IMPORTED}\n{tomli_w.dumps(told)}\n# exact, and confidential as the tables are\n{exact}"

@@ -72,7 +72,10 @@ def content_of(folder: Path, files: Iterable[Path]) -> Content:
         The files that are read as tables; study.toml is added.
     """
     settings = folder / "study.toml"
-    read = sorted({*files, *([settings] if settings.is_file() else [])})
+    # by the names as they are written: paths of Windows sort without regard to capitals, and a fingerprint is of no system
+    read = sorted(
+        {*files, *([settings] if settings.is_file() else [])}, key=lambda path: path.relative_to(folder).parts
+    )
     pieces = [(path, at) for path in read for at in range(0, max(1, _size(path)), _PIECE)]
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as workers:
         hashed = list(workers.map(_piece_digest, pieces))

@@ -106,7 +106,7 @@ def path_remover(shown_as: Mapping[str, str]) -> Callable[[str], str]:
         **{str(Path(p)): word for p, word in shown_as.items()},
         **{os.path.realpath(p): word for p, word in shown_as.items()},
     }
-    for path, word in ((sys.prefix, "python"), (sys.base_prefix, "python"), (str(Path.home()), "~")):
+    for path, word in ((sys.prefix, "python"), (sys.base_prefix, "python"), (os.path.expanduser("~"), "~")):
         places.setdefault(path, word)
     spelt: dict[str, str] = {}
     for path, word in places.items():
@@ -115,8 +115,11 @@ def path_remover(shown_as: Mapping[str, str]) -> Callable[[str], str]:
             for spelling in (path, path.replace("\\", "\\\\"), path.replace("\\", "/"), escaped, repr(path)[1:-1]):
                 spelt[spelling] = word
     longest_first = sorted(spelt, key=len, reverse=True)
-    pattern = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")
-    return lambda text: pattern.sub(lambda match: spelt[match[0]], text)
+    any_case = re.IGNORECASE if os.path.normcase("A") == "a" else re.NOFLAG  # on Windows c:\users is C:\Users
+    pattern = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])", any_case)
+    if any_case:
+        spelt = {spelling.lower(): word for spelling, word in spelt.items()}
+    return lambda text: pattern.sub(lambda match: spelt[match[0].lower() if any_case else match[0]], text)
 
 
 def as_text(record: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +95,7 @@ def write_acro(
         sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(draft.iterdir())}
         (draft / "checksums").mkdir()
         for name, found in sums.items():
-            (draft / "checksums" / f"{name}.txt").write_text(found, encoding="utf-8")
+            (draft / "checksums" / f"{name}.txt").write_text(found, encoding="utf-8", newline="\n")
     return out
 
 
@@ -103,7 +104,9 @@ def _require_releasable(results: Mapping[str, Result], out: Path) -> None:
         raise ArgumentError(
             "write_acro takes disclosed results by name, such as sr.suppress({'conditions': ...}, policy)."
         )
-    wrong = [name for name in results if not name or Path(name).name != name or name.startswith(".")]
+    wrong = [name for name in results if not name or name.startswith(".") or re.search(r'[<>:"/\\|?*\x00-\x1f]', name)]
+    # one file on Windows and macOS
+    wrong += [name for name in results if sum(name.lower() == other.lower() for other in results) > 1]
     if wrong:
         raise ArgumentError(f"{joined([repr(name) for name in wrong])} cannot be names of files.")
     for result in results.values():
@@ -165,4 +168,4 @@ def _rule(result: Result) -> dict[str, Any]:
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=4, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(data, indent=4, ensure_ascii=False, default=str) + "\n", encoding="utf-8", newline="\n")

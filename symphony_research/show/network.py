@@ -230,7 +230,7 @@ def _draw(
     )  # fmt: skip
     ax.add_collection(lines)
     # a name covers the lines that run under it
-    box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.9}
+    box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
     for k, name in enumerate(nodes):
         hidden = people[name] is None
         circle = Circle(

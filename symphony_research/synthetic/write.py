@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import tomli_w
 
 from symphony_research.errors import ArgumentError
 from symphony_research.files import folder_in_place
@@ -50,33 +51,26 @@ def _write(table: pl.DataFrame, folder: Path, part: int) -> None:
 
 
 def _study_toml(people: int, plan: Plan, messy: bool, mark: str) -> str:
-    """Return study.toml. Every value is ours: plain words, whole numbers, dates."""
-
-    def listed(names: tuple[str, ...]) -> str:
-        return "[\n" + "".join(f'    "{name}",\n' for name in names) + "]"
-
-    return f"""# Generated people: no row describes anyone. Made by symphony_research.synthesise.
-name = "{STUDY_NAME}"
-price_year = "{parameters.PRICE_YEAR}"
-conditions = {listed(parameters.CONDITION_NAMES)}
-priority_conditions = {listed(parameters.PRIORITY_CONDITIONS)}
-
-[period]
-start = {parameters.PERIOD_START.isoformat()}
-end = {parameters.PERIOD_END.isoformat()}
-
-[disclosure]
-policy = "nhs_england"
-
-[generator]
-name = "{GENERATOR_NAME}"
-version = "{library_version()}"
-people = {people}
-seed = {plan.seed}
-profile = "{plan.profile.name}"
-messy = {str(messy).lower()}
-fingerprint = "{mark}"
-"""
+    settings = {
+        "name": STUDY_NAME,
+        "price_year": parameters.PRICE_YEAR,
+        "conditions": parameters.CONDITION_NAMES,
+        "priority_conditions": parameters.PRIORITY_CONDITIONS,
+        "period": {"start": parameters.PERIOD_START, "end": parameters.PERIOD_END},
+        "disclosure": {"policy": "nhs_england"},
+        "generator": {
+            "name": GENERATOR_NAME,
+            "version": library_version(),
+            "people": people,
+            "seed": plan.seed,
+            "profile": plan.profile.name,
+            "messy": messy,
+            "fingerprint": mark,
+        },
+    }
+    return (
+        f"# Generated people: no row describes anyone. Made by symphony_research.synthesise.\n{tomli_w.dumps(settings)}"
+    )
 
 
 def _truth(plan: Plan, messy: bool, faults: int, jobs: int) -> dict[str, Any]:
@@ -238,6 +232,9 @@ def synthesise(
             blocks: list[Future[np.ndarray[Any, np.dtype[np.int64]]]] = []
             try:
                 blocks = [pool.submit(write_block, number) for number in range(len(sizes))]
+                for block in blocks:
+                    while not wait([block], timeout=0.2).done:
+                        pass  # in short turns: on Windows Ctrl-C is not seen during an endless wait
                 registered = np.sum([block.result() for block in blocks], axis=0)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -245,8 +242,10 @@ def synthesise(
         for name, table in study_tables(registered).items():
             _write(table, folder / name, 0)
         truth = json.dumps(_truth(plan, messy, faults, jobs), indent=2)
-        (folder / "truth.json").write_text(truth + "\n", encoding="utf-8")
-        (folder / "study.toml").write_text(_study_toml(people, plan, messy, fingerprint(folder)), encoding="utf-8")
+        settings = _study_toml(people, plan, messy, fingerprint(folder))
+        # the same bytes on Windows
+        (folder / "truth.json").write_text(truth + "\n", encoding="utf-8", newline="\n")
+        (folder / "study.toml").write_text(settings, encoding="utf-8", newline="\n")
     return out
 
 

@@ -77,6 +77,7 @@ def test_the_wheel_in_an_empty_environment(tmp_path: Path) -> None:
         "report/template/",
         "surveys/brfss2020.toml",
         "LICENSE",
+        "symphony_research/py.typed",
     ):
         assert any(part in name for name in names), part
     elsewhere = tmp_path / "elsewhere"

@@ -39,7 +39,7 @@ def study(folder: Path, *, settings: str = PERIOD, parquet: bool = True, **table
                 table.write_parquet(folder / f"{name}.parquet")
             else:
                 table.write_csv(folder / f"{name}.csv")
-    (folder / "study.toml").write_text(settings)
+    (folder / "study.toml").write_text(settings, encoding="utf-8")
     return folder
 
 

@@ -100,6 +100,10 @@ def test_what_may_not_be_released_is_not_written(tmp_path: Path) -> None:
             sr.write_acro(wrong, tmp_path / "release")  # type: ignore[arg-type]
     with pytest.raises(sr.ArgumentError, match="names of files"):
         sr.write_acro({"../conditions": next(iter(released().values()))}, tmp_path / "release")
+    first = next(iter(released().values()))
+    for names in (["a:b"], ["a?"], ["a\\b"], ["Pairs", "pairs"]):  # of which Windows makes other files, or one of two
+        with pytest.raises(sr.ArgumentError, match="names of files"):
+            sr.write_acro(dict.fromkeys(names, first), tmp_path / "release")
     assert not (tmp_path / "release").exists()
     sr.write_acro(released(), tmp_path / "release")
     with pytest.raises(sr.ArgumentError, match="holds something already"):

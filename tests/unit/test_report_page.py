@@ -2,6 +2,7 @@
 
 import json
 import re
+from html.parser import HTMLParser
 
 import pytest
 
@@ -154,14 +155,91 @@ def test_markdown_keeps_to_itself():
 
 def test_html_of_outputs_loses_what_can_fetch_or_run_and_keeps_its_shape():
     cleaned = safe_html(
-        '<div onclick="x()" style="background:url(http://x)" class="c"><b>bold</div>'
+        '<div onclick="x()" style="background:url(http://x)" class="c"><b>bold</b></div>'
         '<a href="https://x">link</a><a href="#here">near</a><iframe src="x">in</iframe><style>*{}</style>'
         '<svg viewBox="0 0 1 1"><g fill="url(#g)"><path d="M0 0"/></g></svg>&lt;ok&gt;<form>f</form>'
     )
     assert cleaned == (
         '<div class="c"><b>bold</b></div><a>link</a><a href="#here">near</a>'
-        '<svg viewbox="0 0 1 1"><g fill="url(#g)"><path d="M0 0"></path></g></svg>&lt;ok&gt;f'
+        '<svg viewBox="0 0 1 1"><g fill="url(#g)"><path d="M0 0"></path></g></svg>&lt;ok&gt;f'
     )
+
+
+class Tags(HTMLParser):
+    """Every tag of a text with its attributes, read by another parser than the one that cleaned it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in ("img", "br", "hr", "col"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # from the OWASP filter evasion cheat sheet and from published bypasses of other sanitisers
+        "<script>alert(1)</script><scr<script>ipt>alert(1)</script>",
+        "<img src=x onerror=alert(1)><svg onload=alert(1)><body onload=alert(1)>",
+        '<svg></p><style><g title="</style><img src onerror=alert(1)>">',
+        '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(1)&gt;">',
+        '<form><math><mtext></form><form><mglyph><svg><mtext><style><path id="</style><img onerror=alert(1) src>">',
+        '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+        '<a href="jav&#x09;ascript:alert(1)">x</a><a href=" javascript:alert(1)">y</a><a href="//h/x">z</a>',
+        '<svg><use href="http://h/x.svg#a"/><use xlink:href="//h/x.svg#a"/><image xlink:href="http://h/y"/></svg>',
+        '<svg><animate attributeName="href" values="javascript:alert(1)"/><a xlink:href="javascript:alert(1)">t</a></svg>',
+        '<svg><foreignObject><iframe src="http://h"></iframe></foreignObject><set onbegin="alert(1)"/></svg>',
+        '<div style="background:\\75rl(http://h)">a</div><p style="background:URL( \'http://h\')">b</p>',
+        '<p style="background:ur/**/l(http://h)">a</p><p style="background:image-set(\'http://h\' 1x)">b</p>',
+        '<img src="data:text/html,<script>alert(1)</script>"><img srcset="http://h 2x"><video poster="http://h">',
+        '<img src="data:image/png;base64,AA" alt="<table><script>" lowsrc="http://h" dynsrc="http://h">',
+        '<link rel=stylesheet href=//h><meta http-equiv=refresh content="0;url=//h"><base href="//h">',
+        '<table background="//h"><tr><td background="//h">a<th>b</table><object data="//h"></object><embed src="//h">',
+        '<button formaction="//h">b</button><input type=image src="//h"><isindex action="//h"><q cite="//h">q</q>',
+        '<p title="a" b" onmouseover="alert(1)">x',
+        "<img alt=`<script>` src=`javascript:alert(1)`><!--[if gte IE 4]><script>alert(1)</script><![endif]-->",
+        "<![CDATA[<img src=x onerror=alert(1)>]]><?xml-stylesheet href='//h'?><xmp><img src=x onerror=alert(1)></xmp>",
+        "<div \x00onclick=alert(1)>x</div><d\x00iv onclick=alert(1)>y",
+    ],
+)
+def test_nothing_runs_and_nothing_is_fetched_whatever_is_tried(text):
+    cleaned = safe_html(text)
+    read = Tags(cleaned)
+    assert not read.open
+    for tag, attributes in read.found:
+        assert tag not in (
+            "script", "style", "iframe", "object", "embed", "link", "meta", "base", "form", "input", "button", "image",
+            "animate", "set", "foreignobject", "video", "math", "noscript", "xmp", "body",
+        )  # fmt: skip
+        for name, value in attributes.items():
+            assert not name.startswith("on"), name
+            assert name not in ("srcset", "poster", "background", "lowsrc", "dynsrc", "cite", "action", "formaction")
+            if name in ("href", "src", "xlink:href"):
+                assert value.startswith(("#", "data:image/")), value
+            if name in ("style", "fill"):
+                assert "(" not in value, value
+    if "<table" not in cleaned:  # which gets a frame each time
+        assert safe_html(cleaned) == cleaned
+
+
+def test_an_image_without_a_picture_is_left_out_and_one_without_words_is_decoration():
+    assert safe_html('<img src="//h/q.png" alt="far">') == ""
+    assert safe_html('<img src="data:image/png;base64,AA">') == '<img src="data:image/png;base64,AA" alt="">'
+    assert safe_html("<h1 id='top'>Title</h1>") == '<h2 id="top">Title</h2>'
+
+
+def test_what_words_say_is_kept_and_is_no_tag():
+    cleaned = safe_html('<p title="5 < 6" aria-label="see url(x)">&lt;table&gt; &amp; &quot;</p>')
+    assert Tags(cleaned).found == [("p", {"title": "5 < 6", "aria-label": "see url(x)"})]
+    assert "<table" not in cleaned
 
 
 def test_tables_scroll_and_their_headings_say_what_they_head():
@@ -169,6 +247,11 @@ def test_tables_scroll_and_their_headings_say_what_they_head():
     assert cleaned.startswith('<div class="scroll" tabindex="0"')
     assert '<th scope="col">A' in cleaned
     assert cleaned.endswith("</table></div>")
+    # one frame, however deep
+    inner = safe_html("<table><tr><td><table><tr><th scope='colgroup'>in</table></table>")
+    assert inner.count('class="scroll"') == inner.count("</div>") == 1
+    assert inner.endswith("</table></div>")
+    assert '<th scope="colgroup">' in inner
 
 
 @pytest.mark.parametrize("policy", [Policy.nhs_england(), Policy.opensafely(), Policy.sacro(), Policy.synthetic()])

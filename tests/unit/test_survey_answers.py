@@ -234,3 +234,14 @@ def test_a_folder_with_settings_in_another_encoding_is_not_overwritten(tmp_path:
     (tmp_path / "map.toml").write_text(HEAD + DIABETES)
     with pytest.raises(sr.ArgumentError, match="already there"):
         sr.import_survey(tmp_path / "p.csv", tmp_path / "study", config=tmp_path / "map.toml")
+
+
+def test_words_of_a_mapping_reach_the_study_as_they_are(tmp_path: Path) -> None:
+    """Quotation marks, backslashes and brackets are TOML's own; a note of two lines becomes one."""
+    name, note = 'Adults "2020" \\ [x] # é', "First line.\nSecond line."
+    mapping = HEAD.replace('name = "Adults"', f"name = '{name}'\nnote = '''{note}'''") + DIABETES.replace(
+        "diabetes", '"type \\\\ \\"2\\""'
+    )
+    study = sr.read_study(imported(tmp_path, TABLE[:7], mapping))
+    assert (study.name, study.note) == (name, "First line. Second line.")
+    assert study.condition_names() == ('type \\ "2"',)
