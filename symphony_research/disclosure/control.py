@@ -196,7 +196,12 @@ def _drafted(result: Result, policy: Policy) -> _Draft:
 
 
 def _require_numbers(exact: Mapping[str, pl.DataFrame], result: Result) -> None:
-    """Refuse counts that were not made: released, they could not be told from suppressed ones."""
+    """Refuse counts that were not made: released, they could not be told from suppressed ones.
+
+    A result made again from released tables has gaps that are suppressed counts, and its settings say so.
+    """
+    if result.settings.get("released"):
+        return
     for name, table in exact.items():
         for column in result.roles[name].people:
             if missing := table[column].null_count():

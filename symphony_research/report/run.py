@@ -261,6 +261,10 @@ def _in_one_pool(
             # Waiting in short turns: Ctrl-C is not seen during an endless wait, on Windows for one.
             ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
             look()
+            if any(not process.is_alive() for process in processes.values()):
+                # the pool does not watch a worker that started while it waited; of those it watches one always remains
+                for process in processes.values():
+                    process.kill()
             for future in sorted(ended, key=waiting.__getitem__):
                 i = waiting.pop(future)
                 fault = future.exception()
