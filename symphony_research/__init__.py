@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
     from symphony_research.result import Result
     from symphony_research.show import (
         cross_table,
+        facts,
+        finding,
+        heading,
         picture,
         plot,
         plot_attrition,
@@ -67,6 +70,9 @@ _HOMES = {
     "result": ("Result",),
     "show": (
         "cross_table",
+        "facts",
+        "finding",
+        "heading",
         "picture",
         "plot",
         "plot_attrition",

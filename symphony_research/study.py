@@ -55,6 +55,8 @@ class Study:
     note : str
         What a reader of any number must know of it, such as that a survey is
         unweighted; it stands on every page and under every figure and table.
+    signed : mapping
+        Author, contact and status of its reports, as study.toml gives them.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Study:
     folder: Path | None = None
     given: frozenset[str] = frozenset()
     note: str = ""
+    signed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def persons(self) -> pl.LazyFrame:
@@ -157,7 +160,10 @@ class Study:
 
     def source(self, **population: Any) -> Source:
         """Return this study as the source of numbers about the population described."""
-        return Source(self.name, self.fingerprint, self.generated, population, self.note)
+        first, last = self.period
+        return Source(
+            self.name, self.fingerprint, self.generated, population, self.note, (first.isoformat(), last.isoformat())
+        )
 
     def __repr__(self) -> str:
         first, last = self.period
@@ -323,6 +329,7 @@ def _study(
         folder,
         frozenset(tables),
         str(settings.get("note", "")),
+        settings.get("report", {}),
     )
 
 

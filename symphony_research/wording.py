@@ -23,12 +23,14 @@ __all__ = [
     "chance_words",
     "cost_period",
     "duration",
+    "expected_words",
     "given",
     "happened",
     "html_table",
     "in_words",
     "joined",
     "number",
+    "outcome",
     "percentage",
     "pounds",
     "roughly",
@@ -38,9 +40,23 @@ __all__ = [
     "times",
 ]
 
-HIDDEN = "*"
+# the Government Analysis Function's symbols, which a screen reader reads out well
+HIDDEN = "[c]"  # suppressed by disclosure control
+NOT_AVAILABLE = "[x]"  # beyond follow-up, or not recorded
+UNDEFINED = "[z]"  # not applicable, or not estimable
+MARKS = {
+    HIDDEN: "suppressed by disclosure control",
+    NOT_AVAILABLE: "not available: beyond the end of follow-up, or not recorded",
+    UNDEFINED: "not applicable, or cannot be estimated",
+}
 NOT_RECORDED = "not recorded"  # a stratum of those of whom it is not known
-UNDEFINED = "–"
+# limits of an estimate, which a table puts in brackets beside it
+INTERVALS = {
+    "estimate": ("lower", "upper"),
+    "observed_expected": ("oe_lower", "oe_upper"),
+    "odds_ratio": ("odds_ratio_lower", "odds_ratio_upper"),
+    "excess": ("excess_lower", "excess_upper"),
+}
 
 COUNT_COLUMNS = (
     "n_persons",
@@ -66,34 +82,34 @@ COLUMN_WORDS = {
     "n_both": "People with both",
     "n_source": "People with the first",
     "n_target": "People with the second",
-    "n_at_risk": "People still followed",
+    "n_at_risk": "Number at risk",
     "n_events": "Events",
-    "n_censored": "Follow-up ended",
-    "n_excluded": "People left out",
+    "n_censored": "Censored",
+    "n_excluded": "Excluded",
     "n_first": "First before second",
     "n_second": "Second before first",
     "n_same_day": "Both on one day",
-    "n_alone": "With nobody to compare with",
+    "n_alone": "Without comparators",
     "n_left_out": "Order unknown",
     "median_gap_months": "Median months between them",
     "median_months_to_second": "Median months to the second",
     "p_value_half": "p value against one half",
-    "ratio": "One over the other",
-    "family_wise_p": "p value, for all pairs together",
-    "mean_cost": "Mean cost of a person",
-    "total_cost": "Cost of all of them",
+    "ratio": "Ratio",
+    "family_wise_p": "Family-wise p value",
+    "mean_cost": "Mean cost per person",
+    "total_cost": "Total cost",
     "estimate": "Estimate",
-    "lower": "95 % from",
-    "upper": "95 % to",
-    "expected": "Expected by chance",
-    "observed_expected": "Times expected",
-    "oe_lower": "Times expected, from",
-    "oe_upper": "Times expected, to",
+    "lower": "95% CI, lower",
+    "upper": "95% CI, upper",
+    "expected": "Expected",
+    "observed_expected": "Observed/expected ratio",
+    "oe_lower": "Observed/expected ratio, lower",
+    "oe_upper": "Observed/expected ratio, upper",
     "p_value": "p value",
-    "q_value": "p value, adjusted for all tested",
+    "q_value": "q value",
     "condition": "Condition",
     "combination": "Combination",
-    "size": "Conditions in it",
+    "size": "Conditions",
     "source": "First condition",
     "target": "Second condition",
     "sex": "Sex",
@@ -105,26 +121,26 @@ COLUMN_WORDS = {
     "cause": "Cause",
     "phi": "Correlation (phi)",
     "odds_ratio": "Odds ratio",
-    "odds_ratio_lower": "Odds ratio, from",
-    "odds_ratio_upper": "Odds ratio, to",
+    "odds_ratio_lower": "Odds ratio, lower",
+    "odds_ratio_upper": "Odds ratio, upper",
     "jaccard": "Jaccard",
     "cosine": "Cosine",
     "overlap": "Overlap",
-    "degree": "Conditions it is linked with",
-    "strength": "Sum of its links",
-    "betweenness": "Share of shortest ways through it",
-    "eigenvector": "Linked with what is central",
-    "pagerank": "Share of a walk along links",
+    "degree": "Degree (conditions linked with)",
+    "strength": "Strength (sum of edge weights)",
+    "betweenness": "Betweenness",
+    "eigenvector": "Eigenvector centrality",
+    "pagerank": "PageRank",
     "community": "Community",
-    "stability": "Stays with its community",
+    "stability": "Stability over bootstrap resamples",
     "modularity": "Modularity",
-    "adjusted_rand_index": "Agreement of resamples",
-    "together": "Resamples in one community",
+    "adjusted_rand_index": "Adjusted Rand index of resamples",
+    "together": "Bootstrap resamples in one community",
     "kind": "Condition or set",
     "weight": "Weight",
     "centrality": "Centrality",
     "information_component": "Information component",
-    "ic_lower": "Information component, from",
+    "ic_lower": "Information component, lower",
     "statistic": "Statistic",
     "degrees_of_freedom": "Degrees of freedom",
     "hub": "Hub",
@@ -172,22 +188,35 @@ def joined(names: Iterable[object], *, last: str = "and") -> str:
 
 
 _HAPPENED = {
-    "death": ("had died", "were alive"),
-    "emergency_admission": ("had had an emergency admission", "had had no emergency admission"),
-    "admission": ("had been admitted to hospital", "had not been admitted to hospital"),
-    "accident_and_emergency": ("had been to A&E", "had not been to A&E"),
-    "outpatient": ("had had an outpatient appointment", "had had no outpatient appointment"),
+    "death": ("died", "were alive"),
+    "emergency_admission": ("had at least one emergency admission", "had no emergency admission"),
+    "admission": ("had at least one hospital admission", "had no hospital admission"),
+    "accident_and_emergency": ("had at least one A&E attendance", "had no A&E attendance"),
+    "outpatient": ("had at least one outpatient appointment", "had no outpatient appointment"),
     "readmission": ("had been readmitted", "had not been readmitted"),
+}
+_OUTCOMES = {
+    "death": "death",
+    "emergency_admission": "first emergency admission",
+    "admission": "first hospital admission",
+    "accident_and_emergency": "first A&E attendance",
+    "outpatient": "first outpatient appointment",
+    "readmission": "readmission after the first discharge",
 }
 
 
+def outcome(event: str | None) -> str:
+    """Return what is waited for as a noun: "first emergency admission"."""
+    return _OUTCOMES.get(event or "") or (in_words(event) if event else "the event")
+
+
 def happened(event: str | None, *, yet: bool = True) -> str:
-    """Return "had had the event" in words, or with `yet=False` "had not had the event"."""
+    """Return "had the event" in words, or with `yet=False` "had not had the event"."""
     known = _HAPPENED.get(event or "")
     if known:
         return known[0] if yet else known[1]
     name = in_words(event) if event else "the event"
-    return f"had had {name}" if yet else f"had not had {name}"
+    return f"had {name}" if yet else f"had not had {name}"
 
 
 DAYS_A_MONTH = 365.25 / 12
@@ -217,7 +246,7 @@ def number(value: float | None, digits: int = 3) -> str:
     if value == 0:
         return "0"
     if abs(value) < 1e-3:
-        return "under 0.001" if value > 0 else "over -0.001"
+        return "<0.001" if value > 0 else ">−0.001"
     decimals = max(0, digits - len(str(int(abs(value)))) + (abs(value) < 1))
     return f"{value:,.{decimals}f}"
 
@@ -260,14 +289,29 @@ def strata_phrase(columns: Sequence[str]) -> str:
 
 
 def chance_words(adjust: Sequence[str]) -> dict[str, str]:
-    """Return the heading of expected counts, with what was adjusted for."""
-    return {"expected": f"Expected by chance{given(adjust)}".rstrip(",")}
+    """Return the headings of expected numbers and their ratios: adjusted or crude."""
+    how = "adjusted" if adjust else "crude"
+    return {"expected": f"Expected, {how}", "observed_expected": f"Observed/expected ratio, {how}"}
+
+
+def expected_words(settings: Mapping[str, Any]) -> list[str]:
+    """Say what the expected number of a table is, and what it is adjusted for."""
+    adjust = settings.get("adjust")
+    if adjust is None:
+        return []
+    whence = (
+        "if conditions were independent"
+        if settings.get("against", "independence") == "independence"
+        else "from the lower-order margins of the combination"
+    )
+    how = f"adjusted for {strata_phrase(adjust)}" if adjust else "crude, not adjusted for anything"
+    return [f"Expected: the number of people {whence}; {how}."]
 
 
 def tested_words(correction: str, n_tested: int) -> str:
-    """Return the heading of p values adjusted for their number, with that number and how."""
+    """Say what q values are, and over how many tests."""
     how = {"benjamini_hochberg": "Benjamini-Hochberg"}.get(correction, capital(correction))
-    return f"p value, adjusted for all {n_tested:,} tested ({how})"
+    return f"q value: the p value corrected for {n_tested:,} tests ({how})."
 
 
 def strata_words(names: Mapping[str, Any]) -> str:
@@ -293,16 +337,17 @@ def stratum_words(record: Mapping[str, Any], by: Sequence[str]) -> str:
 
 
 def percentage(share: float | None) -> str:
-    """Return a proportion as a percentage of sensible precision."""
+    """Return a proportion as a percentage: a whole one from 10% on, of smaller shares two figures."""
     if share is None or share != share:
         return UNDEFINED
     value = 100 * share
     if value == 0:
-        return "0 %"
+        return "0%"
     if 0 < value < 0.01:
-        return "under 0.01 %"
-    # what rounds to 1.00 is written as its neighbours above are
-    return f"{value:.0f} %" if value >= 99.5 else f"{value:.1f} %" if value >= 0.995 else f"{value:.2f} %"
+        return "<0.01%"
+    if 99.5 <= value < 100:
+        return f"{value:.1f}%" if value < 99.95 else ">99.9%"
+    return f"{int(value + 0.5)}%" if value >= 9.95 else f"{value:.1f}%" if value >= 0.995 else f"{value:.2f}%"
 
 
 def pounds(value: float | None) -> str:
@@ -334,7 +379,15 @@ def _cell(value: Any, column: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if column in ("p_value", "q_value", "family_wise_p", "p_value_half"):
-        return "under 0.001" if value < 0.001 else f"{value:.3f}"
+        return (
+            "<0.001"
+            if value < 0.001
+            else ">0.99"
+            if value > 0.995
+            else f"{value:.3f}"
+            if value < 0.0995
+            else f"{value:.2f}"
+        )
     if column == "time":
         return f"{value:,g}"
     if column in ("oe_lower", "oe_upper") or column.startswith("observed_expected"):
@@ -346,6 +399,9 @@ def _cell(value: Any, column: str) -> str:
     return in_words(value)
 
 
+_NUMBER = ' class="number"'
+
+
 def html_table(
     frame: pl.DataFrame,
     *,
@@ -354,27 +410,52 @@ def html_table(
     rows: int = 20,
     percentages: Sequence[str] = (),
     say: Callable[[Mapping[str, Any], str], str | None] | None = None,
+    interval: str = "95% CI",
+    as_text: bool = False,
 ) -> str:
     """Return a frame as a small HTML table with words for names and rounded numbers.
 
     `say` may give a cell's words, from the row and the column; by default a
-    gap is a dash. At most `rows` rows are given; the rest are counted.
+    gap is marked as not applicable. An estimate and its limits share one cell. At most `rows` rows are given; the rest
+    are counted. A frame `as_text` has headings for names and words for values already.
     """
     words = {**COLUMN_WORDS, **(words or {})}
     columns = [c for c in (columns or frame.columns) if c in frame.columns]
-    head = "".join(f'<th scope="col">{html.escape(words.get(c, capital(in_words(c))))}</th>' for c in columns)
+    limits = {c: both for c, both in INTERVALS.items() if c in columns and set(both) <= set(columns)}
+    columns = [c for c in columns if not any(c in both for both in limits.values())]
+
+    def text_of(record: Mapping[str, Any], c: str) -> str:
+        if as_text:
+            return str(record[c])
+        text = say(record, c) if say else None
+        if text is None and record[c] is None:
+            return UNDEFINED
+        if text is None:
+            return percentage(record[c]) if c in percentages else _cell(record[c], c)
+        return text
+
+    def with_interval(record: Mapping[str, Any], c: str) -> str:
+        if c not in limits or record[c] is None or all(record[end] is None for end in limits[c]):
+            return text_of(record, c)
+        low, high = (text_of(record, end).rstrip("%") for end in limits[c])
+        return f"{text_of(record, c)} ({low} to {high})"
+
+    def heading(c: str) -> str:
+        if as_text:
+            return c
+        said = words.get(c, capital(in_words(c)))
+        return f"{said} ({interval})" if c in limits else said
+
+    numeric = {c: _numeric(frame, c) or (_NUMBER if as_text and at else "") for at, c in enumerate(columns)}
+    head = "".join(f'<th scope="col"{numeric[c]}>{html.escape(heading(c))}</th>' for c in columns)
     body = []
     for record in frame.head(rows).iter_rows(named=True):
-        cells = []
-        for c in columns:
-            text = say(record, c) if say else None
-            if text is None and record[c] is None:
-                text = UNDEFINED
-            elif text is None:
-                text = percentage(record[c]) if c in percentages else _cell(record[c], c)
-            numeric = ' class="number"' if frame.schema[c].is_numeric() else ""
-            cells.append(f"<td{numeric}>{html.escape(text)}</td>")
+        cells = [f"<td{numeric[c]}>{html.escape(with_interval(record, c))}</td>" for c in columns]
         body.append(f"<tr>{''.join(cells)}</tr>")
     more = frame.height - rows
     foot = f'<p class="more">and {more:,} more rows</p>' if more > 0 else ""
     return f'<table class="symphony"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>{foot}'
+
+
+def _numeric(frame: pl.DataFrame, column: str) -> str:
+    return _NUMBER if frame.schema[column].is_numeric() else ""

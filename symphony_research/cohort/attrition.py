@@ -10,21 +10,23 @@ import numpy as np
 import polars as pl
 
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, unrelated
+from symphony_research.result.cells import CellDefinition, everybody, unrelated
 from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.wording import roughly
 
-__all__ = ["Attrition"]
+__all__ = ["STUDIED", "Attrition"]
+
+STUDIED = "studied"  # the last step: those who are left
 
 
 class Attrition(Result):
-    """How many people each rule left out, and how many were studied."""
+    """How many people each criterion excluded, and how many were studied."""
 
     figure: ClassVar[str | None] = "symphony_research.show.flow:plot_attrition"
-    title: ClassVar[str] = "From everybody in the study to the people studied"
+    title: ClassVar[str] = "Inclusion of people in the study"
     own_settings: ClassVar[frozenset[str]] = frozenset({"start"})
     shown: ClassVar[tuple[str, ...]] = ("step", "n_excluded", "n_persons")
-    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"n_persons": "People who remain"})
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"n_persons": "People remaining"})
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
@@ -39,10 +41,11 @@ class Attrition(Result):
         # each row of the table but the last counts the people a rule left out; the last, those studied
         below = steps["n_persons"].fill_null(0).cum_sum(reverse=True)
         remaining = below.shift(-1)
+        known = below[0] if steps["n_persons"].is_not_null().any() else None
         if steps["n_persons"][-1] is None:
             remaining = remaining.set(pl.Series(np.arange(len(remaining)) == len(remaining) - 2), None)
         first = pl.DataFrame(
-            {"step": [settings["start"]], "n_excluded": [0], "n_persons": below.head(1)},
+            {"step": [settings["start"]], "n_excluded": [0], "n_persons": [known]},
             schema={"step": pl.String, "n_excluded": pl.Int64, "n_persons": pl.Int64},
         )
         rest = steps.select("step").with_columns(left_out, remaining.alias("n_persons")).head(steps.height - 1)
@@ -53,15 +56,19 @@ class Attrition(Result):
         frame = self.estimates
         start, end = frame["n_persons"][0], frame["n_persons"][-1]
         if not end:
-            return "Too few people meet the rules for anything to be shown."
+            return "Too few people met the inclusion criteria for anything to be shown."
         if frame.height == 1:
-            return f"About {roughly(end)} people are studied."
-        return f"Of about {roughly(start)} people, about {roughly(end)} meet every rule and are studied."
+            return (
+                f"About {roughly(end)} people {self.settings['start']} met the inclusion criteria: nobody was excluded."
+            )
+        return f"Of about {roughly(start)} people {self.settings['start']}, about {roughly(end)} met the inclusion criteria."
 
     def instead_of_table(self) -> str | None:
         """Return that nobody is left out: one line would say no more than the sentence above it."""
-        return "No rule left anybody out." if self.estimates.height == 1 else None
+        return "No criterion excluded anybody." if self.estimates.height == 1 else None
 
 
 def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
+    if record["step"] == STUDIED:
+        return everybody()  # the people of the cohort: one number with that of every other table of them
     return unrelated(f"excluded at the step: {record['step']}")

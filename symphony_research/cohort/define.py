@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from itertools import pairwise
 from types import MappingProxyType
 
 import polars as pl
 
-from symphony_research.cohort.attrition import Attrition
+from symphony_research.cohort.attrition import STUDIED, Attrition
+from symphony_research.cohort.bands import age_band
 from symphony_research.cohort.people import Cohort, as_date, listed_conditions
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.schema import RESIDENCES, SEXES
@@ -95,16 +95,18 @@ def define_cohort(
     people = _with_registration(study, people)
     people = people.with_columns(_age(pl.col("birth_date"), pl.col("index_date")).alias("age"))
     people = people.with_columns(
-        _band(pl.col("age"), study.age_bands).alias("age_band"),
+        age_band(pl.col("age"), study.age_bands).alias("age_band"),
         ((pl.col("deprivation_decile") + 1) // 2).alias("deprivation_quintile"),
     )
     if min_conditions is not None:
         people = _with_condition_number(study, people, listed_conditions(study, conditions))
 
     rules: list[tuple[str, pl.Expr]] = []
+    start = "in the study"
     if enrolled:
         what = " with ".join(in_words(part) for part in (programme or "any programme", hub) if part)
-        rules.append((f"not enrolled on {what}", pl.col("index_date").is_not_null()))
+        start = f"enrolled on {what}"
+        people = people.filter(pl.col("index_date").is_not_null())
         # before the first day nothing is recorded, so nothing could be seen to happen
         rules.append(("who joined before the study's first day", pl.col("index_date") >= study.period[0]))
     when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}"
@@ -143,15 +145,15 @@ def define_cohort(
         kept = people.filter(rule.fill_null(False))
         steps.append((step, people.height - kept.height))
         people = kept
-    steps.append(("studied", people.height))
+    steps.append((STUDIED, people.height))
     table = pl.DataFrame(steps, schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
     # a rule that left nobody out is not worth a line
-    table = table.filter((pl.col("n_persons") > 0) | (pl.col("step") == "studied"))
+    table = table.filter((pl.col("n_persons") > 0) | (pl.col("step") == STUDIED))
     attrition = Attrition(
         {"steps": table},
         {
             "method": "people left out, rule by rule",
-            "start": "in the study",
+            "start": start,
             **study.source(**population).as_settings(),
         },
     )
@@ -222,10 +224,12 @@ def _with_index(
 
 
 def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
-    """Add the practice on the index date and the last day of unbroken registration after it."""
+    """Add the practice on the index date, and the first and last day of unbroken registration around it."""
     if not study.has("registrations"):
         return people.with_columns(
-            pl.lit(None, dtype=pl.String).alias("practice_id"), pl.lit(study.period[1]).alias("registered_until")
+            pl.lit(None, dtype=pl.String).alias("practice_id"),
+            pl.lit(None, dtype=pl.Date).alias("registered_since"),
+            pl.lit(study.period[1]).alias("registered_until"),
         )
     far = pl.lit(date(9999, 1, 1))
     dated = people.lazy().select("person_id", "index_date").drop_nulls()  # of a hub, few of the study's people
@@ -242,13 +246,16 @@ def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
             .over("person_id")
             .alias("__run")
         )
-        .with_columns(pl.col("end_date").max().over("person_id", "__run").alias("registered_until"))
+        .with_columns(
+            pl.col("start_date").min().over("person_id", "__run").alias("registered_since"),
+            pl.col("end_date").max().over("person_id", "__run").alias("registered_until"),
+        )
     )
     here = (
         spells.join(dated, on="person_id", how="inner")
         .filter(pl.col("index_date").is_between(pl.col("start_date"), pl.col("end_date")))
         .group_by("person_id")
-        .agg(pl.col("practice_id", "registered_until").sort_by("start_date").last())
+        .agg(pl.col("practice_id", "registered_since", "registered_until").sort_by("start_date").last())
         .collect(engine="streaming")
     )
     return people.join(here, on="person_id", how="left")
@@ -275,13 +282,3 @@ def _age(birth: pl.Expr, day: pl.Expr) -> pl.Expr:
         (day.dt.month() == birth.dt.month()) & (day.dt.day() < birth.dt.day())
     )
     return day.dt.year() - birth.dt.year() - before.cast(pl.Int32)
-
-
-def _band(age: pl.Expr, lowest: Sequence[int]) -> pl.Expr:
-    """Name of the age band: "65-69", the last "85+", below the first "under 18"."""
-    names = [f"{a:02d}-{b - 1:02d}" for a, b in pairwise(lowest)] + [f"{lowest[-1]}+"]
-    under = [] if lowest[0] == 0 else [pl.when(age < lowest[0]).then(pl.lit(f"under {lowest[0]}"))]
-    band: pl.Expr = pl.lit(names[-1])
-    for name, upper in reversed(list(zip(names, lowest[1:], strict=False))):
-        band = pl.when(age < upper).then(pl.lit(name)).otherwise(band)
-    return pl.when(age < lowest[0]).then(pl.lit(f"under {lowest[0]}")).otherwise(band) if under else band

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
 from symphony_research.cohort.attrition import Attrition
+from symphony_research.cohort.bands import CONDITION_BANDS
+from symphony_research.cohort.baseline import Baseline
+from symphony_research.cohort.characteristics import baseline_of
+from symphony_research.cohort.events import EVENTS
 from symphony_research.collapse import Collapsed, Onsets, Patterns, names_of
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.schema import SETTINGS
@@ -19,17 +22,6 @@ from symphony_research.wording import joined
 
 __all__ = ["EVENTS", "STRATA", "Cohort", "as_date", "listed_conditions"]
 
-# what may happen to a person: which rows of activity, or death
-EVENTS: Mapping[str, pl.Expr | None] = MappingProxyType(
-    {
-        "emergency_admission": (pl.col("setting") == "inpatient") & (pl.col("kind") == "emergency"),
-        "admission": pl.col("setting") == "inpatient",
-        "accident_and_emergency": pl.col("setting") == "accident_and_emergency",
-        "outpatient": pl.col("setting") == "outpatient",
-        "readmission": (pl.col("setting") == "inpatient") & (pl.col("kind") == "emergency"),
-        "death": None,
-    }
-)
 STRATA = (
     "age_band",
     "sex",
@@ -42,7 +34,6 @@ STRATA = (
     "hub",
     "n_conditions_band",
 )
-CONDITION_BANDS = ("0", "1", "2", "3", "4", "5", "6", "7+")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,6 +115,78 @@ class Cohort:
             ),
         )
 
+    def baseline(
+        self,
+        *,
+        by: str | Sequence[str] = (),
+        months: int = 12,
+        conditions: Sequence[str] | None = None,
+        commonest: int = 10,
+    ) -> Baseline:
+        """Describe the cohort at the index date: who the people are, and the care of the months before.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Strata, any of `STRATA`: one column of the table each.
+        months : int, default 12
+            Length of the look-back: from so many months before the index date to
+            the day before it.
+        conditions : sequence of str, optional
+            Take these conditions alone; by default the study's list.
+        commonest : int, default 10
+            How many conditions are listed by name: those that most people have by
+            the released counts.
+
+        Returns
+        -------
+        Baseline
+            `characteristic`, `category`, `n_persons`, `estimate` (share of the
+            people of the stratum), and in the row of cost `mean_cost` and
+            `standard_deviation` (pounds). `sr.table` prints it as journals do.
+
+        Raises
+        ------
+        ArgumentError
+            If a stratum or condition is unknown, `months` is below one or
+            `commonest` below zero.
+
+        Notes
+        -----
+        Characteristics are those of the index date. Somebody who joined a
+        practice, or was born, within the look-back is counted with what was
+        observed of it, and so is whoever's look-back begins before the study
+        does; the row `look_back` counts them. Where that is everybody, nothing
+        is known of the whole look-back, and its rows are left out. What a
+        study does not record is left out too: the note says what.
+
+        Age is given in bands of ten years where the study has more than ten
+        bands (0-4, 5-14, ... 75-84, 85+). A characteristic that is a stratum,
+        or that a rule of the cohort fixes, is not repeated.
+
+        References
+        ----------
+        von Elm, E. et al. (2007). The STROBE statement. Lancet 370, 1453-1457, item 14.
+        Pollard, T. J. et al. (2018). tableone. JAMIA Open 1, 26-31.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> cohort = sr.define_cohort(sr.example_study(), index="2013-04-01")
+        >>> baseline = cohort.baseline()
+        >>> baseline.estimates.columns
+        ['characteristic', 'category', 'n_persons', 'estimate', 'mean_cost', 'standard_deviation']
+        """
+        by, listed = names_of(by), listed_conditions(self.study, conditions)
+        if type(months) is not int or months < 1:
+            raise ArgumentError(f"months={months} must be a whole number of months, at least one.")
+        if type(commonest) is not int or commonest < 0:
+            raise ArgumentError(f"commonest={commonest} must be a whole number of conditions, 0 for none.")
+        held = self._conditions_on(pl.col("index_date"), listed)
+        return baseline_of(
+            self.study, self.rules, self._strata(by), held, listed=listed, by=by, months=months, commonest=commonest
+        )
+
     def follow_up(
         self,
         *,
@@ -196,7 +259,8 @@ class Cohort:
             .agg(pl.len().cast(pl.Int64).alias("n_persons"))
             .sort([*by, "time", "event"], nulls_last=True)
         )
-        source = self.study.source(**{**self.rules, "event": event, "until": last.isoformat(), "time_unit": "days"})
+        asked = {"event": event, "until": last.isoformat(), "time_unit": "days"}
+        source = self.study.source(**{**self.rules, **asked, **({} if horizon is None else {"horizon": horizon})})
         return Collapsed.of(table, source)
 
     def onsets(

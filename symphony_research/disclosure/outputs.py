@@ -39,7 +39,7 @@ NOWHERE = -1
 # by these alone can people be known not to be among others: another date, or list of conditions, may only add some
 NAMED = ("programme", "hub", "practice", "area", "sex", "residence")
 # what was asked of people says nothing of who they are
-ASKED = ("event", "time_unit", "values", "months")
+ASKED = ("event", "time_unit", "values", "months", "horizon")
 Position = tuple[str, int, str]
 
 

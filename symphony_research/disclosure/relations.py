@@ -27,7 +27,7 @@ from symphony_research.result.cells import (
     features_of,
 )
 
-__all__ = ["Rest", "Row", "declared", "relations_between", "rests_of", "wholes_of"]
+__all__ = ["REST", "Rest", "Row", "declared", "relations_between", "rests_of", "wholes_of"]
 
 # coefficients of cells, and between which numbers their sum lies
 Row = tuple[list[tuple[CellDefinition, float]], float, float]
@@ -88,8 +88,15 @@ def rests_of(
             exact[(cell.stratum, cell.side)].append(cell)
         elif not (cell.isolated or cell.state or cell.sized):
             sets[(cell.stratum, cell.side)].append(cell)
+    numbers: dict[Domain, list[CellDefinition]] = defaultdict(list)
+    for cell in cells:
+        if cell.sized and not (cell.isolated or cell.state or cell.having):
+            numbers[(cell.stratum, cell.side)].append(cell)
     for place, own in exact.items():
         for whole, parts in _inside(own, sets[place]):
+            of_list = [cell for cell in numbers[place] if cell.among == parts[0].among]
+            if not any(part.having for part in parts) and _filling(1, UNLIMITED, of_list):
+                continue  # who has anything is counted by number, and the set of nothing is one of the numbers
             among = parts[0].among
             every = 2 ** (among.count(BETWEEN) + 1 - len(whole.having))
             missing = sum(

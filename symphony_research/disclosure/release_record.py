@@ -43,6 +43,7 @@ def said_of(result: Result) -> dict[str, Any]:
         "of_whom": _of_whom(result.settings.get("population") or {}),
         "by": list(result.by),
         "method": result.settings.get("method"),
+        "reference": result.settings.get("reference"),
         "suppressed": done.suppressed,
         "made_sure_by": done.method,
         "done": what_was_done(result),

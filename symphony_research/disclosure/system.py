@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.relations import (
+    REST,
     Rest,
     Row,
     declared,
@@ -82,7 +83,16 @@ class System:
 def system_of(published: Sequence[ReleasedOutput]) -> System:
     """Return the relations between everything published of one population."""
     known = [cell.of for one in published for cell in one.cells if not cell.of.isolated]
-    cells = list(dict.fromkeys([*known, *sorted(wholes_of(published))]))
+    # strata that nobody publishes anything of say nothing of those that are
+    pairs = {pair for cell in known for pair in cell.stratum}
+    # nor do counts of strata whose people are few: what those leave of a whole is looked at as one
+    few = {cell.of.stratum for one in published for cell in one.cells if cell.of.is_everybody and cell.primary}
+    wholes = sorted(
+        cell
+        for cell in wholes_of(published)
+        if pairs.issuperset(cell.stratum) and (cell.is_everybody or cell.stratum not in few)
+    )
+    cells = list(dict.fromkeys([*known, *wholes]))
     features = sorted({f for cell in cells for f in (*cell.having, *features_of(cell.among))})
     lists = {cell.among for cell in cells if cell.sized}
     levels = _levels(cells, published)
@@ -95,7 +105,7 @@ def system_of(published: Sequence[ReleasedOutput]) -> System:
     if of_one_list and features and len(features) < 10 and n_strata << len(features) <= most:
         return _of_atoms(cells, features, levels, sides, published)
     named = [cell.of for one in published for cell in one.cells if cell.named or not cell.of.is_exact]
-    cells = [cell for cell in dict.fromkeys([*named, *sorted(wholes_of(published))]) if not cell.isolated]
+    cells = [cell for cell in dict.fromkeys([*named, *wholes]) if not cell.isolated]
     shown = {cell.of for one in published for cell in one.cells if cell.shown}
     unnamed: dict[Any, list[CellDefinition]] = {}
     for cell in dict.fromkeys(
@@ -166,8 +176,8 @@ def _of_atoms(
     sets = [frozenset(held) for size in range(len(features) + 1) for held in combinations(features, size)]
     atoms = [(held, frozenset(stratum), side) for side in sides for stratum in strata for held in sets]
     shown = {cell.of for one in published for cell in one.cells if cell.shown}
-    # sets without a row are cells here; strata that are suppressed altogether are not
-    rests = [one for one in rests_of(cells, published, shown, {}) if not one.of.state]
+    # sets without a row are cells here; strata that are suppressed altogether are not, nor are their states
+    rests = [one for one in rests_of(cells, published, shown, {}) if REST not in dict(one.of.state)]
     every = list(dict.fromkeys([*cells, *(one.of for one in rests)]))
     at = {cell: k for k, cell in enumerate(every)}
 

@@ -14,8 +14,10 @@ from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.policy import policy_named
 from symphony_research.schema import STUDY_TABLES
 
-__all__ = ["imported_notes", "period_of", "read_settings", "toml_text"]
+__all__ = ["REPORT_KEYS", "STATUSES", "imported_notes", "period_of", "read_settings", "toml_text"]
 
+REPORT_KEYS = ("author", "contact", "status")  # whose name stands under the reports
+STATUSES = ("draft", "approved")
 _POLICY_KEYS = ("policy", "threshold", "rounding")
 
 
@@ -63,6 +65,10 @@ _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "priority_conditions": (_names, "a list of names"),
     "repeated_rows": (_names, 'a list of tables in which equal rows are different contacts, such as ["activity"]'),
     "age_bands": (_ages, "a list of the lowest ages, rising"),
+    "report": (
+        lambda value: _texts(value) and set(value) <= set(REPORT_KEYS) and value.get("status", "draft") in STATUSES,
+        f"a table: [report] with any of {', '.join(REPORT_KEYS)}, the status one of {', '.join(STATUSES)}",
+    ),
     "generator": (_is(dict), "a table"),
     "imported": (_is(dict), "a table"),
 }

@@ -25,6 +25,7 @@ from symphony_research.inference import (
 from symphony_research.multimorbidity.against import against_expected
 from symphony_research.multimorbidity.counted import factor_names, is_scaled, set_tables
 from symphony_research.multimorbidity.sets import WHICH, as_bits
+from symphony_research.phrases import adjusted_for, as_of, between, confidence_of, expectation
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition
@@ -32,14 +33,11 @@ from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.roles import Count, Internal, Known, Role, TableRoles
 from symphony_research.wording import (
     about,
-    against_chance,
     capital,
     chance_words,
     cost_period,
-    given,
     joined,
     stratum_words,
-    tested_words,
     times,
 )
 
@@ -57,7 +55,7 @@ class Combinations(Result):
     figure: ClassVar[str | None] = "symphony_research.show.upset:plot_upset"
     rows_from_records: ClassVar[bool] = True
     floored: ClassVar[tuple[str, ...]] = ("cells",)
-    title: ClassVar[str] = "Combinations of conditions, against chance"
+    title: ClassVar[str] = "Combinations of long-term conditions"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = (
         "combination",
@@ -72,15 +70,14 @@ class Combinations(Result):
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
-        """Headings, with the time over which costs were summed and how many sets were tested."""
-        cost = f"Mean cost of a person {cost_period(self.settings)}".rstrip()
-        parts = {"expected": "Expected from its smaller sets"} if self.settings["against"] != "independence" else {}
+        """Headings, with the time over which costs were summed."""
+        cost = f"Mean cost per person {cost_period(self.settings)}".rstrip()
+        parts = {"expected": "Expected from lower-order margins"} if self.settings["against"] != "independence" else {}
         return {
             "estimate": "Share of people",
             "mean_cost": cost,
             **chance_words(self.settings["adjust"]),
             **parts,
-            "q_value": tested_words(self.settings["correction"], self.n_tested),
         }
 
     @property
@@ -169,7 +166,7 @@ class Combinations(Result):
         return nan_to_null(frame.with_columns(totals)).select([*ordered, *measures])
 
     def sentence(self) -> str:
-        """Name the set furthest above chance among those large enough to show."""
+        """Name the commonest set, and what its test supports of its observed/expected ratio."""
         frame = self.estimates.filter(pl.col("observed_expected").is_not_null() & (pl.col("size") >= 2))
         if not frame.height:
             return "No combination of conditions is held by enough people to show."
@@ -182,22 +179,32 @@ class Combinations(Result):
         where = stratum_words(first, self.by)
         return (
             f"The commonest combination{where} is {exactly}{joined(first['combination'])}{others}: about "
-            f"{about(first['n_persons'])} people, {against_chance(first['observed_expected'])}{given(self.settings['adjust']).rstrip(',')}."
+            f"{about(first['n_persons'])} people{as_of(self.settings)}, {self._against_expected(first)}."
         )
+
+    def _against_expected(self, row: Mapping[str, Any]) -> str:
+        """Say what its interval and its q value support of a set's observed/expected ratio."""
+        lower, upper, q = row["oe_lower"], row["oe_upper"], row["q_value"]
+        known = lower is not None and upper is not None
+        ends = f", {confidence_of(self.settings)} {between(lower, upper, times)}" if known else ""
+        ratio = f"(observed/expected ratio {times(row['observed_expected'])}{ends})"
+        found = known and q is not None and q <= FOUND
+        way = "more" if found and lower > 1 else "fewer" if found and upper < 1 else "not clearly more or fewer"
+        return f"{way} than {expectation(self.settings)} {ratio}"
 
     def _sentence_against_parts(self, frame: pl.DataFrame) -> str:
         """Name the set furthest above what its smaller sets imply, by its lower limit."""
         above = frame.filter((pl.col("oe_lower") > 1) & (pl.col("q_value") <= FOUND))
-        alike = given(self.settings["adjust"])
+        alike = adjusted_for(self.settings)
         if not above.height:
-            return f"No combination is clearly commoner than its smaller sets imply{alike.rstrip(',')}."
+            return f"No combination is clearly commoner than its smaller sets imply{alike}."
         first = above.sort("oe_lower", descending=True, maintain_order=True).row(0, named=True)
         where = stratum_words(first, self.by)
         return (
             f"{capital(joined(first['combination']))} are together{where} "
-            f"{times(first['observed_expected'])} times as often as their pairs and smaller sets imply{alike.rstrip(',')} (about "
-            f"{about(first['n_persons'])} people; {100 * self.settings['confidence']:g} % interval "
-            f"{times(first['oe_lower'])} to {times(first['oe_upper'])})."
+            f"{times(first['observed_expected'])} times as often as their pairs and smaller sets imply{alike} (about "
+            f"{about(first['n_persons'])} people; {confidence_of(self.settings)} "
+            f"{between(first['oe_lower'], first['oe_upper'], times)})."
         )
 
 

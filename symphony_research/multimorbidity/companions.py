@@ -18,6 +18,7 @@ from symphony_research.collapse.sums import herfindahl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND, adjusted_p, normal_quantile, wilson_interval
 from symphony_research.multimorbidity.combinations import Combinations, combinations, roles_of_sets
+from symphony_research.phrases import as_of, between, confidence_of, expectation, share, share_with_interval
 from symphony_research.result import Result
 from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.wording import (
@@ -25,12 +26,9 @@ from symphony_research.wording import (
     capital,
     chance_words,
     cost_period,
-    given,
     in_words,
-    percentage,
     pounds,
     stratum_words,
-    tested_words,
     times,
 )
 
@@ -44,7 +42,7 @@ class FurtherConditions(Result):
 
     figure: ClassVar[str | None] = "symphony_research.show.companions:plot_further_conditions"
     names_what_is_suppressed: ClassVar[bool] = True
-    title: ClassVar[str] = "How many other conditions people with each condition have"
+    title: ClassVar[str] = "Comorbidity count by index condition"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_others", "n_persons", "estimate", "mean_cost")
 
@@ -102,16 +100,18 @@ class FurtherConditions(Result):
             where = stratum_words(record, self.by)
             return f"{in_words(record['condition'])}{where}"
 
-        text = f"{percentage(low['estimate'])} of people with {group(low)} have none of the other conditions"
+        label = confidence_of(self.settings)
+        said = [share_with_interval(row["estimate"], row["lower"], row["upper"], label=label) for row in (low, high)]
+        text = f"{said[0]} of people with {group(low)} have none of the other conditions{as_of(self.settings)}"
         if alone.height > 1:
-            text += f", against {percentage(high['estimate'])} of those with {group(high)}"
+            text += f", compared with {said[1]} of those with {group(high)}"
         most = self.estimates.filter(
             (pl.col("condition") == low["condition"])
             & (pl.col("n_others") == self.settings["top"])
             & pl.col("estimate").is_not_null()
         )
         if not self.by and most.height:
-            text += f"; {percentage(most['estimate'][0])} of people with {in_words(low['condition'])} have {_others(self.settings['top'], self.settings['top'])}"
+            text += f"; {share(most['estimate'][0])} of people with {in_words(low['condition'])} have {_others(self.settings['top'], self.settings['top'])}"
         return text + "."
 
 
@@ -219,7 +219,7 @@ class Companions(Result):
     rows_from_records: ClassVar[bool] = True
     rows_are: ClassVar[str] = "Conditions"
     floored: ClassVar[tuple[str, ...]] = ("cells",)
-    title: ClassVar[str] = "Which other conditions people with one condition have"
+    title: ClassVar[str] = "Comorbidities of an index condition"
     shown: ClassVar[tuple[str, ...]] = (
         "condition", "n_persons", "estimate", "expected_share", "observed_expected", "oe_lower", "oe_upper", "q_value",
         "mean_cost",
@@ -243,12 +243,11 @@ class Companions(Result):
         """Headings that name the condition begun from."""
         having = f"people with {in_words(self.settings['condition'])}"
         return {
-            "mean_cost": f"Mean cost of a person with both {cost_period(self.settings)}".rstrip(),
+            "mean_cost": f"Mean cost per person with both {cost_period(self.settings)}".rstrip(),
             "condition": "Other condition",
             "estimate": f"Share of {having}",
-            "expected_share": f"Share by chance{given(self.settings['adjust'])}".rstrip(","),
+            "expected_share": f"Expected share, {'adjusted' if self.settings['adjust'] else 'crude'}",
             **chance_words(self.settings["adjust"]),
-            "q_value": tested_words(self.settings["correction"], self.n_tested),
         }
 
     @staticmethod
@@ -281,7 +280,7 @@ class Companions(Result):
         )  # fmt: skip
 
     def sentence(self) -> str:
-        """Name the commonest companion, and the one furthest above chance."""
+        """Name the commonest comorbidity, and the one furthest above what was expected."""
         name = in_words(self.settings["condition"])
         frame = self.estimates.filter(pl.col("estimate").is_not_null())
         if not frame.height:
@@ -289,8 +288,9 @@ class Companions(Result):
         first = frame.sort("n_persons", descending=True, maintain_order=True).row(0, named=True)
         where = stratum_words(first, self.by)
         text = (
-            f"{capital(in_words(first['condition']))} is what people with {name}{where} most often have besides: "
-            f"{percentage(first['estimate'])} of them (about {about(first['n_persons'])} people)"
+            f"{capital(in_words(first['condition']))} is the commonest comorbidity of {name}{where}: "
+            f"{share_with_interval(first['estimate'], first['lower'], first['upper'], label=confidence_of(self.settings))} "
+            f"of them (about {about(first['n_persons'])} people{as_of(self.settings)})"
         )
         if first.get("mean_cost") is not None:
             text += f", at a mean cost of {pounds(first['mean_cost'])}"
@@ -300,8 +300,8 @@ class Companions(Result):
         if above.height:
             top = above.row(0, named=True)
             text += (
-                f". They are {times(top['observed_expected'])} times as likely as chance"
-                f"{given(self.settings['adjust'])} to have {in_words(top['condition'])}"
+                f". Furthest above {expectation(self.settings)}: {in_words(top['condition'])} (observed/expected ratio "
+                f"{times(top['observed_expected'])}, {between(top['oe_lower'], top['oe_upper'], times)})"
             )
         return text + "."
 

@@ -15,19 +15,17 @@ from symphony_research.collapse.roles import SET_KEYS, of_everybody, of_set
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, FOUND, adjusted_p, normal_quantile
 from symphony_research.multimorbidity.parts import against_parts, cost_tables
+from symphony_research.phrases import adjusted_for, between, confidence_of
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure, Result
 from symphony_research.result.roles import Count, Internal, Mean, Role, TableRoles
 from symphony_research.wording import (
     about,
-    capital,
     cost_period,
-    given,
     in_words,
     joined,
     pounds,
     stratum_words,
-    tested_words,
 )
 
 __all__ = ["CombinationCosts", "combination_costs"]
@@ -43,7 +41,8 @@ class CombinationCosts(Result):
     figure: ClassVar[str | None] = "symphony_research.show.companions:plot_combination_costs"
     rows_from_records: ClassVar[bool] = True
     floored: ClassVar[tuple[str, ...]] = ("cells",)
-    title: ClassVar[str] = "What combinations cost, and what they cost beyond the sum of their parts"
+    title: ClassVar[str] = "Cost interaction of combinations of conditions"
+    led_by: ClassVar[tuple[str, ...]] = ("excess_lower",)
     shown: ClassVar[tuple[str, ...]] = (
         "combination", "n_persons", "estimate", "total", "share_of_total", "expected", "excess", "excess_lower",
         "excess_upper", "q_value",
@@ -57,17 +56,16 @@ class CombinationCosts(Result):
         period = f" {cost_period(self.settings)}".rstrip() if self.settings["value"] == "cost" else ""
         return {
             "estimate": f"Mean {value} of a person{period}",
-            "lower": f"Mean {value}, from",
-            "upper": f"Mean {value}, to",
-            "total": f"{capital(value)} of all of them",
-            "share_of_total": f"Share of all {value}",
-            "expected": f"Mean {value}, did its parts add up",
-            "excess": "Beyond the sum of its parts",
-            "excess_lower": "Beyond, from",
-            "excess_upper": "Beyond, to",
-            "n_compared": "People compared with parts",
-            "n_left_out": "People left out",
-            "q_value": tested_words(self.settings["correction"], self.n_tested),
+            "lower": f"Mean {value}, lower",
+            "upper": f"Mean {value}, upper",
+            "total": f"Total {value}",
+            "share_of_total": f"Share of total {value}",
+            "expected": f"Expected {value} if additive",
+            "excess": "Excess over additivity",
+            "excess_lower": "Excess, lower",
+            "excess_upper": "Excess, upper",
+            "n_compared": "People compared",
+            "n_left_out": "Excluded",
         }
 
     @classmethod
@@ -193,22 +191,21 @@ class CombinationCosts(Result):
             return "No costs are recorded in these data."
         frame = self.estimates.filter(pl.col("excess_lower").is_not_null())
         if not frame.height:
-            return "No combination and its parts are held by enough people to say what it costs beyond them."
+            return "No combination has enough people, together and apart, to estimate an excess over additivity."
         value = in_words(self.settings["value"])
         found = frame.filter((pl.col("excess_lower") > 0) & (pl.col("q_value") <= FOUND))
         if not found.height:
-            return f"No combination clearly has a higher mean {value} than its parts add up to."
+            return f"No combination clearly has a higher mean {value} than expected if additive."
         first = found.sort("excess_lower", descending=True, maintain_order=True).row(0, named=True)
         where = stratum_words(first, self.by)
         amount = pounds if self.settings["value"] == "cost" else about
         exact = self.settings["kind"] == "exact"
-        others = " and nothing else" if exact else ", whatever else they have,"
-        besides = "" if exact else ", what their further conditions cost included"
+        others = " and nothing else" if exact else ", whatever else they have"
+        besides = "" if exact else ", what their other conditions cost included"
         return (
-            f"People with {joined(first['combination'])}{others}{where} stand out most: their mean {value} is "
-            f"{amount(first['excess'])} more than each condition alone would add up to{besides}{given(self.settings['adjust']).rstrip(',')} "
-            f"({100 * self.settings['confidence']:g} % interval {amount(first['excess_lower'])} to "
-            f"{amount(first['excess_upper'])})."
+            f"People with {joined(first['combination'])}{others}{where}: their mean {value} is {amount(first['excess'])} "
+            f"more than expected if additive{besides}{adjusted_for(self.settings)} ({confidence_of(self.settings)} "
+            f"{between(first['excess_lower'], first['excess_upper'], amount)}), the clearest excess."
         )
 
 

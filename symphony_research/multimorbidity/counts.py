@@ -16,6 +16,7 @@ from symphony_research.collapse.margins import (
     beside,
     nan_to_null,
     pattern_settings,
+    same_stratum,
     split,
     strata_margins,
     stratum_schema,
@@ -27,10 +28,11 @@ from symphony_research.inference import (
     poisson_binomial,
     wilson_interval,
 )
+from symphony_research.phrases import as_of, confidence_of, share, share_with_interval
 from symphony_research.result import Result
 from symphony_research.result.cells import Partition, Relation, feature_list, of_size
 from symphony_research.result.roles import Count, Key, TableRoles
-from symphony_research.wording import in_words, percentage, roughly, strata_words, times
+from symphony_research.wording import in_words, roughly, strata_words, times
 
 __all__ = ["ConditionCount", "Prevalence", "condition_count", "prevalence"]
 
@@ -41,7 +43,7 @@ class ConditionCount(Result):
     """People by their number of conditions, against independence of all conditions."""
 
     figure: ClassVar[str | None] = "symphony_research.show.bars:plot_condition_count"
-    title: ClassVar[str] = "People by number of conditions"
+    title: ClassVar[str] = "Number of long-term conditions"
     shown: ClassVar[tuple[str, ...]] = ("n_conditions", "n_persons", "estimate", "expected", "observed_expected")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
@@ -99,37 +101,68 @@ class ConditionCount(Result):
         return super().say(record, column)
 
     def sentence(self) -> str:
-        """Return how many people have two or more conditions, against chance."""
+        """Return how many people have two or more conditions, and how many of three or more were expected."""
         if self.by:
             return self._sentence_by_stratum()
-        known = self.estimates.filter(pl.col("n_persons").is_not_null())
-        several, three = (int(known.filter(pl.col("n_conditions") >= least)["n_persons"].sum()) for least in (2, 3))
+        row = self.several()[0]
         total = int(self.count_tables["population"]["n_persons"].sum())
-        if not several or not total:
+        if not row["estimate"]:
             return "No group with two or more conditions is large enough to show."
-        text = (
-            f"{percentage(several / total)} of about {roughly(total)} people live with two or more of these conditions"
+        label = confidence_of(self.settings)
+        said = (
+            f"At least {share(row['estimate'])}"
+            if row["at_least"]
+            else share_with_interval(row["estimate"], row["lower"], row["upper"], label=label)
         )
-        expected = float(known.filter(pl.col("n_conditions") >= 3)["expected"].sum())
-        if three and expected:
-            text += f"; three or more are {times(three / expected)} times as common as if conditions fell independently"
+        text = (
+            f"{said} of about {roughly(total)} people live with two or more of these conditions{as_of(self.settings)}"
+        )
+        most = self.estimates.filter(pl.col("n_conditions") >= 3)
+        three, expected = int(most["n_persons"].sum()), float(most["expected"].sum())
+        if three and expected and not most["n_persons"].null_count():
+            text += f"; three or more are {times(three / expected)} times as common as expected if conditions were independent"
         return text + "."
+
+    def several(self) -> list[dict[str, Any]]:
+        """Return the share of people with two or more conditions and its Wilson interval, one row a stratum.
+
+        It is the sum of the larger numbers where none is suppressed, and else what those with none and with one leave,
+        where that is many times what rounding changes; where neither is, `at_least` says that the sum lacks something.
+        """
+        rows: list[dict[str, Any]] = []
+        rounding = (self.settings.get("released") or {}).get("rounding") or 1
+        people = self.count_tables["population"]
+        for names in people.select(self.by).to_dicts() if self.by else [{}]:
+            cells, total = same_stratum(self.estimates, names), int(same_stratum(people, names)["n_persons"].sum())
+            few, more = (
+                cells.filter(pl.col("n_conditions") >= 2 if two else pl.col("n_conditions") < 2) for two in (0, 1)
+            )
+            held, partial = int(more["n_persons"].sum()), bool(more["n_persons"].null_count())
+            if partial and few.height == 2 and not few["n_persons"].null_count():
+                rest = total - int(few["n_persons"].sum())
+                if rest >= 20 * rounding:
+                    held, partial = rest, False
+            if not total:
+                rows.append({**names, "estimate": None, "lower": None, "upper": None, "at_least": partial})
+                continue
+            held = min(held, total)
+            lower, upper = wilson_interval([held], [total], self.settings["confidence"])
+            ends = {"lower": float(lower[0]), "upper": float(upper[0])}
+            rows.append({**names, "estimate": held / total, **ends, "at_least": partial})
+        return rows
 
     def _sentence_by_stratum(self) -> str:
         """Set the group with the largest share of people with two or more conditions against the smallest."""
-        shares = (
-            self.estimates.filter(pl.col("n_persons").is_not_null())
-            .group_by(self.by, maintain_order=True)
-            .agg(pl.col("estimate").filter(pl.col("n_conditions") >= 2).sum().alias("__share"))
-            .sort("__share", maintain_order=True)
-        )
-        if shares.height < 2:
+        known = [row for row in self.several() if row["estimate"] is not None and not row["at_least"]]
+        known.sort(key=lambda row: float(row["estimate"]))
+        if len(known) < 2:
             return "No two groups are large enough to compare."
-        low, high = shares.row(0, named=True), shares.row(-1, named=True)
+        low, high = known[0], known[-1]
         least, most = (strata_words({c: row[c] for c in self.by}) for row in (low, high))
+        shares = [share_with_interval(row["estimate"], row["lower"], row["upper"]) for row in (high, low)]
         return (
-            f"Two or more of these conditions: {percentage(high['__share'])} of people in the group {most}, "
-            f"{percentage(low['__share'])} in the group {least}."
+            f"Two or more of these conditions{as_of(self.settings)}: {shares[0]} of people in the group {most}, "
+            f"{shares[1]} in the group {least} ({confidence_of(self.settings)} in brackets)."
         )
 
 
@@ -210,7 +243,7 @@ class Prevalence(Result):
 
     figure: ClassVar[str | None] = "symphony_research.show.bars:plot_prevalence"
     names_what_is_suppressed: ClassVar[bool] = True
-    title: ClassVar[str] = "People with each condition"
+    title: ClassVar[str] = "Prevalence of long-term conditions"
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Share of people"})
@@ -241,7 +274,10 @@ class Prevalence(Result):
         first = frame.sort("estimate", descending=True).row(0, named=True)
         where = strata_words({c: first[c] for c in self.by})
         group = f" among {where}" if where else ""
-        return f"The commonest condition{group} is {in_words(first['condition'])}, in {percentage(first['estimate'])} of people."
+        said = share_with_interval(
+            first["estimate"], first["lower"], first["upper"], label=confidence_of(self.settings)
+        )
+        return f"The commonest condition{group} is {in_words(first['condition'])}, in {said} of people{as_of(self.settings)}."
 
 
 def prevalence(patterns: Patterns, *, confidence: float = 0.95) -> Prevalence:

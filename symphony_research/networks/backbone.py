@@ -25,7 +25,7 @@ METHODS = ("significance", "disparity", "top")
 class Backbone(Cooccurrence):
     """The pairs of a network that a filter keeps, derived from the counts of all of them."""
 
-    title: ClassVar[str] = "The pairs of conditions that stand out"
+    title: ClassVar[str] = "Pairs of conditions in the backbone of the network"
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -45,7 +45,7 @@ class Backbone(Cooccurrence):
         return (
             f"{number(frame.height)} of {number(of)} pairs of conditions {'is' if frame.height == 1 else 'are'} kept "
             f"({why}); {pair} go together most: {times(first['observed_expected'])} times as many people have both "
-            f"(about {about(first['n_both'])} people) as chance would give."
+            f"(about {about(first['n_both'])} people) as expected."
         )
 
 

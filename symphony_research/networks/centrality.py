@@ -40,7 +40,7 @@ class Centrality(Result):
 
     figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_centrality"
     own_settings: ClassVar[frozenset[str]] = frozenset({"backbone", "tested"})
-    title: ClassVar[str] = "How central each condition is"
+    title: ClassVar[str] = "Centrality of conditions"
     shown: ClassVar[tuple[str, ...]] = ("condition", "n_persons", *_OWN)
 
     @property
@@ -80,8 +80,8 @@ class Centrality(Result):
         others = in_stratum(frame, first, self.by).height - 1
         return (
             f"{capital(in_words(first['condition']))} is the most strongly linked condition"
-            f"{stratum_words(first, self.by)}: it goes together with {number(first['degree'])} of {number(others)} "
-            "others more often than chance would give."
+            f"{stratum_words(first, self.by)}: it is found with {number(first['degree'])} of {number(others)} "
+            "others clearly more often than expected."
         )
 
 

@@ -24,9 +24,10 @@ from symphony_research.networks.links import (
     weight_matrix,
 )
 from symphony_research.networks.louvain import adjusted_rand_index, best_partition, modularity
+from symphony_research.phrases import share
 from symphony_research.result import Result
 from symphony_research.result.roles import ModelEstimate, TableRoles
-from symphony_research.wording import joined, number, percentage, stratum_words
+from symphony_research.wording import joined, number, stratum_words
 
 __all__ = ["Communities", "communities"]
 
@@ -44,7 +45,7 @@ class Communities(Result):
 
     figure: ClassVar[str | None] = None
     own_settings: ClassVar[frozenset[str]] = frozenset({"backbone", "resamples", "resolution", "tested"})
-    title: ClassVar[str] = "Communities of conditions that go together"
+    title: ClassVar[str] = "Communities of co-occurring conditions"
     shown: ClassVar[tuple[str, ...]] = ("community", "condition", "n_persons", "stability")
     percentages: ClassVar[tuple[str, ...]] = ("stability",)
 
@@ -103,7 +104,7 @@ class Communities(Result):
         """Name the largest community, and how surely its conditions belong together."""
         frame = self.estimates.filter(pl.col("community") == 1)
         if not frame.height:
-            return "No pair of conditions is clearly found together more often than chance would give, so there is no community."
+            return "No pair of conditions is clearly found together more often than expected, so there is no community."
         sizes = [in_stratum(frame, row, self.by).height for row in frame.iter_rows(named=True)]
         first = frame.row(int(np.argmax(sizes)), named=True)
         own = in_stratum(frame, first, self.by).sort("n_persons", descending=True, maintain_order=True)
@@ -115,7 +116,7 @@ class Communities(Result):
         known = own["stability"].drop_nulls().to_list()
         mean = sum(known) / len(known) if known else None
         sure = (
-            f"; in resamples of the people two of them stay together {percentage(mean)} of the time"
+            f"; in resamples of the people two of them stay together {share(mean)} of the time"
             if mean is not None
             else ""
         )
@@ -268,8 +269,8 @@ def _shares(conditions: pl.Series, pairs: pl.DataFrame) -> Array:
     """Return the share of resamples in which two conditions are together; not a number where it is not shown."""
     place = {name: k for k, name in enumerate(conditions)}
     shares = np.full((len(place), len(place)), np.nan)
-    for source, target, share in pairs.drop_nulls("together").select("source", "target", "together").iter_rows():
-        shares[place[source], place[target]] = shares[place[target], place[source]] = share
+    for source, target, held in pairs.drop_nulls("together").select("source", "target", "together").iter_rows():
+        shares[place[source], place[target]] = shares[place[target], place[source]] = held
     return shares
 
 

@@ -17,6 +17,7 @@ from symphony_research.inference import FOUND, adjusted_p, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
 from symphony_research.networks.ratio import ratios_of_groups
 from symphony_research.networks.regroup import FACTORS, from_networks, from_patterns, with_margins
+from symphony_research.phrases import adjusted_for
 from symphony_research.result import Result, Source
 from symphony_research.result.cells import CellDefinition, at_least, everybody
 from symphony_research.result.forms import AdjustedForms
@@ -165,14 +166,13 @@ class NetworkComparison(Result):
         pair = f"{capital(in_words(first['source']))} and {in_words(first['target'])} go together differently{where}"
         many = f"{found.height:,} of {frame.height:,} pairs clearly differ."
         if self.settings["adjust"]:
-            alike = " and ".join(in_words(name) for name in self.settings["adjust"])
             return (
-                f"{pair}: among people alike in {alike}, those with both against what chance would give are "
-                f"{times(first['ratio'])} times as many in {one} (about {about(first['n_both_a'])} people with both) "
-                f"as in {other} (about {about(first['n_both_b'])}); {many}"
+                f"{pair}: the observed/expected ratio{adjusted_for(self.settings)}, is {times(first['ratio'])} times as "
+                f"high in {one} (about {about(first['n_both_a'])} people with both) as in {other} (about "
+                f"{about(first['n_both_b'])}); {many}"
             )
         return (
-            f"{pair}: {times(first['observed_expected_a'])} times as often as chance would give in {one} (about "
+            f"{pair}: {times(first['observed_expected_a'])} times as often as expected in {one} (about "
             f"{about(first['n_both_a'])} people with both) and {times(first['observed_expected_b'])} times in {other} "
             f"(about {about(first['n_both_b'])}); {many}"
         )

@@ -28,10 +28,11 @@ from symphony_research.inference import (
     normal_quantile,
 )
 from symphony_research.networks.association import FACTORS, associations, within_strata
+from symphony_research.phrases import between, confidence_of, expectation
 from symphony_research.result import Result
 from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.roles import Internal, Known, TableRoles
-from symphony_research.wording import about, capital, chance_words, given, in_words, stratum_words, tested_words, times
+from symphony_research.wording import about, capital, chance_words, in_words, stratum_words, times
 
 if TYPE_CHECKING:
     import networkx
@@ -47,7 +48,8 @@ class Cooccurrence(Result):
 
     figure: ClassVar[str | None] = "symphony_research.show.network:plot_network"
     own_settings: ClassVar[frozenset[str]] = frozenset({"tested", "backbone"})
-    title: ClassVar[str] = "Pairs of conditions, against chance"
+    title: ClassVar[str] = "Co-occurrence of long-term conditions"
+    led_by: ClassVar[tuple[str, ...]] = ("lower",)
     shown: ClassVar[tuple[str, ...]] = (
         "source",
         "target",
@@ -90,11 +92,8 @@ class Cooccurrence(Result):
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
-        """Headings, with how many pairs were tested."""
-        return {
-            **chance_words(self.settings["adjust"]),
-            "q_value": tested_words(self.settings["correction"], self.n_tested),
-        }
+        """Headings that tell adjusted figures from crude ones."""
+        return chance_words(self.settings["adjust"])
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -136,13 +135,13 @@ class Cooccurrence(Result):
         return graph
 
     def sentence(self) -> str:
-        """Name the pair most above chance, by its lower limit."""
+        """Name the pair most above what was expected, by its lower limit."""
         frame = self.estimates.filter(pl.col("lower").is_not_null())
         if not frame.height:
             return "No pair of conditions is held by enough people to show."
         found = frame.filter((pl.col("lower") > 1) & (pl.col("q_value") <= FOUND))
         if not found.height:
-            return "No pair of conditions is clearly found together more often than chance would give."
+            return f"No pair of conditions is clearly found together more often than {expectation(self.settings)}."
         first = found.sort("lower", descending=True, maintain_order=True).row(0, named=True)
         where = stratum_words(first, self.by)
         return (
@@ -172,17 +171,10 @@ def with_ends(pairs: pl.DataFrame, margins: pl.DataFrame, by: tuple[str, ...]) -
 
 
 def pair_against_chance(pair: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Say of one pair how much likelier than chance people with the one are to have the other."""
-    more = pair["observed_expected"] >= 1
-    likely = (
-        f"{times(pair['observed_expected'])} times as likely as chance"
-        if more
-        else (f"less likely than chance ({times(pair['observed_expected'])} times as likely)")
-    )
+    """Say of one pair how many people have both, against how many were expected."""
     return (
-        f"people with {in_words(pair['source'])} are {likely}{given(settings['adjust'])} to have "
-        f"{in_words(pair['target'])} (about {about(pair['n_both'])} people have both; "
-        f"{100 * settings['confidence']:g} % interval {times(pair['lower'])} to {times(pair['upper'])})."
+        f"about {about(pair['n_both'])} people have both, {times(pair['observed_expected'])} times as many as "
+        f"{expectation(settings)} ({confidence_of(settings)} {between(pair['lower'], pair['upper'], times)})."
     )
 
 

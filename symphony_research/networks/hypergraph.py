@@ -42,7 +42,7 @@ class SetCentrality(Result):
     figure: ClassVar[str | None] = None
     floored: ClassVar[tuple[str, ...]] = ("sets",)
     own_settings: ClassVar[frozenset[str]] = frozenset({"most_iterations", "own_weights", "tolerance"})
-    title: ClassVar[str] = "How central conditions and sets of them are"
+    title: ClassVar[str] = "Centrality of conditions and sets of conditions"
     shown: ClassVar[tuple[str, ...]] = ("kind", "combination", "size", "n_persons", "weight", "centrality")
 
     @classmethod

@@ -17,11 +17,12 @@ from symphony_research.inference import Array, adjusted_p, normal_quantile, wils
 from symphony_research.inference.figures import ends_of_figure
 from symphony_research.networks.order import pearson_p
 from symphony_research.networks.order_tables import order_tables
+from symphony_research.phrases import confidence_of, share, share_with_interval
 from symphony_research.policy import looked_for
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Partition, Relation, at_least
 from symphony_research.result.roles import Adjustment, Count, Key, Quantile, Role, TableRoles
-from symphony_research.wording import about, capital, in_words, number, percentage
+from symphony_research.wording import about, capital, in_words, number
 
 if TYPE_CHECKING:
     import networkx
@@ -43,7 +44,8 @@ class Sequences(Result):
 
     figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_sequences"
     floored: ClassVar[tuple[str, ...]] = ("pairs", "same_day", "alone", "left_out")
-    title: ClassVar[str] = "Which condition comes first"
+    title: ClassVar[str] = "Temporal precedence of conditions"
+    led_by: ClassVar[tuple[str, ...]] = ("observed_expected",)
     own_settings: ClassVar[frozenset[str]] = frozenset({"birth_years", "joined", "washout_days", "dated"})
     shown: ClassVar[tuple[str, ...]] = (
         "source",
@@ -61,8 +63,8 @@ class Sequences(Result):
         {
             "source": "Comes first",
             "target": "Comes second",
-            "estimate": "In that order",
-            "expected": "In that order by chance",
+            "estimate": "In this order",
+            "expected": "Expected in this order",
         }
     )
 
@@ -151,17 +153,17 @@ class Sequences(Result):
         found = self.estimates.filter(pl.col("q_value") < 0.05)
         of = f"of {number(tested)} pairs {'allowed for' if _tests(self.settings) else 'tested'}"
         if not found.height:
-            return f"No order of two conditions is clearly more frequent than chance would give ({of})."
+            return f"No order of two conditions is clearly more frequent than expected ({of})."
         first = found.sort(pl.col("estimate") - pl.col("expected"), descending=True, maintain_order=True).row(
             0, named=True
         )
         gap = first["median_months_to_second"]
         after = f", half of the time within {gap:.0f} month{'' if gap == 1 else 's'}" if gap is not None else ""
         return (
-            f"{capital(in_words(first['source']))} comes before {in_words(first['target'])} more often than chance would "
-            f"give: in {percentage(first['estimate'])} of about {about(first['n_both'])} people with both{after}, where "
-            f"{percentage(first['expected'])} would be expected from when each condition begins ({number(found.height)} "
-            f"{of} {'is' if found.height == 1 else 'are'} clearly in one order more often than by chance)."
+            f"{capital(in_words(first['source']))} comes before {in_words(first['target'])} more often than "
+            f"expected: in {share_with_interval(first['estimate'], first['lower'], first['upper'], label=confidence_of(self.settings))} of about {about(first['n_both'])} people with both{after}, where "
+            f"{share(first['expected'])} would be expected from when each condition begins ({number(found.height)} "
+            f"{of} {'is' if found.height == 1 else 'are'} clearly in one order more often than expected)."
         )
 
 

@@ -7,11 +7,16 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symphony_research.report.sanitise import safe_html
+from symphony_research.show.findings import ROLE
 
-__all__ = ["page_parts"]
+__all__ = ["LIMITS", "TABLE", "Finding", "Page", "markdown_html", "read_page"]
+
+LIMITS = "limits"  # tag of the cells that say what a report cannot show
+TABLE = "table-"  # how the names of files with tables begin
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What Python writes of an object that has no words of its own.
@@ -19,36 +24,121 @@ _BARE_OBJECT = re.compile(r"^\[?<[^<>\n]*(<[^<>\n]*>[^<>\n]*)*>(,\s*<[^<>]*>)*\]
 _IMAGES = ("image/png", "image/jpeg")
 
 
-def page_parts(cells: list[Any]) -> list[dict[str, str]]:
-    """Return the parts of a page, in order.
+@dataclass
+class Page:
+    """What a notebook gives for its page.
 
-    Parameters
+    Attributes
     ----------
-    cells : list of notebook cells
-
-    Returns
-    -------
-    list of dict
-        Each with `kind` ("prose", "result" or "code") and its `html`. Code comes after what it
-        showed; code that showed nothing is kept with the next.
+    title : str
+        As a released result gave it; empty where the notebook's own stands.
+    findings : list of Finding
+        Key findings, in order.
+    facts : str
+        Who, where and when, as HTML.
+    limits : str
+        What the report cannot show, as HTML: the cells of prose tagged "limits".
+    parts : list of dict
+        Each with `kind` ("prose" or "result") and its `html`.
+    code : str
+        All code of the notebook, as HTML.
+    files : dict of str to str
+        Tables that stand beside the page, and what each of them holds.
+    unshown : list of int
+        Findings of the section being read that no figure has followed yet.
     """
-    parts: list[dict[str, str]] = []
-    silent: list[str] = []
+
+    title: str = ""
+    findings: list[Finding] = field(default_factory=list)
+    facts: str = ""
+    limits: str = ""
+    parts: list[dict[str, str]] = field(default_factory=list)
+    code: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    unshown: list[int] = field(default_factory=list, repr=False)
+
+    def close_section(self) -> None:
+        """Let the findings before this place lead to no figure after it."""
+        self.unshown.clear()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A key finding: its sentence, as text and as HTML, the figures by which hubs are compared, and the picture that shows it."""
+
+    text: str
+    html: str
+    figures: list[list[str]]
+    at: str = ""
+    where: str = ""
+
+
+def read_page(cells: list[Any]) -> Page:
+    """Return what a page is made of; the tables of more rows than a page has room for are taken out of the cells."""
+    page = Page()
+    code: list[str] = []
     figures = iter(range(1, 10_000))
     for cell in _without_title(cells):
         if cell["cell_type"] == "markdown":
-            parts += _code_part(silent)
             prose = markdown_html(cell["source"], cell.get("attachments") or {})
-            if prose.strip():
-                parts.append({"kind": "prose", "html": prose})
+            if LIMITS in _tags(cell):
+                page.limits += prose
+            elif prose.strip():
+                if re.search(r"<h[23]>", prose):
+                    page.close_section()
+                page.parts.append({"kind": "prose", "html": prose})
         elif cell["cell_type"] == "code":
             if cell["source"].strip():
-                silent.append(cell["source"])
-            shown = "".join(_output_html(output, figures) for output in cell["outputs"])
+                code.append(cell["source"])
+            shown = "".join(_shown(output, page, figures) for output in cell["outputs"])
             if shown.strip():
-                parts.append({"kind": "result", "html": shown})
-                parts += _code_part(silent)
-    return parts + _code_part(silent)
+                page.parts.append({"kind": "result", "html": shown})
+    page.code = _highlighted("\n\n".join(code)) if code else ""
+    return page
+
+
+def _tags(cell: Any) -> list[str]:
+    return list(cell.get("metadata", {}).get("tags", []))
+
+
+def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
+    """Return what of an output stands in its place; page one takes the rest."""
+    role = output.get("metadata", {}).get(ROLE, {})
+    shown = _output_html(output, figures)
+    if role.get("role") == "title":
+        page.title = _text(output["data"].get("text/plain", ""))
+        return ""
+    if role.get("role") == "facts":
+        page.facts += shown
+        return ""
+    if role.get("role") == "finding":
+        text = _text(output["data"].get("text/plain", ""))
+        page.findings.append(Finding(text, html.escape(text), list(role.get("figures", []))))
+        page.unshown.append(len(page.findings) - 1)
+        return f'<div class="key">{shown}</div>'
+    if match := re.search(r'<figure id="(figure-(\d+))">', shown):
+        for at in page.unshown:
+            page.findings[at] = replace(page.findings[at], at=match[1], where=f"Figure {match[2]}")
+        page.close_section()
+    if "text/csv" in output.get("data", {}):
+        shown += _beside_page(output, page)
+    return shown
+
+
+def _beside_page(output: Any, page: Page) -> str:
+    """Put a table's rows in a file of its own, with its rule beside it, and return the link."""
+    rows = _text(output["data"].pop("text/csv"))
+    about = output["metadata"].pop("text/csv", {})
+    caption = str(about.get("caption", "table"))
+    plain = re.sub(r"[^a-z0-9]+", "-", caption.lower()).strip("-")[:50].strip("-")
+    name = f"{TABLE}{sum(n.endswith('.csv') for n in page.files) + 1:02d}-{plain or 'table'}"
+    page.files[f"{name}.csv"] = rows
+    page.files[f"{name}.txt"] = f"{caption}\n\n{about.get('rule', '')}\n"
+    many = max(rows.count("\n") - 1, 0)
+    return (
+        f'<p class="more"><a href="{name}.csv">All {many:,} rows of this table (CSV)</a>, '
+        f'<a href="{name}.txt">what its marks mean (text)</a></p>'
+    )
 
 
 def _without_title(cells: list[Any]) -> Iterator[Any]:
@@ -63,14 +153,6 @@ def _without_title(cells: list[Any]) -> Iterator[Any]:
                 question, _, rest = under.partition("\n\n")
                 cell = {**cell, "source": cell["source"][: match.start()] + (under if question[:1] == "#" else rest)}
         yield cell
-
-
-def _code_part(silent: list[str]) -> list[dict[str, str]]:
-    if not silent:
-        return []
-    source = "\n\n".join(silent)
-    silent.clear()
-    return [{"kind": "code", "html": _highlighted(source)}]
 
 
 def _highlighted(source: str) -> str:
@@ -153,13 +235,13 @@ def _numbered_figure(source: str, words: str, figures: Iterator[int], below: str
     number = next(figures)
     told = words if below is None else below and f"{below.rstrip('.')}."
     caption = f"<strong>Figure {number}{'.' if told else ''}</strong> {html.escape(told)}".rstrip()
-    return _figure(source, f"Figure {number}. {words}".strip(), caption)
+    return _figure(source, f"Figure {number}. {words}".strip(), caption, f' id="figure-{number}"')
 
 
-def _figure(source: str, alt: str, caption: str) -> str:
+def _figure(source: str, alt: str, caption: str, name: str = "") -> str:
     # The caption repeats the description, so a screen reader is given it once.
     below = f'<figcaption aria-hidden="true">{caption}</figcaption>' if caption else ""
-    return f'<figure><img src="{html.escape(source)}" alt="{html.escape(html.unescape(alt))}">{below}</figure>'
+    return f'<figure{name}><img src="{html.escape(source)}" alt="{html.escape(html.unescape(alt))}">{below}</figure>'
 
 
 def _plain(text: Any) -> str:

@@ -1,8 +1,8 @@
 """What a report on confidential data may show: what has passed disclosure control, and nothing else.
 
 There are two checks, one after the other. In the kernel a display takes only a
-result that this report has released, or what `sr.sentence`, `sr.table`, `sr.cross_table`,
-`sr.picture` or a plot function made of one, and seals it; anything else is an
+result that this report has released, or what `sr.sentence`, `sr.finding`, `sr.table`,
+`sr.cross_table`, `sr.picture` or a plot function made of one, and seals it; anything else is an
 error of its cell. When the run has ended, `worker.tidy` keeps only outputs that
 bear a seal, and neither printed text, nor the state of widgets, nor the message
 of an error that this library did not write.
@@ -27,6 +27,7 @@ from typing import Any
 from symphony_research.errors import DisclosureError
 from symphony_research.result import Result
 from symphony_research.result.mode import begin_report
+from symphony_research.show.findings import ROLE, Facts, Finding, Heading
 from symphony_research.show.gate import is_released
 from symphony_research.show.pictures import Picture, drawn_picture
 from symphony_research.show.tables import Sentence, Table
@@ -36,8 +37,14 @@ __all__ = ["PRINTED", "GuardSettings", "is_sealed", "kept_metadata", "load_ipyth
 _MARK = "symphony_seal"  # in an output's metadata
 PRINTED = "Printed text is left out, because it has not passed disclosure control.\n"
 _WIDGET = "An interactive control is left out, because what it holds has not passed disclosure control."
-_KINDS = {"text/plain", "text/html", "text/markdown", "image/png"}
-_OF_A_PICTURE = ("alt", "caption", "titled")
+_KINDS = {"text/plain", "text/html", "text/markdown", "text/csv", "image/png"}
+# what may describe an output of a kind, and what a page takes it for
+_KEPT = {
+    "image/png": ("alt", "caption", "titled"),
+    "text/csv": ("caption", "rule"),
+    ROLE: ("role", "figures"),
+}
+_SHOWN = (Picture, Table, Sentence, Finding, Heading, Facts)
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def _released_form(shown: object) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return what an output may hold, by kind, and what describes its picture."""
+    """Return what an output may hold, by kind, and what describes it."""
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -104,12 +111,8 @@ def _released_form(shown: object) -> tuple[dict[str, str], dict[str, Any]]:
         return {}, {}  # its figure is shown when the cell ends
     if isinstance(shown, Figure):
         shown = drawn_picture(shown) or shown
-    if type(shown) is Picture and is_released(shown):
-        return shown._repr_mimebundle_()
-    if type(shown) is Table and is_released(shown):
-        return {"text/html": shown.html, "text/plain": repr(shown)}, {}
-    if type(shown) is Sentence and is_released(shown):
-        return {"text/markdown": shown._repr_markdown_(), "text/plain": shown.text}, {}
+    if type(shown) in _SHOWN and is_released(shown):
+        return shown._repr_mimebundle_()  # type: ignore[attr-defined]
     if getattr(type(shown), "_view_name", None) is not None:  # what makes an object a widget
         return {"text/markdown": _WIDGET, "text/plain": _WIDGET}, {}
     raise _refusal(type(shown).__name__)
@@ -135,7 +138,10 @@ def is_sealed(data: Mapping[str, Any], metadata: Mapping[str, Any], key: str) ->
 
 
 def kept_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what describes an output's picture, and nothing else."""
-    own = metadata.get("image/png")
-    kept = {k: own[k] for k in _OF_A_PICTURE if k in own} if isinstance(own, Mapping) else {}
-    return {"image/png": kept} if kept else {}
+    """Return what describes an output's picture or table, and what a page takes it for; nothing else."""
+    kept = {}
+    for kind, names in _KEPT.items():
+        own = metadata.get(kind)
+        if isinstance(own, Mapping) and (held := {name: own[name] for name in names if name in own}):
+            kept[kind] = held
+    return kept

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from symphony_research.files import write_in_place
 from symphony_research.report.page import about_whom, template, when
 from symphony_research.report.provenance import RECORD, read_record
+from symphony_research.wording import MARKS, NOT_AVAILABLE
 
 __all__ = ["write_index"]
 
@@ -45,7 +46,8 @@ def write_index(out: str | Path) -> Path:
         group = list(members)
         latest = max(group, key=lambda entry: entry["finished"])
         has_hubs = any(entry["whom"] for entry in group)
-        groups.append({**{k: latest[k] for k in ("title", "question")}, "entries": group, "has_hubs": has_hubs})
+        head = {k: latest[k] for k in ("title", "question")}
+        groups.append({**head, "entries": group, "has_hubs": has_hubs, "overview": _overview(group)})
     page = template("index.html.j2").render(
         page_title="Reports – symphony_research",
         summary=_summary(len(entries) - len(failures), len(failures)),
@@ -55,6 +57,21 @@ def write_index(out: str | Path) -> Path:
     )
     write_in_place(out / "index.html", page)
     return out / "index.html"
+
+
+def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the key figures of one question side by side, hub by hub; a measure that a report lacks is marked so.
+
+    A measure is compared where its name, the time among it, is the same in two reports at least.
+    """
+    made = [entry for entry in group if entry["status"] == "done" and entry["figures"]]
+    measures = list(dict.fromkeys(measure for entry in made for measure in entry["figures"]))
+    shared = [m for m in measures if sum(m in entry["figures"] for entry in made) > 1]
+    if len(made) < 2 or not shared:
+        return None
+    rows = [(entry["whom"], [entry["figures"].get(m, NOT_AVAILABLE) for m in shared]) for entry in made]
+    text = " ".join(value for _, values in rows for value in values)
+    return {"measures": shared, "rows": rows, "marks": {m: words for m, words in MARKS.items() if m in text}}
 
 
 def _how_to_open(record: Mapping[str, Any]) -> str:
@@ -96,7 +113,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         return {
             **unknown, "notebook": folder.name.split("--")[0], "title": folder.name, "hub": None, "generated": None,
             "folder": folder.name, "status": "failed", "status_words": "not made", "error": why, "report": None,
-            "links": links, "made": "date unknown", "open_notebook": "",
+            "links": links, "made": "date unknown", "open_notebook": "", "finding": "", "figures": {}, "approval": "",
         }  # fmt: skip
     error = record.get("error")
     complete = all((folder / name).exists() for name in ("report.html", "report.ipynb"))
@@ -120,6 +137,9 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         "study": record["study"]["name"],
         "generated": record["study"]["generated"],
         "policy": str(record["policy"]["title"]),
+        "finding": next((found["text"] for found in record.get("findings", [])), ""),
+        "figures": {m: value for found in record.get("findings", []) for m, value in found["figures"]},
+        "approval": record.get("approval", ""),
         "report": None if failed else f"{quote(folder.name)}/report.html",
         "links": links,
     }

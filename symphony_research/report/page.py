@@ -8,20 +8,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from symphony_research.report.cells import page_parts
+from symphony_research.report.cells import Page
+from symphony_research.report.glossary import glossary_of
 from symphony_research.report.provenance import policy_in_words
-from symphony_research.wording import COLUMN_WORDS, capital, in_words
+from symphony_research.wording import COLUMN_WORDS, MARKS, capital, in_words
 
 __all__ = ["about_whom", "report_page", "template", "when"]
 
 
-def report_page(notebook: Any, record: Mapping[str, Any]) -> str:
+def report_page(page: Page, record: Mapping[str, Any]) -> str:
     """Return the page of an executed notebook.
 
     Parameters
     ----------
-    notebook : nbformat.NotebookNode
-        Executed and tidied.
+    page : Page
+        What its cells give.
     record : mapping
         Its provenance.
 
@@ -30,18 +31,25 @@ def report_page(notebook: Any, record: Mapping[str, Any]) -> str:
     str
         HTML; it names no address that a browser would fetch.
     """
-    whom = about_whom(record)
+    whom = "" if page.title else about_whom(record)
+    title = page.title or record["notebook"]["title"]
+    limits, parts = page.limits, page.parts
+    words = " ".join([title, page.facts, limits, *(f.html for f in page.findings), *(p["html"] for p in parts)])
     return str(
         template("report.html.j2").render(
-            title=record["notebook"]["title"],
+            title=title,
             question=record["notebook"]["question"],
             whom=whom,
-            page_title=" – ".join(filter(None, (record["notebook"]["title"], whom, record["study"]["name"]))),
+            page_title=" – ".join(filter(None, (title, whom, record["study"]["name"]))),
             record=record,
             made=when(record["finished"]),
+            day=when(record["finished"]).split(",")[0],
             policy=policy_in_words(record["policy"]),
             parameters=_parameters(record),
-            parts=page_parts(notebook.cells),
+            page=page,
+            marks=MARKS,
+            methods=record.get("methods", []),
+            glossary=glossary_of(words),
             n_warnings=sum(record.get("warnings", {}).values()),
         )
     )
@@ -81,7 +89,7 @@ def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {"name": name, "value": _in_words(value), "help": capital(helps.get(name, ""))}
         for name, value in record["parameters"].items()
-        if name not in ("study", "policy", "level", "hub")
+        if name not in ("study", "policy", "level", "hub", "author", "contact", "status")
     ]
 
 

@@ -12,17 +12,28 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-__all__ = ["RECORD", "path_remover", "policy_in_words", "read_record", "start_record", "utc_text"]
+__all__ = [
+    "RECORD",
+    "SIGNED",
+    "methods_of",
+    "path_remover",
+    "policy_in_words",
+    "read_record",
+    "start_record",
+    "utc_text",
+]
 
 RECORD = "provenance.json"
 FORMAT = 1
+SIGNED = MappingProxyType({"author": "", "contact": "", "approval": "draft"})
 _PACKAGES = ("polars", "numpy", "scipy", "matplotlib", "seaborn", "networkx", "narwhals", "papermill")
 
 
@@ -40,6 +51,7 @@ def start_record(run: Any, study: Any, fingerprint: str) -> dict[str, Any]:
             "question": run.notebook.question,
             "sha256": hashlib.sha256(run.notebook.path.read_bytes()).hexdigest(),
         },
+        **signed_by(run.all_parameters, study),
         "hub": run.hub,
         "takes_hub": run.notebook.takes_hub,
         "study": {
@@ -54,6 +66,28 @@ def start_record(run: Any, study: Any, fingerprint: str) -> dict[str, Any]:
         "versions": versions(),
         "system": platform.system(),
     }
+
+
+def signed_by(parameters: Mapping[str, Any], study: Any) -> dict[str, Any]:
+    """Return who signs a report, and whether it is a draft: as a parameter says, else as study.toml does."""
+    own = getattr(study, "signed", {})
+    return {
+        key: parameters.get(key) or own.get("status" if key == "approval" else key) or default
+        for key, default in SIGNED.items()
+    }
+
+
+def methods_of(outputs: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Return the method of each kind of result that a report released, each once."""
+    found = {}
+    for output in outputs:
+        if output.get("method"):
+            reference = f" ({output['reference']})" if output.get("reference") else ""
+            found[f"{output['title']}: {output['method']}{reference}"] = [
+                str(output["title"]),
+                f"{output['method']}{reference}",
+            ]
+    return list(found.values())
 
 
 def versions() -> dict[str, str]:

@@ -35,6 +35,11 @@ PAGE = "release.html"
 CHECKER_FOLDER = "output_checker"  # beside the reports; no page leads there
 CHECKER_FILE = "for_output_checker.json"
 _KEY = "key"
+_LEVELS = {
+    "default": "default: every suppressed count may still be one of several numbers",
+    "strict": "strict: every suppressed count may still be any number up to the threshold",
+    "rule_text": "rule text: thresholds and rounding alone; what the counts tell together is not searched",
+}
 _README = "README.txt"
 _ABOUT = """\
 For the output checker alone: leave this folder out when the reports are passed on.
@@ -82,6 +87,7 @@ def release_files(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any
     page = template("release.html.j2").render(
         page_title=title, title=title, whom=about_whom(record), made=when(record["finished"]),
         study=record["study"]["name"], rule=record["policy"]["title"], outputs=released,
+        level=_LEVELS[record["policy"].get("level", "default")], review=sum(bool(output.get("for_review")) for output in released),
     )  # fmt: skip
     text = json.dumps(data, ensure_ascii=False, default=str, separators=(",", ":"))
     return {RELEASE: text + "\n", PAGE: str(page)}

@@ -19,6 +19,7 @@ from typing import Any
 from symphony_research.errors import ArgumentError
 from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
+from symphony_research.report.cells import TABLE
 from symphony_research.report.index import write_index
 from symphony_research.report.plan import LEVELS, Run, open_study, plan_runs
 from symphony_research.report.progress import Progress
@@ -325,6 +326,7 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     for name in sorted(outcome.files, key=lambda name: name == RECORD):
         write_in_place(folder / name, outcome.files[name])
     superseded = list(earlier.values()) if outcome.status == "done" else []
+    superseded += [path for path in folder.glob(f"{TABLE}*") if path.name not in outcome.files]
     superseded += [folder / "partial.ipynb"] if "partial.ipynb" not in outcome.files else []
     for path in superseded:
         path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from typing import Any
 from symphony_research.errors import ReportError
 from symphony_research.report.failure import known_name, plain_reason
 from symphony_research.report.guard import PRINTED, GuardSettings, is_sealed, kept_metadata
-from symphony_research.report.provenance import RECORD, as_text, path_remover, utc_text
+from symphony_research.report.provenance import RECORD, as_text, methods_of, path_remover, utc_text
 from symphony_research.report.release import checker_file, release_files
 from symphony_research.result.session import COMPUTING, ReleaseSession
 
@@ -204,11 +204,17 @@ def make_report(job: Job) -> Outcome:
             # what a failed run has drawn is released by nobody; its notebook is opened in Jupyter instead
             files = {} if job.confidential else {"partial.ipynb": text}
             return Outcome("failed", seconds, failed, {**files, RECORD: as_text(record)})
+        from symphony_research.report.cells import read_page
         from symphony_research.report.page import report_page
 
         outputs = job.session.released()
-        page = report_page(notebook, record)
-        files = {"report.ipynb": text, "report.html": page, **release_files(outputs, record, job.key)}
+        page = read_page(notebook.cells)  # tables that stand beside the page are taken out of the notebook
+        record["title"] = page.title
+        record["findings"] = [{"text": found.text, "figures": found.figures} for found in page.findings]
+        record["methods"] = methods_of(outputs)
+        text = nbformat.writes(notebook) + "\n"
+        files = {"report.ipynb": text, "report.html": report_page(page, record), **page.files}
+        files |= release_files(outputs, record, job.key)
         checker = checker_file(outputs, record)
         return Outcome("done", seconds, None, {**files, RECORD: as_text(record)}, outputs, checker)
     finally:

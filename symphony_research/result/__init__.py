@@ -2,6 +2,7 @@
 
 from symphony_research.result.core import (
     Disclosure,
+    KeyFigure,
     Result,
     Source,
     confidential_report,
@@ -11,6 +12,7 @@ from symphony_research.result.core import (
 
 __all__ = [
     "Disclosure",
+    "KeyFigure",
     "Result",
     "Source",
     "confidential_report",

@@ -18,16 +18,28 @@ from typing import Any, ClassVar
 import polars as pl
 
 from symphony_research.errors import DisclosureError
+from symphony_research.inference.multiplicity import FOUND
 from symphony_research.policy import Policy
 from symphony_research.result.cells import CellDefinition, Relation
+from symphony_research.result.facts import KeyFigure, facts_of, of_whom
 from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.mode import confidential_report, inside_report, report_policy, report_session
 from symphony_research.result.roles import TableRoles, require_roles
 from symphony_research.result.settings import require_known_settings
-from symphony_research.wording import COUNT_COLUMNS, HIDDEN, NOT_RECORDED, UNDEFINED, html_table, number
+from symphony_research.wording import (
+    COUNT_COLUMNS,
+    HIDDEN,
+    NOT_RECORDED,
+    UNDEFINED,
+    expected_words,
+    html_table,
+    number,
+    tested_words,
+)
 
 __all__ = [
     "Disclosure",
+    "KeyFigure",
     "Result",
     "Source",
     "confidential_report",
@@ -53,6 +65,7 @@ class Source:
     generated: bool = False
     population: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    period: tuple[str, str] | None = None  # first and last day of the study
 
     def as_settings(self) -> dict[str, Any]:
         """The source as entries of `Result.settings`."""
@@ -62,6 +75,7 @@ class Source:
             "generated": self.generated,
             "population": dict(self.population),
             **({"note": self.note} if self.note else {}),
+            **({"period": list(self.period)} if self.period else {}),
         }
 
 
@@ -136,6 +150,8 @@ class Result:
     rows_are: ClassVar[str] = "Combinations"
     # whether its figure names each group that is suppressed: a number of counts beside it would seem to differ
     names_what_is_suppressed: ClassVar[bool] = False
+    # columns by which a table's findings are led, largest first; where rows have q values, findings stand before the rest
+    led_by: ClassVar[tuple[str, ...]] = ()
     # tables whose rows end at `min_persons`, the first by its own count
     floored: ClassVar[tuple[str, ...]] = ()
 
@@ -217,7 +233,7 @@ class Result:
 
     @property
     def named(self) -> pl.DataFrame:
-        """The rows of `estimates` that may be named to others.
+        """The rows of `estimates` that may be named to others, in the order of a table: findings before the rest.
 
         Where the rows come from the records, a row that only says "*" would
         still say that somebody is in it, such as with exactly these conditions.
@@ -227,9 +243,19 @@ class Result:
 
     @property
     def _named(self) -> pl.DataFrame:
+        frame = self._findings_first(self._derived)
         if self.disclosure is None or not self.rows_from_records:
-            return self._derived
-        return self._derived.filter(pl.col("n_persons").is_not_null())
+            return frame
+        return frame.filter(pl.col("n_persons").is_not_null())
+
+    def _findings_first(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return findings by q value before the rest; in both, and where there is no test, the family's order."""
+        tests = [c for c in ("family_wise_p", "q_value") if c in frame.columns]
+        if not tests:
+            return frame
+        found = (pl.coalesce(tests) <= FOUND).fill_null(False)
+        led = [pl.when(found).then(pl.col(c)) for c in self.led_by]
+        return frame.sort([found, *led], descending=True, nulls_last=True, maintain_order=True)
 
     def disclosed(self, tables: Mapping[str, pl.DataFrame], record: Disclosure, **settings: Any) -> Result:
         """Return this result made anew from released counts. Only `suppress` calls it."""
@@ -241,6 +267,21 @@ class Result:
     def sentence(self) -> str:
         """Return the finding in one plain sentence made from the numbers."""
         raise NotImplementedError
+
+    def heading(self) -> str:
+        """Return what was measured and of whom, as the title of a report."""
+        whom = of_whom(self.settings)
+        return f"{self.title}: {whom}" if whom else self.title
+
+    def key_figures(self) -> tuple[KeyFigure, ...]:
+        """Return the figures by which reports on different people are compared; by default none."""
+        return ()
+
+    def facts(self) -> Mapping[str, str]:
+        """Return who was studied, where and when, in words by their terms."""
+        people = self.count_tables.get("population")
+        known = people is not None and "n_persons" in people.columns and not people["n_persons"].null_count()
+        return facts_of(self.settings, int(people["n_persons"].sum()) if known and people is not None else None)
 
     def gap(self, record: Mapping[str, Any], column: str) -> str:
         """Return what stands for a figure of a row that is not there: "*" if hidden, a dash if it does not exist."""
@@ -260,6 +301,19 @@ class Result:
         if record[column] is not None:
             return None
         return NOT_RECORDED if column in self.by else self.gap(record, column)
+
+    def notes(self, columns: Iterable[str]) -> list[str]:
+        """Return what stands under a table with these columns: what is expected, and what q values are corrected for."""
+        shown, told = set(columns), []
+        if {"expected", "observed_expected"} & shown:
+            told += expected_words(self.settings)
+        if "q_value" in shown and "correction" in self.settings:
+            told.append(tested_words(self.settings["correction"], self.n_tested))  # type: ignore[attr-defined]
+        return told
+
+    def display(self) -> pl.DataFrame | None:
+        """Return the table as journals print it, headings for names and words for values; None where the rows will do."""
+        return None
 
     def instead_of_table(self) -> str | None:
         """Return what to say where a table would say nothing."""

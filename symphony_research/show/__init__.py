@@ -12,6 +12,7 @@ from symphony_research.show.cross import cross_table
 from symphony_research.show.curves import plot_survival
 from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
+from symphony_research.show.findings import facts, finding, heading
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
 from symphony_research.show.network import plot_network
@@ -26,6 +27,9 @@ __all__ = [
     "Sentence",
     "Table",
     "cross_table",
+    "facts",
+    "finding",
+    "heading",
     "picture",
     "plot",
     "plot_attrition",

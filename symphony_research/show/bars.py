@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from symphony_research.errors import ArgumentError
+from symphony_research.phrases import as_of, confidence_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import hidden_words, mark_words, one_stratum, require_family
+from symphony_research.show.gate import one_stratum, require_family
+from symphony_research.show.overlaps import overlap_note
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -20,12 +22,14 @@ from symphony_research.show.style import (
     QUIET,
     SMALL,
     drawing,
+    key_above,
     plain_axes,
     text_height,
     text_width,
     wrapped,
 )
-from symphony_research.wording import HIDDEN, capital, in_words, number, percentage, strata_words, times
+from symphony_research.show.titles import commonest_title, count_title, few_title
+from symphony_research.wording import HIDDEN, in_words, number, percentage, strata_words, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +58,7 @@ def plot_prevalence(
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -81,25 +85,27 @@ def plot_prevalence(
     every = one_stratum(result, result.estimates, stratum)
     seen = every.filter(pl.col("n_persons") > 0, pl.col("estimate").is_not_null())
     drawn = seen.sort(["estimate", "condition"], descending=[True, False]).head(top)
-    if title is None and stratum and drawn.height:
-        title = f"{capital(strata_words(stratum))}: the commonest condition is " \
-            f"{in_words(drawn['condition'][0])}, in {percentage(drawn['estimate'][0])} of people."  # fmt: skip
+    if title is None:
+        few = few_title("condition")
+        title = commonest_title(drawn, result.settings, stratum, "condition") if drawn.height else few
     notes = [f"The {drawn.height} commonest of {seen.height} conditions."] if seen.height > drawn.height else []
     gone = every["n_persons"].null_count()
     if gone and result.disclosure is not None:
         are = "condition is" if gone == 1 else "conditions are"
         notes.append(f"{gone} {are} suppressed and not drawn.")
-    if drawn.height:
-        notes.append(f"Line: {100 * result.settings['confidence']:g} % interval.")
+    if drawn.height and as_of(result.settings):
+        notes.append(f"Conditions as recorded{as_of(result.settings)}.")
+    notes += overlap_note(result, drawn["condition"].to_list())
     with drawing():
-        ax, own = begin(ax, 8.0, 1.7 + 0.27 * max(drawn.height, 1))
+        ax, own = begin(ax, 8.0, 2.1 + 0.27 * max(drawn.height, 1))
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         rows = list(range(drawn.height))
         shares, lower, upper = (100 * drawn[c] for c in ("estimate", "lower", "upper"))
         size = min(LABEL, row_step(ax, own, drawn.height) * 0.62)
-        ax.barh(rows, shares, height=0.66, color=MAIN)
-        ax.hlines(rows, lower, upper, color=INK, linewidth=1.4)
+        bars = ax.barh(rows, shares, height=0.66, color=MAIN)
+        lines = ax.hlines(rows, lower, upper, color=INK, linewidth=1.4)
+        key_above(ax, [bars, lines], ["Share of people", confidence_of(result.settings)], axes_points(ax)[0])
         ax.set_yticks(rows, [in_words(c) for c in drawn["condition"].to_list()])
         ax.set_ylim(drawn.height - 0.4, -0.6)
         ax.set_xlim(0, max([*upper.to_list(), 0.001]))
@@ -110,11 +116,13 @@ def plot_prevalence(
         for row, edge, share in zip(rows, upper, drawn["estimate"], strict=True):
             ax.annotate(percentage(share), (edge, row), (5, 0), textcoords="offset points", va="center", ha="left",
                         fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
-        return finish(ax, result, own=own, title=title, notes=notes)
+        told = [f"{in_words(c)} {percentage(s)}" for c, s in drawn.head(5).select("condition", "estimate").iter_rows()]
+        kind = f"Bar chart of {drawn.height} conditions, the commonest first"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
 def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
-    """Draw the share of people by their number of conditions, beside what chance would give.
+    """Draw the share of people by their number of conditions, with that expected if conditions were independent.
 
     With strata, one bar a stratum is divided by the number of conditions.
 
@@ -125,7 +133,7 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -140,7 +148,7 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
 
     Notes
     -----
-    A hidden count has a star in place of its bar.
+    A suppressed count has a mark in place of its bar.
 
     Examples
     --------
@@ -156,10 +164,14 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
     notes = []
     if result.disclosure is not None and frame["n_persons"].null_count():
         hidden = frame["n_persons"].null_count()
-        policy = result.disclosure.policy
-        mark = f"{HIDDEN} {mark_words(hidden_words(policy), policy)}."
         are = "group is" if hidden == 1 else "groups are"
+        mark = f"{HIDDEN} suppressed by disclosure control."
         notes.append(f"{number(hidden)} {are} suppressed and not drawn." if result.by else mark)
+    if as_of(result.settings):
+        notes.append(f"Conditions as recorded{as_of(result.settings)}.")
+    if not result.by:
+        notes.append("Crude: not adjusted for age or anything else.")
+    title = count_title(result) if title is None else title
     with drawing():
         if result.by:
             strata = frame.select(result.by).unique(maintain_order=True).to_dicts()
@@ -168,12 +180,26 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
             if not frame["estimate"].sum():
                 return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
             _divided(ax, result, strata, labels, row_step(ax, own, len(strata)))
+            kind = f"Stacked bar chart, one bar for each of {len(strata)} groups, divided by number of conditions"
         else:
             ax, own = begin(ax, 8.0, 5.4)
             if not frame["estimate"].sum():
                 return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
             _counted(ax, result, own)
-        return finish(ax, result, own=own, title=title, notes=notes)
+            kind = "Bar chart of the number of conditions, with the expected share of each as a diamond"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=_told(result))
+
+
+def _told(result: Result) -> list[str]:
+    """Return the main figures of a count as drawn."""
+    frame = result.estimates.drop_nulls("estimate")
+    if result.by:
+        return []
+    last = int(result.estimates["n_conditions"][-1])
+    return [
+        f"{_number_words(result, n, last)}: {percentage(share)}"
+        for n, share in frame.select("n_conditions", "estimate").head(8).iter_rows()
+    ]
 
 
 _WIDTH = 8.5  # of a figure of divided bars, in inches
@@ -201,7 +227,7 @@ def row_step(ax: Axes, own: bool, rows: int) -> float:
 def percent_axis(ax: Axes, which: str) -> None:
     """Write a scale in percent."""
     axis = ax.xaxis if which == "x" else ax.yaxis
-    axis.set_major_formatter(lambda value, _: f"{value:g} %")
+    axis.set_major_formatter(lambda value, _: f"{value:g}%")
 
 
 def _number_words(result: Result, n: int, last: int) -> str:
@@ -217,13 +243,13 @@ def _counted(ax: Axes, result: Result, own: bool) -> None:
     expected = [None if e is None else 100 * e / total for e in frame["expected"].to_list()]
     shares = [None if s is None else 100 * s for s in frame["estimate"].to_list()]
     shown = [(n, s) for n, s in zip(numbers, shares, strict=True) if s is not None]
-    ax.bar([n for n, _ in shown], [s for _, s in shown], width=0.68, color=MAIN, label="People in this population")
+    ax.bar([n for n, _ in shown], [s for _, s in shown], width=0.68, color=MAIN, label="Observed")
     chance = [(n, e) for n, e in zip(numbers, expected, strict=True) if e is not None]
     ax.scatter(
         [n for n, _ in chance], [e for _, e in chance], marker="D", s=46, color=PALETTE[4], edgecolor=INK,
         linewidth=0.9,
         zorder=5,
-        clip_on=False, label="Expected if conditions fell independently",
+        clip_on=False, label="Expected if conditions were independent",
     )  # fmt: skip
     highest = 1.12 * max(v for v in [*shares, *expected] if v is not None)
     point = highest / (_TALL if own else axes_points(ax)[1])
@@ -253,7 +279,7 @@ def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
     down = 18 + LABEL * 1.4 + 14
     common: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
     left = ax.get_xlim()[0]
-    ax.annotate("Times as many as expected", (left, 0), (0, -down), fontsize=SMALL, fontweight="bold", ha="left",
+    ax.annotate("Observed/expected ratio", (left, 0), (0, -down), fontsize=SMALL, fontweight="bold", ha="left",
                 annotation_clip=False, gid="times title", **common)  # fmt: skip
     for n, ratio in frame.select("n_conditions", "observed_expected").iter_rows():
         ax.annotate(HIDDEN if ratio is None else times(ratio), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",

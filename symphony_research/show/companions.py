@@ -1,4 +1,4 @@
-"""From one condition outwards, and what combinations cost: bars that a GP reads without help."""
+"""Comorbidities of an index condition, and what combinations cost beyond additivity."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from symphony_research.errors import ArgumentError
+from symphony_research.inference import FOUND
+from symphony_research.phrases import adjusted_for, between, confidence_of, money
 from symphony_research.result import Result
 from symphony_research.show.bars import begin_bars, divided_bars, percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import (
-    chance_note,
+    expected_note,
     one_stratum,
     require_family,
     unlisted_note,
 )
+from symphony_research.show.overlaps import overlap_note
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -25,11 +28,12 @@ from symphony_research.show.style import (
     QUIET,
     SMALL,
     drawing,
+    key_above,
     plain_axes,
-    text_width,
     wrapped,
 )
-from symphony_research.wording import capital, in_words, joined, number, pounds, strata_phrase, strata_words, times
+from symphony_research.show.titles import commonest_title, costs_title, few_title, further_title
+from symphony_research.wording import capital, cost_period, in_words, joined, number, percentage, pounds, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,15 +41,10 @@ if TYPE_CHECKING:
 __all__ = ["plot_combination_costs", "plot_companions", "plot_further_conditions"]
 
 _NAMES = 250.0  # points for the names at the left
-_PARTS, _BEYOND, _LESS = "#56B4E9", PALETTE[1], "#c9d1da"
 
 
 def _several(result: Result, most: str | None) -> list[str]:
     return [most] if most else unlisted_note(result, "drawn")
-
-
-def _titled(result: Result, stratum: Mapping[str, Any] | None, title: str | None, words: str) -> str | None:
-    return f"{capital(strata_words(stratum))}: {words}" if title is None and stratum else title
 
 
 def plot_further_conditions(
@@ -69,7 +68,7 @@ def plot_further_conditions(
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -113,7 +112,8 @@ def plot_further_conditions(
         notes.append(f"{number(hidden)} {are} suppressed and not drawn; shares are of all people with the condition.")
     with drawing():
         labels = [wrapped(capital(in_words(name)), _NAMES, LABEL) for name in drawn["condition"].to_list()]
-        title = _titled(result, stratum, title, "how many other conditions people with each condition have.")
+        if title is None:
+            title = further_title(drawn, every, stratum) if drawn.height else few_title("condition")
         ax, own = begin_bars(ax, result, title, notes, labels)
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
@@ -121,9 +121,14 @@ def plot_further_conditions(
         share_of = {(r["condition"], r["n_others"]): r["estimate"] for r in every.iter_rows(named=True)}
         words = {n: "none" if n == 0 else str(n) if n < last else f"{last} or more" for n in range(last + 1)}
         parts = {word: [share_of.get((name, n)) for name in names] for n, word in words.items()}
-        divided_bars(ax, labels, parts, row_step(ax, own, len(names)), "Other long-term conditions besides")
+        divided_bars(ax, labels, parts, row_step(ax, own, len(names)), "Number of other long-term conditions")
         ax.set_xlabel("Share of people with the condition", fontsize=LABEL, color=INK)
-        return finish(ax, result, own=own, title=title, notes=notes)
+        none = [
+            f"{in_words(name)} {percentage(share_of[name, 0])}" for name in names if share_of.get((name, 0)) is not None
+        ]
+        told = [f"with no other condition: {', '.join(dict.fromkeys([*none[:2], *none[-2:]]))}"] if none else []
+        kind = f"Stacked bar chart, one bar for each of {len(names)} conditions, divided by number of other conditions"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
 def plot_companions(
@@ -134,7 +139,7 @@ def plot_companions(
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw which other conditions people with one condition have, beside what chance would give.
+    """Draw the comorbidities of an index condition, with what is expected if conditions were independent.
 
     Parameters
     ----------
@@ -147,7 +152,7 @@ def plot_companions(
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -176,36 +181,40 @@ def plot_companions(
     drawn = seen.sort(["n_persons", "condition"], descending=[True, False]).head(top)
     left = f"The {drawn.height} commonest of {number(seen.height)}." if seen.height > drawn.height else None
     notes = _several(result, left)
-    notes += ["The number: how many times as likely as chance.", *chance_note(result)]
+    notes += ["Number: observed/expected ratio.", *expected_note(result)]
+    notes += overlap_note(result, [result.settings["condition"], *drawn["condition"].to_list()])
     own_name = in_words(result.settings["condition"])
     with drawing():
         ax, own = begin(ax, 8.0, 2.5 + 0.29 * max(drawn.height, 1))
-        title = _titled(result, stratum, title, f"what people with {own_name} have besides.")
+        if title is None:
+            what = f"comorbidity of {own_name}"
+            few = few_title("comorbidity")
+            title = commonest_title(drawn, result.settings, stratum, what) if drawn.height else few
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         rows = list(range(drawn.height))
         shares = [100 * share for share in drawn["estimate"]]
         chance = [None if share is None else 100 * share for share in drawn["expected_share"]]
         size = min(LABEL, row_step(ax, own, drawn.height) * 0.62)
-        ax.barh(rows, shares, height=0.66, color=MAIN, label="As found")
+        ax.barh(rows, shares, height=0.66, color=MAIN, label="Observed")
         known = [(c, row) for c, row in zip(chance, rows, strict=True) if c is not None]
         ax.scatter([c for c, _ in known], [row for _, row in known], marker="D", s=34, color=PALETTE[4], edgecolor=INK,
-                   linewidth=0.9, zorder=5, label="Expected by chance")  # fmt: skip
+                   linewidth=0.9, zorder=5, label="Expected if conditions were independent")  # fmt: skip
         ax.set_yticks(rows, [capital(in_words(c)) for c in drawn["condition"].to_list()])
         ax.set_ylim(drawn.height - 0.4, -0.6)
         ax.set_xlim(0, max([*shares, *[c for c, _ in known], 0.001]) * 1.02)
         percent_axis(ax, "x")
         plain_axes(ax, grid="x", hide=("top", "right", "left"))
         ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
-        ax.set_xlabel(f"Share of people with {own_name} who have it too", fontsize=LABEL, color=INK)
+        ax.set_xlabel(f"Share of people with {own_name} who also have it", fontsize=LABEL, color=INK)
         for row, share, by_chance, ratio in zip(rows, shares, chance, drawn["observed_expected"], strict=True):
             text = f"{times(ratio)} ×" if ratio is not None else ""
             ax.annotate(text, (max(share, by_chance or 0.0), row), (7, 0), textcoords="offset points", va="center",
                         ha="left", fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
-        ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=SMALL, borderaxespad=0.2, labelcolor=QUIET
-        )
-        return finish(ax, result, own=own, title=title, notes=notes)
+        key_above(ax, *ax.get_legend_handles_labels(), axes_points(ax)[0])
+        told = [f"{in_words(c)} {percentage(s)}" for c, s in drawn.head(5).select("condition", "estimate").iter_rows()]
+        kind = f"Bar chart of {drawn.height} comorbidities, with the expected share of each as a diamond"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
 def plot_combination_costs(
@@ -216,7 +225,7 @@ def plot_combination_costs(
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw what a person with each combination costs: the sum of its parts, and what lies beyond.
+    """Draw what each combination costs beyond additivity, with its interval: a forest plot.
 
     Parameters
     ----------
@@ -225,11 +234,11 @@ def plot_combination_costs(
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     top : int, default 12
-        The most combinations drawn, those of the largest total first.
+        The most combinations drawn: those that clearly differ, then those of the largest total.
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -256,66 +265,83 @@ def plot_combination_costs(
     seen = every.filter(
         pl.col("n_persons").is_not_null(), pl.col("excess").is_not_null(), pl.col("total").is_not_null()
     )
-    drawn = seen.sort(["total", "size", pl.col("combination").list.join(" ")], descending=[True, False, False]).head(
-        top
-    )
-    money = result.settings["value"] == "cost"
-    amount = pounds if money else number
+    clear = (pl.col("q_value") <= FOUND) & ((pl.col("excess_lower") > 0) | (pl.col("excess_upper") < 0))
+    seen = seen.with_columns(clear.fill_null(False).alias("__clear"))
+    order = ["__clear", "total", "size", pl.col("combination").list.join(" ")]
+    drawn = seen.sort(order, descending=[True, True, False, False]).head(top)
+    amount = pounds if result.settings["value"] == "cost" else number
     more = seen.height > drawn.height
-    left = f"The {drawn.height} of {number(seen.height)} combinations with the largest total." if more else None
-    notes = _several(result, left)
-    adjusted = result.settings["adjust"]
-    if adjusted:
-        notes.append(f"Parts are added up among people alike in {strata_phrase(adjusted)}.")
-    notes.append(f"Line: {100 * result.settings['confidence']:g} % interval of what lies beyond the sum of the parts.")
+    left = f"{drawn.height} of {number(seen.height)} combinations: those that clearly differ, then the largest totals."
+    notes = _several(result, left if more else None)
+    notes.append(f"Expected if additive{adjusted_for(result.settings)}: the sum of what each condition adds.")
+    notes += [f"Costs {period}." for period in [cost_period(result.settings)] if period and amount is pounds]
+    notes += overlap_note(result, {name for held in drawn["combination"] for name in held})
     with drawing():
         names = [wrapped(capital(joined(c)), _NAMES, LABEL) for c in drawn["combination"].to_list()]
         lines = max([name.count("\n") + 1 for name in names], default=1)
         tall = 0.08 + 0.2 * max(lines, 1.3)
-        ax, own = begin(ax, 8.8, 2.3 + tall * max(drawn.height, 1))
-        title = _titled(result, stratum, title, "what combinations cost, against the sum of their parts.")
+        ax, own = begin(ax, 8.8, 2.7 + tall * max(drawn.height, 1))
         if not drawn.height:
+            title = (
+                "No combination has enough people, together and apart, to estimate an excess"
+                if title is None
+                else title
+            )
             return nothing_to_draw(ax, result, own=own, title=title)
+        title = costs_title(drawn, result.settings, stratum, amount) if title is None else title
         step = tall * 72 if own else axes_points(ax)[1] / drawn.height
-        _costs(ax, drawn, names, min(LABEL, 0.6 * step / lines), amount)
+        _forest(ax, drawn, names, min(LABEL, 0.6 * step / lines), amount, confidence_of(result.settings), own)
         value = in_words(result.settings["value"] or "cost")
-        ax.set_xlabel(f"Mean {value} of a person", fontsize=LABEL, color=INK)
-        return finish(ax, result, own=own, title=title, notes=notes)
+        unit = "£ per person" if amount is pounds else f"{value} per person"
+        ax.set_xlabel(f"Excess over additivity, {unit}", fontsize=LABEL, color=INK)
+        first = drawn.head(3).select("combination", "excess").iter_rows()
+        told = [f"{joined(held)} {money(excess, amount)}" for held, excess in first]
+        kind = f"Forest plot of the excess cost of {drawn.height} combinations with its interval, and a line at 0"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
-def _costs(ax: Axes, drawn: pl.DataFrame, names: Sequence[str], size: float, amount: Any) -> None:
-    rows = list(range(drawn.height))
-    parts, beyond = drawn["expected"].to_list(), drawn["excess"].to_list()
-    together = [part + more for part, more in zip(parts, beyond, strict=True)]
-    ax.barh(rows, [min(p, t) for p, t in zip(parts, together, strict=True)], height=0.62, color=_PARTS,
-            label="Sum of its parts")  # fmt: skip
-    ax.barh(
-        rows, [max(m, 0) for m in beyond], left=parts, height=0.62, color=_BEYOND, label="Beyond the sum of its parts"
-    )
-    if any(m < 0 for m in beyond):
-        ax.barh(rows, [max(-m, 0) for m in beyond], left=together, height=0.62, color=_LESS, hatch="////",
-                edgecolor="white", label="Less than the sum of its parts")  # fmt: skip
-    low, high = (
-        [p + limit if limit is not None else None for p, limit in zip(parts, drawn[c], strict=True)]
-        for c in ("excess_lower", "excess_upper")
-    )
-    ends = [max(t, p) for t, p in zip(together, parts, strict=True)]
-    for row, a, b in zip(rows, low, high, strict=True):
-        if a is not None and b is not None:
-            ax.plot([max(a, 0), b], [row, row], color=INK, linewidth=1.4, zorder=4)
-            ends[row] = max(ends[row], b)
-    ax.set_yticks(rows, names)
+# colour and mark of an excess: in greyscale the marks tell them apart
+_EXCESS = {"more": (PALETTE[1], "o"), "less": (MAIN, "s"), "unclear": (QUIET, "o")}
+
+
+def _forest(
+    ax: Axes, drawn: pl.DataFrame, names: Sequence[str], size: float, amount: Any, interval: str, own: bool
+) -> None:
+    """Draw each excess as a mark with its interval, beside a line at 0."""
+    from matplotlib.lines import Line2D
+
+    used, ends = [], [0.0]
+    columns = ("excess", "excess_lower", "excess_upper", "__clear")
+    for row, (excess, low, high, clear) in enumerate(drawn.select(columns).iter_rows()):
+        way = "unclear" if not clear else "more" if excess > 0 else "less"
+        used.append(way)
+        colour, mark = _EXCESS[way]
+        known = low is not None and high is not None
+        if known:
+            ax.plot([low, high], [row, row], color=colour, linewidth=1.6, zorder=2)
+        ax.plot([excess], [row], marker=mark, markersize=6.5, linestyle="none", color=colour, zorder=3,
+                markerfacecolor="white" if way == "unclear" else colour, markeredgewidth=1.4)  # fmt: skip
+        ends += [low, excess, high] if known else [excess]
+        said = money(excess, amount) + (f" ({between(low, high, lambda v: money(v, amount))})" if known else "")
+        # beside the axes there is room only in a figure of its own
+        ax.annotate(said if own else "", (1, row), (6, 0), xycoords=("axes fraction", "data"), va="center", ha="left",
+                    textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
+    ax.axvline(0, color=INK, linewidth=1, zorder=1)
+    span = (max(ends) - min(ends)) or 1.0
+    ax.set_xlim(min(ends) - 0.04 * span, max(ends) + 0.04 * span)
+    ax.set_yticks(range(drawn.height), names)
     ax.set_ylim(drawn.height - 0.4, -0.6)
-    ax.set_xlim(0, max(ends) * 1.02)
     ax.locator_params(axis="x", nbins=5)
-    ax.xaxis.set_major_formatter(lambda value, _: amount(value) if value else "0")
+    ax.xaxis.set_major_formatter(lambda value, _: money(value, amount) if value else "0")
     plain_axes(ax, grid="x", hide=("top", "right", "left"))
     ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
-    for row, end, more in zip(rows, ends, beyond, strict=True):
-        sign = "+" if more >= 0 else "−"
-        ax.annotate(f"{sign}{amount(abs(more))}", (end, row), (5, 0), textcoords="offset points", va="center",
-                    ha="left", fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
-    wide = max(3 if text_width("Less than the sum of its parts", SMALL) * 3 + 120 < axes_points(ax)[0] else 2, 2)
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=wide, fontsize=SMALL, borderaxespad=0.2, labelcolor=QUIET
-    )
+    words = {
+        "more": "Clearly more than additive", "less": "Clearly less than additive", "unclear": "Not clearly different",
+    }  # fmt: skip
+    shown = [way for way in _EXCESS if way in used]
+    handles = [
+        Line2D([], [], color=_EXCESS[way][0], marker=_EXCESS[way][1], markersize=6.5, linewidth=1.6,
+               markerfacecolor="white" if way == "unclear" else _EXCESS[way][0])
+        for way in shown
+    ]  # fmt: skip
+    key_above(ax, handles, [f"{words[way]} ({interval})" for way in shown], axes_points(ax)[0])

@@ -10,8 +10,8 @@ import polars as pl
 from symphony_research.errors import require_columns
 from symphony_research.result import Result
 from symphony_research.show.gate import absent_words, mark_words, provenance, release, require_showable
-from symphony_research.show.tables import Table
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, UNDEFINED, capital, in_words, joined, number
+from symphony_research.show.tables import MOST_ROWS, Table, csv_of
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, MARKS, UNDEFINED, capital, in_words, joined, number
 
 __all__ = ["cross_table"]
 
@@ -23,7 +23,7 @@ def cross_table(
     columns: str,
     panels: str | None = None,
     value: str = "n_persons",
-    most: int = 100,
+    most: int = MOST_ROWS,
     among: Result | None = None,
 ) -> Table:
     """Lay one column of a result out over its strata.
@@ -39,10 +39,10 @@ def cross_table(
         its name.
     value : str, default "n_persons"
         What fills the cells.
-    most : int, default 100
+    most : int, default 20
         The most rows, those with the largest sums first; the others are
-        counted. Where there are more, rows without a cell that may be shown are
-        left out, for they would fill a page with stars.
+        counted, and inside a report stand in a CSV beside the page. Where there are
+        more, rows without a cell that may be shown are left out.
     among : Result, optional
         A disclosed result that says which combinations may be named: those it
         shows. By default those with a cell that may be shown.
@@ -50,8 +50,8 @@ def cross_table(
     Returns
     -------
     Table
-        A hidden cell reads "*"; one that nobody is in reads 0, or "*" where
-        the policy hides noughts.
+        A suppressed cell reads "[c]"; one that nobody is in reads 0, or "[c]" where
+        the policy suppresses zeros.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def cross_table(
     if done is not None and result.rows_from_records:
         named = (result if among is None else among).named.select(rows).unique()
         frame = frame.join(named, on=rows, how="semi", maintain_order="left")
-    # a cell that is not there has nobody in it, or few: a nought would tell which of the others have somebody
+    # a cell that is not there has nobody in it, or few: a zero would tell which of the others have somebody
     absent = "0" if result.settings.get("min_persons", 1) == 1 else UNDEFINED
     if done is not None and not done.policy.changes_nothing and (result.rows_from_records or done.policy.hide_zeros):
         absent = HIDDEN
@@ -95,11 +95,30 @@ def cross_table(
     notes = provenance(result)
     if done is not None:
         notes = [
-            f"{HIDDEN} {mark_words(absent_words(result, done.policy), done.policy)}.",
+            f"{HIDDEN} {MARKS[HIDDEN]}: {mark_words(absent_words(result, done.policy), done.policy)}.",
             *notes,
         ]
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
-    return release(Table(f'<div class="symphony-result">{"".join(parts)}{note}</div>', caption), result)
+    every = _every_cell(frame, rows, columns, panels, value, absent)
+    html = f'<div class="symphony-result">{"".join(parts)}{note}</div>'
+    return release(Table(html, caption, every if frame[rows].n_unique() > most else "", " ".join(notes)), result)
+
+
+def _every_cell(frame: pl.DataFrame, rows: str, columns: str, panels: str | None, value: str, absent: str) -> str:
+    """Return every row that may be named as CSV: one line for each row of each panel."""
+    across = frame[columns].unique().sort().to_list()
+    own = [c for c in (panels, rows) if c]
+    lines: dict[tuple[str, ...], dict[Any, str]] = {}
+    for record in frame.iter_rows(named=True):
+        key = tuple(" + ".join(record[c]) if isinstance(record[c], list) else str(record[c]) for c in own)
+        cell = HIDDEN if record[value] is None else str(record[value])
+        lines.setdefault(key, {})[record[columns]] = cell
+    kept = [
+        [*key, *(cells.get(c, absent) for c in across)]
+        for key, cells in lines.items()
+        if any(cell not in (HIDDEN, "0") for cell in cells.values())
+    ]
+    return csv_of([*own, *map(str, across)], kept)
 
 
 def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, caption: str, absent: str) -> str:
@@ -110,7 +129,7 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
     order = keyed.group_by("__key", maintain_order=True).agg(pl.col(rows).first(), pl.col(value).sum().alias("__all"))
     order = order.sort(["__all", "__key"], descending=[True, False])
     every = order.height
-    if every > most:  # the sum of nothing but hidden cells is 0
+    if every > most:  # the sum of nothing but suppressed cells is 0
         order = order.filter(pl.col("__all") > 0)
     cells: dict[tuple[Any, Any], Any] = {(k, c): v for k, c, v in keyed.select("__key", columns, value).iter_rows()}
     head = "".join(f'<th scope="col">{escape(in_words(c))}</th>' for c in across)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,25 @@ __all__ = ["End", "legend_columns", "name_curves"]
 End = tuple[str, str, tuple[float, float]]  # the words of a curve, its colour, and where it ends
 
 
-def name_curves(ax: Axes, ends: Sequence[End], own: bool) -> None:
-    """Name each curve at its end; in a legend above where the names would meet anything."""
+def name_curves(ax: Axes, ends: Sequence[End], own: bool, keys: Mapping[str, Any]) -> None:
+    """Name each curve at its end, or in the legend where the names would meet anything; other keys stand in the legend."""
+    named = bool(ends) and _named_at_ends(ax, ends, own)
+    shown = {} if named or not ends else {line.get_label(): line for line in _curves(ax)}
+    shown |= keys
+    if shown:
+        ax.legend(
+            list(shown.values()), list(shown), loc="lower left", bbox_to_anchor=(0, 1.0),
+            ncols=legend_columns(list(shown), axes_points(ax)[0]), borderaxespad=0.2, handlelength=3.0,
+            fontsize=SMALL, labelcolor=INK, columnspacing=1.4,
+        )  # fmt: skip
+
+
+def _curves(ax: Axes) -> list[Any]:
+    return [line for line in ax.get_lines() if line.get_gid() == "curve"]
+
+
+def _named_at_ends(ax: Axes, ends: Sequence[End], own: bool) -> bool:
+    """Name each curve at its end, and return whether there is room."""
     labels, unit = [], ax.figure.dpi / 72
     places = [place for _, _, place in ends]
     up = [float(ax.transData.transform((0, y))[1]) / unit for _, y in places]
@@ -48,20 +65,11 @@ def name_curves(ax: Axes, ends: Sequence[End], own: bool) -> None:
                     gid="curve name",
                 )
             )
-        if not _meet_something(ax, labels, len(ends), own):
-            return
+        if not _meet_something(ax, labels, own):
+            return True
         for label in labels:
             label.remove()
-    ax.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
-        ncols=legend_columns([name for name, _, _ in ends], axes_points(ax)[0]),
-        borderaxespad=0.2,
-        handlelength=2.6,
-        fontsize=SMALL,
-        labelcolor=INK,
-        columnspacing=1.4,
-    )
+    return False
 
 
 def legend_columns(names: Sequence[str], width: float) -> int:
@@ -84,7 +92,7 @@ def _spread(heights: Sequence[float], sizes: Sequence[float], most: float = 9.0)
     return shifts if max(map(abs, shifts)) <= most else None
 
 
-def _meet_something(ax: Axes, labels: Sequence[Any], n_curves: int, own: bool) -> bool:
+def _meet_something(ax: Axes, labels: Sequence[Any], own: bool) -> bool:
     figure = ax.figure
     measure = measured_by(figure)
     boxes = [label.get_window_extent(measure) for label in labels]
@@ -92,7 +100,7 @@ def _meet_something(ax: Axes, labels: Sequence[Any], n_curves: int, own: bool) -
     others = [a.get_window_extent(measure) for a in figure.axes if a is not ax]
     drawn = [
         _corners(path) if line.get_drawstyle() == "steps-post" else path
-        for line in ax.get_lines()[-n_curves:]
+        for line in _curves(ax)
         for path in [line.get_path().transformed(line.get_transform())]
     ]
     for k, box in enumerate(boxes):

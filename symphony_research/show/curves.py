@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
+from symphony_research.phrases import confidence_of
 from symphony_research.result import Result
 from symphony_research.show.curve_names import legend_columns, name_curves
 from symphony_research.show.frame import (
@@ -22,7 +24,7 @@ from symphony_research.show.frame import (
     head_height,
     nothing_to_draw,
 )
-from symphony_research.show.gate import require_family
+from symphony_research.show.gate import is_family, require_family
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -38,7 +40,8 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.time_axis import grid_ticks, time_ticks
-from symphony_research.wording import happened, number, strata_words
+from symphony_research.show.titles import curve_title, few_title
+from symphony_research.wording import duration, in_words, number, strata_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +57,11 @@ _STEPS: dict[float, float] = {
     60: 20,
     100: 20,
 }  # top of the axis of percentages: between its lines
-_STYLES = ("-", (0, (5, 2)))
+# lines and marks by which groups are told apart without colour; dotted is left for what is suppressed
+_STYLES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (7, 2, 1.5, 2)), (0, (3, 1.2)), (0, (9, 3)))
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_GAP_STYLE: Any = (0, (1, 1.6))
+_ESTIMATES = {"SurvivalCurve": "Kaplan-Meier estimate", "CumulativeIncidence": "Cumulative incidence"}
 _NAMES = 140.0  # width of the names of rows, in points
 _TABLE = 40.0  # from the axes to the table, over ticks and label of the axis
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
@@ -69,8 +76,10 @@ class _Curve:
     style: Any
     cause: int | None
     steps: pl.DataFrame
+    mark: str
     on_grid: bool  # straight between the grid's times, where it is known; else it steps on the days of events
     begins: float = 0.0  # the time from which anybody is at risk
+    competing: bool = False  # a second cause of a group: thin, with open marks
 
     @property
     def suppressed(self) -> bool:
@@ -93,7 +102,7 @@ def plot_survival(
     ----------
     result : SurvivalCurve or CumulativeIncidence
         The curves: one a stratum and, for cumulative incidence, one each for
-        the first two causes (a full and a dashed line).
+        the first two causes (the second thin, with open marks).
     ax : matplotlib.axes.Axes, optional
         Where to draw; the table hangs below. By default a new figure.
     times : sequence of float, optional
@@ -106,7 +115,7 @@ def plot_survival(
         Top of the axis, in percent; it begins at 0. By default 100, or less
         where a cumulative incidence stays low.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -126,7 +135,7 @@ def plot_survival(
     mark may stand for one person. A released curve has a point at each time of the
     grid, joined by straight lines as the actuarial estimate has it, and a band that
     holds the exact estimate and its interval; where a count is suppressed there is
-    no point, and the table says [c].
+    no point, the line is dotted to the next one, and the table says [c].
 
     References
     ----------
@@ -151,11 +160,10 @@ def plot_survival(
         from symphony_research.survival.grid import require_grid_time
 
         require_grid_time(horizon, result.time_unit, result.settings.get("grid"))  # type: ignore[attr-defined]
-    title = result.sentence() if title is None else title
     with drawing():
         if not estimates.height:
             ax, own = begin(ax, _WIDTH, 2.0)
-            return nothing_to_draw(ax, result, own=own, title=title)
+            return nothing_to_draw(ax, result, own=own, title=title or few_title("group"))
         strata = estimates.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
         given, width = estimates["time"], tie_width(estimates["time"])
         times = None if times is None else at_known_times(times, given, width).tolist()
@@ -164,7 +172,8 @@ def plot_survival(
         curves = [c for c in every if not c.suppressed]
         if not curves:
             ax, own = begin(ax, _WIDTH, 2.0)
-            return nothing_to_draw(ax, result, own=own, title=title, notes=_not_drawn(every))
+            return nothing_to_draw(ax, result, own=own, title=title or few_title("group"), notes=_not_drawn(every))
+        title = curve_title(result, limit) if title is None else title
         wide = _WIDTH * 72 * 0.75 if ax is None else axes_points(ax)[0]
         table = _Table(result, strata, colours(len(strata)))
         counted_in = str(result.time_unit)  # type: ignore[attr-defined]
@@ -176,15 +185,13 @@ def plot_survival(
         top = _top(result, limit) if highest is None else highest
         notes = [*_not_drawn(every), *_notes(result, curves, read, top)]
         across = _WIDTH * 72 - 2 * MARGIN
-        legend = (
-            text_height("x", SMALL) * 1.3 * -(-len(curves) // legend_columns([c.words for c in curves], wide))
-            if len(curves) > 1
-            else 0
-        )
+        keys = _keys(result, curves, limit)
+        names = [*(c.words for c in every if len(every) > 1), *keys]
+        legend = text_height("x", SMALL) * 1.3 * -(-len(names) // legend_columns(names, wide)) if names else 0
         around = head_height(result, title, across) + foot_height(result, notes, across) + legend + 2 * MARGIN
         ax, own = begin(ax, _WIDTH, (_TALL + around + _TABLE + _ROW + sum(table.heights)) / 72)
         for curve in curves:
-            _draw(ax, curve, limit)
+            _draw(ax, curve, limit, 0.0 if curve.competing else 0.16 if len(strata) <= 2 else 0.08)
         ax.set_xlim(0, limit)
         ax.set_ylim(0, top)
         if top in _STEPS:
@@ -200,10 +207,43 @@ def plot_survival(
         _say_suppressed(ax, [c for c in every if c.suppressed], "cause" in estimates.columns)
 
         def settle() -> None:
-            if len(every) > 1:
-                name_curves(ax, [(c.words, c.colour, _end(c, limit)) for c in curves], own)
+            named = [(c.words, c.colour, _end(c, limit)) for c in curves] if len(every) > 1 else []
+            name_curves(ax, named, own, keys)
 
-        return finish(ax, result, own=own, title=title, notes=notes, settle=settle)
+        kind = f"Line chart of {len(curves)} curve{'s' * (len(curves) > 1)} over time, with a table of numbers at risk"
+        return finish(ax, result, own=own, title=title, notes=notes, settle=settle, kind=kind,
+                      told=_told(result, curves, limit))  # fmt: skip
+
+
+def _told(result: Result, curves: Sequence[_Curve], limit: float) -> list[str]:
+    """Return where each curve begins and ends, as drawn."""
+    said = []
+    for curve in curves[:4]:
+        at = _corners(curve, limit)
+        when = duration(float(at["time"][-1]), str(result.time_unit))  # type: ignore[attr-defined]
+        name = f"{curve.words}: " if curve.words else ""
+        said.append(f"{name}{at['estimate'][0]:.0f}% at the start, {at['estimate'][-1]:.0f}% at {when}")
+    return said
+
+
+def _keys(result: Result, curves: Sequence[_Curve], limit: float) -> dict[str, Any]:
+    """Return what the line of a single curve, the shading, and a dotted stretch stand for."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    keys: dict[str, Any] = {}
+    only = curves[0]
+    if len(curves) == 1:
+        mark: dict[str, Any] = {"marker": "o", "markersize": 3.5} if only.on_grid else {}
+        name = next(words for kind, words in _ESTIMATES.items() if is_family(result, (kind,)))
+        keys[name] = Line2D([], [], color=only.colour, linewidth=1.8, linestyle=only.style, **mark)
+    if any(c.steps["lower"].is_not_null().any() for c in curves):
+        colour = only.colour if len(curves) == 1 else QUIET
+        keys[f"Shading: {confidence_of(result.settings)}"] = Patch(facecolor=colour, alpha=0.16)
+    if any(_gaps(c, limit) for c in curves):
+        colour = only.colour if len(curves) == 1 else QUIET
+        keys["Dotted: suppressed in between"] = Line2D([], [], color=colour, linewidth=1.4, linestyle=_GAP_STYLE)
+    return keys
 
 
 def _not_drawn(curves: Sequence[_Curve]) -> list[str]:
@@ -215,14 +255,12 @@ def _not_drawn(curves: Sequence[_Curve]) -> list[str]:
 
 def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: float) -> list[str]:
     notes = []
-    share = f"{100 * result.settings['confidence']:g}% CI"
     if any(curve.on_grid for curve in curves):
-        notes.append(
-            "Life-table (actuarial) estimates at the times marked. "
-            f"Shading: {share}, widened to hold whatever the grid of times and the rounding hide."
-        )
-    elif any(curve.steps["lower"].is_not_null().any() for curve in curves):
-        notes.append(f"Shading: {share}.")
+        notes.append("Life-table (actuarial) estimates at the times marked; the intervals allow for grid and rounding.")
+    if any(curve.competing for curve in curves):
+        notes.append("Competing event: thin, open marks, no interval.")
+    if result.by and len(curves) > 1:
+        notes.append("Groups clearly differ where their intervals at one time do not overlap.")
     if top < 100:
         notes.append(f"The scale ends at {top:g}%.")
     left_out = len(result.settings.get("causes", ())) - len(_causes(result))
@@ -259,9 +297,12 @@ def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> l
     causes = _causes(result)
     on_grid = bool(result.on_grid)  # type: ignore[attr-defined]
     found = []
-    for names, colour in zip(strata, colours(len(strata)), strict=True):
+    for k, (names, colour) in enumerate(zip(strata, colours(len(strata)), strict=True)):
         begins = 0.0 if events is None else starts_at(same_stratum(events, names) if names else events)
-        for cause, style in zip(causes, _STYLES, strict=False):
+        for place, cause in enumerate(causes):
+            # lines and marks by group, and of the competing cause thin and open; by cause where there are no groups
+            k_or_cause = k if names else place
+            style, mark = _STYLES[k_or_cause % len(_STYLES)], _MARKS[k_or_cause % len(_MARKS)]
             part = same_stratum(frame, names) if names else frame
             if cause is not None:
                 part = part.filter(pl.col("cause") == cause)
@@ -270,16 +311,19 @@ def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> l
                 named.append(result.cause_words(cause))  # type: ignore[attr-defined]
             # causes of one population are told apart by colour as well
             own = colour if names else colours(2)[0 if cause is None else causes.index(cause)]
-            found.append(_Curve(": ".join(named), own, style, cause, part, on_grid, begins))
+            found.append(
+                _Curve(": ".join(named), own, style, cause, part, mark, on_grid, begins, bool(names) and place > 0)
+            )
     return found
 
 
 def _corners(curve: _Curve, limit: float) -> dict[str, Any]:
-    """Return the points of a curve up to the limit, in percent; by day it begins where nobody has had the event."""
+    """Return the points of a curve up to the limit, in percent; it begins where nobody has had the event."""
     known = curve.steps.drop_nulls("estimate") if curve.on_grid else curve.steps
     steps = known.filter(pl.col("time") <= limit)
-    first = [] if curve.on_grid else [100.0 if curve.cause is None else 0.0]
-    time = [*([] if curve.on_grid else [curve.begins]), *steps["time"].to_list()]
+    begun = curve.on_grid and bool((steps["time"] <= 0).any())
+    first = [] if begun else [100.0 if curve.cause is None else 0.0]
+    time = [*([] if begun else [curve.begins]), *steps["time"].to_list()]
     values = {c: [*first, *(100 * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
     if not curve.on_grid and known.height > steps.height:  # it goes on beyond the picture
         time.append(limit)
@@ -287,6 +331,20 @@ def _corners(curve: _Curve, limit: float) -> dict[str, Any]:
             value.append(value[-1])
     as_array = {c: np.array([np.nan if v is None else v for v in value], dtype=float) for c, value in values.items()}
     return {"time": np.array(time, dtype=float), **as_array}
+
+
+def _gaps(curve: _Curve, limit: float) -> list[tuple[int, int]]:
+    """Return the stretches of a released curve, by their corners, between which a time of the grid has no estimate."""
+    if not curve.on_grid:
+        return []
+    at, grid = _corners(curve, limit)["time"], curve.steps["time"].to_list()
+    known = set(curve.steps.drop_nulls("estimate")["time"].to_list())
+    missing = [t for t in grid if t not in known]
+    return [
+        (k, k + 1)
+        for k, (a, b) in enumerate(pairwise(at))
+        if any(a < t < b for t in missing) or (a not in known and b in known)
+    ]
 
 
 def _end(curve: _Curve, limit: float) -> tuple[float, float]:
@@ -304,27 +362,38 @@ def _say_suppressed(ax: Axes, curves: Sequence[_Curve], rising: bool) -> None:
                     bbox={"boxstyle": "square,pad=0.2", "facecolor": "white", "edgecolor": "none"})  # fmt: skip
 
 
-def _draw(ax: Axes, curve: _Curve, limit: float) -> None:
+def _draw(ax: Axes, curve: _Curve, limit: float, shading: float) -> None:
     at = _corners(curve, limit)
     step: Literal["post"] | None = None if curve.on_grid else "post"
-    ax.fill_between(
-        at["time"], at["lower"], at["upper"], step=step, color=curve.colour, alpha=0.16, linewidth=0, zorder=1
-    )
-    ax.plot(
-        at["time"], at["estimate"], drawstyle="default" if curve.on_grid else "steps-post", color=curve.colour,
-        linestyle=curve.style, linewidth=1.8, marker="o" if curve.on_grid else None, markersize=3.5,
+    gaps = _gaps(curve, limit)
+    ends = [b for _, b in gaps]
+    # the line and its shading break where there is no estimate
+    line = {name: np.insert(values, ends, np.nan) if ends else values for name, values in at.items()}
+    if shading:
+        ax.fill_between(
+            line["time"], line["lower"], line["upper"], step=step, color=curve.colour, alpha=shading, linewidth=0,
+            zorder=1,
+        )  # fmt: skip
+    few = max(1, len(at["time"]) // 6)
+    (drawn,) = ax.plot(
+        line["time"], line["estimate"], drawstyle="default" if curve.on_grid else "steps-post", color=curve.colour,
+        linestyle=curve.style, linewidth=1.1 if curve.competing else 1.8, marker=curve.mark if curve.on_grid or curve.words else None,
+        markersize=5 if curve.words else 3.5, markerfacecolor="white" if curve.competing else curve.colour, markevery=None if curve.on_grid else (few // 2, few),
         label=curve.words or None, solid_joinstyle="miter", zorder=3,
     )  # fmt: skip
+    drawn.set_gid("curve")
+    for a, b in gaps:
+        ax.plot(at["time"][[a, b]], at["estimate"][[a, b]], color=curve.colour, linewidth=1.4, linestyle=_GAP_STYLE,
+                zorder=2, gid="suppressed stretch")  # fmt: skip
 
 
 def _share_of_whom(result: Result, curves: Sequence[_Curve]) -> str:
     causes = {c.cause for c in curves}
     if causes == {None}:
-        return f"Share of people who {happened(result.settings.get('event_name'), yet=False)}"
+        event = result.settings.get("event_name")
+        return "Survival (Kaplan-Meier)" if event in (None, "death") else f"Free of {in_words(event)} (Kaplan-Meier)"
     if len(causes) == 1:
-        cause = causes.pop()
-        names = result.settings.get("cause_names") or {}
-        return f"Share of people who {happened(names.get(cause, f'cause {cause}'))}"
+        return f"Cumulative incidence of {result.cause_words(causes.pop())}"  # type: ignore[attr-defined]
     return "Cumulative incidence"
 
 

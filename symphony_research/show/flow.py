@@ -1,4 +1,4 @@
-"""How many people each rule left out: a flow of boxes, as trials report theirs."""
+"""How many people each rule excluded: a flow of boxes, as trials report theirs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height
-from symphony_research.show.gate import hidden_words, require_family
+from symphony_research.show.gate import require_family
 from symphony_research.show.style import (
     INK,
     LABEL,
-    MAIN,
     MARGIN,
     QUIET,
     SOFT,
@@ -19,6 +18,7 @@ from symphony_research.show.style import (
     text_height,
     wrapped,
 )
+from symphony_research.show.titles import attrition_title
 from symphony_research.wording import HIDDEN, UNDEFINED, number
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _WIDTH, _PAD, _BETWEEN = 7.5, 8.0, 16.0
 
 
 def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
-    """Draw how many people each rule left out, from all people in the study to those studied.
+    """Draw how many people each rule excluded, from all people in the study to those who met the inclusion criteria.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None 
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -63,9 +63,9 @@ def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None 
     steps = result.estimates.to_dicts()
     notes = []
     if result.disclosure is not None and any(s["n_excluded"] is None or s["n_persons"] is None for s in steps):
-        notes.append(f"{HIDDEN} {hidden_words(result.disclosure.policy)}.")
+        notes.append(f"{HIDDEN} suppressed by disclosure control.")
     gap = HIDDEN if result.disclosure is not None else UNDEFINED
-    words = result.sentence() if title is None else title
+    words = attrition_title(result) if title is None else title
     with drawing():
         width = _WIDTH * 72 - 2 * MARGIN
         around = head_height(result, words, width) + foot_height(result, notes, width) + 2 * MARGIN + 14
@@ -80,7 +80,12 @@ def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None 
         ax.set_xlim(0, wide)
         ax.set_ylim(-max(height + 6, tall if not own else 0), 6)
         _draw(ax, boxes, size)
-        return finish(ax, result, own=own, title=words, notes=notes)
+        told = [box["text"].replace("\n", " ") for box in boxes]
+        kind, rows = (
+            "Flow chart of exclusions, from the top",
+            f"It has no axes; {len(boxes)} boxes, those excluded at the right",
+        )
+        return finish(ax, result, own=own, title=words, notes=notes, kind=kind, axes=rows, told=told)
 
 
 def _boxes(steps: list[dict[str, Any]], gap: str, width: float, size: float) -> tuple[list[dict[str, Any]], float]:
@@ -97,7 +102,7 @@ def _boxes(steps: list[dict[str, Any]], gap: str, width: float, size: float) -> 
             )
             down += tall + _BETWEEN
         first, last = k == 0, k == len(steps) - 1
-        name = str(step["step"]) if first else "studied" if last else "left"
+        name = str(step["step"]) if first else "met the inclusion criteria" if last else "remained"
         text = wrapped(f"{_people(step['n_persons'], gap)} {name}", left - 2 * _PAD, size, "bold")
         tall = text_height(text, size) + 1.5 * _PAD
         boxes.append({"x": 0.0, "y": down, "w": left, "h": tall, "text": text, "out": False})
@@ -126,8 +131,8 @@ def _draw(ax: Axes, boxes: list[dict[str, Any]], size: float) -> None:
                 box["h"],
                 linewidth=1.0,
                 clip_on=False,
-                facecolor=MAIN if last else "white" if box["out"] else SOFT,
-                edgecolor=MAIN if last else QUIET,
+                facecolor=INK if last else "white" if box["out"] else SOFT,
+                edgecolor=INK if last else QUIET,
             )
         )
         ax.text(

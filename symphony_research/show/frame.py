@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "DESCRIBED",
     "DRAWN",
     "NOTHING",
+    "alt_text",
     "axes_points",
     "bare_figures",
     "begin",
@@ -50,6 +52,7 @@ __all__ = [
 
 NOTHING = "nothing to draw"
 DRAWN = "_symphony_drawn"
+DESCRIBED = "_symphony_described"
 _GAP = 10.0
 _BARE: ContextVar[bool] = ContextVar("bare", default=False)
 
@@ -142,12 +145,17 @@ def finish(
     others: Sequence[Axes] = (),
     settle: Callable[[], None] | None = None,
     area: tuple[float, float] | None = None,
+    kind: str = "Figure",
+    axes: str | None = None,
+    told: Sequence[str] = (),
 ) -> Axes:
-    """Add title, band and footnote; fit axes made here into their figure.
+    """Add title, band and footnote; fit axes made here into their figure, and describe it for a reader who does not see it.
 
     `settle` is called once the axes have their place, and may add what depends
     on it. `area` is the left edge (fraction of the figure) and width (points)
-    of a picture whose parts were placed already.
+    of a picture whose parts were placed already. `kind` is the kind of chart,
+    `axes` what its axes are (by default as they are labelled), and `told` its
+    main figures as drawn: they and the title are the alt text.
     """
     require_showable(result, "A plot")
     title = result.sentence() if title is None else title
@@ -199,9 +207,38 @@ def finish(
             textcoords="offset points", ha="left", va="top", color=QUIET, fontsize=SMALL, linespacing=LINE_SPACING,
             gid="footnote", annotation_clip=False,
         )  # fmt: skip
+    setattr(figure, DESCRIBED, alt_text(kind, _axes_words(ax) if axes is None else axes, title, told))
     if own and confidential_report() and not _BARE.get():
         setattr(figure, DRAWN, (result, png_of(figure)))  # a report shows it if nobody has drawn on it since
     return ax
+
+
+def alt_text(kind: str, axes: str, title: str, told: Sequence[str]) -> str:
+    """Return the description of a figure: kind of chart, axes, finding, and main figures."""
+    main = f"Main figures: {'; '.join(told)}" if told else ""
+    return " ".join(f"{part.rstrip('.')}." for part in (kind, axes, title, main) if part)
+
+
+def _axes_words(ax: Axes) -> str:
+    """Return what the axes show, from where to where."""
+    parts = []
+    for name, axis, label in (("Horizontal", ax.xaxis, ax.get_xlabel()), ("Vertical", ax.yaxis, ax.get_ylabel())):
+        low, high = sorted(axis.get_view_interval())
+        places = [float(place) for place in axis.get_majorticklocs()]
+        shown = [
+            text
+            for place, text in zip(places, axis.get_major_formatter().format_ticks(places), strict=True)
+            if low - 1e-9 <= place <= high + 1e-9 and text.strip()
+        ]
+        said = " ".join(label.split())
+        if said:
+            ends = f", {shown[0]} to {shown[-1]}" if len(shown) > 1 else ""
+            parts.append(f"{name} axis: {said}{ends}")
+        elif len(shown) > 1:
+            parts.append(
+                f"{name} axis: {len(shown)} rows, {' '.join(shown[0].split())} to {' '.join(shown[-1].split())}"
+            )
+    return ". ".join(parts)
 
 
 def _fit(ax: Axes, head: float, foot: float) -> None:
@@ -222,4 +259,4 @@ def nothing_to_draw(ax: Axes, result: Result, *, own: bool, title: str | None, n
     ax.set_axis_off()
     ax.set_gid(NOTHING)
     ax.set_label(" ".join(notes))
-    return finish(ax, result, own=own, title=title, notes=notes)
+    return finish(ax, result, own=own, title=title, notes=notes, kind="Nothing is drawn", axes="")

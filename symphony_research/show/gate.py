@@ -14,7 +14,7 @@ from symphony_research.wording import number, strata_phrase
 
 __all__ = [
     "band",
-    "chance_note",
+    "expected_note",
     "hidden_words",
     "is_family",
     "is_released",
@@ -96,8 +96,8 @@ def band(result: Result) -> str | None:
 
 
 def hidden_words(policy: Policy) -> str:
-    """Return what a star stands for: "1 to 7 people"."""
-    return f"{'0' if policy.hide_zeros else '1'} to {policy.threshold} people"
+    """Return the size of a suppressed small count: "1–7 people"."""
+    return f"{'0' if policy.hide_zeros else '1'}–{policy.threshold} people"
 
 
 def mark_words(few: str, policy: Policy) -> str:
@@ -106,7 +106,7 @@ def mark_words(few: str, policy: Policy) -> str:
 
 
 def absent_words(result: Result, policy: Policy) -> str:
-    """Return how many may be in a set that has no number: "nobody, 1 to 7 people"; of other families what a star stands for."""
+    """Return how many may be in a set that has no number: "nobody, 1–7 people"; of other families the size of a small count."""
     few = hidden_words(policy)
     return f"nobody, {few}" if result.rows_from_records and not policy.hide_zeros else few
 
@@ -121,19 +121,17 @@ def unlisted_note(result: Result, done: str) -> list[str]:
     return [f"{what} that are not {done}: {held}, or suppressed so that another cannot be inferred."]
 
 
-def chance_note(result: Result, measure: str = "observed_expected") -> list[str]:
-    """Return what chance means in a figure: crude, or within strata."""
+def expected_note(result: Result, measure: str = "observed_expected") -> list[str]:
+    """Return what an expected number is in a figure: crude, or adjusted."""
     adjust = result.settings.get("adjust")
     if adjust is None:
         return []
     if adjust and measure not in _ADJUSTED:
-        return ["This measure describes the people as they are and is not adjusted."]
+        return ["This measure is crude: not adjusted."]
+    adjusted = f"Adjusted for {strata_phrase(adjust)}." if adjust else "Crude: not adjusted for age or anything else."
     if result.settings.get("against", "independence") != "independence":
-        alike = f", among people alike in {strata_phrase(adjust)}" if adjust else ""
-        return [f"Expected: what the smaller sets of its conditions imply{alike}."]
-    if adjust:
-        return [f"Chance is reckoned among people alike in {strata_phrase(adjust)}."]
-    return ["Chance is crude: not adjusted for age or anything else."]
+        return [f"Expected: from the smaller sets of conditions. {adjusted}"]
+    return [f"Expected if conditions were independent. {adjusted}"]
 
 
 def provenance(result: Result) -> list[str]:

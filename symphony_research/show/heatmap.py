@@ -1,4 +1,4 @@
-"""Every pair of conditions against chance, as a coloured triangle."""
+"""Every pair of conditions, observed and expected, as a coloured triangle."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import chance_note, hidden_words, mark_words, one_stratum, require_family
+from symphony_research.show.gate import expected_note, one_stratum, require_family
 from symphony_research.show.network import MEASURES
+from symphony_research.show.overlaps import overlap_note
 from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, capital, in_words, number, strata_words
+from symphony_research.show.titles import few_title, pair_title
+from symphony_research.wording import COLUMN_WORDS, HIDDEN, in_words, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_cooccurrence_matrix"]
 
 _RATIOS = ("observed_expected", "odds_ratio")
-_WORDS = {"observed_expected": "Times as many people with both as chance would give"}
+_WORDS = {"observed_expected": "Observed/expected ratio"}
 _NUMBERED = 15  # conditions up to which cells hold numbers
 
 
@@ -35,7 +37,7 @@ def plot_cooccurrence_matrix(
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw every pair of conditions as a cell: orange above chance, blue below it.
+    """Draw every pair of conditions as a cell: orange above expected, blue below it.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def plot_cooccurrence_matrix(
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -66,8 +68,9 @@ def plot_cooccurrence_matrix(
     Notes
     -----
     Conditions alike in what they go with stand together (average linkage).
-    Hidden cells bear a star, and a pair that nobody has is grey: with few
-    expected, none says little. White is chance itself.
+    Suppressed cells bear a mark, and a pair that nobody has is grey: with few
+    expected, none says little. White is as expected. Where cells hold no
+    numbers, those below expected bear a minus sign, which greyscale keeps.
 
     Examples
     --------
@@ -86,26 +89,31 @@ def plot_cooccurrence_matrix(
     values = _square(frame, conditions, measure)
     notes = []
     disclosed = result.disclosure is not None
-    if result.disclosure is not None and frame["n_both"].null_count():
-        policy = result.disclosure.policy
-        notes.append(f"{HIDDEN} {mark_words(hidden_words(policy), policy)}, or too few with either condition.")
+    if disclosed and frame["n_both"].null_count():
+        notes.append(f"{HIDDEN} suppressed by disclosure control.")
+    two_sided = measure in (*_RATIOS, "phi", "information_component")
+    if two_sided:
+        minus = "; a minus sign marks those below" if len(conditions) > _NUMBERED else ""
+        notes.append(f"Orange: above expected; blue: below{minus}.")
     if (frame["n_both"] == 0).any():
         notes.append("Grey: nobody has both.")
     if held > len(conditions):
         notes.append(f"The {len(conditions)} commonest of {held} conditions.")
-    notes += chance_note(result, measure)
-    if title is None and stratum:
-        title = f"{capital(strata_words(stratum))}: pairs of conditions against chance."
+    notes += expected_note(result, measure)
+    notes += overlap_note(result, conditions)
+    if title is None:
+        title = pair_title(frame, result.settings, stratum)
     with drawing():
         side = min(max(0.42 * len(conditions), 3.6), 8.6) if len(conditions) <= _NUMBERED else 8.6
         # the figure grows by its names, so that they take nothing from the cells
         widths = [text_width(in_words(c), min(SMALL, 0.62 * side * 72 / len(conditions))) for c in conditions]
         names = max(widths, default=0) + 8
         wide = max(side * 72 + names + 2 * MARGIN, 7.0 * 72)
-        around = head_height(result, title or result.sentence(), wide - 2 * MARGIN)
+        around = head_height(result, title, wide - 2 * MARGIN)
         around += foot_height(result, notes, wide - 2 * MARGIN) + 2 * MARGIN
         ax, own = begin(ax, wide / 72, (side * 72 + names + around) / 72)
         if np.isnan(values).all():
+            title = few_title("pair of conditions")
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         nobody = _square(frame, conditions, "n_both") == 0
         values = np.where(nobody, np.nan, values)
@@ -115,7 +123,25 @@ def plot_cooccurrence_matrix(
         gone = pl.any_horizontal(pl.col("n_both", "n_source", "n_target").is_null()).cast(pl.Float64)
         hidden = _square(frame.with_columns(gone.alias("gone")), conditions, "gone") == 1
         _cells(ax, values, (hidden & disclosed, nobody), conditions, measure, own, side)
-        return finish(ax, result, own=own, title=title, notes=notes)
+        kind = (
+            f"Heat map of all pairs of {len(conditions)} conditions, a triangle of cells coloured by {_said(measure)}"
+        )
+        rows = f"Both axes: conditions, from {in_words(conditions[0])} to {in_words(conditions[-1])}, similar ones together"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, axes=rows, told=_told(frame, measure))
+
+
+def _said(measure: str) -> str:
+    return _WORDS.get(measure, COLUMN_WORDS.get(measure, in_words(measure))).lower()
+
+
+def _told(frame: pl.DataFrame, measure: str) -> list[str]:
+    """Return the pairs furthest above expected, as drawn."""
+    known = frame.filter(pl.col("lower").is_not_null(), pl.col(measure).is_not_null())
+    first = known.sort("lower", descending=True, maintain_order=True).head(3)
+    return [
+        f"{in_words(s)} and {in_words(t)} {number(v)}"
+        for s, t, v in first.select("source", "target", measure).iter_rows()
+    ]
 
 
 def _commonest(frame: pl.DataFrame, top: int) -> tuple[pl.DataFrame, int]:
@@ -188,6 +214,10 @@ def _cells(
         ax.text(j + 0.5, i + 0.5, HIDDEN, ha="center", va="center", fontsize=size, color=QUIET, gid="hidden")
     for i, j in zip(*np.nonzero(np.tril((nobody & ~hidden)[1:, :-1])), strict=True):
         ax.add_patch(Rectangle((j, i), 1, 1, facecolor=LINE, edgecolor="white", linewidth=0.5, gid="nobody"))
+    if n > _NUMBERED and low < 0:
+        for i, j in zip(*np.nonzero((shown < 0) & ~blank), strict=True):
+            ax.text(j + 0.5, i + 0.5, "−", ha="center", va="center", fontsize=min(size, 0.5 * step), gid="below",
+                    color="white" if shown[i, j] < 0.6 * low else INK)  # fmt: skip
     places = np.arange(n - 1) + 0.5
     names = [in_words(c) for c in conditions]
     ax.set_xticks(places, names[:-1], rotation=90)
@@ -198,13 +228,13 @@ def _cells(
 
 
 def _colouring(shown: np.ndarray, measure: str) -> tuple[Any, float, float]:
-    """Return colours and their ends; white is chance where there is one, and both sides are as deep."""
+    """Return colours and their ends; white is as expected where that is known, and both sides are as deep."""
     import matplotlib as mpl
     from matplotlib.colors import LinearSegmentedColormap
 
     if measure in (*_RATIOS, "phi", "information_component"):
         most = max(float(np.abs(shown).max(initial=0.0)), 0.05 if measure == "phi" else 0.5)
-        colours = LinearSegmentedColormap.from_list("chance", ["#00457a", "#0072B2", "#ffffff", "#E57A1F", "#8a3b00"])
+        colours = LinearSegmentedColormap.from_list("ratio", ["#00457a", "#0072B2", "#ffffff", "#E57A1F", "#8a3b00"])
         return colours, -most, most
     return mpl.colormaps["Blues"], 0.0, float(shown.max(initial=0.0)) or 1.0
 

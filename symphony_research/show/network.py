@@ -1,4 +1,4 @@
-"""The conditions that go together more than chance would give, as circles and lines."""
+"""The conditions that go together more often than expected, as circles and edges."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ import numpy as np
 import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.inference import FOUND
+from symphony_research.phrases import confidence_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
-from symphony_research.show.gate import chance_note, one_stratum, require_family, require_showable
+from symphony_research.show.gate import expected_note, one_stratum, require_family, require_showable
+from symphony_research.show.overlaps import overlap_note
 from symphony_research.show.placing import by_distance, placed
 from symphony_research.show.style import (
     MAIN,
     MARGIN,
-    PALETTE,
     QUIET,
     SMALL,
     drawing,
+    text_width,
     wrapped,
 )
-from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, strata_words, times
+from symphony_research.show.titles import few_title, pair_title
+from symphony_research.wording import COLUMN_WORDS, in_words, number, times
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +44,12 @@ _BESIDE = {
     "right": ((1, 0), "left", "center"),
     "left": ((-1, 0), "right", "center"),
 }
+# a community has a letter as well as a colour; from the second colour on, for the first is that of conditions without one
+_COMMUNITIES = "ABCDE"
+_COLOUR_OF = dict(zip(_COMMUNITIES, ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), strict=True))
+STABLE = 0.75  # mean stability from which a community is coloured (Hennig 2007 calls a cluster valid from there)
+_LISTED = 12  # conditions that a footnote names
+_UNCLEAR: Any = (0, (3, 2))
 _NAME = 92.0  # width of a name under its circle, points
 
 
@@ -55,7 +65,7 @@ def plot_network(
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw conditions as circles, joined where more people have both than chance would give.
+    """Draw conditions as circles, joined where more people have both than expected if conditions were independent.
 
     Parameters
     ----------
@@ -64,20 +74,21 @@ def plot_network(
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     measure : str, default "observed_expected"
-        What makes a line thick, one of `MEASURES`.
+        What makes an edge thick, one of `MEASURES`.
     min_measure : float, optional
-        Leave out weaker lines.
+        Leave out weaker edges.
     top_edges : int, default 40
-        The most lines drawn, strongest first.
+        The most edges drawn, strongest first.
     communities : Communities, optional
         What `networks.communities` found in this network, disclosed under the
-        same rule: circles of one community then have one colour.
+        same rule: circles of one community then have one colour and
+        letter, where its members stayed together in resamples of the people.
     seed : int, default 1
         Of the layout: one seed, one picture.
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -92,8 +103,9 @@ def plot_network(
 
     Notes
     -----
-    A line is drawn only where the interval of observed/expected lies above 1.
-    Conditions without a line are left out, and counted in the footnote.
+    An edge is drawn only where the interval of observed/expected lies above 1,
+    dashed where it is not clear once corrected for the number of pairs tested.
+    Conditions without an edge are left out, and named in the footnote.
 
     Examples
     --------
@@ -106,20 +118,24 @@ def plot_network(
     require_one_of(measure, MEASURES, argument="measure")
     if top_edges < 1:
         raise ArgumentError(f"top_edges={top_edges} must be at least 1.")
-    colour_of = _colours(result, communities, stratum)
+    letters = _letters(result, communities, stratum)
     every = one_stratum(result, result.estimates, stratum)
     able = every.filter((pl.col("lower") > 1) & pl.col(measure).is_not_null() & (pl.col("n_both") > 0))
     if min_measure is not None:
         able = able.filter(pl.col(measure) >= min_measure)
     edges = able.sort([measure, "source", "target"], descending=[True, False, False]).head(top_edges)
-    if title is None and stratum:
-        title = f"{capital(strata_words(stratum))}: {_finding(every)}"
+    if title is None:
+        known = every["lower"].is_not_null().any()
+        title = pair_title(edges, result.settings, stratum) if known else few_title("pair of conditions")
     people = _people(every)
     nodes = sorted({*edges["source"], *edges["target"]})
-    notes = [*_notes(measure, able.height, edges.height, len(people) - len(nodes)), *chance_note(result, measure)]
+    notes = [*_notes(result, measure, able.height, edges, people), *expected_note(result, measure)]
+    notes += overlap_note(result, nodes)
     if communities is not None:
-        notes.insert(
-            0, "Circles of one colour are a community: they go together more with one another than with the rest."
+        notes.append(
+            f"Communities: coloured and lettered where stability over bootstrap resamples is at least {STABLE:.0%}."
+            if letters
+            else "Communities not coloured: none is known to be stable over bootstrap resamples."
         )
     with drawing():
         # a square of some 115 points a side for each name and circle
@@ -136,16 +152,26 @@ def plot_network(
         for spine in ax.spines.values():
             spine.set_visible(False)
 
-        _key(ax, edges[measure].to_numpy().astype(float), measure)
+        _key(
+            ax,
+            edges,
+            measure,
+            sorted({letters[n] for n in nodes if n in letters}),
+            any(n not in letters for n in nodes),
+        )
 
         def draw() -> None:
-            _draw(ax, edges, nodes, people, measure, seed, colour_of)
+            _draw(ax, edges, nodes, people, measure, seed, letters)
 
-        return finish(ax, result, own=own, title=title, notes=notes, settle=draw)
+        first = edges.head(3).select("source", "target", measure).iter_rows()
+        told = [f"{in_words(s)} and {in_words(t)} {_say(measure)(v)}" for s, t, v in first]
+        kind = f"Network of {len(nodes)} conditions joined by {edges.height} edge{'s' * (edges.height != 1)}"
+        axes = f"It has no axes; an edge's thickness shows {_measured(measure).lower()}, a circle's size people"
+        return finish(ax, result, own=own, title=title, notes=notes, settle=draw, kind=kind, axes=axes, told=told)
 
 
-def _colours(result: Result, communities: Result | None, stratum: Mapping[str, Any] | None) -> dict[str, str]:
-    """Return the colour of each condition's community; those past the palette are grey, as are those without one."""
+def _letters(result: Result, communities: Result | None, stratum: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the letter of each condition's community, of those that are stable in resamples alone."""
     if communities is None:
         return {}
     require_family(communities, ("Communities",), "plot_network(communities=)", "networks.communities")
@@ -154,10 +180,12 @@ def _colours(result: Result, communities: Result | None, stratum: Mapping[str, A
     if rules[0] != rules[1]:
         raise ArgumentError("The network and its communities are disclosed under different rules: suppress both alike.")
     found = one_stratum(communities, communities.estimates, stratum).drop_nulls("community")
+    stable = found.group_by("community").agg(pl.col("stability").mean()).filter(pl.col("stability") >= STABLE)
+    found = found.filter(pl.col("community").is_in(stable["community"].to_list()))
     return {
-        name: PALETTE[number_of - 1]
+        name: _COMMUNITIES[number_of - 1]
         for name, number_of in found.select("condition", "community").iter_rows()
-        if number_of <= len(PALETTE) - 1
+        if number_of <= len(_COMMUNITIES)
     }
 
 
@@ -169,34 +197,34 @@ def _fill(ax: Axes) -> None:
     ax.set_position((edge / across, edge / up, 1 - 2 * edge / across, 1 - 2 * edge / up))
 
 
-def _finding(every: pl.DataFrame) -> str:
-    frame = every.filter(pl.col("lower").is_not_null())
-    if not frame.height:
-        return "no pair of conditions is held by enough people to show."
-    first = frame.sort("lower", descending=True).row(0, named=True)
-    ratio = times(first["observed_expected"])
-    pair = f"{in_words(first['source'])} and {in_words(first['target'])}"
-    return f"{pair} go together most, {ratio} times as often as chance would give."
-
-
 def _people(every: pl.DataFrame) -> dict[str, int | None]:
-    """Return the people with each condition; None where hidden."""
+    """Return the people with each condition; None where suppressed."""
     pairs = [("source", "n_source"), ("target", "n_target")]
     return {row[0]: row[1] for name, count in pairs for row in every.select(name, count).iter_rows()}
 
 
-def _notes(measure: str, able: int, drawn: int, alone: int) -> list[str]:
+def _notes(result: Result, measure: str, able: int, edges: pl.DataFrame, people: Mapping[str, int | None]) -> list[str]:
+    """Say what the marks stand for, and name what is missing from the picture."""
     thick = {
-        "observed_expected": "Thicker line: more people have both than chance would give.",
-        "n_both": "Thicker line: more people have both.",
-    }.get(measure, f"Thicker line: higher {COLUMN_WORDS.get(measure, in_words(measure)).lower()}.")
-    notes = [
-        f"Number and size of a circle: people with the condition. {thick} Lines only where the 95 % interval is above chance."
-    ]
-    if able > drawn:
-        notes.append(f"The {drawn} strongest of {number(able)} lines.")
-    if alone:
-        notes.append(f"{alone} condition{' has no line and is' if alone == 1 else 's have no line and are'} left out.")
+        "observed_expected": "the further above expected",
+        "n_both": "the more people have both",
+    }.get(measure, f"the higher the {COLUMN_WORDS.get(measure, in_words(measure)).lower()}")
+    interval = confidence_of(result.settings)
+    notes = [f"Number and size of a circle: people with the condition. The thicker an edge, {thick}; edges only where "
+             f"the {interval} lies above 1."]  # fmt: skip
+    if able > edges.height:
+        notes.append(f"The {edges.height} strongest of {number(able)} edges.")
+    drawn = {*edges["source"], *edges["target"]}
+    suppressed = [name for name, n in people.items() if n is None and name not in drawn]
+    alone = [name for name in people if name not in drawn and name not in suppressed]
+    for names, why in (
+        (alone, "No edge drawn, so not in the picture"),
+        (suppressed, "Suppressed, so not in the picture"),
+    ):
+        if names:
+            rest = len(names) - _LISTED
+            more = f" and {rest} more" if rest > 0 else ""
+            notes.append(f"{why}: {', '.join(in_words(name) for name in sorted(names)[:_LISTED])}{more}.")
     return notes
 
 
@@ -207,7 +235,7 @@ def _draw(
     people: Mapping[str, int | None],
     measure: str,
     seed: int,
-    colour_of: Mapping[str, str],
+    letters: Mapping[str, str],
 ) -> None:
     from matplotlib.collections import LineCollection
     from matplotlib.patches import Circle
@@ -220,13 +248,16 @@ def _draw(
     pairs = list(edges.select("source", "target").iter_rows())
     joined = np.array([(index[s], index[t]) for s, t in pairs])
     radii = _radii(nodes, people)
-    labels = {k: [_label(n, people[n], SMALL * k) for n in nodes] for k in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)}
+    labels = {
+        k: [_label(n, people[n], SMALL * k, letters.get(n)) for n in nodes]
+        for k in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+    }
     places = placed(by_distance(nodes, pairs, list(strength), seed), labels, radii, SMALL, joined, width, height)
     at, shrink, radii = places.circles, places.shrink, radii * places.shrink
     shade = [_shade(w) for w in strength]
     lines = LineCollection(
         [(at[i], at[j]) for i, j in joined], linewidths=_thick(strength) * shrink, colors=shade, zorder=1,
-        capstyle="round",
+        linestyles=["-" if clear else _UNCLEAR for clear in _clear(edges)], capstyle="butt",
     )  # fmt: skip
     ax.add_collection(lines)
     # a name covers the lines that run under it
@@ -234,7 +265,7 @@ def _draw(
     for k, name in enumerate(nodes):
         hidden = people[name] is None
         circle = Circle(
-            tuple(at[k]), radii[k], facecolor="white" if hidden else colour_of.get(name, QUIET if colour_of else MAIN), edgecolor=QUIET if hidden else "white",
+            tuple(at[k]), radii[k], facecolor="white" if hidden else _COLOUR_OF[letters[name]] if name in letters else MAIN, edgecolor=QUIET if hidden else "white",
             linewidth=1.2, zorder=2,
         )  # fmt: skip
         ax.add_patch(circle)
@@ -246,20 +277,45 @@ def _draw(
         )  # fmt: skip
 
 
-def _key(ax: Axes, values: np.ndarray, measure: str) -> None:
-    """Say above the picture what the thickest, a middle and the thinnest line stand for."""
+def _clear(edges: pl.DataFrame) -> list[bool]:
+    """Return whether each edge is clear once corrected for the number of pairs tested."""
+    return (edges["q_value"] <= FOUND).fill_null(False).to_list()
+
+
+def _measured(measure: str) -> str:
+    words = {"observed_expected": "Observed/expected ratio", "n_both": "People with both"}
+    return words.get(measure, COLUMN_WORDS.get(measure, in_words(measure)))
+
+
+def _say(measure: str) -> Any:
+    return times if measure in ("observed_expected", "odds_ratio") else number
+
+
+def _key(ax: Axes, edges: pl.DataFrame, measure: str, communities: Sequence[str], others: bool) -> None:
+    """Say above the picture what the thickest, a middle and the thinnest edge stand for, and the circles."""
     from matplotlib.lines import Line2D
 
+    values = edges[measure].to_numpy().astype(float)
     order = np.argsort(values, kind="stable")
     picked = dict.fromkeys(order[[0, len(order) // 2, -1]].tolist())
-    strength = _strength(values, measure)
-    say = times if measure in ("observed_expected", "odds_ratio") else number
+    strength, say = _strength(values, measure), _say(measure)
     lines = {say(values[k]): Line2D([], [], color=_shade(strength[k]), linewidth=_thick(strength[k])) for k in picked}
-    title = {"observed_expected": "Times as many people with both as chance would give", "n_both": "People with both"}
+    if not all(_clear(edges)):
+        lines["Dashed: q value above 0.05"] = Line2D(
+            [], [], color=_shade(0.5), linewidth=_thick(0.3), linestyle=_UNCLEAR
+        )
+
+    def circle(colour: str) -> Any:
+        return Line2D([], [], marker="o", markersize=8, linestyle="none", color=colour)
+
+    lines |= {f"Community {letter}": circle(_COLOUR_OF[letter]) for letter in communities}
+    if others:
+        lines["Other conditions" if communities else "Condition"] = circle(MAIN)
+    wide = sum(text_width(name, SMALL) + 44 for name in lines)
     ax.legend(
-        list(lines.values()), list(lines), loc="lower right", bbox_to_anchor=(1, 1), ncols=len(lines), fontsize=SMALL,
-        title=title.get(measure, COLUMN_WORDS.get(measure, in_words(measure))), title_fontsize=SMALL, borderaxespad=0.2,
-        handlelength=2.6, columnspacing=1.4,
+        list(lines.values()), list(lines), loc="lower right", bbox_to_anchor=(1, 1), fontsize=SMALL,
+        ncols=len(lines) if wide < 0.95 * axes_points(ax)[0] else (len(lines) + 1) // 2,
+        title=_measured(measure), title_fontsize=SMALL, borderaxespad=0.2, handlelength=2.6, columnspacing=1.4,
     )  # fmt: skip
 
 
@@ -268,12 +324,13 @@ def _thick(strength: Any) -> Any:
 
 
 def _shade(w: float) -> tuple[float, float, float, float]:
-    return (0.45 - 0.3 * w, 0.52 - 0.3 * w, 0.6 - 0.3 * w, 0.35 + 0.3 * w)
+    return (0.45 - 0.3 * w, 0.52 - 0.3 * w, 0.6 - 0.3 * w, 0.55 + 0.3 * w)
 
 
-def _label(name: str, people: int | None, size: float) -> str:
+def _label(name: str, people: int | None, size: float, letter: str | None = None) -> str:
     words = wrapped(in_words(name), _NAME * size / SMALL, size)
-    return words if people is None else f"{words}\n{number(people)}"
+    below = " · ".join(part for part in ("" if people is None else number(people), letter or "") if part)
+    return f"{words}\n{below}" if below else words
 
 
 def _strength(values: np.ndarray, measure: str) -> np.ndarray:
@@ -284,6 +341,6 @@ def _strength(values: np.ndarray, measure: str) -> np.ndarray:
 
 
 def _radii(nodes: Sequence[str], people: Mapping[str, int | None]) -> np.ndarray:
-    """Circles whose area goes with people; the smallest for a hidden count."""
+    """Circles whose area goes with people; the smallest for a suppressed count."""
     counts = np.array([people[n] or 0 for n in nodes], dtype=float)
     return np.asarray(np.maximum(_LARGEST * np.sqrt(counts / max(counts.max(), 1)), _SMALLEST))

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.phrases import of_whom
 from symphony_research.result import Result, confidential_report
 from symphony_research.show.families import plot as natural_plot
 from symphony_research.show.files import beside, suffix_of
-from symphony_research.show.frame import DRAWN, NOTHING, bare_figures, png_of
+from symphony_research.show.frame import DESCRIBED, DRAWN, NOTHING, bare_figures, png_of
 from symphony_research.show.gate import release, require_disclosed, require_showable
 from symphony_research.show.style import DPI, drawing
 from symphony_research.show.tables import Sentence
@@ -31,24 +32,27 @@ Plot = Callable[..., "Axes"]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as a PNG, and the finding in one sentence, which is its description.
+    """A figure as a PNG, the finding in one sentence, and a description for readers who do not see it.
 
     Attributes
     ----------
     sentence : str
     png : bytes
     caption : str
-        What the figure shows, in a few words: the family's title.
+        What the figure shows, of whom, and as of when.
+    alt : str
+        Kind of chart, axes, finding and main figures.
     """
 
     sentence: str
     png: bytes = field(repr=False)
     caption: str = ""
+    alt: str = ""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.sentence}
-        # the sentence stands in the picture as its title: a page need not print it once more below
-        return data, {"image/png": {"alt": self.sentence, "titled": True, "caption": self.caption}}
+        # the finding stands in the picture as its title: a page need not print it once more below
+        return data, {"image/png": {"alt": self.alt or self.sentence, "titled": True, "caption": self.caption}}
 
     def __repr__(self) -> str:
         return self.sentence
@@ -92,7 +96,7 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
     if nothing:
         return release(Sentence(" ".join([result.sentence(), str(nothing[0].get_label())]).strip()), result)
-    return _picture_of(png_of(figure), result)
+    return _picture_of(figure, png_of(figure), result)
 
 
 def drawn_picture(figure: Any) -> Picture | None:
@@ -101,11 +105,18 @@ def drawn_picture(figure: Any) -> Picture | None:
     None where the figure was made by anything else, or has been drawn on since.
     """
     result, png = getattr(figure, DRAWN, (None, None))
-    return _picture_of(png, result) if result is not None and png_of(figure) == png else None
+    return _picture_of(figure, png, result) if result is not None and png_of(figure) == png else None
 
 
-def _picture_of(png: bytes, result: Result) -> Picture:
-    return release(Picture(result.sentence(), _paletted(png), result.title), result)
+def _picture_of(figure: Any, png: bytes, result: Result) -> Picture:
+    described = str(getattr(figure, DESCRIBED, ""))
+    return release(Picture(result.sentence(), _paletted(png), caption_of(result), described), result)
+
+
+def caption_of(result: Result) -> str:
+    """Return what a figure shows, of whom, and as of when; what its title and its notes say is not said again."""
+    whom = of_whom(result.settings)
+    return f"{result.title}. {whom}" if whom else result.title
 
 
 def _paletted(png: bytes) -> bytes:
@@ -158,17 +169,18 @@ def write_figure(result: Result, path: str | os.PathLike[str], *, plot: Plot | N
     require_disclosed(result, "write_figure")
     kind = suffix_of(path, ("png", "svg", "pdf"))
     words = result.sentence()
-    metadata: dict[str, Any] = {
-        "png": {"Software": None, "Description": words},
-        "svg": {"Date": None, "Creator": None, "Title": words},
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None, "Title": words},
-    }[kind]
     with beside(path) as draft:
         figure = _drawn(result, plot, options)
+        described = str(getattr(figure, DESCRIBED, words))
+        metadata: dict[str, Any] = {
+            "png": {"Software": None, "Description": described},
+            "svg": {"Date": None, "Creator": None, "Title": words},
+            "pdf": {"CreationDate": None, "Creator": None, "Producer": None, "Title": words},
+        }[kind]
         with drawing():
             figure.savefig(draft, format=kind, dpi=DPI, metadata=metadata)
         if kind == "svg":
-            _describe(draft, words)
+            _describe(draft, words, described)
     return Path(path)
 
 
@@ -194,10 +206,10 @@ def _is_ours(plot: Plot | None) -> bool:
     return plot is None or any(plot is getattr(show, name) for name in show.__all__ if name.startswith("plot"))
 
 
-def _describe(path: Path, words: str) -> None:
+def _describe(path: Path, words: str, described: str) -> None:
     """Give an SVG a name and a description that a screen reader finds."""
     text = path.read_text(encoding="utf-8")
     start = text.index("<svg ")
     opened = text[start:].replace("<svg ", f'<svg role="img" aria-label="{escape(words)}" ', 1)
-    opened = opened.replace("</title>", f"</title>\n <desc>{escape(words)}</desc>", 1)
+    opened = opened.replace("</title>", f"</title>\n <desc>{escape(described)}</desc>", 1)
     path.write_text(text[:start] + opened, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Networks as ranked rows: what is central, which condition comes first, where two groups differ."""
+"""Networks as ranked rows: centrality, temporal precedence, and where two groups differ."""
 
 from __future__ import annotations
 
@@ -8,11 +8,27 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.inference import FOUND
+from symphony_research.phrases import confidence_of
 from symphony_research.result import Result
 from symphony_research.show.bars import percent_axis, row_step
-from symphony_research.show.frame import begin, finish, nothing_to_draw
+from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import one_stratum, require_family
-from symphony_research.show.style import INK, LABEL, LINE, MAIN, PALETTE, QUIET, SMALL, drawing, plain_axes, wrapped
+from symphony_research.show.overlaps import overlap_note
+from symphony_research.show.style import (
+    INK,
+    LABEL,
+    LINE,
+    MAIN,
+    PALETTE,
+    QUIET,
+    SMALL,
+    drawing,
+    key_above,
+    plain_axes,
+    wrapped,
+)
+from symphony_research.show.titles import centrality_title, comparison_title, few_title, sequence_title
 from symphony_research.wording import (
     COLUMN_WORDS,
     capital,
@@ -66,7 +82,7 @@ def plot_centrality(
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw the conditions most in the middle of a network.
+    """Draw the most central conditions of a network.
 
     Parameters
     ----------
@@ -81,7 +97,7 @@ def plot_centrality(
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -108,29 +124,35 @@ def plot_centrality(
     every = one_stratum(result, result.estimates, stratum)
     seen = every.filter(pl.col(measure).is_not_null() & (pl.col(measure) > 0))
     drawn = seen.sort([measure, "condition"], descending=[True, False]).head(top)
-    notes = [f"The {drawn.height} most central of {seen.height} conditions with a link."] if seen.height > top else []
+    notes = [f"The {drawn.height} most central of {seen.height} conditions with an edge."] if seen.height > top else []
     notes += _hidden_note(result, every, "n_persons", "condition")
-    if title is None and stratum:
-        title = f"{capital(strata_words(stratum))}: the conditions most in the middle of the network."
+    if title is None:
+        few = "No pair of conditions is clearly commoner than expected, so none is central"
+        title = centrality_title(drawn, measure, stratum) if drawn.height else few
+    notes += overlap_note(result, drawn["condition"].to_list())
     with drawing():
         ax, own = begin(ax, 8.0, 2.2 + 0.27 * max(drawn.height, 1))
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         size = _rows(ax, [capital(in_words(c)) for c in drawn["condition"]], row_step(ax, own, drawn.height) * 1.1)
         values = drawn[measure].to_list()
-        ax.barh(range(drawn.height), values, height=0.66, color=MAIN)
+        bars = ax.barh(range(drawn.height), values, height=0.66, color=MAIN)
+        label = COLUMN_WORDS.get(measure, capital(in_words(measure)))
+        key_above(ax, [bars], [label], axes_points(ax)[0])
         ax.set_xlim(0, max(values) * 1.02)
         plain_axes(ax, grid="x", hide=("top", "right", "left"))
         ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
-        ax.set_xlabel(COLUMN_WORDS.get(measure, capital(in_words(measure))), fontsize=LABEL, color=INK)
+        ax.set_xlabel(label, fontsize=LABEL, color=INK)
         for row, value in enumerate(values):
             ax.annotate(number(value), (value, row), (5, 0), textcoords="offset points", va="center", ha="left",
                         fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
-        return finish(ax, result, own=own, title=title, notes=notes)
+        told = [f"{in_words(c)} {number(v)}" for c, v in drawn.head(5).select("condition", measure).iter_rows()]
+        kind = f"Bar chart of {drawn.height} conditions, the most central first"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
 def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, title: str | None = None) -> Axes:
-    """Draw how often one condition came before another, beside the share that chance would give.
+    """Draw how often one condition came before another, with the share expected.
 
     Parameters
     ----------
@@ -141,7 +163,7 @@ def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, tit
     top : int, default 12
         The most pairs drawn, those with the smallest p value first.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -171,9 +193,12 @@ def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, tit
     notes += _hidden_note(result, every, "n_both", "pair")
     alike = strata_phrase(result.settings["adjust"])
     method = (
-        f"Line: {100 * result.settings['confidence']:g} % interval. Chance: each onset set against those of others alike in "
-        f"{alike} who have both. Orange: an order found more often than by chance, after adjusting for all pairs tested."
+        f"Expected: from the onsets of others alike in {alike} who have both. Clear: q value at most {FOUND:g} over all "
+        f"pairs tested. Dashed: 50%."
     )
+    notes += overlap_note(result, {*drawn["source"], *drawn["target"]})
+    if title is None:
+        title = sequence_title(drawn, result.settings) if drawn.height else few_title("pair of conditions with dates")
     with drawing():
         pairs = drawn.select("source", "target").iter_rows()
         names = [f"{capital(in_words(source))} before {in_words(target)}" for source, target in pairs]
@@ -181,15 +206,15 @@ def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, tit
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         size = _rows(ax, names, _tall(names) * 72 if own else row_step(ax, own, drawn.height))
-        columns = ("estimate", "lower", "upper", "expected", "q_value")
+        columns, orders = ("estimate", "lower", "upper", "expected", "q_value"), []
         for row, (share, lower, upper, chance, q) in enumerate(drawn.select(columns).iter_rows()):
-            sure = q is not None and q < 0.05
+            sure = q is not None and q <= FOUND
+            orders.append(sure)
             ax.plot([100 * chance, 100 * share], [row, row], color=LINE, linewidth=3, zorder=1, solid_capstyle="butt")
             ax.plot([100 * lower, 100 * upper], [row, row], color=INK, linewidth=1.2, zorder=2)
-            ax.scatter([100 * chance], [row], marker="D", s=34, color="white", edgecolor=INK, linewidth=1, zorder=3,
-                       label="By chance" if row == 0 else None)  # fmt: skip
-            ax.scatter([100 * share], [row], s=46, color=PALETTE[1] if sure else QUIET, zorder=4,
-                       label="As found" if row == 0 else None)  # fmt: skip
+            ax.scatter([100 * chance], [row], marker="D", s=34, color="white", edgecolor=INK, linewidth=1, zorder=3)
+            ax.scatter([100 * share], [row], s=46, facecolor=PALETTE[1] if sure else "white", linewidth=1.4,
+                       edgecolor=PALETTE[1] if sure else QUIET, zorder=4)  # fmt: skip
             # beside the axes there is room only in a figure of its own
             ax.annotate(percentage(share) if own else "", (1, row), (6, 0), xycoords=("axes fraction", "data"), va="center", ha="left",
                         textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
@@ -200,10 +225,27 @@ def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, tit
         plain_axes(ax, grid="x", hide=("top", "right", "left"))
         ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
         ax.set_xlabel("Share of people with both in whom the first came first", fontsize=LABEL, color=INK)
-        ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=SMALL, borderaxespad=0.2, labelcolor=QUIET
-        )
-        return finish(ax, result, own=own, title=title, notes=[*notes, method])
+        keys = _order_keys(orders, confidence_of(result.settings))
+        key_above(ax, list(keys.values()), list(keys), axes_points(ax)[0])
+        first = drawn.head(3).select("source", "target", "estimate", "expected").iter_rows()
+        told = [f"{in_words(s)} before {in_words(t)} {percentage(e)}, expected {percentage(x)}" for s, t, e, x in first]
+        kind = f"Dot plot of {drawn.height} pairs: observed share with interval, and expected share as a diamond"
+        return finish(ax, result, own=own, title=title, notes=[*notes, method], kind=kind, told=told)
+
+
+def _order_keys(clear: Sequence[bool], interval: str) -> dict[str, Any]:
+    """Return what each mark stands for: filled where an order is clear, open where it is not."""
+    from matplotlib.lines import Line2D
+
+    keys: dict[str, Any] = {}
+    if any(clear):
+        keys["Observed, clear"] = Line2D([], [], color=PALETTE[1], marker="o", markersize=6.5, linestyle="none")
+    if not all(clear):
+        keys["Observed, not clear"] = Line2D([], [], color=QUIET, marker="o", markersize=6.5, linestyle="none",
+                                             markerfacecolor="white", markeredgewidth=1.4)  # fmt: skip
+    keys["Expected"] = Line2D([], [], color=INK, marker="D", markersize=5.5, linestyle="none", markerfacecolor="white")
+    keys[interval] = Line2D([], [], color=INK, linewidth=1.2)
+    return keys
 
 
 def plot_comparison(
@@ -227,7 +269,7 @@ def plot_comparison(
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -263,12 +305,14 @@ def plot_comparison(
     hidden = every.height - seen.height
     if hidden and result.disclosure is not None:
         notes.append(f"{number(hidden)} pairs have too few people in one of the groups and are not drawn.")
-    notes.append("Orange line: clearly different, after adjusting for all pairs tested.")
+    notes.append(f"Clear: corrected p value at most {FOUND:g} over all pairs tested. Dashed: as expected.")
     if result.settings["adjust"]:
-        alike = strata_phrase(result.settings["adjust"])
-        notes.append(f"The test compares people alike in {alike}; each point weighs its own group's.")
-    if title is None and stratum:
-        title = f"{capital(strata_words(stratum))}: pairs of conditions in {one} and in {other}."
+        notes.append(f"Adjusted for {strata_phrase(result.settings['adjust'])}.")
+    if stratum:
+        notes.append(f"{capital(strata_words(stratum))}.")
+    notes += overlap_note(result, {*drawn["source"], *drawn["target"]})
+    if title is None:
+        title = comparison_title(drawn, (one, other), stratum) if drawn.height else few_title("pair of conditions")
     with drawing():
         names = [f"{capital(in_words(s))} and {in_words(t)}" for s, t in drawn.select("source", "target").iter_rows()]
         ax, own = begin(ax, 8.8, 2.6 + _tall(names) * max(drawn.height, 1))
@@ -278,10 +322,10 @@ def plot_comparison(
         size = _rows(ax, names, _tall(names) * 72 if own else row_step(ax, own, drawn.height))
         sure = drawn.select(pl.coalesce("family_wise_p", "q_value") <= 0.05).to_series().fill_null(False)
         for row, (a, b) in enumerate(drawn.select(sides).iter_rows()):
-            ax.plot([a, b], [row, row], color=PALETTE[1] if sure[row] else LINE, linewidth=3, zorder=1)
-            ax.scatter([a], [row], s=46, color=MAIN, zorder=3, label=capital(one) if row == 0 else None)
-            ax.scatter([b], [row], s=46, marker="s", color="white", edgecolor=MAIN, linewidth=1.6, zorder=3,
-                       label=capital(other) if row == 0 else None)  # fmt: skip
+            ax.plot([a, b], [row, row], color=PALETTE[1] if sure[row] else LINE, linewidth=3, zorder=1,
+                    linestyle="-" if sure[row] else (0, (1, 1)))  # fmt: skip
+            ax.scatter([a], [row], s=46, color=MAIN, zorder=3)
+            ax.scatter([b], [row], s=46, marker="s", color="white", edgecolor=MAIN, linewidth=1.6, zorder=3)
             ax.annotate(f"{times(a)} and {times(b)}" if own else "", (1, row), (6, 0), xycoords=("axes fraction", "data"), va="center",
                         ha="left", textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False,
                         gid="value")  # fmt: skip
@@ -294,8 +338,26 @@ def plot_comparison(
         ax.axvline(1, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
         plain_axes(ax, grid="x", hide=("top", "right", "left"))
         ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
-        ax.set_xlabel("Times as many people with both as chance would give", fontsize=LABEL, color=INK)
-        ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=SMALL, borderaxespad=0.2, labelcolor=QUIET
-        )
-        return finish(ax, result, own=own, title=title, notes=notes)
+        ax.set_xlabel("Observed/expected ratio of people with both", fontsize=LABEL, color=INK)
+        keys = _comparison_keys(capital(one), capital(other), sure.to_list())
+        key_above(ax, list(keys.values()), list(keys), axes_points(ax)[0])
+        first = drawn.head(3).select("source", "target", *sides).iter_rows()
+        told = [f"{in_words(s)} and {in_words(t)} {times(a)} and {times(b)}" for s, t, a, b in first]
+        kind = f"Dot plot of {drawn.height} pairs of conditions, a round mark for {one} and a square one for {other}"
+        return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
+
+
+def _comparison_keys(one: str, other: str, clear: Sequence[bool]) -> dict[str, Any]:
+    """Return what each mark and line stands for: whole where the groups clearly differ, dotted where they do not."""
+    from matplotlib.lines import Line2D
+
+    keys: dict[str, Any] = {
+        one: Line2D([], [], color=MAIN, marker="o", markersize=6.5, linestyle="none"),
+        other: Line2D([], [], color=MAIN, marker="s", markersize=6.5, linestyle="none", markerfacecolor="white",
+                      markeredgewidth=1.6),
+    }  # fmt: skip
+    if any(clear):
+        keys["Clearly different"] = Line2D([], [], color=PALETTE[1], linewidth=3)
+    if not all(clear):
+        keys["Not clearly different"] = Line2D([], [], color=LINE, linewidth=3, linestyle=(0, (1, 1)))
+    return keys

@@ -31,6 +31,7 @@ __all__ = [
     "colours",
     "darker",
     "drawing",
+    "key_above",
     "plain_axes",
     "renderer",
     "text_height",
@@ -150,8 +151,8 @@ def wrapped(text: str, width: float, size: float = LABEL, weight: str = "normal"
             else:
                 wide = middle
         width = wide
-    # a number stays with what it counts: "95 %", "1 April"
-    kept = re.sub(r"(?<=\d) (?=[\w%])", "\u00a0", text)
+    # a number stays with what it counts: "95% CI", "1 April"
+    kept = re.sub(r"(?<=\d) (?=[\w%])|(?<=%) (?=CI)", "\u00a0", text)
     broken: list[str] = []
     for word in kept.split(" "):
         longer = f"{broken[-1]} {word}" if broken else word
@@ -160,6 +161,15 @@ def wrapped(text: str, width: float, size: float = LABEL, weight: str = "normal"
         else:
             broken.append(word)
     return "\n".join(broken).replace("\u00a0", " ")
+
+
+def key_above(ax: Any, handles: Sequence[Any], names: Sequence[str], width: float) -> Any:
+    """Say above the axes what each colour, line and mark stands for, in as many columns as so many points hold."""
+    longest = max(text_width(name, SMALL) for name in names) + 46
+    return ax.legend(
+        handles, names, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=max(1, min(len(names), int(width / longest))),
+        fontsize=SMALL, borderaxespad=0.2, labelcolor=INK, handlelength=2.2, columnspacing=1.4,
+    )  # fmt: skip
 
 
 def plain_axes(ax: Any, *, grid: str | None = None, hide: Sequence[str] = ("top", "right")) -> None:

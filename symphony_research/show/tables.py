@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from symphony_research.errors import ArgumentError, require_columns
-from symphony_research.result import Result
+from symphony_research.result import Result, inside_report
 from symphony_research.result.roles import Mean
 from symphony_research.show.files import beside, suffix_of
 from symphony_research.show.gate import (
@@ -32,21 +33,17 @@ from symphony_research.wording import (
     COLUMN_WORDS,
     COUNT_COLUMNS,
     HIDDEN,
+    MARKS,
     NOT_RECORDED,
-    UNDEFINED,
     html_table,
     in_words,
     number,
 )
 
-__all__ = ["Sentence", "Table", "sentence", "table", "write_table"]
+__all__ = ["MOST_ROWS", "Sentence", "Table", "csv_of", "sentence", "table", "write_table"]
 
-# of a released curve, as its marks stand in a table
-_MARKS = {
-    "[c]": "suppressed by disclosure control",
-    "[x]": "not available: beyond the end of follow-up",
-    "[z]": "not applicable, or cannot be estimated",
-}
+MOST_ROWS = 20  # of a table on a page; the others stand in its CSV
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what begins so
 
 
 @dataclass(frozen=True)
@@ -58,13 +55,25 @@ class Table:
     html : str
         With a caption, a heading to each column and row, and notes.
     caption : str
+    csv : str
+        All rows, where the page shows some of them; inside a report it stands beside the page.
+    rule : str
+        What the marks of the CSV mean, and under which rule it is released.
     """
 
     html: str = field(repr=False)
     caption: str
+    csv: str = field(default="", repr=False)
+    rule: str = field(default="", repr=False)
 
     def _repr_html_(self) -> str:
         return self.html
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        data = {"text/html": self.html, "text/plain": repr(self)}
+        if not self.csv or not inside_report():
+            return data, {}
+        return {**data, "text/csv": self.csv}, {"text/csv": {"caption": self.caption, "rule": self.rule}}
 
     def __repr__(self) -> str:
         return _as_text(self.html)
@@ -82,6 +91,9 @@ class Sentence:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        return {"text/markdown": self._repr_markdown_(), "text/plain": self.text}, {}
 
     def __repr__(self) -> str:
         return self.text
@@ -119,7 +131,7 @@ def table(
     result: Result,
     *,
     columns: Sequence[str] | None = None,
-    rows: int = 20,
+    rows: int = MOST_ROWS,
     sort: str | Sequence[str] | None = None,
     words: Mapping[str, str] | None = None,
     caption: str | None = None,
@@ -133,7 +145,10 @@ def table(
     columns : sequence of str, optional
         Columns of `result.estimates`; by default the strata and those the family shows.
     rows : int, default 20
-        The most rows; the others are counted.
+        The most rows, 20 or fewer on a page of a report; where there are more, all of them
+        stand in a CSV beside it.
+        A family that prints its table as journals do (`result.display()`) prints all
+        of it, unless `columns` or `sort` are given.
     sort : str or sequence of str, optional
         Columns to sort by: numbers largest first, words in the alphabet, gaps last.
     words : mapping, optional
@@ -169,6 +184,8 @@ def table(
     for own in (caption, *(words or {}).values()):
         require_plain_words(own, "caption or heading")
     frame = result.named
+    printed = result.display() if columns is None and sort is None else None
+    rows = min(rows, MOST_ROWS) if inside_report() else rows
     if (instead := result.instead_of_table()) is not None:
         return release(Table(f'<p class="note">{escape(instead)}</p>', instead), result)
     columns = _columns(result, columns)
@@ -179,10 +196,11 @@ def table(
             by, descending=[frame.schema[c].is_numeric() for c in by], nulls_last=True, maintain_order=True
         )
     caption = result.title if caption is None else caption
-    body = _html(result, frame, columns, rows, words, caption, by)
+    body, notes = _html(result, frame, columns, rows, words, caption, by, printed)
     if folded:
         body = f'<details class="panel"><summary>{escape(caption)}</summary>{body}</details>'
-    return release(Table(body, caption), result)
+    every = as_csv(result, frame, columns) if printed is None and frame.height > rows else ""
+    return release(Table(body, caption, every, notes), result)
 
 
 def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequence[str] | None = None) -> Path:
@@ -212,8 +230,9 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
 
     Notes
     -----
-    In the CSV a hidden figure is "*", one that does not exist is empty, and the
-    conditions of a combination are joined by " + ".
+    In the CSV a suppressed figure is "[c]", one that does not exist is empty, and the
+    conditions of a combination are joined by " + ". What a spreadsheet would take for
+    a formula has an apostrophe before it.
 
     Examples
     --------
@@ -232,21 +251,12 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
     if kind == "csv":
         chosen = list(columns) if columns is not None else frame.columns
         require_columns(frame.columns, chosen, what="The result")
-        with beside(path) as draft, draft.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(chosen)
-            for record in frame.iter_rows(named=True):
-                writer.writerow(
-                    [
-                        NOT_RECORDED
-                        if c in result.by and record[c] is None
-                        else _csv_cell(record[c], result.gap(record, c) == HIDDEN)
-                        for c in chosen
-                    ]
-                )
+        with beside(path) as draft:
+            draft.write_bytes(as_csv(result, frame, chosen).encode())
         return Path(path)
     words = result.sentence()
-    body = _html(result, frame, _columns(result, columns), max(frame.height, 1), None, words)
+    printed = result.display() if columns is None else None
+    body, _ = _html(result, frame, _columns(result, columns), max(frame.height, 1), None, words, (), printed)
     page = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(words)}</title></head>\n'
         f"<body>{body}</body></html>\n"
@@ -274,14 +284,18 @@ def _html(
     words: Mapping[str, str] | None,
     caption: str,
     sort: Sequence[str] = (),
-) -> str:
-    share = f"{100 * result.settings.get('confidence', 0.95):g} %"
-    limits = {"lower": f"{share} from", "upper": f"{share} to"}
-    headings = {**COLUMN_WORDS, **limits, **result.column_words, **(words or {})}
-    text = html_table(
-        frame.head(rows), columns=columns, words={**limits, **result.column_words, **(words or {})}, rows=rows,
-        percentages=result.percentages, say=result.say,
-    )  # fmt: skip
+    printed: pl.DataFrame | None = None,
+) -> tuple[str, str]:
+    interval = f"{100 * result.settings.get('confidence', 0.95):g}% CI"
+    headings = {**COLUMN_WORDS, **result.column_words, **(words or {})}
+    if printed is None:
+        text = html_table(
+            frame.head(rows), columns=columns, words={**result.column_words, **(words or {})}, rows=rows,
+            percentages=result.percentages, say=result.say, interval=interval,
+        )  # fmt: skip
+    else:
+        text = html_table(printed, rows=max(printed.height, 1), as_text=True)
+        rows, frame = max(printed.height, 1), printed
     text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
     # the first cell of a row is its heading
     text = re.sub(r"<tr><td( class=\"number\")?>(.*?)</td>", r'<tr><th scope="row"\1>\2</th>', text)
@@ -293,20 +307,28 @@ def _html(
         order = [
             f"{headings.get(c, in_words(c))}{', largest first' if frame.schema[c].is_numeric() else ''}" for c in sort
         ]
-        notes.append(f"In the order of: {'; '.join(order)}.")
-    if result.disclosure is not None and f">{HIDDEN}<" in text:
-        policy = result.disclosure.policy
-        mark = mark_words(hidden_words(policy), policy)
-        means = any(roles.of_role(Mean) for roles in result.roles.values())
-        mostly = ", or a mean of which one or two people may be most" if means else ""
-        notes.append(f"{HIDDEN} {mark}, or a figure made from such a count{mostly}.")
-    if f">{UNDEFINED}<" in text:
-        notes.append(f"{UNDEFINED} does not exist.")
-    notes += [f"{mark} {words}." for mark, words in _MARKS.items() if f">{mark}<" in text]
+        notes.append(f"Sorted by {'; '.join(order)}.")
+    notes += mark_notes(result, text)
+    notes += result.notes(columns)
     notes += unlisted_note(result, "listed")
     notes += provenance(result)
     below = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
-    return f'<div class="symphony-result">{above}{text}{below}</div>'
+    return f'<div class="symphony-result">{above}{text}{below}</div>', " ".join(notes)
+
+
+def mark_notes(result: Result, text: str) -> list[str]:
+    """Explain each mark that a table holds."""
+    notes = []
+    for mark, words in MARKS.items():
+        if not re.search(rf"[> (]{re.escape(mark)}[<) ]", text):
+            continue
+        if mark == HIDDEN and result.disclosure is not None and not result.disclosure.policy.changes_nothing:
+            policy = result.disclosure.policy
+            words += f": {mark_words(hidden_words(policy), policy)}, or a figure made from such a count"
+            if any(roles.of_role(Mean) for roles in result.roles.values()):
+                words += ", or a mean that one or two people dominate"
+        notes.append(f"{mark} {words}.")
+    return notes
 
 
 def _more(result: Result, rest: pl.DataFrame) -> str:
@@ -319,11 +341,38 @@ def _more(result: Result, rest: pl.DataFrame) -> str:
     # whom the row itself counts
     own = next((c for roles in result.roles.values() for c in roles.people if c in counts), None)
     nobody = rest.filter(~gone & (pl.col(own) == 0)).height if own else 0
-    parts = [(rest.height - hidden - nobody, "more row"), (hidden, "hidden"), (nobody, "of nobody")]
+    parts = [(rest.height - hidden - nobody, "more row"), (hidden, "suppressed"), (nobody, "of nobody")]
     said = [f"{number(n)} {what}{'s' if what == 'more row' and n != 1 else ''}" for n, what in parts if n]
     if said and "row" not in said[0]:
         said[0] += " row" if rest.height == 1 else " rows"
     return f'<p class="more">and {", ".join(said)}</p>'
+
+
+def as_csv(result: Result, frame: pl.DataFrame, columns: Sequence[str]) -> str:
+    """Return rows of a disclosed result as CSV, safe to open in a spreadsheet."""
+    lines = [
+        [
+            NOT_RECORDED
+            if c in result.by and record[c] is None
+            else _csv_cell(record[c], result.gap(record, c) == HIDDEN)
+            for c in columns
+        ]
+        for record in frame.iter_rows(named=True)
+    ]
+    return csv_of(columns, lines)
+
+
+def csv_of(heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+    """Return rows as CSV in which no spreadsheet finds a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_no_formula(head) for head in heads])
+    writer.writerows([[_no_formula(cell) for cell in line] for line in lines])
+    return out.getvalue()
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _csv_cell(value: Any, hidden: bool) -> Any:

@@ -65,9 +65,14 @@ def grid_ticks(grid: Sequence[float], limit: float, columns: int) -> list[float]
             continue
         # the grid's own months differ by some days, so the nearest time is taken
         chosen = sorted({min(times, key=lambda t: abs(t - k * first)) for k in range(round(times[-1] / first) + 1)})
-        if chosen[-1] - chosen[-2] < 0.85 * first:  # no room for the last beside the one before
-            del chosen[-1]
-        even = all(0.85 < (b - a) / first < 1.15 for a, b in pairwise(chosen))
-        if even and len(chosen) <= columns and times[-1] - chosen[-1] < first:
+        # the last time has a tick, and takes the place of the one before it where there is no room for both
+        if times[-1] - chosen[-1] < 0.6 * first:
+            chosen[-1] = times[-1]
+        else:
+            chosen.append(times[-1])
+        if len(chosen) > 2 and chosen[-1] - chosen[-2] < 0.6 * first:
+            del chosen[-2]
+        even = all(0.85 < (b - a) / first < 1.15 for a, b in pairwise(chosen[:-1]))
+        if even and len(chosen) <= columns and (chosen[-1] - chosen[-2]) / first < 1.6:
             return chosen
     return [times[0], times[-1]]

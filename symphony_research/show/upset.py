@@ -1,4 +1,4 @@
-"""Combinations of conditions: who has which, against chance, and at what cost."""
+"""Combinations of conditions: how many people have each, how many were expected, and at what cost."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from symphony_research.errors import ArgumentError
+from symphony_research.inference import FOUND
+from symphony_research.phrases import as_of, confidence_of
 from symphony_research.result import Result
-from symphony_research.show.frame import begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import chance_note, one_stratum, require_family, unlisted_note
+from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
+from symphony_research.show.gate import expected_note, one_stratum, require_family, unlisted_note
+from symphony_research.show.overlaps import overlap_note
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -28,18 +31,15 @@ from symphony_research.show.style import (
     text_width,
     wrapped,
 )
+from symphony_research.show.titles import combination_title, few_title
 from symphony_research.wording import (
-    about,
-    against_chance,
-    capital,
     cost_period,
-    given,
     in_words,
+    joined,
     number,
     percentage,
     pounds,
     roughly,
-    strata_words,
     times,
 )
 
@@ -55,7 +55,7 @@ EXACT_SET_CAUTION = (
 
 _ROW, _BARS, _RATIO, _COST, _GAP = 19.0, 150.0, 104.0, 76.0, 14.0
 _WIDTH, _COLUMN = 10.5, 62.0
-_TICKS = 26.0  # room for the numbers on the scale of times expected
+_TICKS = 26.0  # room for the numbers on the scale of ratios
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def plot_upset(
     stratum : mapping, optional
         Which stratum, such as `{"sex": "F"}`; needed where there are several.
     title : str, optional
-        By default the finding, `result.sentence()`.
+        By default the finding, in at most 15 words.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def plot_upset(
 
     Notes
     -----
-    A hidden count is not drawn at all, and not counted: of few sets the number would name one.
+    A suppressed count is not drawn at all, and not counted: of few sets the number would name one.
     Percentages are of everybody in the stratum, with and without conditions.
 
     Examples
@@ -124,8 +124,6 @@ def plot_upset(
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)
-    if title is None:
-        title = f"{capital(strata_words(stratum))}: {_finding(result, every)}" if stratum else result.sentence()
     seen = every.filter(pl.col("n_persons") > 0)
     # ties in the alphabet: the order they had before rounding would tell more than the counts do
     drawn = seen.sort(
@@ -134,40 +132,98 @@ def plot_upset(
     notes = _notes(result, seen.height, drawn.height, stratum)
     with drawing():
         conditions = _conditions(drawn)
+        notes += overlap_note(result, conditions)
+        if title is None:
+            title = combination_title(drawn, result.settings, stratum) if conditions else few_title("combination")
         if not conditions:
             ax, own = begin(ax, _WIDTH, 2.0)
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         names = [in_words(c) for c in conditions]
-        label = max(text_width("Times as many as", LABEL, "bold") + _TICKS, *(text_width(n, LABEL) for n in names)) + 12
+        label = (
+            max(text_width("Observed/expected", LABEL, "bold") + _TICKS, *(text_width(n, LABEL) for n in names)) + 12
+        )
         full = {"ratio": _RATIO, "matrix": _ROW * len(names), "bars": _BARS}
         if "mean_cost" in drawn.columns and drawn["mean_cost"].is_not_null().any():
             full = {"cost": _COST, **full}
         width = min(max(label + _COLUMN * drawn.height, 500), _WIDTH * 72 - 2 * MARGIN)
-        around = head_height(result, title, width) + foot_height(result, notes, width) + 12
+        around = head_height(result, title, width) + foot_height(result, notes, width) + 12 + _KEY
         tall = sum(full.values()) + _GAP * len(full) + around
         ax, own = begin(ax, (width + 2 * MARGIN) / 72, (tall + 2 * MARGIN) / 72)
         x, y, width, height = (MARGIN, MARGIN, width, tall) if own else _area(ax)
         head, foot = head_height(result, title, width), foot_height(result, notes, width)
-        heights = _fitted(full, len(names), height - head - foot - 12)
+        heights = _fitted(full, len(names), height - head - foot - 12 - _KEY)
         panels = _place(x + label, y + foot + 6, min(width - label, _COLUMN * drawn.height), heights)
         size = max(min(LABEL, 0.7 * heights["matrix"] / len(names)), 4.0)
         others = [_matrix(_panel(ax, panels, "matrix"), drawn, conditions, names, size)]
+        keys = {"People": (MAIN, "s")}
         if "ratio" in heights:
-            parts = result.settings["against"] != "independence"
-            others.append(_ratio(_panel(ax, panels, "ratio"), drawn, label, min(max(size + 1, SMALL), LABEL), parts))
+            panel, clear = _panel(ax, panels, "ratio"), confidence_of(result.settings)
+            others.append(_ratio(panel, drawn, label, min(max(size + 1, SMALL), LABEL), clear))
+            ways = [_way(row) for row in drawn.select("oe_lower", "oe_upper", "q_value").iter_rows()]
+            keys |= {_WAYS[way][0]: _WAYS[way][1:] for way in _WAYS if way in ways}
         if "cost" in heights:
             people = one_stratum(result, result.count_tables["population"], stratum)
             everybody = people["mean_cost"][0] if "mean_cost" in people.columns else None
             over = cost_period(result.settings)
+            keys["Mean cost"] = (PALETTE[2], "s")
             others.append(_cost(_panel(ax, panels, "cost"), drawn, label, SMALL, over, everybody))
         _put(ax, panels, "bars")
         _bars(ax, drawn, label, str(result.settings["kind"]), min(max(size + 1, SMALL), LABEL))
+        _key(ax, keys, label, width)
         across = ax.figure.bbox.width * 72 / ax.figure.dpi
-        return finish(ax, result, own=own, title=title, notes=notes, others=others, area=(x / across, width))
+        first = drawn.head(3).select("combination", "n_persons", "observed_expected").iter_rows()
+        told = [
+            f"{joined(held)} {number(n)} people" + ("" if r is None else f", observed/expected {times(r)}")
+            for held, n, r in first
+        ]
+        several = drawn.height > 1
+        kind = f"UpSet plot of {drawn.height} combination{'s' * several}, one a column{', the largest first' * several}"
+        rows = "From the top: bars of people; a matrix of which conditions each combination has"
+        rows += "; observed/expected ratios with intervals, on a logarithmic scale" * ("ratio" in heights)
+        rows += "; bars of mean cost per person" * ("cost" in heights)
+        return finish(ax, result, own=own, title=title, notes=notes, others=others, area=(x / across, width), kind=kind,
+                      axes=rows, told=told)  # fmt: skip
+
+
+# what an observed/expected ratio is said to be, with its colour and its mark, which greyscale keeps apart
+_WAYS = {
+    "above": ("Clearly above expected", PALETTE[1], "o"),
+    "below": ("Clearly below expected", PALETTE[5], "v"),
+    "unclear": ("Not clearly different", QUIET, "o"),
+}
+_KEY, _OVER_BARS = 46.0, 30.0  # points above the bars for the key, over their values
+
+
+def _way(row: tuple[float | None, ...]) -> str:
+    """Return whether a ratio is clearly above or below 1, by its interval and its q value."""
+    lower, upper, q = row
+    if lower is None or upper is None or q is None or q > FOUND:
+        return "unclear"
+    return "above" if lower > 1 else "below" if upper < 1 else "unclear"
+
+
+def _key(ax: Axes, keys: Mapping[str, tuple[str, str]], label: float, width: float) -> None:
+    """Say above the bars what each colour and mark stands for."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    open_mark = _WAYS["unclear"][0]
+    handles = [
+        Patch(facecolor=colour) if mark == "s" else
+        Line2D([], [], color=colour, marker=mark, markersize=5.5, linewidth=1.6,
+               markerfacecolor="white" if name == open_mark else colour)
+        for name, (colour, mark) in keys.items()
+    ]  # fmt: skip
+    across, up = axes_points(ax)
+    ax.legend(
+        handles, list(keys), loc="lower left", bbox_to_anchor=((12 - label) / across, 1.0 + _OVER_BARS / up, 1, 0.1), borderaxespad=0.0,
+        ncols=len(keys) if sum(text_width(name, SMALL) + 52 for name in keys) < width else 2, fontsize=SMALL,
+        labelcolor=INK, handlelength=1.8, columnspacing=1.2,
+    )  # fmt: skip
 
 
 def _fitted(full: Mapping[str, float], rows: int, room: float) -> dict[str, float]:
-    """Return heights of the panels in so much room; where there is little, cost and then times expected go."""
+    """Return heights of the panels in so much room; where there is little, cost and then the ratios go."""
     least = {"cost": 34.0, "ratio": 64.0, "matrix": 11.0 * rows, "bars": 62.0}
     names = list(full)
     for name in ("cost", "ratio"):
@@ -181,28 +237,14 @@ def _fitted(full: Mapping[str, float], rows: int, room: float) -> dict[str, floa
     return {n: least[n] + more * (full[n] - least[n]) for n in names}
 
 
-def _finding(result: Result, every: pl.DataFrame) -> str:
-    frame = every.filter(pl.col("observed_expected").is_not_null())
-    if not frame.height:
-        return "no combination of conditions is held by enough people to show."
-    first = frame.sort("n_persons", descending=True).row(0, named=True)
-    words = " and ".join(in_words(c) for c in first["combination"])
-    exactly = "exactly " if result.settings["kind"] == "exact" else ""
-    people = about(first["n_persons"])
-    said = against_chance(first["observed_expected"])
-    if result.settings["against"] != "independence":
-        said = f"{times(first['observed_expected'])} times as many as their smaller sets imply"
-    return f"the commonest combination is {exactly}{words}: about {people} people, {said}{given(result.settings['adjust']).rstrip(',')}."
-
-
 def _notes(result: Result, n_seen: int, n_drawn: int, stratum: Mapping[str, Any] | None) -> list[str]:
     people = one_stratum(result, result.count_tables["population"], stratum)["n_persons"][0]
     notes = [f"The {n_drawn} largest of {number(n_seen)} combinations."] if n_seen > n_drawn else []
     if people is not None:
-        notes.append(f"Out of about {roughly(people)} people in all, with and without conditions.")
+        notes.append(f"Of about {roughly(people)} people, with and without conditions{as_of(result.settings)}.")
     if n_seen == n_drawn:
         notes += unlisted_note(result, "drawn")
-    notes += chance_note(result)
+    notes += expected_note(result)
     if result.settings["kind"] == "exact":
         notes.append(EXACT_SET_CAUTION)
     return notes
@@ -321,8 +363,8 @@ def _matrix(ax: Axes, drawn: pl.DataFrame, conditions: Sequence[str], names: Seq
     return ax
 
 
-def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float, parts: bool) -> Axes:
-    """Draw observed against expected on a scale of proportions, where half and twice are as far from one."""
+def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float, interval: str) -> Axes:
+    """Draw observed/expected ratios on a scale of proportions, where half and twice are as far from one."""
     ax.set_yscale("log")
     _columns(ax, drawn.height)
     ends = [1.0]
@@ -333,15 +375,18 @@ def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float, parts: bool
         * (column - 3)
         / max(text_width(times(r), SMALL) for r in [1.0, *drawn["observed_expected"].drop_nulls()]),
     )
-    for x, (ratio, lower, upper) in enumerate(drawn.select("observed_expected", "oe_lower", "oe_upper").iter_rows()):
+    columns = ("observed_expected", "oe_lower", "oe_upper", "q_value")
+    for x, (ratio, lower, upper, q) in enumerate(drawn.select(columns).iter_rows()):
         if ratio is None or ratio <= 0:
             continue
         sure = lower is not None and upper is not None
-        colour = PALETTE[1] if sure and lower > 1 else MAIN if sure and upper < 1 else QUIET
+        way = _way((lower, upper, q))
+        _, colour, mark = _WAYS[way]
         if sure and lower > 0:
             ax.plot([x, x], [lower, upper], color=colour, linewidth=1.6, zorder=2)
             ends += [lower, upper]
-        ax.scatter([x], [ratio], s=26, color=colour, zorder=3)
+        ax.scatter([x], [ratio], s=30, marker=mark, edgecolor=colour, zorder=3, linewidth=1.4,
+                   facecolor="white" if way == "unclear" else colour)  # fmt: skip
         ends.append(ratio)
         if size_of_values >= 6:  # a row of numbers over the scale
             ax.annotate(times(ratio), (x, 1), xycoords=("data", "axes fraction"), ha="center", va="top",
@@ -354,10 +399,7 @@ def _ratio(ax: Axes, drawn: pl.DataFrame, label: float, size: float, parts: bool
     ax.set_yticks([], minor=True)
     ax.grid(axis="y", color=LINE, linewidth=0.6)
     ax.axhline(1, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    if parts:
-        _name(ax, label, "Times as many", "as its smaller sets imply; line: 95 % interval", size, _TICKS)
-    else:
-        _name(ax, label, "Times as many as chance", "would give; line: 95 % interval", size, _TICKS)
+    _name(ax, label, "Observed/expected ratio", f"line: {interval}; dashed: as expected", size, _TICKS)
     return ax
 
 

@@ -8,14 +8,17 @@ from symphony_research.survival.curves import (
 )
 from symphony_research.survival.logrank import LogRankTest, logrank_test
 from symphony_research.survival.points import CurvePoints, at
+from symphony_research.survival.quantiles import CurveQuantile, quantile
 
 __all__ = [
     "CumulativeIncidence",
     "CurvePoints",
+    "CurveQuantile",
     "LogRankTest",
     "SurvivalCurve",
     "at",
     "cumulative_incidence",
     "kaplan_meier",
     "logrank_test",
+    "quantile",
 ]

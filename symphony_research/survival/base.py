@@ -11,10 +11,10 @@ import polars as pl
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure, Result
 from symphony_research.result.cells import Relation
+from symphony_research.result.facts import facts_of, of_whom
 from symphony_research.result.roles import TableRoles
 from symphony_research.survival.grid import curve_roles, grid_table, relations_of
-from symphony_research.survival.released import NOT_APPLICABLE, NOT_AVAILABLE, SUPPRESSED
-from symphony_research.wording import UNDEFINED, capital
+from symphony_research.wording import HIDDEN, NOT_AVAILABLE, UNDEFINED, capital, number
 
 __all__ = ["Tables"]
 
@@ -73,6 +73,55 @@ class _Curve(Result):
             words |= {"n_events": "Events so far", "n_censored": "Censored so far"}
         return words
 
+    @staticmethod
+    def clauses_of(settings: Mapping[str, Any]) -> list[tuple[int | None, str]]:
+        """Return each cause (None where there is one event) with what happened, in words."""
+        raise NotImplementedError
+
+    def after_joining(self) -> str:
+        """Return from when and of whom, as the end of a title: " after joining complex care, Yeovil"."""
+        whom = of_whom(self.settings)
+        joined_first = (self.settings.get("population") or {}).get("index") == "enrolment"
+        return f" after joining {whom}" if whom and joined_first else f": {whom}" if whom else ""
+
+    def facts(self) -> Mapping[str, str]:
+        """Return who was followed, from when, how long, and how many died."""
+        start = self.estimates.filter(pl.col("time") == 0) if self.on_grid else None
+        people = None
+        if start is not None and not self.by and start.height:
+            people = start["n_at_risk"][0]
+        elif self.disclosure is None or self.disclosure.policy.changes_nothing:
+            events = self.count_tables.get("events")
+            people = None if events is None else int(events.filter(pl.col("kind") >= 0)["n_persons"].sum())
+        told = facts_of(self.settings, people)
+        if people is None:
+            told = {"People": HIDDEN, **told}
+        horizon = (self.settings.get("population") or {}).get("horizon")
+        if horizon:
+            told["Follow-up"] = f"to the event, death, leaving or the end of the data, at most {number(horizon)} days"
+        return told | self._follow_up_facts()
+
+    def _follow_up_facts(self) -> dict[str, str]:
+        """Return deaths and the median follow-up of a curve of survival, from counts on the grid."""
+        if not self.on_grid or self.by or self.settings.get("event_name") != "death":
+            return {}
+        frame = self.estimates
+        told = {}
+        deaths = frame["n_events"][-1]
+        last = f"{frame['time'][-1]:g} {self.time_unit}"
+        told["Deaths"] = f"{HIDDEN if deaths is None else number(deaths)} within {last}"
+        at_risk = dict(frame.select("time", "n_at_risk").iter_rows())
+        start = at_risk.get(0.0)
+        told["Median follow-up"] = HIDDEN
+        if start and None not in at_risk.values():
+            half = [time for time, n in at_risk.items() if n >= start / 2]
+            after = [time for time in at_risk if time > half[-1]]
+            unit = self.time_unit
+            told["Median follow-up"] = (
+                f"{half[-1]:g} to {after[0]:g} {unit}" if after else f"{half[-1]:g} {unit} or more"
+            )
+        return told
+
     @property
     def time_unit(self) -> str:
         """Unit of time, in words."""
@@ -86,7 +135,7 @@ class _Curve(Result):
         if beyond or (record["n_at_risk"] == 0 and column in ("estimate", "lower", "upper")):
             return NOT_AVAILABLE
         limits = column in ("lower", "upper") and record["estimate"] is not None
-        return NOT_APPLICABLE if limits or column == "standard_error" else SUPPRESSED
+        return UNDEFINED if limits or column == "standard_error" else HIDDEN
 
     def small_counts(self, threshold: int = 7) -> int:
         """Number of counts of 1 to `threshold` people in the result, those by day among them."""

@@ -12,12 +12,13 @@ import polars as pl
 from symphony_research.collapse import column_names, event_table, names_of, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
+from symphony_research.result import KeyFigure
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.grid import checked_grid
 from symphony_research.survival.released import estimates_on_grid
 from symphony_research.survival.risk import causes_of, over, risk_table
-from symphony_research.survival.sentences import curve_sentence
-from symphony_research.wording import happened, in_words
+from symphony_research.survival.sentences import curve_figures, curve_sentence
+from symphony_research.wording import happened, in_words, outcome
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
 
@@ -28,7 +29,7 @@ class SurvivalCurve(_Curve):
     """Share of people free of the event."""
 
     figure: ClassVar[str | None] = "symphony_research.show.curves:plot_survival"
-    title: ClassVar[str] = "Share of people to whom it has not yet happened"
+    title: ClassVar[str] = "Survival (Kaplan-Meier)"
     shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Event-free"})
@@ -52,17 +53,31 @@ class SurvivalCurve(_Curve):
 
     def sentence(self) -> str:
         """Return the share event-free at the end of each curve."""
-        return curve_sentence(self, [(None, happened(self.settings["event_name"], yet=False))])
+        return curve_sentence(self, self.clauses_of(self.settings))
+
+    def key_figures(self) -> tuple[KeyFigure, ...]:
+        """Return the share event-free at the headline time."""
+        return curve_figures(self, self.clauses_of(self.settings))
+
+    def heading(self) -> str:
+        """Return the event and the people as a title."""
+        event = self.settings["event_name"]
+        return f"{'Survival' if event == 'death' else f'Time to {outcome(event)}'}{self.after_joining()}"
+
+    @staticmethod
+    def clauses_of(settings: Mapping[str, Any]) -> list[tuple[int | None, str]]:
+        """Return what had not happened, in words."""
+        return [(None, happened(settings["event_name"], yet=False))]
 
 
 class CumulativeIncidence(_Curve):
     """Share of people with an event of each cause, the other causes competing."""
 
     figure: ClassVar[str | None] = "symphony_research.show.curves:plot_survival"
-    title: ClassVar[str] = "Share of people to whom it has happened"
+    title: ClassVar[str] = "Cumulative incidence (competing risks)"
     shown: ClassVar[tuple[str, ...]] = ("cause", *SurvivalCurve.shown)
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Happened to"})
+    own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Cumulative incidence"})
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -112,12 +127,29 @@ class CumulativeIncidence(_Curve):
         return in_words(names.get(cause, names.get(str(cause), f"cause {cause}")))
 
     def sentence(self) -> str:
-        """Return the share to whom the first cause had happened at the end of each curve."""
-        causes = self.settings["causes"]
-        names = self.settings["cause_names"]
+        """Return the share to whom each cause had happened at the headline time."""
+        return curve_sentence(self, self.clauses_of(self.settings))
+
+    def key_figures(self) -> tuple[KeyFigure, ...]:
+        """Return the cumulative incidence of each cause at the headline time."""
+        return curve_figures(self, self.clauses_of(self.settings))
+
+    def heading(self) -> str:
+        """Return the first cause and the people as a title."""
+        cause = self.settings["causes"][0]
+        event = self.settings["cause_names"].get(cause, f"cause {cause}")
+        return f"Time to {outcome(event)}{self.after_joining()}"
+
+    @staticmethod
+    def clauses_of(settings: Mapping[str, Any]) -> list[tuple[int | None, str]]:
+        """Return each cause with what happened, in words."""
+        causes = settings["causes"]
+        names = settings["cause_names"]
         clauses: list[tuple[int | None, str]] = [(causes[0], happened(names.get(causes[0], f"cause {causes[0]}")))]
-        clauses += [(cause, f"{happened(names.get(cause, f'cause {cause}'))} without it") for cause in causes[1:]]
-        return curve_sentence(self, clauses)
+        # whatever competes with the first cause came before it
+        first = outcome(names.get(causes[0], f"cause {causes[0]}")).removeprefix("first ")
+        clauses += [(c, f"{happened(names.get(c, f'cause {c}'))} without {first}") for c in causes[1:]]
+        return clauses
 
 
 def _tidied(

@@ -11,13 +11,14 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
+from symphony_research.phrases import share_with_interval
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
 from symphony_research.survival.grid import require_grid_time
 from symphony_research.survival.risk import at_risk, starts_at
-from symphony_research.wording import capital, happened
+from symphony_research.wording import capital, number, strata_words
 
 __all__ = ["CurvePoints", "at"]
 
@@ -28,7 +29,7 @@ class CurvePoints(_Curve):
     """A curve at chosen times."""
 
     figure: ClassVar[str | None] = None
-    title: ClassVar[str] = "Share of people, by time since the start"
+    title: ClassVar[str] = "Estimates at fixed times"
     own_settings: ClassVar[frozenset[str]] = _Curve.own_settings | {"curve", "times"}
     shown: ClassVar[tuple[str, ...]] = ("what", "time", "n_at_risk", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -39,15 +40,38 @@ class CurvePoints(_Curve):
         """The curve, derived again and read at the times."""
         curve = _FAMILIES[settings["curve"]].derive(tables, settings, by)
         points = _read(curve, tables.get("events"), by, settings["times"])
+        curve_of = _FAMILIES[settings["curve"]]
+        words = {cause: capital(said.removeprefix("were ")) for cause, said in curve_of.clauses_of(settings)}
         if "cause" in points.columns:
-            names = settings["cause_names"]
-            words = [happened(names.get(c, f"cause {c}")) for c in settings["causes"]]
-            # whatever competes with the first cause came before it
-            words = [capital(said if k == 0 else f"{said} without it") for k, said in enumerate(words)]
-            what = pl.col("cause").replace_strict(list(settings["causes"]), words, return_dtype=pl.String)
+            what = pl.col("cause").replace_strict(list(words), list(words.values()), return_dtype=pl.String)
         else:
-            what = pl.lit(capital(happened(settings["event_name"], yet=False)))
+            what = pl.lit(words[None])
         return points.with_columns(what.alias("what"))
+
+    def display(self) -> pl.DataFrame | None:
+        """Return one row a time, and a column for each outcome; with strata one for each of these too."""
+        frame = self.estimates
+        keys = [*self.by, *(["cause"] if "cause" in frame.columns else [])]
+        several = len(frame["what"].unique()) > 1
+        rows: dict[float, dict[str, str]] = {}
+        for row in frame.sort("time", maintain_order=True).iter_rows(named=True):
+            group = strata_words({c: row[c] for c in self.by})
+            line = rows.setdefault(row["time"], {self.column_words["time"]: f"{row['time']:g}"})
+            risk = f"Number at risk{f': {group}' if group else ''}"
+            line.setdefault(risk, self.gap(row, "n_at_risk") if row["n_at_risk"] is None else number(row["n_at_risk"]))
+            what = row["what"] if several or not group else ""
+            heading = ": ".join(part for part in (what, group) if part)
+            line[f"{heading} ({self.interval_words})"] = (
+                self.gap(row, "estimate")
+                if row["estimate"] is None
+                else share_with_interval(row["estimate"], row["lower"], row["upper"])
+            )
+        return pl.DataFrame(list(rows.values())) if keys or rows else None
+
+    @property
+    def interval_words(self) -> str:
+        """The interval in words: "95% CI"."""
+        return f"{100 * self.settings.get('confidence', 0.95):g}% CI"
 
     @staticmethod
     def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:

@@ -11,9 +11,7 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.survival.actuarial import Estimate, cumulative_incidence_on_grid, survival_on_grid
 from symphony_research.survival.grid import AT_RISK, CENSORED, event_state, strata_of
 
-__all__ = ["NOT_APPLICABLE", "NOT_AVAILABLE", "SUPPRESSED", "estimates_on_grid"]
-
-SUPPRESSED, NOT_AVAILABLE, NOT_APPLICABLE = "[c]", "[x]", "[z]"
+__all__ = ["estimates_on_grid"]
 
 
 def estimates_on_grid(

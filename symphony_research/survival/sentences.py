@@ -1,58 +1,179 @@
-"""What curves say in one sentence."""
+"""What curves say in one sentence, and the times at which they are read: the same for every group and every report."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
+from symphony_research.phrases import share_with_interval
+from symphony_research.result import KeyFigure
 from symphony_research.survival.base import _Curve
 from symphony_research.survival.risk import over
-from symphony_research.wording import DAYS_A_MONTH, duration, percentage, strata_words
+from symphony_research.wording import DAYS_A_MONTH, HIDDEN, capital, number, strata_words
 
-__all__ = ["curve_sentence"]
+__all__ = ["curve_figures", "curve_sentence", "headline_time", "shares_at"]
+
+# days, and multiples of a year after the first
+_FIXED = (30, 90, 180, 365, *(365 * years for years in range(2, 31)))
+
+Clause = tuple[int | None, str]  # a cause, and what had happened
 
 
-def curve_sentence(result: _Curve, clauses: Sequence[tuple[int | None, str]]) -> str:
-    """Return what share had what happen by the end, one clause a cause; groups side by side, at one time."""
-    frame = result.estimates
-    # of a released curve: what is shown after its start
-    frame = frame.filter(pl.col("estimate").is_not_null() & (pl.col("time") > 0)) if result.on_grid else frame
-    first = frame if clauses[0][0] is None else frame.filter(pl.col("cause") == clauses[0][0])
-    end = _common_grid_time(first) if result.on_grid else _common_day(first, result)
+def headline_time(result: _Curve) -> float | None:
+    """Return the time at which a curve is read: the last of 30, 90, 180, 365 days, 2 years, ... within the horizon.
+
+    The horizon is the one asked for, so that reports of different hubs are read at one time whatever their
+    data; without one it is the last time at which all groups are followed. Other units are read there too.
+    """
+    asked = (result.settings.get("population") or {}).get("horizon")
+    if result.time_unit == "days" and asked:
+        return float(max((t for t in _FIXED if t <= asked), default=asked))
+    last = _common_grid_time(result) if result.on_grid else _common_day(result)
+    if last is None or result.time_unit != "days":
+        return last
+    return float(max((t for t in _FIXED if t <= last), default=last))
+
+
+def curve_sentence(result: _Curve, clauses: Sequence[Clause]) -> str:
+    """Return what share had what happen by the headline time, with intervals; groups side by side.
+
+    The first clause is the outcome; of one group the others follow it.
+    """
+    end = headline_time(result)
+    read = {} if end is None else {cause: _read(result, cause, end) for cause, _ in clauses}
+    if end is None or not any(row["estimate"] is not None for _, row in read[clauses[0][0]]):
+        return _earlier(result, clauses, end)
+    said: list[str] = []
+    for k, (cause, words) in enumerate(clauses):
+        if k and (result.by or all(row["estimate"] is None for _, row in read[cause])):
+            continue
+        shares: list[str] = []
+        gone: list[str] = []
+        for group, row in read[cause]:
+            if row["estimate"] is None:
+                gone.append(f"{group} {result.gap(row, 'estimate')}")
+                continue
+            first = not said and not shares
+            share = share_with_interval(
+                row["estimate"], row["lower"], row["upper"], label=_level(result) if first else ""
+            )
+            shares.append(f"{share} of {group or 'people'}" if group or first else share)
+        of_whom = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
+        without = f" ({', '.join(gone)})" if gone else ""
+        said.append(f"{of_whom} {words}{without}")
+    return f"{capital(_by(end, result.time_unit, clauses))}, {' and '.join(said)}.{_compared(read[clauses[0][0]])}"
+
+
+def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure, ...]:
+    """Return the share of each clause at the headline time, of each group."""
+    end = headline_time(result)
+    if end is None:
+        return ()
+    found = []
+    for cause, words in clauses if not result.by else clauses[:1]:
+        for group, row in _read(result, cause, end):
+            value = (
+                result.gap(row, "estimate")
+                if row["estimate"] is None
+                else share_with_interval(row["estimate"], row["lower"], row["upper"])
+            )
+            measure = f"{capital(words.removeprefix('were '))} {_by(end, result.time_unit, clauses)}"
+            found.append(KeyFigure(f"{measure}: {group}" if group else measure, value))
+    return tuple(found)
+
+
+def shares_at(result: Any, cause: int | None, limit: float | None) -> tuple[str | None, list[dict[str, Any]]]:
+    """Return the time in words at which a figure is titled, and one row a group: its strata, estimate and limits.
+
+    It is the headline time, or the last fixed time before it at which any group has an estimate, no later than the limit.
+    """
+    end = headline_time(result)
+    if end is None:
+        return None, []
+    times = [end, *sorted((float(t) for t in _FIXED if t < end), reverse=True)] if result.time_unit == "days" else [end]
+    for time in times:
+        if limit is not None and time > limit:
+            continue
+        rows = [row for _, row in _read(result, cause, time)]
+        if any(row["estimate"] is not None for row in rows):
+            return f"{time:g} {result.time_unit}".rstrip() if result.time_unit else f"time {time:g}", rows
+    return None, []
+
+
+def _level(result: _Curve) -> str:
+    return f"{100 * result.settings.get('confidence', 0.95):g}% CI"
+
+
+def _by(time: float, unit: str, clauses: Sequence[Clause]) -> str:
+    """Return "within 365 days", or of survival "at 365 days"."""
+    said = number(int(time) if float(time).is_integer() else time)
+    one = unit[:-1] if unit.endswith("s") and time == 1 else unit
+    survival = clauses[0][0] is None
+    return f"{'at' if survival else 'within'} {said} {one}" if unit else f"{'at' if survival else 'by'} time {said}"
+
+
+def _compared(read: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Say of two groups whether their intervals keep apart; overlapping ones are no proof that nothing differs."""
+    known = [row for _, row in read if None not in (row["lower"], row["upper"])]
+    if len(read) != 2 or len(known) != 2:
+        return ""
+    first, second = sorted(known, key=lambda row: row["lower"])
+    if first["upper"] < second["lower"]:
+        return " Their intervals do not overlap."
+    return " Their intervals overlap: no clear difference."
+
+
+def _earlier(result: _Curve, clauses: Sequence[Clause], end: float | None) -> str:
+    """Say why there is no figure at the headline time."""
     if end is None:
         return "No group is large enough to show a curve."
-    groups = result.estimates.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
-    said = []
-    for number_of_clause, (cause, words) in enumerate(clauses):
-        part = frame if cause is None else frame.filter(pl.col("cause") == cause)
-        part = part.filter(pl.col("time") == end if result.on_grid else pl.col("time") <= end)
-        shares, gone = [], []
-        for names in groups:
-            own, group = same_stratum(part, names), strata_words(names)
-            if not own.height and result.on_grid:
-                gone.append(group)
-                continue
-            # a group without a row by then is a group all the same
-            share = own["estimate"][-1] if own.height else 1.0 if cause is None else 0.0
-            shares.append(f"{percentage(share)} of {group}" if group else percentage(share))
-        if number_of_clause and (result.by or gone or not part["n_events"].sum()):
-            continue
-        suppressed = f" (suppressed: {', '.join(gone)})" if gone else ""
-        of_whom = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
-        said.append(f"{of_whom} {words}{suppressed}")
-    return f"By {duration(end, result.time_unit)} {' and '.join(said)}."
+    why = [result.gap(row, "estimate") for _, row in _read(result, clauses[0][0], end)]
+    before = _last_given(result, clauses, end)
+    if HIDDEN in why:
+        none = f"The figures {_by(end, result.time_unit, clauses)} are suppressed by disclosure control."
+    else:
+        none = f"Follow-up ends before {number(int(end))} {result.time_unit}, so there is no figure for that time."
+    return f"{before} {none}".lstrip()
 
 
-def _common_grid_time(frame: pl.DataFrame) -> float | None:
+def _last_given(result: _Curve, clauses: Sequence[Clause], end: float) -> str:
+    """Say what is known at the last fixed time before the headline time; nothing where no figure is given."""
+    if result.by or result.time_unit != "days":
+        return ""
+    cause, words = clauses[0]
+    for time in sorted((t for t in _FIXED if t < end), reverse=True):
+        for _, row in _read(result, cause, float(time)):
+            if row["estimate"] is not None:
+                share = share_with_interval(row["estimate"], row["lower"], row["upper"], label=_level(result))
+                return f"{capital(_by(time, result.time_unit, clauses))}, {share} of people {words}."
+    return ""
+
+
+def _read(result: _Curve, cause: int | None, time: float) -> list[tuple[str, dict[str, Any]]]:
+    """Return the row of each group at a time, with the group in words."""
+    from symphony_research.survival.points import at
+
+    frame = at(result, time).estimates
+    if cause is not None:
+        frame = frame.filter(pl.col("cause") == cause)
+    groups = frame.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
+    rows = [(strata_words(names), same_stratum(frame, names) if names else frame) for names in groups]
+    return [(words, own.row(0, named=True)) for words, own in rows if own.height]
+
+
+def _common_grid_time(result: _Curve) -> float | None:
     """Return the last grid time at which most curves have an estimate."""
+    frame = result.estimates.filter(pl.col("estimate").is_not_null() & (pl.col("time") > 0))
     found = frame.group_by("time").len().sort("len", "time")
     return float(found["time"][-1]) if found.height else None
 
 
-def _common_day(frame: pl.DataFrame, result: _Curve) -> float | None:
+def _common_day(result: _Curve) -> float | None:
     """Return the last time at which every curve still runs; a group without an event does not cut the others short."""
+    frame = result.estimates
     had = (pl.col("n_events") > 0).any()
     running = frame.filter(had.over(over(result.by))) if (frame["n_events"] > 0).any() else frame
     ends = running.select(pl.col("time").max().over(over(result.by)))["time"]

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 from worlds import World
 
 import symphony_research as sr
+from symphony_research.cohort import Baseline
 from symphony_research.errors import SymphonyError
 from symphony_research.result import Source
 
@@ -22,8 +24,10 @@ OF_PATTERNS = (
     "prevalence", "condition_count", "condition_count_top", "exact", "at_least", "closed", "maximal", "further", "companions",
     "cooccurrence", "backbone", "set_centrality", "centrality", "communities", "costs", "costs_at_least",
 )  # fmt: skip
-OF_TIME = ("kaplan_meier", "incidence", "points", "logrank")
+OF_TIME = ("kaplan_meier", "incidence", "points", "quantile", "logrank")
 BY = "__by_sex"
+# studies of which the baseline is attacked beside every other count; in the others, where everything is, and by itself
+WITH_BASELINE = ("squeezed", "random 4")
 OUTCOME = "emergency admission"
 # the analyses whose counts are sums of the same unknowns, each once
 LATTICE = (
@@ -139,6 +143,7 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     made: dict[str, sr.Result] = {
         "kaplan_meier" + end: curve,
         "points" + end: sr.survival.at(curve, range(0, 331, 60)),
+        "quantile" + end: sr.survival.quantile(curve),
     }
     if (frame["event"] > 0).any():
         made["incidence" + end] = sr.survival.cumulative_incidence(
@@ -150,7 +155,7 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
 
 
 def of_order(world: World) -> dict[str, sr.Result]:
-    """Which condition comes first."""
+    """Temporal precedence of conditions."""
     records, persons = world.onsets()
     if records.height < 2:
         return {}
@@ -164,17 +169,69 @@ def of_rules(world: World) -> dict[str, sr.Result]:
     return {"attrition": sr.define_cohort(sr.example_study(), age=(low, 60 + world.seed % 35), sex=sex).attrition}
 
 
+def of_baseline(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
+    """Who the people are: counted here by hand, for a world has no dates; age, deprivation and care before are of its seed."""
+    rng = np.random.default_rng((world.seed, 44))
+    n, numbers = world.people.height, world.people.select(pl.sum_horizontal(world.conditions)).to_series()
+    top = min(4, len(world.conditions))
+    bands, care = [f"{a:02d}-{a + 9:02d}" for a in range(5, 85, 10)], ["0", "1", "2", "3+"]
+    told = {
+        "sex": world.people["sex"].to_list(),
+        "ten_year_age_band": rng.choice(["65-74", "75-84", "85+"], n, p=[0.6, 0.35, 0.05]).tolist(),
+        "deprivation_quintile": rng.choice([*"12345", "not recorded"], n, p=[0.1, 0.2, 0.3, 0.2, 0.17, 0.03]).tolist(),
+        "n_conditions": [str(k) if k < 4 or top == len(world.conditions) else "4+" for k in numbers],
+        "emergency_admissions": rng.choice(care, n, p=[0.8, 0.15, 0.03, 0.02]).tolist(),
+        "accident_and_emergency_attendances": rng.choice(care, n, p=[0.6, 0.25, 0.1, 0.05]).tolist(),
+        "look_back": rng.choice(["whole", "part"], n, p=[0.95, 0.05]).tolist(),
+    }
+    names = {
+        "sex": [level for level in world.levels if (world.people["sex"] == level).any()],
+        "ten_year_age_band": ["00-04", *bands, "85+"],
+        "deprivation_quintile": [*"12345", "not recorded"],
+        "n_conditions": [*map(str, range(top)), str(top) if top == len(world.conditions) else "4+"],
+        **dict.fromkeys(("emergency_admissions", "accident_and_emergency_attendances"), care),
+        "look_back": ["whole", "part"],
+    }
+    wanted = [c for c in names if c not in by and (c != "sex" or world.levels)]
+    rows, held, people = [], [], []
+    for level in world.levels if by else [None]:
+        own = [i for i, sex in enumerate(world.people["sex"]) if level in (None, sex)]
+        stratum = [level] if by else []
+        rows += [(*stratum, c, name, sum(told[c][i] == name for i in own)) for c in wanted for name in names[c]]
+        held += [(*stratum, c, int(world.people[c].gather(own).sum())) for c in world.conditions]
+        cost = world.people["cost"].gather(own).to_numpy()
+        spread = (cost**2).sum() / cost.sum() ** 2 if cost.sum() else None
+        deviation = float(cost.std(ddof=1)) if len(own) > 1 else None
+        people.append((*stratum, len(own), float(cost.mean()), deviation, spread))
+    figures = ["n_persons", "mean_cost", "standard_deviation", "herfindahl_cost"]
+    tables = {
+        name: pl.DataFrame(data, schema=[*by, *columns], orient="row")
+        for name, data, columns in (
+            ("categories", rows, ["characteristic", "category", "n_persons"]),
+            ("conditions", held, ["condition", "n_persons"]),
+            ("population", people, figures),
+        )
+    }
+    settings = {
+        "conditions": list(world.conditions), "months": 12, "commonest": 3, "age_bands": list(range(0, 90, 5)),
+        "whole_list": True, **(world.source or Source()).as_settings(),
+    }  # fmt: skip
+    return {"baseline" + (BY if by else ""): Baseline(tables, settings, by)}
+
+
 def everything(world: World) -> dict[str, sr.Result]:
     """Every analysis of a study, not yet released."""
     made = of_patterns(world)
     if world.by:
         made |= of_patterns(world, world.by)
-    return made | adjusted(world) | of_two_groups(world) | of_time(world) | (of_time(world, world.by) if world.by else {}) | of_order(world) | of_rules(world)  # fmt: skip
+    return made | adjusted(world) | of_two_groups(world) | of_time(world) | (of_time(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:
     """Every kind of count of a study, once: of conditions and of time, whole and by stratum."""
     made = of_patterns(world, (), LATTICE) | (of_time(world) if curves else {})
+    if world.name in WITH_BASELINE:
+        made |= of_baseline(world) | (of_baseline(world, world.by) if world.by else {})
     if world.by:
         made |= of_patterns(world, world.by, LATTICE) | of_two_groups(world)
         made |= of_time(world, world.by) if curves else {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 
-CURVES = ("kaplan_meier", "incidence", "points", "logrank")
+CURVES = ("kaplan_meier", "incidence", "points", "quantile", "logrank")
 
 
 def read_tables(folder: Path) -> dict[str, list[Row]]:
@@ -53,6 +53,8 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
     base = base_of(kind)
     if column[-2:] in ("_a", "_b"):
         level, column = book.levels["ab".index(column[-1])], column[:-2]
+    if "characteristic" in record:
+        return _of_characteristic(record, book, level)
     if "state" in record:
         return _in_state(base, record["time"], str(record["state"]), book, level)
     if column == "observed":
@@ -75,6 +77,24 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         with_it = [book.conditions[0]] if base == "companions" and record.get("combination") is None and column == "n_persons" and record.get("__csv") else []  # fmt: skip
         return book.sets(level, book.at_least([*with_it, record["condition"]]))
     return book.sets(level, book.masks())
+
+
+def _of_characteristic(record: Mapping[str, Any], book: Codebook, level: str | None) -> Sum:
+    """People of a category of a baseline table; what conditions and strata do not tell is told apart further."""
+    characteristic, category = record["characteristic"], record["category"]
+    if characteristic in ("people", "cost"):
+        return book.sets(level, book.masks())
+    if characteristic == "sex":
+        return book.sets(category, book.masks())
+    if characteristic == "condition":
+        return book.sets(level, book.at_least([category]))
+    if characteristic == "n_conditions":
+        least, more = int(category.rstrip("+")), category.endswith("+")
+        return book.sets(level, [m for m in book.masks() if m.bit_count() == least or (more and m.bit_count() > least)])
+    names = [
+        ("baseline", own, characteristic, category) for own in ([level] if level is not None else ["", *book.levels])
+    ]
+    return sum_of(book.apart(name) for name in names if name in book.further)
 
 
 def _of_set(kind: str, names: Sequence[str], book: Codebook, level: str | None) -> Sum:
@@ -180,7 +200,12 @@ def of_files(kind: str, rows: Sequence[Row], book: Codebook) -> Iterator[Cell]:
                     yield Cell(f"{kind}.csv", f"{list(r.values())[:3]} {column}", of, shown)
         n, share = number(r.get("n_persons")), number(r.get("estimate"))
         # of everybody; of those with a condition where the others are counted
-        if n and share and share < 1 and base_of(kind) in ("prevalence", "exact", "at_least", "closed", "maximal"):
+        if (
+            n
+            and share
+            and share < 1
+            and base_of(kind) in ("prevalence", "exact", "at_least", "closed", "maximal", "baseline")
+        ):
             wholes[level] = round(n / share)
     for level, n in wholes.items():
         yield Cell(f"{kind}.csv", f"everybody {level or ''}", book.sets(level, book.masks()), n)

@@ -95,8 +95,8 @@ class Attacked:
             shown = texts.numbers_of([released.estimates, *released.count_tables.values()])
             shown |= _explained(released)
             extra = [getattr(released, x) for x in ("overall", "groups", "quality") if hasattr(released, x)]
-            if readers.base_of(kind) == "points":  # the sentence says what the released curve says at its end
-                extra.append(self.released[kind.replace("points", "kaplan_meier")].estimates)
+            if (base := readers.base_of(kind)) in ("points", "quantile"):  # it says what the released curve says
+                extra.append(self.released[kind.replace(base, "kaplan_meier")].estimates)
             shown |= texts.numbers_of(extra)
             truth = texts.numbers_of([exact.estimates, *exact.count_tables.values()])
             found += [f"{name}: {x}" for x in texts.unexplained(text, shown, truth - shown, self.rule)]
@@ -111,6 +111,10 @@ def _explained(result: sr.Result) -> set[float]:
         if column in result.estimates.columns:
             found.add(float(result.estimates[column].sum()))
             found.add(float(result.estimates[column].null_count()))
+    if "characteristic" in result.estimates.columns:  # a sentence adds up categories that follow one another
+        for own in result.estimates.partition_by([*result.by, "characteristic"]):
+            shares = own["estimate"].fill_null(0).to_list()
+            found |= {sum(shares[a:b]) for a in range(len(shares)) for b in range(a + 1, len(shares) + 1)}
     if result.disclosure is not None:
         found.add(float(result.disclosure.suppressed))
     return found
@@ -131,6 +135,11 @@ def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]
             for r in joined.iter_rows(named=True):
                 pair = sorted((r["first"], r["second"]))
                 found += [((name, *pair), int(r[name] or 0)) for name in readers.ORDERS]
+    baseline = results.get("baseline__by_sex", results.get("baseline"))
+    if baseline is not None:
+        for r in baseline.count_tables["categories"].iter_rows(named=True):
+            if r["characteristic"] not in ("sex", "n_conditions"):
+                found.append((("baseline", r.get("sex") or "", r["characteristic"], r["category"]), r["n_persons"]))
     return found
 
 
@@ -170,11 +179,17 @@ def structure_of(book: Codebook) -> dict[Sum, Ends]:
                 ended = [u for u, _ in book.ended(level, range(book.causes), range(book.slots), outcome)]
                 found[tuple(sorted([*whole, *((u, -1) for u in ended)]))] = (0, 0)
             found |= {((u, 1), (u + book.of_times, -1)): (0, 0) for u in ended_of(book, level)}
+    of_whole: dict[tuple[str, str], list[int]] = {}
     for name in book.further:
+        if name[0] == "baseline":
+            of_whole.setdefault((name[1], name[2]), []).append(book.apart(name))
         if name[0] == readers.ORDERS[0]:
             pair = name[1:]
             orders = [(book.apart((order, *pair)), -1) for order in readers.ORDERS]
             found[tuple(sorted([*book.sets(None, book.at_least(pair)), *orders]))] = (0, np.inf)
+    for (level, _), parts in of_whole.items():
+        whole = book.sets(level or None, book.masks())
+        found[tuple(sorted([*whole, *((u, -1) for u in parts)]))] = (0, 0)
     return found
 
 

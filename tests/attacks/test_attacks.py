@@ -28,6 +28,7 @@ from study import POLICIES, attack, world_of
 from study import study as study_of
 
 import symphony_research as sr
+from symphony_research.cohort import Baseline
 from symphony_research.disclosure.release_record import as_output, for_release
 from symphony_research.disclosure.secondary import _Selection as Selection
 from symphony_research.errors import DisclosureError
@@ -119,6 +120,33 @@ def test_an_attacker_who_is_counted_settles_no_count(made: study.Attacked) -> No
     few = [of for of, seen in possible.items() if len(seen) < 2]
     by_marks = system.of_marks().possible(made.truth, few)
     assert [str(system.targets[of].cell) for of in few if len(possible[of]) < len(by_marks[of])] == []
+
+
+@pytest.mark.parametrize(
+    "policy", [pytest.param(name, marks=() if name == "nhs_england" else pytest.mark.slow) for name in POLICIES]
+)
+@pytest.mark.parametrize("name", ["squeezed", "three_of_180", "hidden_stratum", "1", "2", "4"])
+def test_a_baseline_table_tells_no_small_count(name: str, policy: str) -> None:
+    # whole and by stratum, beside prevalences, numbers of conditions and a curve of the same people
+    world = world_of(name)
+    results = produce.of_baseline(world) | produce.of_patterns(world, (), ("prevalence", "condition_count"))
+    results |= produce.of_baseline(world, world.by) if world.by else {}
+    results |= {"kaplan_meier": produce.of_time(world)["kaplan_meier"]}
+    made = attack(world, POLICIES[policy], results)
+    assert made.wrong_counts() == []
+    assert [str(f) for f in made.at_risk()] == []
+    assert made.wrong_words() == []
+    assert dominance.shown(made.tables, world) == []
+
+
+def test_a_baseline_without_its_relations_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    # the attacker finds it, so the test above can fail
+    monkeypatch.setattr(Baseline, "relations", staticmethod(lambda tables, settings: ()))
+    world = world_of("1")
+    made = attack(
+        world, POLICIES["nhs_england"], produce.of_baseline(world) | produce.of_baseline(world, world.by), files=False
+    )
+    assert made.at_risk()
 
 
 # -- the algorithm is known -------------------------------------------------------------------------------------

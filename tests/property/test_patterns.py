@@ -308,7 +308,7 @@ def test_released_counts_are_never_small_and_suppressing_twice_changes_nothing(p
         safe = sr.suppress(result, policy)
         assert_frame_equal(sr.suppress(safe, policy).estimates, safe.estimates)
         # made anew from its own released counts, rounding moves nothing
-        again = sr.suppress(type(result)(safe.count_tables, result.settings, result.by), policy)
+        again = sr.suppress(type(result)(safe.count_tables, safe.settings, result.by), policy)
         assert_frame_equal(again.estimates, safe.estimates)
         counts = [c for c in safe.estimates.columns if c.startswith("n_") and c != "n_conditions"]
         for column in counts:

@@ -217,7 +217,7 @@ def test_what_is_not_compared_looks_like_what_is_suppressed(others, arguments, p
     beyond = ("n_compared", "n_left_out", "expected", "excess", "excess_lower", "excess_upper", "p_value", "q_value")
     assert row["estimate"] is not None
     assert [row[c] for c in beyond] == [None] * 8
-    assert {released.say(row, c) for c in beyond} == {"*"}
+    assert {released.say(row, c) for c in beyond} == {"[c]"}
 
 
 def test_where_most_people_would_be_averaged_nothing_is_compared():
@@ -307,7 +307,7 @@ def test_of_people_with_a_condition_which_others_they_have():
     assert found.estimates["mean_cost"].to_list() == pytest.approx([(3 * 20 + 4 * 30) / 7, 30])
     assert found.n_tested == 2  # other conditions listed
     assert found.sentence().startswith(
-        "B is what people with a most often have besides: 77.8 % of them (about 7 people)"
+        "B is the commonest comorbidity of a: 78% (95% CI 45 to 94) of them (about 7 people)"  # 7 of 9, Wilson
     )
     safe = sr.suppress(found, sr.Policy.nhs_england())
     assert (safe.named.height, safe.estimates.height) == (0, 2)

@@ -124,8 +124,8 @@ def test_messages_name_outputs_and_hold_no_number_of_people() -> None:
         [prevalence(100, 400, programme="hubs"), prevalence(98, 398, programme="hubs", hub="Yeovil")]
     )
     assert found[0].outputs == (
-        "1. People with each condition (programme hubs)",
-        "2. People with each condition (programme hubs, hub Yeovil)",
+        "1. Prevalence of long-term conditions (programme hubs)",
+        "2. Prevalence of long-term conditions (programme hubs, hub Yeovil)",
     )
     for number in ("98", "398", "100", "400"):
         assert number not in str(found[0])

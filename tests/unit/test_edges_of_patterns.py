@@ -65,10 +65,7 @@ def test_every_estimator_answers(name, adjust):
         assert result.sentence()
         sr.suppress(result, NHS).sentence()
         for column in ("p_value", "q_value", "estimate", "lower"):
-            if (
-                column in frame.columns
-                and result.title != "What combinations cost, and what they cost beyond the sum of their parts"
-            ):
+            if column in frame.columns and result.title != "Cost interaction of combinations of conditions":
                 assert (frame[column].drop_nulls() >= 0).all()
 
 

@@ -134,8 +134,8 @@ def test_the_finding_says_on_how_many_people_it_rests():
     said = sr.networks.cooccurrence(patterns).sentence()
     # 10 / (15 x 15 / 200) = 8.89
     assert said.startswith(
-        "COPD and gout go together most: people with COPD are 8.89 times as likely as chance to have gout "
-        "(about 10 people have both;"
+        "COPD and gout go together most: about 10 people have both, 8.89 times as many as expected if conditions were "
+        "independent (95% CI "
     )
 
 

@@ -137,7 +137,7 @@ def test_a_backbone_is_a_network_and_may_be_filtered_again(random_network):
     assert graph.number_of_edges() == both.estimates.filter(pl.col("sex") == "F").height
     ax = sr.plot_network(sr.suppress(both, NHS), stratum={"sex": "F"})
     assert ax.collections
-    assert "<caption>The pairs of conditions that stand out</caption>" in sr.table(both).html
+    assert "<caption>Pairs of conditions in the backbone of the network</caption>" in sr.table(both).html
     import pickle
 
     assert_frame_equal(pickle.loads(pickle.dumps(both)).estimates, both.estimates)

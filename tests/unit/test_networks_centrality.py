@@ -194,7 +194,7 @@ def test_no_strata_at_all():
 def test_what_it_says():
     network = sr.networks.cooccurrence(patterns({"ab": 20, "ac": 20, "ad": 20, "": 1140}, "abcde"))
     assert sr.networks.centrality(network).sentence() == (
-        "A is the most strongly linked condition: it goes together with 3 of 4 others more often than chance would give."
+        "A is the most strongly linked condition: it is found with 3 of 4 others clearly more often than expected."
     )
     html = sr.table(sr.networks.centrality(network, measure="jaccard")).html
     assert "Sum of its links (Jaccard)" in html

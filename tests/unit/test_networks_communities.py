@@ -77,7 +77,7 @@ def test_planted_groups_are_found_and_stay(seed):
     assert found.quality["adjusted_rand_index"][0] >= 0.95
     released = sr.suppress(found, NHS)
     assert groups_of(released) == groups_of(found)
-    assert "in resamples of the people two of them stay together 100 % of the time" in released.sentence()
+    assert "in resamples of the people two of them stay together 100% of the time" in released.sentence()
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -325,3 +325,16 @@ def test_the_system_of_all_sets_implies_every_relation(world):
                 found = linprog(sign * cost, bounds=(0, 1_000), method="highs", **ends)
                 assert found.status == 0
                 assert found.fun >= end - 1e-6, terms
+
+
+def test_people_with_anything_are_no_rest_where_they_are_counted_by_number():
+    """Who has none of four conditions is a set and a number; who has any is left over only where no numbers are published."""
+    among = feature_list(["a", "b", "c", "d"])
+    none = exactly([], among)
+    by_number = [of_size(1, among), of_size(2, among, or_more=True)]
+    shown = {everybody(), none, *by_number}
+    (left,) = rests_of([everybody(), none], [], shown, {})
+    assert (left.whole, left.parts) == (everybody(), (none,))
+    assert rests_of([everybody(), none, *by_number], [], shown, {}) == []
+    # up to one condition says nothing of those with more
+    assert len(rests_of([everybody(), none, by_number[0]], [], shown, {})) == 1

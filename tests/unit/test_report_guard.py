@@ -256,10 +256,15 @@ def test_what_has_passed_comes_through(made):
     shown = outputs(out, "good")
     assert "1,305" in shown[0][0].data["text/html"]
     assert "<caption>Everybody</caption>" in shown[5][1].data["text/html"]
-    assert "asthma, in 31.3 % of people" in shown[2][0].data["text/plain"]  # 1,305 of 4,175
+    # 1,305 of 4,175
+    assert "asthma, in 31% (95% CI 30 to 33) of people" in shown[2][0].data["text/plain"]
     # the figure that a plot function leaves open is described as the picture of the same result
-    described = {"alt": shown[2][0].data["text/plain"], "caption": "People with each condition", "titled": True}
-    assert shown[3][0].metadata == shown[4][0].metadata == {"image/png": described}
+    assert shown[3][0].metadata == shown[4][0].metadata
+    described = shown[3][0].metadata["image/png"]
+    assert described["alt"].startswith("Bar chart of ")
+    assert "Asthma is the commonest condition: 31% (95% CI 30 to 33)." in described["alt"]
+    assert described["caption"].startswith("Prevalence of long-term conditions. People in the study, as of ")
+    assert described["titled"] is True
     page = (out / "good" / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png") == 2
     assert "1,305" in page

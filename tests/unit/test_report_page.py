@@ -8,7 +8,7 @@ import pytest
 
 from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
-from symphony_research.report.cells import markdown_html, page_parts
+from symphony_research.report.cells import markdown_html, read_page
 from symphony_research.report.failure import plain_reason
 from symphony_research.report.index import write_index
 from symphony_research.report.page import report_page, when
@@ -35,6 +35,7 @@ def record(**changes):
     base = {
         "format": 1,
         "notebook": {"name": "04_survival", "title": "How long?", "question": "Until what?", "sha256": "a" * 64},
+        "author": "", "contact": "", "approval": "draft",
         "hub": "Yeovil",
         "takes_hub": True,
         "study": {"name": "South Somerset", "fingerprint": "b" * 64, "generated": True},
@@ -80,7 +81,7 @@ FULL = Notebook(
 
 
 def test_a_page_names_no_address_that_would_be_fetched():
-    page = report_page(FULL, record())
+    page = report_page(read_page(FULL.cells), record())
     assert not re.search(r"""(src|href|action|srcset)\s*=\s*["']?\s*(https?:|//)""", page, re.IGNORECASE)
     assert not re.search(r"url\s*\(|@import|<script|<link|<iframe|alert\(1\)", page, re.IGNORECASE)
     assert "default-src 'none'" in page
@@ -88,7 +89,7 @@ def test_a_page_names_no_address_that_would_be_fetched():
 
 
 def test_the_head_of_a_page_says_what_it_is_about_in_words():
-    page = report_page(FULL, record())
+    page = report_page(read_page(FULL.cells), record())
     assert page.count("<h1>") == 1
     assert '<html lang="en-GB">' in page
     assert "<title>How long? – Yeovil – South Somerset</title>" in page
@@ -96,52 +97,101 @@ def test_the_head_of_a_page_says_what_it_is_about_in_words():
         assert words in page
     assert "describe no real person" in page
     # a column's name is said as its heading says it
-    assert "times expected" in page
+    assert "observed/expected ratio" in page
     assert "observed expected" not in page
     assert "2 warnings" in page
     assert "describe no real person" not in report_page(
-        FULL, record(study={"name": "S", "fingerprint": "", "generated": False})
+        read_page(FULL.cells), record(study={"name": "S", "fingerprint": "", "generated": False})
     )
 
 
 def test_the_title_is_not_repeated_and_code_is_one_click_away():
-    parts = page_parts(FULL.cells)
-    assert [part["kind"] for part in parts] == ["prose", "result", "code", "prose", "result", "code"]
-    assert "How long" not in parts[0]["html"]
-    # the silent cell before the figure is kept with the figure's code
-    assert "study" in parts[2]["html"]
-    assert "figure" in parts[2]["html"]
+    page = read_page(FULL.cells)
+    assert [part["kind"] for part in page.parts] == ["prose", "result", "prose", "result"]
+    assert "How long" not in page.parts[0]["html"]
+    # all code together, at the end of the page
+    assert all(word in page.code for word in ("study", "figure", "table"))
+    html = report_page(page, record())
+    assert html.count("<summary>") == 1
+    assert html.index("Show the code") > html.index("Annex")
+
+
+def test_page_one_gathers_what_the_notebook_marks():
+    told = shown(text_markdown="Within 365 days, 81% did.", text_plain="Within 365 days, 81% did.")
+    told["metadata"] = {"symphony": {"role": "finding", "figures": [["Did within 365 days", "81% (68 to 95)"]]}}
+    drawn = shown(image_png=PIXEL, text_plain="Within 365 days, 81% did.")
+    drawn["metadata"] = {"image/png": {"alt": "Within 365 days, 81% did.", "titled": True, "caption": "What"}}
+    other = shown(text_markdown="Half did within 60 to 90 days.", text_plain="Half did within 60 to 90 days.")
+    other["metadata"] = {"symphony": {"role": "finding", "figures": []}}
+    title = shown(text_markdown="**Time to it, Yeovil**", text_plain="Time to it, Yeovil")
+    title["metadata"] = {"symphony": {"role": "title"}}
+    facts = shown(text_html="<dl><dt>People</dt><dd>340</dd></dl>", text_plain="People: 340")
+    facts["metadata"] = {"symphony": {"role": "facts"}}
+    limits = md("It does not show what the hub did: regression to the mean.", metadata={"tags": ["limits"]})
+    cells = [
+        md("# How long?\n\nUntil what?"),
+        limits,
+        code("a", title, facts),
+        code("b", told),
+        code("c", drawn),
+        code("d", other),
+    ]
+    page = read_page(cells)
+    assert page.title == "Time to it, Yeovil"
+    assert [found.text for found in page.findings] == ["Within 365 days, 81% did.", "Half did within 60 to 90 days."]
+    # a finding leads to the figure that follows it; one that none follows leads nowhere
+    assert [found.at for found in page.findings] == ["figure-1", ""]
+    html = report_page(page, record())
+    order = ["<h1>Time to it, Yeovil</h1>", "Until what?", "does not show what the hub did", "Key findings",
+             "<dd>340</dd>", "to be filled in", "draft", 'id="figure-1"', "Annex", "Settings", "Disclosure control",
+             "provenance", "Glossary"]  # fmt: skip
+    places = [html.index(words) for words in order]
+    assert places == sorted(places)
+
+
+def test_long_tables_stand_beside_the_page():
+    output = shown(text_html="<table><tr><td>1</td></tr></table>", text_csv="a,b\n1,2\n3,[c]\n")
+    output["metadata"] = {"text/csv": {"caption": "Every pair, largest first", "rule": "[c] suppressed."}}
+    page = read_page([code("t", output)])
+    assert page.files == {
+        "table-01-every-pair-largest-first.csv": "a,b\n1,2\n3,[c]\n",
+        "table-01-every-pair-largest-first.txt": "Every pair, largest first\n\n[c] suppressed.\n",
+    }
+    assert 'href="table-01-every-pair-largest-first.csv">All 2 rows' in page.parts[0]["html"]
+    assert "text/csv" not in output["data"]  # the notebook does not hold it twice
 
 
 def test_a_figure_is_described_by_its_sentence_once():
-    html = page_parts(FULL.cells)[1]["html"]
+    html = read_page(FULL.cells).parts[1]["html"]
     assert 'alt="Figure 1. Half are admitted within 90 days."' in html
     assert '<figcaption aria-hidden="true"><strong>Figure 1.</strong> Half are admitted within 90 days.' in html
 
 
 def test_a_figure_that_bears_its_finding_is_captioned_by_what_it_shows():
-    for caption, below in (("People with each condition", "<strong>Figure 1.</strong> People with each condition."),
+    for caption, below in (("Prevalence of long-term conditions", "<strong>Figure 1.</strong> Prevalence of long-term conditions."),
                            ("", "<strong>Figure 1</strong>")):  # fmt: skip
         output = shown(image_png=PIXEL, text_plain="Half have it.")
         output["metadata"] = {"image/png": {"alt": "Half have it.", "titled": True, "caption": caption}}
-        html = page_parts([code("", output)])[0]["html"]
+        html = read_page([code("", output)]).parts[0]["html"]
         assert f'<figcaption aria-hidden="true">{below}</figcaption>' in html
         assert 'alt="Figure 1. Half have it."' in html
 
 
 @pytest.mark.parametrize("plain", ["<Figure size 640x480 with 1 Axes>", "<Axes: >", "[<a.B object at 0x7f>]"])
 def test_what_python_calls_an_object_is_no_description(plain):
-    assert plain not in "".join(p["html"] for p in page_parts([code("", shown(image_png=PIXEL, text_plain=plain))]))
-    assert page_parts([code("", shown(text_plain=plain))]) == []
+    assert plain not in "".join(
+        p["html"] for p in read_page([code("", shown(image_png=PIXEL, text_plain=plain))]).parts
+    )
+    assert read_page([code("", shown(text_plain=plain))]).parts == []
 
 
 def test_the_richest_form_is_shown_and_plain_text_only_where_there_is_no_other():
-    both = page_parts([code("", shown(text_html="<p>rich</p>", text_plain="poor"))])[0]["html"]
+    both = read_page([code("", shown(text_html="<p>rich</p>", text_plain="poor"))]).parts[0]["html"]
     assert "rich" in both
     assert "poor" not in both
-    assert "<strong>b</strong>" in page_parts([code("", shown(text_markdown="**b**", text_plain="x"))])[0]["html"]
-    assert "a &lt; b" in page_parts([code("", shown(text_plain="a < b"))])[0]["html"]
-    assert page_parts([code("", {"output_type": "stream", "name": "stderr", "text": "/home/x: Warning"})]) == []
+    assert "<strong>b</strong>" in read_page([code("", shown(text_markdown="**b**", text_plain="x"))]).parts[0]["html"]
+    assert "a &lt; b" in read_page([code("", shown(text_plain="a < b"))]).parts[0]["html"]
+    assert read_page([code("", {"output_type": "stream", "name": "stderr", "text": "/home/x: Warning"})]).parts == []
 
 
 def test_markdown_keeps_to_itself():

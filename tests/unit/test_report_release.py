@@ -29,7 +29,7 @@ RECORD = {
     "policy": {"name": "sacro", "title": "SACRO"}, "study": {"name": "S", "fingerprint": "keyed"},
 }  # fmt: skip
 OUTPUT = {
-    "title": "People with each condition", "family": "Prevalence", "of_whom": ["sex: F"], "by": [], "suppressed": 5,
+    "title": "Prevalence of long-term conditions", "family": "Prevalence", "of_whom": ["sex: F"], "by": [], "suppressed": 5,
     "secondary": 2, "withheld": 0, "n_inferable": 0, "done": ["Suppressed."], "for_review": [], "published": {"fingerprint": OURS, "cells": []},
     "for_output_checker": {"n_primary": 3, "n_secondary": 2},
 }  # fmt: skip
@@ -68,7 +68,7 @@ def test_beside_a_report_nothing_tells_primary_from_secondary_suppression(room):
 
 def test_the_output_checker_has_them_apart(room):
     (output,) = json.loads(checker_file([OUTPUT], RECORD))["outputs"]
-    assert (output["n_primary"], output["n_secondary"], output["title"]) == (3, 2, "People with each condition")
+    assert (output["n_primary"], output["n_secondary"], output["title"]) == (3, 2, "Prevalence of long-term conditions")
 
 
 def test_a_folder_of_reports_has_one_secret_that_others_cannot_read(tmp_path):

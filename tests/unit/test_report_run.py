@@ -138,7 +138,10 @@ def test_messages_on_standard_error_are_counted_but_not_kept(made):
     _, out = made
     folder = out / "01_good--yeovil"
     assert json.loads(text_of(folder / "provenance.json"))["warnings"] == {"UserWarning": 1}
-    assert "943476" not in text_of(folder / "report.html").replace("about row 943476&quot;", "").split("<details>")[0]
+    assert (
+        "943476"
+        not in text_of(folder / "report.html").replace("about row 943476&quot;", "").split("<details class=")[0]
+    )
     outputs = [o for c in nbformat.read(folder / "report.ipynb", 4).cells for o in c.get("outputs", [])]
     assert not [o for o in outputs if o.get("name") == "stderr"]
 
@@ -245,7 +248,7 @@ def test_reports_are_released_in_order_each_beside_those_before_and_jobs_change_
         out = tmp_path / f"jobs{jobs}"
         reports = run_reports(Study(tmp_path / "study"), out=out, jobs=jobs, progress=False)
         assert [run.status for run in reports.runs] == ["done", "failed", "done", "done", "done"]
-        first, second = sr.define_cohort(sr.example_study()).attrition.title, "People with each condition"
+        first, second = sr.define_cohort(sr.example_study()).attrition.title, "Prevalence of long-term conditions"
         assert printed(out, "01_slow") == "[]"
         assert printed(out, "04_quick") == f"[{first!r}]"
         assert printed(out, "05_last") == f"[{first!r}, {second!r}]"

@@ -1,4 +1,4 @@
-"""Which condition comes first: orders counted by hand, chance by every permutation, and what is released."""
+"""Temporal precedence of conditions: orders counted by hand, chance by every permutation, and what is released."""
 
 from __future__ import annotations
 
@@ -303,7 +303,7 @@ def test_a_planted_order_is_found_and_is_an_edge():
     assert list(found.to_networkx().edges) == [("a", "b")]
     edge = found.to_networkx().edges["a", "b"]
     assert edge["estimate"] > edge["expected"] > 0.3
-    assert found.sentence().startswith("A comes before b more often than chance would give: in ")
+    assert found.sentence().startswith("A comes before b more often than expected: in ")
     assert "of 6 pairs tested" in found.sentence()
     html = found._repr_html_()
     assert "Comes first" in html

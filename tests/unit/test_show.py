@@ -25,6 +25,7 @@ from symphony_research.policy import Policy
 from symphony_research.result import Source
 from symphony_research.result.mode import report_mode
 from symphony_research.show.frame import NOTHING
+from symphony_research.wording import HIDDEN, joined
 
 room = importlib.import_module("symphony_research.show")
 NHS = Policy.nhs_england()
@@ -305,7 +306,7 @@ def test_a_hidden_combination_is_nowhere_in_the_figure():
     assert drawn & {6, 7} == set()
     assert said & {"6", "7", "13"} == set()
     assert "gout" not in words(ax)
-    assert "Combinations that are not drawn: nobody, 1 to 7 people, or suppressed" in " ".join(
+    assert "Combinations that are not drawn: nobody, 1–7 people, or suppressed" in " ".join(
         words(ax, "footnote")[0].split()
     )
 
@@ -321,18 +322,18 @@ def test_where_only_people_without_conditions_are_shown_nothing_is_drawn():
 def test_percentages_are_of_everybody():
     ax = room.plot_upset(suppress(multimorbidity.combinations(patterns_with_hidden()), NHS))
     # 40 of 313 people, which is shown as 40 of 315
-    assert "40\n12.7 %" in words(ax)
-    assert "315 people in all" in " ".join(words(ax, "footnote")[0].split())
+    assert "40\n13%" in words(ax)
+    assert "Of about 315 people, with and without conditions." in " ".join(words(ax, "footnote")[0].split())
 
 
-def test_a_hidden_number_of_conditions_has_a_star_and_no_bar():
+def test_a_suppressed_number_of_conditions_has_a_mark_and_no_bar():
     rows = [{"asthma": k > 0, "stroke": k > 1, "gout": k > 2} for k, n in enumerate([300, 80, 6, 20]) for _ in range(n)]
     patterns = Patterns.from_wide(pl.DataFrame(rows), conditions=["asthma", "stroke", "gout"])
     ax = room.plot_condition_count(suppress(multimorbidity.condition_count(patterns), NHS))
     assert sorted(round(p.get_x() + p.get_width() / 2) for p in ax.patches) == [0, 1, 3]
-    stars = [t.xy[0] for t in ax.texts if t.get_text() == "*" and t.get_gid() == "value"]
+    stars = [t.xy[0] for t in ax.texts if t.get_text() == HIDDEN and t.get_gid() == "value"]
     assert stars == [2]
-    assert "* 1 to 7 people, or suppressed so that another cannot be inferred." in words(ax, "footnote")[0]
+    assert f"{HIDDEN} suppressed by disclosure control." in words(ax, "footnote")[0]
 
 
 def test_a_hidden_pair_has_no_line_and_a_hidden_condition_no_number():
@@ -340,13 +341,13 @@ def test_a_hidden_pair_has_no_line_and_a_hidden_condition_no_number():
     ax = room.plot_network(network)
     assert {t.split("\n")[0] for t in words(ax, "node")} == {"asthma", "stroke"}
     matrix = room.plot_cooccurrence_matrix(network)
-    assert words(matrix, "hidden") == ["*", "*"]
+    assert words(matrix, "hidden") == ["[c]", "[c]"]
 
 
 def test_a_hidden_step_of_the_attrition_is_a_star():
     ax = room.plot_attrition(suppress(attrition(), NHS))
     said = words(ax, "box")
-    assert "* people of another sex" in said
+    assert "[c] people of another sex" in said
     assert any(text.startswith("8,130") for text in said)
     assert not any("4 people" in text for text in said)
 
@@ -496,7 +497,7 @@ def test_a_group_of_few_is_named_as_suppressed():
         == result.estimates.filter(pl.col("sex") == "M").height
     )
     assert "men" in result.sentence()
-    assert "(suppressed: men)" in result.sentence()
+    assert "(men [c])" in result.sentence()
     note = " ".join(words(room.plot_survival(result), "footnote")[0].split())
     assert "Suppressed by disclosure control and not drawn: men." in note
 
@@ -504,22 +505,27 @@ def test_a_group_of_few_is_named_as_suppressed():
 def test_a_group_is_not_lost_from_the_finding_because_its_first_step_comes_late():
     frame = pl.DataFrame({"time": [1, 2, 9, 9], "event": [1, 0, 1, 0], "sex": ["F", "F", "M", "M"]})
     said = survival.kaplan_meier(frame, time="time", event="event", by="sex").sentence()
-    # by 2, when the last woman's follow-up ends, one of two women and neither of two men
-    assert said == "By time 2 50.0 % of women and 100 % of men had not had the event."
+    # by 2, when the last woman's follow-up ends, one of two women and neither of two men; the log of the women's half
+    # has the variance 1 / (2 x 1), so its limits are exp(-+1.96 x 0.7071) = 1/4 and 4 times a half, at most all
+    assert (
+        said
+        == "At time 2, 50% (95% CI 13 to 100) of women and 100% of men had not had the event. Their intervals overlap: no clear difference."
+    )
 
 
 def test_a_finding_is_read_at_a_whole_month():
     # 40 people followed for 291 days, one admitted each day from the first to the 20th: half, by nine months (274 days)
     frame = pl.DataFrame({"time": [*range(1, 21), *[291] * 20], "event": [1] * 20 + [0] * 20})
     curve = survival.kaplan_meier(frame, time="time", event="event", time_unit="days", event_name="admission")
-    assert curve.sentence() == "By 9 months 50.0 % had not been admitted to hospital."
+    # Greenwood's sum from 40 down to 20 at risk is 1/20 - 1/40, so the limits are exp(-+1.96 x 0.1581) = 0.733, 1.363 times a half
+    assert curve.sentence() == "At 180 days, 50% (95% CI 37 to 68) of people had no hospital admission."
 
 
 def test_a_scale_that_ends_below_a_hundred_says_so():
     frame = pl.DataFrame({"time": [5, 9, 10], "event": [1, 2, 0], "n": [40, 20, 940]})
     result = survival.cumulative_incidence(frame, time="time", event="event", weights="n")
     assert "The scale ends at 10%." in words(room.plot_survival(result), "footnote")[0]
-    assert "scale ends" not in words(room.plot_survival(result, highest=100), "footnote")[0]
+    assert not any("scale ends" in note for note in words(room.plot_survival(result, highest=100), "footnote"))
 
 
 def test_the_cost_of_a_combination_has_its_time_and_everybody_to_compare_with():
@@ -535,7 +541,7 @@ def test_the_cost_of_a_combination_has_its_time_and_everybody_to_compare_with():
         panel = next(a for a in ax.figure.axes if a.get_label() == "cost")
         assert [set(line.get_ydata()) for line in panel.get_lines() if line.get_linestyle() != "-"] == [{100.0}]
         made = room.table(result).html
-        assert "Mean cost of a person in the 12 months from 1 April 2011" in made
+        assert "Mean cost per person in the 12 months from 1 April 2011" in made
         assert "£300" in made
 
 
@@ -543,7 +549,7 @@ def test_where_a_rule_hides_means_there_is_no_comparison_either():
     strict = dataclasses.replace(Policy.sacro(), dominance=(2, 0.001))  # no sum is spread so widely
     result = suppress(multimorbidity.combinations(people()), strict)
     assert result.count_tables["population"]["mean_cost"].null_count() == 1
-    assert "dashed" not in " ".join(words(room.plot_upset(result), "panel"))
+    assert "dashed: everybody" not in " ".join(" ".join(words(room.plot_upset(result), "panel")).split())
 
 
 def test_values_of_the_ratio_panel_have_no_line_or_tick_beside_them():
@@ -575,11 +581,11 @@ def test_no_line_of_the_grid_runs_through_the_legend():
 def test_names_cover_the_lines_of_the_network_and_a_key_says_what_a_line_means():
     ax = room.plot_network(suppress(networks.cooccurrence(people(20_000, conditions=49)), NHS))
     for name in (t for t in ax.texts if t.get_gid() == "node"):
-        assert name.get_bbox_patch().get_facecolor()[:3] == (1, 1, 1)
+        assert name.get_bbox_patch().get_facecolor() == (1, 1, 1, 1)
         assert name.get_zorder() > max(c.get_zorder() for c in ax.collections)
     legend = ax.get_legend()
-    assert legend.get_title().get_text() == "Times as many people with both as chance would give"
-    widths = [line.get_linewidth() for line in legend.get_lines()]
+    assert legend.get_title().get_text() == "Observed/expected ratio"
+    widths = [line.get_linewidth() for line in legend.get_lines() if line.get_linestyle() == "-"]
     assert widths == sorted(widths)
     assert len(widths) == 3
     assert "people with the condition" in " ".join(words(ax, "footnote")[0].split())
@@ -617,7 +623,7 @@ def test_rows_without_a_figure_do_not_fill_a_table_unless_there_is_room():
     short = room.cross_table(held, rows="condition", columns="sex", most=2).html
     assert "Stroke" not in short
     assert "and 2 rows without a cell that may be shown" in short
-    assert room.cross_table(held, rows="condition", columns="sex").html.count(">*<") == 2
+    assert room.cross_table(held, rows="condition", columns="sex").html.count(">[c]<") == 2
 
 
 def test_a_table_counts_what_it_leaves_out_by_kind():
@@ -626,31 +632,35 @@ def test_a_table_counts_what_it_leaves_out_by_kind():
     frame = pl.DataFrame([{c: c in held for c in "abcd"} for held in rows])
     network = suppress(networks.cooccurrence(Patterns.from_wide(frame, conditions=list("abcd"))), NHS)
     made = room.table(network, sort="lower", rows=1).html
-    assert "and 1 more row, 1 hidden, 3 of nobody" in made
-    assert "In the order of: 95 % from, largest first." in made
+    assert "and 1 more row, 1 suppressed, 3 of nobody" in made
+    assert "Sorted by 95% CI, lower, largest first." in made
 
 
-def test_parts_and_what_lies_beyond_reach_the_mean():
+def test_an_excess_is_a_mark_with_its_interval_beside_a_line_at_nought_in_pounds():
     found = suppress(multimorbidity.combination_costs(people(by="sex"), adjust="sex"), NHS)
     ax = room.plot_combination_costs(found, top=6)
-    drawn = found.estimates.filter(pl.col("excess").is_not_null()).head(6)
-    bars = [bar for container in ax.containers for bar in container]
-    for row, record in enumerate(drawn.iter_rows(named=True)):
-        own = [bar for bar in bars if abs(bar.get_y() + bar.get_height() / 2 - row) < 0.1]
-        blue, orange = own[0].get_width(), own[1].get_width()
-        assert blue + orange == pytest.approx(record["expected"] + record["excess"])
-        # the grey part, where there is one, is what is missing to the sum of the parts
-        assert (orange > 0) == (record["excess"] > 0)
-    assert any("alike in sex" in text for text in words(ax, "footnote"))
+    drawn = [t.get_text().replace("\n", " ").lower() for t in ax.get_yticklabels()]
+    rows = {joined(r["combination"]).lower(): r for r in found.estimates.to_dicts()}
+    marks = [line for line in ax.get_lines() if len(line.get_xdata()) == 1 and line.get_marker() != "None"]
+    assert len(marks) == len(drawn) == found.estimates.drop_nulls(["n_persons", "excess", "total"]).head(6).height > 2
+    for mark, name in zip(marks, drawn, strict=True):
+        assert mark.get_xdata()[0] == pytest.approx(rows[name]["excess"])
+    intervals = [tuple(line.get_xdata()) for line in ax.get_lines() if len(line.get_xdata()) == 2]
+    for name in drawn:
+        record = rows[name]
+        assert (record["excess_lower"], record["excess_upper"]) in intervals
+    assert (0, 0) in intervals
+    assert ax.get_xlabel() == "Excess over additivity, £ per person"
+    assert any("additive, adjusted for sex" in " ".join(text.split()) for text in words(ax, "footnote"))
 
 
-def test_figures_say_whether_chance_is_adjusted():
+def test_figures_say_what_is_adjusted_for():
     crude = room.plot_upset(multimorbidity.combinations(people(), kind="at_least"))
-    assert any("Chance is crude" in text for text in words(crude, "footnote"))
+    assert any("Expected if conditions were independent. Crude: not" in text for text in words(crude, "footnote"))
     network = networks.cooccurrence(people(by="sex"), adjust="sex")
-    assert any("alike in sex" in text for text in words(room.plot_network(network), "footnote"))
+    assert any("Adjusted for sex." in text for text in words(room.plot_network(network), "footnote"))
     phi = room.plot_cooccurrence_matrix(network, measure="phi")
-    assert any("not adjusted" in text for text in words(phi, "footnote"))
+    assert any("crude: not adjusted" in text for text in words(phi, "footnote"))
 
 
 def test_hidden_companions_and_costs_are_not_named():
@@ -668,39 +678,52 @@ def test_hidden_companions_and_costs_are_not_named():
         # nor where the result shows itself
         assert safe._repr_html_().count("<tr>") - 1 == min(safe.named.height, 20)
         # nor is it said how many they are
-        assert "that are not listed: nobody, 1 to 7 people, or suppressed so that another cannot be inferred." in shown
+        assert "that are not listed: nobody, 1–7 people, or suppressed so that another cannot be inferred." in shown
         assert str(hidden) not in shown.rpartition("that are not listed")[2].partition("Disclosure rule")[0]
 
 
-def test_circles_of_one_community_have_one_colour():
+def two_blocks(strong, n=3000, seed=3):
+    """Two blocks of three conditions each; where they are not strong, nothing holds a block together."""
+    random = np.random.default_rng(seed)
+    blocks = [random.random(n) < 0.25 for _ in range(2)]
+    held = {}
+    for k, name in enumerate("abcdef"):
+        more = blocks[k // 3] if strong else random.random(n) < 0.25
+        held[f"{name}_condition"] = random.random(n) < np.where(more, 0.6, 0.08)
+    return Patterns.from_wide(pl.DataFrame(held), conditions=list(held))
+
+
+def test_communities_are_coloured_and_lettered_only_where_they_are_stable():
     from matplotlib.patches import Circle
 
-    network = networks.cooccurrence(people(conditions=20))
-    found = networks.communities(network, seed=1)
+    patterns = two_blocks(strong=True)
+    network = networks.cooccurrence(patterns)
+    found = networks.communities(network, seed=1, patterns=patterns, resamples=20)
+    assert found.estimates["stability"].min() > 0.75
     ax = room.plot_network(network, communities=found)
-    circles = [patch for patch in ax.patches if isinstance(patch, Circle)]
-    names = sorted({*ax_names(ax)})
-    assert len(circles) == len(names)
-    community = dict(found.estimates.select("condition", "community").iter_rows())
-    colours = {}
-    for circle, name in zip(circles, names, strict=True):
-        colours.setdefault(community[name], set()).add(circle.get_facecolor())
-    assert all(len(own) == 1 for own in colours.values())
-    assert len({next(iter(own)) for own in colours.values()}) == len(colours) > 1
+    circles = [patch.get_facecolor() for patch in ax.patches if isinstance(patch, Circle)]
+    labels = sorted(t.get_text() for t in ax.texts if t.get_gid() == "node")
+    assert len(circles) == len(labels) == 6
+    # the three of a block stand together in the alphabet
+    assert len(set(circles[:3])) == len(set(circles[3:])) == 1
+    assert circles[0] != circles[3]
+    assert len({label[-1] for label in labels[:3]}) == len({label[-1] for label in labels[3:]}) == 1
+    key = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert {"Community A", "Community B"} <= set(key)
+    # not known to be stable, or not stable: no colours, and the figure says so
+    for uncertain in (
+        networks.communities(network, seed=1),
+        dataclasses.replace(found, count_tables={
+            **found.count_tables, "pairs": found.count_tables["pairs"].with_columns(pl.col("together") * 0.5)
+        }),
+    ):  # fmt: skip
+        plain = room.plot_network(network, communities=uncertain)
+        assert len({patch.get_facecolor() for patch in plain.patches if isinstance(patch, Circle)}) == 1
+        assert "Communities not coloured" in " ".join(words(plain, "footnote")[0].split())
     with pytest.raises(ArgumentError, match="under different rules"):
         room.plot_network(suppress(network, NHS), communities=found)
     with pytest.raises(ArgumentError, match=r"networks\.communities"):
         room.plot_network(network, communities=network)
-
-
-def ax_names(ax):
-    """Conditions whose circles are drawn, from their names as words."""
-    words_of = {name.replace("_", " "): name for name in [*LONG, *(f"condition_{k:02d}" for k in range(20))]}
-    words_of["COPD"] = "copd"
-    shown = [" ".join(text.split("\n")[:-1]) for text in words(ax, "node")]
-    return [
-        words_of.get(text, text.replace(" ", "_").replace("gastro-oesophageal", "gastro_oesophageal")) for text in shown
-    ]
 
 
 # -- names of any length ----------------------------------------------------------------------------------------
@@ -737,7 +760,7 @@ def test_a_count_of_conditions_is_drawn_of_everybody_also_where_groups_are_suppr
     count = suppress(multimorbidity.condition_count(Patterns.from_wide(frame, conditions=["a", "b"])), NHS)
     assert count.estimates["n_persons"].to_list() == [20, None, 20]
     ax = room.plot_condition_count(count)
-    diamonds = next(c for c in ax.collections if "independently" in str(c.get_label())).get_offsets()[:, 1]
+    diamonds = next(c for c in ax.collections if "independent" in str(c.get_label())).get_offsets()[:, 1]
     # of 44 people, shown as 45; of the 40 in the groups shown it would be an eighth too much
     told = count.estimates["expected"].drop_nulls().to_list()
     assert list(diamonds) == pytest.approx([100 * expected / 45 for expected in told])

@@ -90,7 +90,7 @@ def about(path: Path) -> dict[str, str]:
 def test_a_file_says_what_it_is_and_under_which_rule(kind, tmp_path):
     network = results()[0]
     told = about(sr.write_network(network, tmp_path / f"n.{kind}"))
-    assert told["title"] == "Pairs of conditions, against chance"
+    assert told["title"] == "Co-occurrence of long-term conditions"
     assert told["disclosure_rule"] == NHS.title
     assert told["counts_suppressed"] == str(network.disclosure.suppressed)
     assert told["finding"] == network.sentence()

@@ -46,7 +46,10 @@ def test_picture_is_a_png_with_the_finding_as_its_words():
     result = disclosed()
     picture = room.picture(result)
     bundle, metadata = picture._repr_mimebundle_()
-    assert metadata["image/png"]["alt"] == picture.sentence
+    alt = metadata["image/png"]["alt"]
+    assert alt == picture.alt
+    assert alt.startswith("UpSet plot of 1 combination, one a column. ")
+    assert "Main figures: asthma and heart failure 40 people" in alt
     assert base64.b64decode(bundle["image/png"]) == picture.png
     assert picture.png.startswith(b"\x89PNG")
     assert bundle["text/plain"] == picture.sentence == result.sentence()
@@ -78,7 +81,7 @@ def test_svg_carries_its_words_for_a_screen_reader(tmp_path):
     text = room.write_figure(disclosed(), tmp_path / "a.svg").read_text()
     said = disclosed().sentence()
     assert f'role="img" aria-label="{said}"' in text
-    assert f"<desc>{said}</desc>" in text
+    assert "<desc>UpSet plot of 1 combination, " in text
     assert str(tmp_path) not in text
 
 
@@ -133,26 +136,26 @@ def test_hidden_cells_of_a_csv_are_stars_and_sets_are_joined(tmp_path):
     # the conditions themselves come from the code list, so a star beside one names nobody
     held = suppress(multimorbidity.prevalence(patterns()), NHS)
     rows = room.write_table(held, tmp_path / "b.csv", columns=["condition", "n_persons", "estimate"]).read_text()
-    assert "gout,*,*" in rows.splitlines()
+    assert "gout,[c],[c]" in rows.splitlines()
 
 
 def test_table_has_caption_headings_and_what_a_star_means():
     table = room.table(disclosed())
-    assert "<caption>Combinations of conditions, against chance</caption>" in table.html
+    assert "<caption>Combinations of long-term conditions</caption>" in table.html
     assert '<th scope="row">asthma and heart failure</th>' in table.html
-    assert '<th scope="col">People</th>' in table.html
+    assert '<th scope="col" class="number">People</th>' in table.html
     # a set that few people have is neither named nor counted
     assert "gout" not in table.html
     assert (
-        "Combinations that are not listed: nobody, 1 to 7 people, or suppressed so that another cannot be inferred."
+        "Combinations that are not listed: nobody, 1–7 people, or suppressed so that another cannot be inferred."
         in table.html
     )
     assert NHS.title in table.html
     assert table._repr_html_() == table.html
     held = room.table(suppress(multimorbidity.prevalence(patterns()), NHS))
-    assert '<td class="number">*</td>' in held.html
-    assert "* 1 to 7 people" in held.html
-    assert "gout  |  *" in repr(held)
+    assert '<td class="number">[c]</td>' in held.html
+    assert "[c] suppressed by disclosure control: 1–7 people" in held.html
+    assert "gout  |  [c]" in repr(held)
     assert "not for release" not in table.html
     assert "not for release: " in room.table(undisclosed()).html
 
@@ -161,10 +164,10 @@ def test_table_takes_columns_rows_words_and_order():
     found = suppress(multimorbidity.prevalence(patterns()), NHS)
     table = room.table(found, columns=["condition", "estimate"], rows=1, sort="condition", words={"condition": "What"})
     assert '<th scope="col">What</th>' in table.html
-    assert '<th scope="row">asthma</th><td class="number">34.4 %</td>' in table.html  # 105 of 305
+    assert '<th scope="row">asthma</th><td class="number">34%</td>' in table.html  # 105 of 305
     # heart failure has 40 people, gout a hidden 6
-    assert "and 1 more row, 1 hidden</p>" in table.html
-    assert "In the order of: What." in table.html
+    assert "and 1 more row, 1 suppressed</p>" in table.html
+    assert "Sorted by What." in table.html
     largest = room.table(found, sort="n_persons").html
     assert largest.index("asthma") < largest.index("heart failure") < largest.index("gout")
     with pytest.raises(ArgumentError, match="no column 'n_person'"):
@@ -203,8 +206,8 @@ def test_where_the_rule_hides_nothing_a_gap_is_no_star(tmp_path):
     people = pl.DataFrame({"time": [10] * 30 + [20] * 30, "event": [1] * 30 + [0] * 30})
     points = survival.at(survival.kaplan_meier(people, time="time", event="event"), [10, 30])
     free = points.disclosed(points.count_tables, Disclosure(Policy.synthetic(), 0))
-    assert "*" not in room.table(free).html
-    assert "*" not in room.write_table(free, tmp_path / "a.csv").read_text()
+    assert "[c]" not in room.table(free).html
+    assert "[c]" not in room.write_table(free, tmp_path / "a.csv").read_text()
 
 
 def test_marks_of_a_released_curve_are_explained_under_its_table():
@@ -217,5 +220,5 @@ def test_marks_of_a_released_curve_are_explained_under_its_table():
     table = room.table(survival.at(made, [30, 365]), columns=["time", "n_at_risk", "estimate"]).html
     body = re.sub(r"<[^>]+>", " ", table.split("<tbody>")[1].split("</tbody>")[0]).split()
     assert [cell.removesuffix(".0") for cell in body] == ["30", "35", "[c]", "365", "[x]", "[x]"]
-    assert "[c] suppressed by disclosure control." in table
-    assert "[x] not available: beyond the end of follow-up." in table
+    assert "[c] suppressed by disclosure control" in table
+    assert "[x] not available: beyond the end of follow-up" in table

@@ -129,9 +129,12 @@ def test_the_2020_survey(tmp_path: Path) -> None:
         grid = panel["combination"].n_unique() * panel["age_band"].n_unique()
         stars += grid - panel["n_persons"].is_not_null().sum()
     made = sr.cross_table(groups, rows="combination", columns="age_band", panels="sex", most=100, among=everything).html
-    assert made.count('<td class="number">*</td>') == stars
+    assert made.count('<td class="number">[c]</td>') == stars
     # 319,795 is a multiple of five: what is said of it must not be the exact total
-    assert sr.suppress(cohort.attrition, rule).sentence() == "About 320,000 people are studied."
+    assert (
+        sr.suppress(cohort.attrition, rule).sentence()
+        == "About 320,000 people in the study met the inclusion criteria: nobody was excluded."
+    )
     # and every page says that these are respondents
     assert "respondents, not of the population" in made
     assert "respondents, not of the population" in sr.table(everything).html

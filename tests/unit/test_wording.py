@@ -26,7 +26,15 @@ def test_nothing_lowers_the_rest_of_a_name():
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.00996, "1.0 %"), (0.0104, "1.0 %"), (0.011, "1.1 %"), (0.0099, "0.99 %"), (0.5, "50.0 %"), (1.0, "100 %")],
+    [
+        (0.00996, "1.0%"),
+        (0.0104, "1.0%"),
+        (0.011, "1.1%"),
+        (0.0099, "0.99%"),
+        (0.5, "50%"),
+        (0.996, "99.6%"),
+        (1.0, "100%"),
+    ],
 )
 def test_shares_beside_each_other_are_as_precise(share, words):
     assert wording.percentage(share) == words

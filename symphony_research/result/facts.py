@@ -1,0 +1,84 @@
+"""Whom a result is about, in words for page one of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from symphony_research.wording import capital, in_words, number
+
+__all__ = ["KeyFigure", "facts_of", "of_whom"]
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One figure by which reports on different people are compared.
+
+    Attributes
+    ----------
+    measure : str
+        What it is, in words that are the same in each report.
+    value : str
+        The figure with its unit and interval, or a mark where there is none.
+    """
+
+    measure: str
+    value: str
+
+
+def of_whom(settings: Mapping[str, Any]) -> str:
+    """Return whom a result is about as the end of a title: "complex care, Yeovil"; nothing for everybody.
+
+    Examples
+    --------
+    >>> of_whom({"population": {"programme": "complex_care", "hub": "Yeovil", "index": "enrolment"}})
+    'complex care, Yeovil'
+    """
+    population = settings.get("population") or {}
+    parts = [in_words(population[name]) for name in ("programme", "hub") if population.get(name)]
+    parts += [f"{name} {population[name]}" for name in ("practice", "area") if population.get(name)]
+    if population.get("sex"):
+        parts.append(in_words(population["sex"]))
+    if population.get("age") and any(population["age"]):
+        parts.append(_ages(population["age"]))
+    return ", ".join(parts)
+
+
+def facts_of(settings: Mapping[str, Any], n_persons: int | None = None) -> dict[str, str]:
+    """Return who, where and when: from the predicates and dates of the population alone, but for the number of people."""
+    population = settings.get("population") or {}
+    enrolled = population.get("index") == "enrolment"
+    told = {}
+    if n_persons is not None:
+        told["People"] = number(n_persons)
+    whom = of_whom(settings)
+    if whom:
+        told["Population"] = capital(whom)
+    if population.get("min_conditions"):
+        told["Conditions"] = f"at least {population['min_conditions']}"
+    period = settings.get("period") or (None, None)
+    until = population.get("until") or period[1]
+    if enrolled and period[0]:
+        told["Joined"] = f"from {_day(period[0])}, time zero is the day each person joined"
+    elif population.get("index") and not enrolled:
+        told["As of"] = _day(population["index"])
+    if enrolled and until:
+        told["Data to"] = _day(until)
+    if settings.get("study"):
+        told["Study"] = str(settings["study"])
+    return told
+
+
+def _ages(ages: Any) -> str:
+    low, high = ages
+    return f"aged {low or 0} and over" if high is None else f"aged {low or 0} to {high}"
+
+
+def _day(value: Any) -> str:
+    try:
+        day = date.fromisoformat(str(value))
+    except ValueError:
+        return str(value)
+    return f"{day.day} {day:%B %Y}"

@@ -1,0 +1,164 @@
+"""What page one of a report is made of: its title, its key findings, and of whom they are.
+
+A notebook marks them where they are computed; the page gathers them. All of it
+is made from released results, as a table or a figure is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from symphony_research.errors import ArgumentError
+from symphony_research.result import KeyFigure, Result
+from symphony_research.show.gate import release, require_showable
+from symphony_research.show.tables import Sentence
+
+__all__ = ["ROLE", "Facts", "Finding", "Heading", "facts", "finding", "heading"]
+
+ROLE = "symphony"  # in an output's metadata: what a page takes it for
+
+
+@dataclass(frozen=True)
+class Finding(Sentence):
+    """A key finding: a sentence that page one repeats, and the figures by which reports of other hubs are compared."""
+
+    figures: tuple[KeyFigure, ...] = ()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        data, _ = super()._repr_mimebundle_()
+        figures = [[figure.measure, figure.value] for figure in self.figures]
+        return data, {ROLE: {"role": "finding", "figures": figures}}
+
+
+@dataclass(frozen=True)
+class Heading(Sentence):
+    """The title of a report: what was measured, and of whom."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        data = {"text/markdown": f"**{self._repr_markdown_()}**", "text/plain": self.text}
+        return data, {ROLE: {"role": "title"}}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Who was studied, where and when, as a list of terms."""
+
+    entries: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def html(self) -> str:
+        """The list as HTML."""
+        rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>" for name, words in self.entries)
+        return f'<dl class="facts">{rows}</dl>'
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        return {"text/html": self.html, "text/plain": repr(self)}, {ROLE: {"role": "facts"}}
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {words}" for name, words in self.entries)
+
+
+def finding(result: Result) -> Finding:
+    """Return the finding of a result, marked for page one of the report.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    Finding
+        Its sentence, and its `key_figures`, by which the index of reports compares hubs.
+
+    Raises
+    ------
+    DisclosureError
+        Inside a report, at once, if the result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> str(sr.finding(found)) == found.sentence()
+    True
+    """
+    require_showable(result, "finding")
+    return release(Finding(result.sentence(), result.key_figures()), result)
+
+
+def heading(result: Result) -> Heading:
+    """Return the title of a report: the outcome or measure of a result, and whom it is about.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    Heading
+
+    Raises
+    ------
+    DisclosureError
+        Inside a report, at once, if the result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> print(sr.heading(found))
+    Prevalence of long-term conditions
+    """
+    require_showable(result, "heading")
+    return release(Heading(result.heading()), result)
+
+
+def facts(*results: Result) -> Facts:
+    """Return who was studied, where and when, from what results say of it.
+
+    Parameters
+    ----------
+    *results : Result
+        Of the same people; a fact that several tell is taken from the first.
+
+    Returns
+    -------
+    Facts
+
+    Raises
+    ------
+    ArgumentError
+        Without a result.
+    DisclosureError
+        Inside a report, at once, if a result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> patterns = sr.define_cohort(sr.example_study()).patterns()
+    >>> found = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.synthetic())
+    >>> dict(sr.facts(found).entries)["People"]
+    '191'
+    """
+    if not results:
+        raise ArgumentError("facts takes one result or more, such as facts(released['survival']).")
+    told: dict[str, str] = {}
+    for result in results:
+        require_showable(result, "facts")
+        for name, words in _facts_of(result).items():
+            told.setdefault(name, words)
+    released = [result for result in results if result.disclosure is not None]
+    made = Facts(tuple(told.items()))
+    return release(made, results[0]) if len(released) == len(results) else made
+
+
+def _facts_of(result: Result) -> Mapping[str, str]:
+    return result.facts()

@@ -1,0 +1,139 @@
+"""Page one is the answer: every page that the library makes keeps the promises its readers rely on."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+pytestmark = pytest.mark.slow
+
+MARK = re.compile(r"\[[a-z]\]")
+MARKS = {"[c]", "[x]", "[z]"}
+PERCENTAGE = re.compile(r"[<>]?\d+(?:\.\d+)?%(?: \([^)]*\))?")
+
+
+def pages(folder: Path) -> list[tuple[str, BeautifulSoup]]:
+    found = [
+        (path.parent.name, BeautifulSoup(path.read_text(), "html.parser")) for path in folder.glob("*/report.html")
+    ]
+    assert len(found) >= 5
+    return sorted(found, key=lambda one: one[0])
+
+
+def text_of(tag: Tag | BeautifulSoup) -> str:
+    return re.sub(r"\s+", " ", tag.get_text(" ")).strip()
+
+
+def test_key_findings_come_first_and_settings_in_the_annex(reports: Path) -> None:
+    for name, page in pages(reports):
+        headings = [text_of(h) for h in page.find_all(["h1", "h2", "h3"])]
+        assert headings[1] == "Key findings", name
+        assert headings[2] == "Who, where and when", name
+        annex = headings.index("Annex")
+        for words in ("Settings", "Methods", "Disclosure control", "Data and provenance", "Glossary"):
+            assert headings.index(words) > annex, (name, words)
+        first = text_of(page)
+        assert first.index("What this report cannot show") < first.index("Key findings"), name
+        findings = page.select(".findings li")
+        assert 3 <= len(findings) <= 6, (name, [text_of(f) for f in findings])
+
+
+def test_who_where_and_when_is_complete(reports: Path) -> None:
+    for name, page in pages(reports):
+        told = {text_of(dt): text_of(dt.find_next("dd")) for dt in page.select("main dl.facts dt")}
+        wanted = {"People", "Study", "Author", "Contact", "Date", "Status"}
+        if name.startswith("04"):
+            wanted |= {"Population", "Joined", "Data to", "Follow-up", "Deaths", "Median follow-up"}
+        else:
+            wanted |= {"As of"}
+        assert wanted <= set(told), (name, wanted - set(told))
+        assert told["Status"] in ("draft", "approved")
+
+
+def test_each_percentage_of_a_finding_stands_in_a_table(reports: Path) -> None:
+    for name, page in pages(reports):
+        cells = {re.sub(r"95% CI ", "", text_of(td)) for td in page.find_all("td")}
+        cells |= {part for cell in cells for part in PERCENTAGE.findall(cell)}
+        shares = {cell.split("% (")[0] + "%" for cell in cells if "% (" in cell}
+        for item in page.select(".findings li"):
+            words = re.sub(r"95% CI", "", text_of(item))
+            for share in re.findall(r"[<>]?\d+(?:\.\d+)?%", words):
+                assert share in cells | shares, (name, share, text_of(item))
+
+
+def test_marks_are_of_three_and_explained_under_their_table(reports: Path) -> None:
+    seen = set()
+    for name, page in pages(reports):
+        for table in page.select("div.symphony-result"):
+            cells = " ".join(text_of(td) for td in table.select("td"))
+            note = " ".join(text_of(p) for p in table.select("p.note"))
+            for mark in set(MARK.findall(cells)):
+                seen.add(mark)
+                assert mark in MARKS, (name, mark)
+                assert f"{mark} " in note, (name, mark, text_of(table)[:200])
+    assert "[c]" in seen
+
+
+def test_a_missing_figure_says_why_and_truly(reports: Path) -> None:
+    """Beyond follow-up nobody is at risk; suppressed is a figure only where people are followed to that day."""
+    for name, page in pages(reports):
+        for table in page.find_all("table"):
+            heads = [text_of(th) for th in table.select("thead th")]
+            if "Number at risk" not in heads:
+                continue
+            at = heads.index("Number at risk")
+            for row in table.select("tbody tr"):
+                cells = [text_of(cell) for cell in row.find_all(["th", "td"])]
+                if "[x]" in cells:
+                    assert cells[at] in ("0", "[x]"), (name, cells)
+                if cells[at] not in ("0", "[x]", "[c]"):
+                    assert "[x]" not in cells, (name, cells)
+
+
+def test_tables_are_no_walls(reports: Path) -> None:
+    for name, page in pages(reports):
+        for table in page.select("main table"):
+            if "Baseline characteristics" in text_of(table.caption or table):
+                continue  # as journals print it, whole
+            assert len(table.select("tbody tr")) <= 20, (name, text_of(table)[:80])
+        for link in page.select("main a[href$='.csv']"):
+            rows = (reports / name / str(link["href"])).read_text().splitlines()
+            assert len(rows) > 21, (name, link["href"])
+            rule = reports / name / str(link["href"]).replace(".csv", ".txt")
+            assert "suppressed" in rule.read_text(), rule
+            for row in rows:
+                assert not re.search(r'(^|,)"?[=+@\t\r]', row), row
+
+
+def test_hubs_are_compared_at_one_time(reports: Path) -> None:
+    index = BeautifulSoup((reports / "index.html").read_text(), "html.parser")
+    hubs = [name for name, _ in pages(reports) if name.startswith("04")]
+    (table,) = [t for t in index.find_all("table") if "side by side" in text_of(t)]
+    assert len(table.select("tbody tr")) == len(hubs)
+    heads = [text_of(th) for th in table.select("thead th")][1:]
+    assert heads
+    assert all("365 days" in head for head in heads), heads
+    for row in table.select("tbody tr"):
+        cells = [text_of(td) for td in row.find_all("td")]
+        assert len(cells) == len(heads)
+        assert all(re.fullmatch(r"\[[cxz]\]|[<>]?[\d.]+% \([<>]?[\d.]+ to [<>]?[\d.]+\)", c) for c in cells), cells
+        # and each of them is the page's own
+        record = json.loads((reports / _folder(hubs, text_of(row.th)) / "provenance.json").read_text())
+        own = {measure: value for found in record["findings"] for measure, value in found["figures"]}
+        assert cells == [own.get(head, "[x]") for head in heads]
+
+
+def _folder(hubs: list[str], hub: str) -> str:
+    return next(name for name in hubs if name.endswith(re.sub(r"[^a-z]+", "-", hub.lower())))
+
+
+def test_the_index_shows_the_first_finding_of_each_report(reports: Path) -> None:
+    index = text_of(BeautifulSoup((reports / "index.html").read_text(), "html.parser"))
+    for name, page in pages(reports):
+        first = json.loads((reports / name / "provenance.json").read_text())["findings"][0]["text"]
+        assert first in index, name
+        assert text_of(page.select_one(".findings li")).startswith(first[:40])
