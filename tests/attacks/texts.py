@@ -17,13 +17,13 @@ from attacker import Rule
 NUMBER = re.compile(r"(?<![\w.#-])(?<!\d,)[−-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
 # numbers that count no people: rows, settings, ages, dates, months
 LABELS = re.compile(
-    r"and [\d,]+ (?:more rows?|hidden|of nobody)[^.\n]*|[Bb]y \d[\d.]* (?:days?|months?|years?)|\b\d+ people have been counted"
+    r"and [\d,]+ (?:more rows?|suppressed|of nobody)[^.\n]*|(?:[Bb]y|[Aa]t|[Ww]ithin) \d[\d.]* (?:days?|months?|years?)|\b\d+ people have been counted"
     r"|(?:younger|older) than \d+|\d+ [A-Z][a-z]+ \d{4}|[01]\s+to\s+\d+\s+people|\d+\s+people\s+or\s+fewer|where \d+ people might have"
-    r"|\d+ (?:combinations |groups |conditions |pairs )?are of|\d+ parts of|\d+ counts hidden|\d+ pairs(?: tested)?|\d+ of \d+ (?:pairs|others)|counts_hidden[: ]+\d+|library_version \S+|(?<![\w.])[0-9a-f]{16,}(?!\w)"
+    r"|\d+ (?:combinations |groups |conditions |pairs )?are of|\d+ parts of|\d+ counts? suppressed|\d+ pairs(?: tested)?|\d+ of \d+ (?:pairs|others)|counts_hidden[: ]+\d+|library_version \S+|(?<![\w.])[0-9a-f]{16,}(?!\w)"
     r"|(?<![\d.,–-])\d{1,2}[–-]\d{1,2}(?![\d.,%–-])|\d+ months before"  # bands of age, and a look-back
 )
 # a tick and its label, where that is a bare number
-TICK = re.compile(r'<g id="[xy]tick_\d+">(?:(?!<g id="[xy]tick_|<!--).)*<!-- [£−-]?[\d,.]+(?: %)? -->', re.S)
+TICK = re.compile(r'<g id="[xy]tick_\d+">(?:(?!<g id="[xy]tick_|<!--).)*<!-- [£−-]?[\d,.]+(?: ?%)? -->', re.S)
 FEW = re.compile(r"(?<![\d.,])(\d+) (?:people|person|women|men|of them)\b")
 
 
