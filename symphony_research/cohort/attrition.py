@@ -58,9 +58,7 @@ class Attrition(Result):
         if not end:
             return "Too few people met the inclusion criteria for anything to be shown."
         if frame.height == 1:
-            return (
-                f"About {roughly(end)} people {self.settings['start']} met the inclusion criteria: nobody was excluded."
-            )
+            return f"About {roughly(end)} people {self.settings['start']} met the inclusion criteria."
         return f"Of about {roughly(start)} people {self.settings['start']}, about {roughly(end)} met the inclusion criteria."
 
     def instead_of_table(self) -> str | None:

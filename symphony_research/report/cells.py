@@ -8,9 +8,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
-from symphony_research.report.sanitise import safe_html
+from symphony_research.report.sanitise import TABLE_LABEL, safe_html
 from symphony_research.show.findings import ROLE
 
 __all__ = ["LIMITS", "TABLE", "Finding", "Page", "markdown_html", "read_page"]
@@ -94,6 +95,9 @@ def read_page(cells: list[Any]) -> Page:
             if shown.strip():
                 page.parts.append({"kind": "result", "html": shown})
     page.code = _highlighted("\n\n".join(code)) if code else ""
+    tables = count(1)
+    for part in page.parts:  # a list of regions has to tell them apart
+        part["html"] = re.sub(re.escape(TABLE_LABEL), lambda _: f'aria-label="Table {next(tables)}"', part["html"])
     return page
 
 
@@ -160,7 +164,8 @@ def _highlighted(source: str) -> str:
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    return str(highlight(source, PythonLexer(), HtmlFormatter(cssclass="code")))
+    made = str(highlight(source, PythonLexer(), HtmlFormatter(cssclass="code")))
+    return made.replace("<pre>", '<pre tabindex="0">')  # long lines scroll, by keyboard too
 
 
 def markdown_html(text: str, attachments: dict[str, Any] | None = None) -> str:

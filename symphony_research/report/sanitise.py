@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import nh3
 
-__all__ = ["safe_html"]
+__all__ = ["TABLE_LABEL", "safe_html"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -133,4 +133,5 @@ def _for_readers(cleaned: str) -> str:
     return _TAG.sub(tag, cleaned)
 
 
-_FRAME = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+TABLE_LABEL = 'aria-label="Table"'
+_FRAME = f'<div class="scroll" tabindex="0" role="region" {TABLE_LABEL}>'

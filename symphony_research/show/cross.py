@@ -133,6 +133,7 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
         order = order.filter(pl.col("__all") > 0)
     cells: dict[tuple[Any, Any], Any] = {(k, c): v for k, c, v in keyed.select("__key", columns, value).iter_rows()}
     head = "".join(f'<th scope="col">{escape(in_words(c))}</th>' for c in across)
+    corner = escape(capital(COLUMN_WORDS.get(rows, in_words(rows))))
     lines = []
     for name, held, _ in order.head(most).iter_rows():
         said = (
@@ -160,6 +161,6 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
     unlisted += [f"{starred:,} row{'s' * (starred != 1)} without a cell that may be shown"] * (starred > 0)
     more = f'<p class="more">and {", ".join(unlisted)}</p>' if unlisted else ""
     return (
-        f'<div class="wide"><table class="symphony"><caption>{escape(caption)}</caption><thead><tr><th scope="col"></th>{head}</tr></thead>'
+        f'<div class="wide"><table class="symphony"><caption>{escape(caption)}</caption><thead><tr><th scope="col">{corner}</th>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>{more}"
     )

@@ -296,9 +296,12 @@ def _html(
     else:
         text = html_table(printed, rows=max(printed.height, 1), as_text=True)
         rows, frame = max(printed.height, 1), printed
-    text = text.replace('<table class="symphony">', f'<table class="symphony"><caption>{escape(caption)}</caption>', 1)
-    # the first cell of a row is its heading
+    # a long narrow table is printed in two columns
+    kind = "symphony long" if printed is not None and printed.height > MOST_ROWS and printed.width < 3 else "symphony"
+    text = text.replace('<table class="symphony">', f'<table class="{kind}"><caption>{escape(caption)}</caption>', 1)
+    # the first cell of a row is its heading; one that is set in stands under another
     text = re.sub(r"<tr><td( class=\"number\")?>(.*?)</td>", r'<tr><th scope="row"\1>\2</th>', text)
+    text = text.replace('<th scope="row">\u2003', '<th scope="row" class="sub">')
     warning = band(result)
     above = f'<p class="undisclosed">{escape(warning)}</p>' if warning else ""
     notes = []

@@ -18,7 +18,7 @@ from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
 from symphony_research.survival.grid import require_grid_time
 from symphony_research.survival.risk import at_risk, starts_at
-from symphony_research.wording import capital, number, strata_words
+from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, strata_words
 
 __all__ = ["CurvePoints", "at"]
 
@@ -49,24 +49,23 @@ class CurvePoints(_Curve):
         return points.with_columns(what.alias("what"))
 
     def display(self) -> pl.DataFrame | None:
-        """Return one row a time, and a column for each outcome; with strata one for each of these too."""
-        frame = self.estimates
-        keys = [*self.by, *(["cause"] if "cause" in frame.columns else [])]
-        several = len(frame["what"].unique()) > 1
-        rows: dict[float, dict[str, str]] = {}
-        for row in frame.sort("time", maintain_order=True).iter_rows(named=True):
-            group = strata_words({c: row[c] for c in self.by})
-            line = rows.setdefault(row["time"], {self.column_words["time"]: f"{row['time']:g}"})
-            risk = f"Number at risk{f': {group}' if group else ''}"
-            line.setdefault(risk, self.gap(row, "n_at_risk") if row["n_at_risk"] is None else number(row["n_at_risk"]))
-            what = row["what"] if several or not group else ""
-            heading = ": ".join(part for part in (what, group) if part)
-            line[f"{heading} ({self.interval_words})"] = (
+        """Return one row a time, of each stratum, and a column for each outcome."""
+        rows: dict[tuple[Any, ...], dict[str, str]] = {}
+        for row in self.estimates.sort("time", maintain_order=True).iter_rows(named=True):
+            line = rows.setdefault((*(row[c] for c in self.by), row["time"]), {})
+            line |= {COLUMN_WORDS.get(c, capital(in_words(c))): capital(strata_words({c: row[c]})) for c in self.by}
+            line[self.column_words["time"]] = f"{row['time']:g}"
+            line["Number at risk"] = (
+                self.gap(row, "n_at_risk") if row["n_at_risk"] is None else number(row["n_at_risk"])
+            )
+            line[f"{row['what']} ({self.interval_words})"] = (
                 self.gap(row, "estimate")
                 if row["estimate"] is None
                 else share_with_interval(row["estimate"], row["lower"], row["upper"])
             )
-        return pl.DataFrame(list(rows.values())) if keys or rows else None
+        # strata stand in the order of the estimates, each with its times
+        order = list(dict.fromkeys(key[:-1] for key in self.estimates.select(*self.by, "time").iter_rows()))
+        return pl.DataFrame([rows[key] for key in sorted(rows, key=lambda key: (order.index(key[:-1]), key[-1]))])
 
     @property
     def interval_words(self) -> str:

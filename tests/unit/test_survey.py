@@ -133,7 +133,7 @@ def test_the_2020_survey(tmp_path: Path) -> None:
     # 319,795 is a multiple of five: what is said of it must not be the exact total
     assert (
         sr.suppress(cohort.attrition, rule).sentence()
-        == "About 320,000 people in the study met the inclusion criteria: nobody was excluded."
+        == "About 320,000 people in the study met the inclusion criteria."
     )
     # and every page says that these are respondents
     assert "respondents, not of the population" in made
