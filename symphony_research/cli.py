@@ -213,7 +213,7 @@ def _positive(text: str) -> int:
     except ValueError:
         value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not an integer above 0")
     return value
 
 
@@ -330,6 +330,6 @@ def _make_reports(study: Path, notebooks: Sequence[str] | None, **asked: Any) ->
 
 
 def _shown(path: Path) -> str:
-    """A path as the user would write it: from the current folder where it lies below that."""
+    """Return a path as the user would write it: from the current folder where it lies below that."""
     absolute = path.absolute()
     return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)

@@ -1,4 +1,4 @@
-"""Disclosure policies: which counts are hidden, how the others are rounded.
+"""Disclosure policies: which counts are suppressed, how the others are rounded.
 
 Rules differ between the field's authorities, so a rule is a setting. The
 arithmetic on whole tables is in `disclosure`; this module only knows one number.
@@ -21,7 +21,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
 
-__all__ = ["LEVELS", "POLICIES", "Policy", "looked_for", "policy_named"]
+__all__ = ["LEVELS", "POLICIES", "Policy", "mining_threshold", "policy_named"]
 
 # the rules as their authorities state them: (threshold, rounding)
 _LEAST = {"nhs_england": (7, 5), "opensafely": (7, 5), "sacro": (9, 5)}
@@ -60,7 +60,7 @@ class Policy:
         share of the largest value, so that the second largest cannot guess it.
     level : str
         How well a suppressed count is protected against whoever sees all that is
-        released and is told which counts are small: "default", it keeps at
+        released and knows which counts are small: "default", it keeps at
         least as many possible numbers as a rounded one; "strict", every number
         up to the threshold; both as far as the marks by themselves leave them;
         "rule_text", as the rule's text asks and no more (NHS England alone):
@@ -93,7 +93,7 @@ class Policy:
         for field in ("threshold", "rounding"):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or value < (field != "threshold"):
-                raise ArgumentError(f"{field} of a policy is a whole number of people, not {value!r}.")
+                raise ArgumentError(f"{field} of a policy is an integer number of people, not {value!r}.")
         least = _LEAST.get(self.name, (0, 1))
         if self.name == "sacro" and not self.hide_zeros:
             raise ArgumentError(
@@ -107,14 +107,14 @@ class Policy:
             )
         if self.threshold < least[0] or self.rounding < least[1]:
             raise ArgumentError(
-                f"{self.name} hides counts up to {least[0]} and rounds to {least[1]}: a setting may be stricter than "
+                f"{self.name} suppresses counts up to {least[0]} and rounds to {least[1]}: a setting may be stricter than "
                 "the rule it is named for, never weaker."
             )
 
     @classmethod
     def nhs_england(cls, *, threshold: int = 7, rounding: int = 5, level: str = "default") -> Policy:
-        """NHS England's rule for HES and ECDS below national level: 1-7 suppressed, others to the nearest 5."""
-        title = f"NHS England (1-{threshold} suppressed, others to nearest {rounding}{_AT_LEVEL.get(level, '')})"
+        """NHS England's rule for HES and ECDS below national level: 1–7 suppressed, others to the nearest 5."""
+        title = f"NHS England (1–{threshold} suppressed, others to nearest {rounding}{_AT_LEVEL.get(level, '')})"
         return cls("nhs_england", title, threshold, rounding, level=level)
 
     @classmethod
@@ -162,7 +162,7 @@ class Policy:
         return (pl.col(herfindahl) < limit).fill_null(True)
 
     def rounded(self, column: str) -> pl.Expr:
-        """The count as it may be shown: null where hidden, otherwise rounded half up."""
+        """Return the count as it may be shown: null where suppressed, otherwise rounded half up."""
         if self.changes_nothing:
             return pl.col(column)
         nearest = (pl.col(column) + self.rounding // 2) // self.rounding * self.rounding
@@ -183,11 +183,11 @@ class Policy:
         return policy_named(self.name, threshold=self.threshold, rounding=self.rounding, level=level)
 
 
-def looked_for(min_persons: int) -> int:
+def mining_threshold(min_persons: int) -> int:
     """Return from how many people rows are looked for, so that none is missed that rounding lifts over a floor.
 
     A floor is laid on the counts that are shown: laid on exact ones, the rows
-    that are there would tell what rounding hides. Fewer people than any rule
+    that are there would tell what rounding conceals. Fewer people than any rule
     shows cannot be lifted, so a low floor is not lowered.
     """
     return max(min(min_persons, _SHOWN), min_persons - _SLACK)

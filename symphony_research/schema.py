@@ -39,8 +39,8 @@ MODES = ("in_person", "remote", "virtual")
 class Column:
     """One column of a table.
 
-    `type` is "identifier" (text or whole number), "text", "date", "integer" or
-    "number". A `required` column must be there; a `nullable` one may have gaps.
+    `type` is "identifier" (text or integer), "text", "date", "integer" or
+    "number". A `required` column must be there; a `nullable` one may have missing values.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The only input door: a study folder, read lazily and checked once."""
+"""The only input: a study folder, read lazily and checked once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from symphony_research.checks import Finding, Findings, check_tables
-from symphony_research.door.alike import near_names, repeated_rows, same_parts
+from symphony_research.door.duplicates import near_names, repeated_rows, same_parts
 from symphony_research.door.folder import Found, look_through
-from symphony_research.door.settings import imported_notes, period_of, read_settings
 from symphony_research.door.stamp import Content, Stamp, content_of, read_stamp, write_stamp
+from symphony_research.door.study_settings import imported_notes, period_of, read_settings
 from symphony_research.door.table import BROKEN, UNREADABLE, read_table
 from symphony_research.door.text import TextFile
 from symphony_research.door.values import schema_type
@@ -136,7 +136,7 @@ class Study:
         return chosen.at_level(level)
 
     def has(self, table: str) -> bool:
-        """Whether the study came with that table."""
+        """Return whether the study came with that table."""
         return table in self.given
 
     @property
@@ -145,17 +145,17 @@ class Study:
         return ("cost",) if self.has("activity") else ()
 
     def condition_names(self) -> tuple[str, ...]:
-        """The code list, or failing that the conditions recorded, in alphabetical order."""
+        """Return the code list, or failing that the conditions recorded, in alphabetical order."""
         if self.conditions_listed is not None:
             return tuple(sorted(self.conditions_listed))
         return tuple(self.conditions.select("condition").unique().sort("condition").collect()["condition"])
 
     def hubs(self) -> list[str]:
-        """Names of the hubs people were enrolled with."""
+        """Return the names of the hubs people were enrolled with."""
         return list(self.enrolments.select(pl.col("hub").drop_nulls().unique().sort()).collect()["hub"])
 
     def programmes(self) -> list[str]:
-        """Names of the programmes people were enrolled on."""
+        """Return the names of the programmes people were enrolled on."""
         return list(self.enrolments.select(pl.col("programme").drop_nulls().unique().sort()).collect()["programme"])
 
     def source(self, **population: Any) -> Source:
@@ -281,7 +281,7 @@ def _tables(
     *,
     known: Mapping[Path, TextFile] | None = None,
 ) -> tuple[dict[str, pl.LazyFrame], dict[Path, TextFile]]:
-    """Every table that can be read, and how its files of text are read."""
+    """Return every table that can be read, and how its files of text are read."""
     tables: dict[str, pl.LazyFrame] = {}
     texts: dict[Path, TextFile] = {}
     for name, table in STUDY_TABLES.items():
@@ -298,7 +298,7 @@ def _tables(
 
 
 def _is_generated(folder: Path, content: Content) -> bool:
-    """Whether the generator wrote all that is read: its own fingerprint covers files named as it names them."""
+    """Return whether the generator wrote all that is read: its own fingerprint covers files named as it names them."""
     from symphony_research.synthetic import carries_own_fingerprint
 
     first = (folder / path.relative_to(folder).parts[0] for path in content.digests if path.name != "study.toml")
@@ -339,7 +339,7 @@ def empty(table: Table) -> pl.LazyFrame:
 
 
 def _one_type_of_id(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.LazyFrame]:
-    """Where ids are whole numbers in one table and text in another, make them text in all."""
+    """Where ids are integers in one table and text in another, make them text in all."""
     for column in ("person_id", "practice_id"):
         kinds = {f.collect_schema()[column] for f in tables.values() if column in f.collect_schema()}
         if len(kinds) > 1:
@@ -387,5 +387,5 @@ def _completeness(activity: pl.LazyFrame, period: tuple[date, date]) -> list[str
     lines = [f"Activity by month: {months.height} months, {usual:,.0f} rows in the median one."]
     thin = months.filter(pl.col("len") < 0.8 * usual)
     for month, rows in thin.iter_rows():
-        lines.append(f"  {month:%B %Y} holds {100 * rows / usual:.0f} % of the median month: perhaps incomplete.")
+        lines.append(f"  {month:%B %Y} holds {100 * rows / usual:.0f}% of the median month: perhaps incomplete.")
     return lines

@@ -19,7 +19,7 @@ import tomli_w
 
 from symphony_research.door.folder import way_on
 from symphony_research.door.headings import alike, listed
-from symphony_research.door.settings import toml_text
+from symphony_research.door.study_settings import toml_text
 from symphony_research.door.text import UnreadableError, look_at, scan, uneven_rows
 from symphony_research.door.values import family, filled
 from symphony_research.errors import ArgumentError, suggestion
@@ -36,7 +36,7 @@ _NUMBER_TEXT = r"^([+-]?[0-9]+)\.0+$"
 
 @dataclass
 class _Import:
-    """What is found out about the people: who has what, who is left out and why, and what stops the import."""
+    """What is found out about the people: who has what, who is excluded and why, and what stops the import."""
 
     faults: list[str] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -178,7 +178,7 @@ def _unzipped(file: Path) -> bytes:
 
 
 def _answers(frame: pl.LazyFrame, headings: Sequence[str], mapping: SurveyMap, name: str) -> pl.DataFrame:
-    """Every answer that the mapping asks for, as trimmed text under the mapping's name of its column."""
+    """Return every answer that the mapping asks for, as trimmed text under the mapping's name of its column."""
     wanted = dict.fromkeys(
         [*[rule.column for rule in mapping.conditions.values()], mapping.sex_column, mapping.age_column]
     )
@@ -247,7 +247,7 @@ def _sex_and_age(people: pl.DataFrame, mapping: SurveyMap, done: _Import) -> pl.
 
 
 def _held(people: pl.DataFrame, name: str, rule: ConditionRule, done: _Import) -> pl.Series:
-    """Whether each person has the condition; nothing where the answer is neither yes nor no."""
+    """Return whether each person has the condition; nothing where the answer is neither yes nor no."""
     answer = pl.col(rule.column)
     no = answer.is_in(list(rule.no)) if rule.no else answer.str.to_lowercase().is_in(list(PLAIN_NO))
     yes = answer.is_in(list(rule.yes))
@@ -267,7 +267,7 @@ def _held(people: pl.DataFrame, name: str, rule: ConditionRule, done: _Import) -
         done.left_out[name] = neither
         return held
     gaps = people[rule.column].null_count()
-    gap_told = f" It has no answer in {gaps:,} rows: a gap is not a no." if gaps else ""
+    gap_told = f" It has no answer in {gaps:,} rows: a blank is not a no." if gaps else ""
     near = _nearly(people, rule)
     near_told = f" {near:,} of them differ from a stated answer only in capitals." if near else ""
     done.faults.append(
@@ -306,13 +306,13 @@ def _conditions(kept: pl.DataFrame, mapping: SurveyMap) -> pl.DataFrame:
 
 
 def _note(mapping: SurveyMap, done: _Import, excluded: int) -> str:
-    """What a reader must know; counts as the study's own rule shows them, for a note is released with every figure."""
+    """Return what a reader must know; counts as the study's own rule shows them, for a note is released with every figure."""
     rule = policy_named(mapping.policy)
     told = [mapping.note] if mapping.note else []
     if excluded:
         of = _and(sorted(done.left_out))
         told.append(
-            f"{_people(excluded, rule)} left out, whose answer on {of} was neither a yes nor a no, or not known."
+            f"{_people(excluded, rule)} excluded, whose answer on {of} was neither a yes nor a no, or not known."
         )
     for name, rows in done.taken_for_no.items():
         told.append(f"{_people(rows, rule)} counted as not having {name}, whose answer was neither a yes nor a no.")

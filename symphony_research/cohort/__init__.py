@@ -1,4 +1,4 @@
-"""Who is studied, from when and until when, and how many people each rule left out."""
+"""Who is studied, from when and until when, and how many people each rule excluded."""
 
 from symphony_research.cohort.attrition import Attrition
 from symphony_research.cohort.baseline import Baseline

@@ -1,4 +1,4 @@
-"""How many people each rule of a cohort left out."""
+"""How many people each rule of a cohort excluded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, everybody, unrelated
 from symphony_research.result.roles import Count, Key, TableRoles
-from symphony_research.wording import roughly
+from symphony_research.words.numbers import roughly
 
 __all__ = ["STUDIED", "Attrition"]
 
@@ -38,7 +38,7 @@ class Attrition(Result):
         """People left after each rule: the sum of what is shown below it."""
         steps = tables["steps"]
         left_out = pl.Series("n_excluded", steps["n_persons"])
-        # each row of the table but the last counts the people a rule left out; the last, those studied
+        # each row of the table but the last counts the people a rule omitted; the last, those studied
         below = steps["n_persons"].fill_null(0).cum_sum(reverse=True)
         remaining = below.shift(-1)
         known = below[0] if steps["n_persons"].is_not_null().any() else None
@@ -62,7 +62,7 @@ class Attrition(Result):
         return f"Of about {roughly(start)} people {self.settings['start']}, about {roughly(end)} met the inclusion criteria."
 
     def instead_of_table(self) -> str | None:
-        """Return that nobody is left out: one line would say no more than the sentence above it."""
+        """Return that nobody is excluded: one line would say no more than the sentence above it."""
         return "No criterion excluded anybody." if self.estimates.height == 1 else None
 
 

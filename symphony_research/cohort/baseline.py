@@ -10,12 +10,14 @@ import polars as pl
 
 from symphony_research.cohort.bands import CONDITION_BANDS, age_band_names, ages_of, wide_age_bands, within_wide
 from symphony_research.collapse.margins import beside
-from symphony_research.collapse.roles import MARGINS, of_everybody
+from symphony_research.collapse.set_roles import MARGINS, of_everybody
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Partition, Relation, everybody, feature_list, of_size
 from symphony_research.result.roles import Count, Internal, Key, Mean, Role, TableRoles
 from symphony_research.schema import SEXES
-from symphony_research.wording import HIDDEN, NOT_RECORDED, UNDEFINED, capital, in_words, number, roughly, strata_words
+from symphony_research.words.lexicon import NOT_ESTIMABLE, NOT_RECORDED, SUPPRESSED, capital, in_words
+from symphony_research.words.numbers import number, roughly
+from symphony_research.words.phrases import strata_words
 
 __all__ = ["CARE", "COST", "LOOK_BACK", "MOST_CONDITIONS", "NUMBER", "PART", "WHOLE", "Baseline"]
 
@@ -109,15 +111,15 @@ class Baseline(Result):
         order = pl.col("characteristic").replace_strict(list(ORDER), list(range(len(ORDER))), return_dtype=pl.Int64)
         return frame.sort("__stratum", order, "__row", nulls_last=True).select(*by, *Baseline.shown)
 
-    def gap(self, record: Mapping[str, Any], column: str) -> str:
-        """Return a star for what is suppressed, a dash for what a row does not have."""
+    def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
+        """Return a mark for what is suppressed, another for what a row does not have."""
         done, characteristic = self.disclosure, record["characteristic"]
         if done is None or done.policy.changes_nothing:
-            return UNDEFINED
+            return NOT_ESTIMABLE
         has = column == "n_persons" or (
             characteristic == COST if column in Baseline.shown[4:] else characteristic not in (PEOPLE, COST)
         )
-        return HIDDEN if has and record["n_persons"] != 0 else UNDEFINED
+        return SUPPRESSED if has and record["n_persons"] != 0 else NOT_ESTIMABLE
 
     # -- as journals print it ------------------------------------------------------------------------------------
 
@@ -184,9 +186,9 @@ class Baseline(Result):
             ("mean_cost", "standard_deviation") if row["characteristic"] == COST else ("n_persons", "estimate")
         )
         if row[first] is None:
-            return self.gap(row, first)
+            return self.missing_marker(row, first)
         if row["characteristic"] == COST:
-            said = [roughly(row[c]) if row[c] is not None else self.gap(row, c) for c in (first, second)]
+            said = [roughly(row[c]) if row[c] is not None else self.missing_marker(row, c) for c in (first, second)]
             return f"{said[0]} ({said[1]})"
         share = row[second]
         return number(row[first]) if share is None else f"{number(row[first])} ({_percent(share)})"
@@ -285,7 +287,7 @@ def _commonest(conditions: pl.DataFrame, most: int, by: Sequence[str]) -> pl.Dat
 
 
 def _needless(characteristic: str, category: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a row says nothing: of a category of sex, age or gaps that nobody is in, or of the whole look-back."""
+    """Whether a row says nothing: of a category of sex, age or missing values that nobody is in, or of the whole look-back."""
     if characteristic == LOOK_BACK:
         return category == WHOLE
     may_go = characteristic in ("sex", "age_band", "ten_year_age_band") or category == NOT_RECORDED

@@ -13,7 +13,8 @@ from symphony_research.cohort.baseline import CARE, COST, LOOK_BACK, MOST_CONDIT
 from symphony_research.cohort.events import EVENTS
 from symphony_research.schema import SEXES
 from symphony_research.study import Study
-from symphony_research.wording import NOT_RECORDED, joined
+from symphony_research.words.lexicon import NOT_RECORDED
+from symphony_research.words.phrases import joined
 
 __all__ = ["baseline_of"]
 
@@ -213,7 +214,7 @@ def _with_care(
     if people.height and not (people["__first"] >= start).any():
         missing.append(
             f"Activity is known from {start.day} {start:%B %Y}: not of the whole {months} months before the index "
-            "date, so care and cost before it are left out."
+            "date, so care and cost before it are excluded."
         )
         return people
     observed = pl.max_horizontal("registered_since", "birth_date", pl.lit(start)) <= pl.col("__first")
@@ -252,6 +253,6 @@ def _how_counted(study: Study, known: Mapping[str, Sequence[str]], months: int) 
         return []
     since = [*(["joining a practice"] if study.has("registrations") else []), "birth", "the study's first day"]
     return [
-        f"Care is that of the {months} months before the index date, the day itself left out; people observed for less "
+        f"Care is that of the {months} months before the index date, the day itself excluded; people observed for less "
         f"(from {joined(since, last='or')} on) are counted with what was observed."
     ]

@@ -14,7 +14,7 @@ from symphony_research.cohort.people import Cohort, as_date, listed_conditions
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.schema import RESIDENCES, SEXES
 from symphony_research.study import Study
-from symphony_research.wording import in_words
+from symphony_research.words.lexicon import in_words
 
 __all__ = ["define_cohort"]
 
@@ -152,7 +152,7 @@ def define_cohort(
     attrition = Attrition(
         {"steps": table},
         {
-            "method": "people left out, rule by rule",
+            "method": "people excluded, rule by rule",
             "start": start,
             **study.source(**population).as_settings(),
         },
@@ -239,7 +239,7 @@ def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
         .sort("person_id", "start_date", "end_date")
         .with_columns(pl.col("end_date").cum_max().shift(1).over("person_id").alias("__before"))
         .with_columns(
-            # a move to another practice the next day is not a gap in registration
+            # a move to another practice the next day is not a missing value in registration
             (pl.col("start_date") > pl.col("__before").dt.offset_by("1d"))
             .fill_null(True)
             .cum_sum()

@@ -18,7 +18,7 @@ from symphony_research.collapse import Collapsed, Onsets, Patterns, names_of
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.schema import SETTINGS
 from symphony_research.study import Study
-from symphony_research.wording import joined
+from symphony_research.words.phrases import joined
 
 __all__ = ["EVENTS", "STRATA", "Cohort", "as_date", "listed_conditions"]
 
@@ -47,7 +47,7 @@ class Cohort:
     rules : mapping
         The population as predicates and dates.
     attrition : Attrition
-        How many people each rule left out.
+        How many people each rule excluded.
     """
 
     study: Study
@@ -157,8 +157,8 @@ class Cohort:
         practice, or was born, within the look-back is counted with what was
         observed of it, and so is whoever's look-back begins before the study
         does; the row `look_back` counts them. Where that is everybody, nothing
-        is known of the whole look-back, and its rows are left out. What a
-        study does not record is left out too: the note says what.
+        is known of the whole look-back, and its rows are omitted. What a
+        study does not record is omitted too: the note says what.
 
         Age is given in bands of ten years where the study has more than ten
         bands (0-4, 5-14, ... 75-84, 85+). A characteristic that is a stratum,
@@ -179,9 +179,9 @@ class Cohort:
         """
         by, listed = names_of(by), listed_conditions(self.study, conditions)
         if type(months) is not int or months < 1:
-            raise ArgumentError(f"months={months} must be a whole number of months, at least one.")
+            raise ArgumentError(f"months={months} must be an integer number of months, at least one.")
         if type(commonest) is not int or commonest < 0:
-            raise ArgumentError(f"commonest={commonest} must be a whole number of conditions, 0 for none.")
+            raise ArgumentError(f"commonest={commonest} must be an integer number of conditions, 0 for none.")
         held = self._conditions_on(pl.col("index_date"), listed)
         return baseline_of(
             self.study, self.rules, self._strata(by), held, listed=listed, by=by, months=months, commonest=commonest
@@ -216,7 +216,7 @@ class Cohort:
         -------
         Collapsed
             A Polars frame: `time` (days from index, in half days: what happens on
-            the index day itself is at half a day), `event` (0 = follow-up ended,
+            the index day itself is at half a day), `event` (0 = censored,
             1 = the event, 2 = death first), `entry` (0), the strata, `n_persons`.
 
         Raises
@@ -243,7 +243,7 @@ class Cohort:
             people = self._with_event(people, event)
         if horizon is not None:
             if type(horizon) is not int or horizon < 1:
-                raise ArgumentError(f"horizon={horizon} must be a whole number of days, at least one.")
+                raise ArgumentError(f"horizon={horizon} must be an integer number of days, at least one.")
             latest = pl.col("index_date").dt.offset_by(f"{horizon}d")
             people = people.with_columns(pl.min_horizontal("exit_date", latest).alias("exit_date"))
         people = people.with_columns((pl.col("death_date") <= pl.col("exit_date")).fill_null(False).alias("died"))
@@ -285,8 +285,8 @@ class Cohort:
             An onset from the day of joining any practice to this many days later
             was entered on joining, so its day is taken as unknown.
         on : "index" or date
-            The last day of an onset. People no longer followed on a later day than
-            the index date are left out: what began in them by then is not known.
+            The last day of an onset. People no longer observed on a later day than
+            the index date are excluded: what began in them by then is not known.
         conditions : sequence of str, optional
             Take these conditions alone; by default the study's list.
 
@@ -330,7 +330,7 @@ class Cohort:
 
     def _with_event(self, people: pl.DataFrame, event: str) -> pl.DataFrame:
         if not self.study.has("activity"):
-            raise ArgumentError(f"The study has no activity table, so '{event}' cannot be followed. Only 'death' can.")
+            raise ArgumentError(f"The study has no activity table, so '{event}' cannot be analysed. Only 'death' can.")
         rule = EVENTS[event]
         assert rule is not None
         if event in ("emergency_admission", "readmission"):
@@ -365,7 +365,9 @@ class Cohort:
     def _require_filled(self, column: str, wanted: str) -> None:
         """Refuse to count what a column tells where the column is empty: it would look as if it never happened."""
         if not self.study.activity.select(pl.col(column).is_not_null().any()).collect(engine="streaming").item():
-            raise ArgumentError(f"'{wanted}' is told by the column {column} of activity, which is empty in this study.")
+            raise ArgumentError(
+                f"'{wanted}' is read from the column {column} of activity, which is empty in this study."
+            )
 
     def _strata(self, by: tuple[str, ...]) -> pl.DataFrame:
         for name in by:
@@ -401,7 +403,7 @@ class Cohort:
                 f"The study has no activity table, so {joined(values)} cannot be summed. Leave values out."
             )
         if type(months) is not int or months < 1:
-            raise ArgumentError(f"months={months} must be a whole number of months, at least one.")
+            raise ArgumentError(f"months={months} must be an integer number of months, at least one.")
         if "emergency_admissions" in values:
             self._require_filled("kind", "emergency_admissions")
         if "bed_days" in values:

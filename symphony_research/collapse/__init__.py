@@ -1,7 +1,7 @@
 """People collapsed once into small tables of counts and sums that add up.
 
 `patterns` holds the sets of conditions as bitmasks, `masks` computes with them,
-`leaving` and `site` give them to other sites, `frames` is the door every frame
+`leaving` and `site` give them to other sites, `frames` is the entry point that every frame
 argument comes through, `tidy` the other collapses, and `onsets` the one table of
 people that cannot be collapsed.
 """

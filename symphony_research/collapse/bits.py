@@ -33,7 +33,7 @@ PEEL = 6  # conditions peeled off between two merges of equal remainders
 
 
 def n_words(n_conditions: int) -> int:
-    """Number of 64-bit words that hold this many conditions, at least one."""
+    """Return the number of 64-bit words that hold this many conditions, at least one."""
     return max(1, -(-n_conditions // 64))
 
 
@@ -52,7 +52,7 @@ def pack(bits: NDArray[np.uint8]) -> Words:
 
 
 def renumber(words: Words, places: Sequence[int | None], n_conditions: int) -> Words:
-    """Return sets whose condition k is now condition places[k] of `n_conditions`, or is left out."""
+    """Return sets whose condition k is now condition places[k] of `n_conditions`, or is omitted."""
     kept = [k for k, place in enumerate(places) if place is not None]
     moved = [place for place in places if place is not None]
     parts = [pack(np.zeros((0, n_conditions), dtype=np.uint8))]
@@ -247,7 +247,7 @@ def frequent_sets(  # noqa: C901  (one search: its steps share what has been fou
     for place, condition in enumerate(order.tolist()):
         places[condition] = place
     ranked = renumber(words, places, width)
-    # distinct sets stay distinct unless a condition was left out
+    # distinct sets stay distinct unless a condition was omitted
     grow(*(_merge(ranked, weights) if width < n_conditions else (ranked, weights)), (), 0)
     return _assemble(found, tallied, order, n_conditions, weights.shape[1])
 

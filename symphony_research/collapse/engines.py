@@ -13,7 +13,7 @@ import polars as pl
 
 from symphony_research.collapse.frames import as_lazy, native_frame
 from symphony_research.errors import ArgumentError
-from symphony_research.wording import capital
+from symphony_research.words.lexicon import capital
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -52,7 +52,7 @@ def engine_frame(frame: Any, *, columns: Iterable[str], what: str) -> nw.LazyFra
 
 
 def no_id(frame: nw.LazyFrame, column: str) -> nw.Expr:
-    """Return where a column of ids names nobody: a gap, or not a number."""
+    """Return where a column of ids names nobody: a missing value, or not a number."""
     import narwhals as nw
 
     gap = nw.col(column).is_null()
@@ -60,7 +60,7 @@ def no_id(frame: nw.LazyFrame, column: str) -> nw.Expr:
 
 
 def level_of(frame: nw.LazyFrame, column: str) -> nw.Expr:
-    """Return a column of strata in which what is no number is a gap, as it is of other kinds.
+    """Return a column of strata in which what is no number is a missing value, as it is of other kinds.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def apart(frame: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def n_engine_words(n_conditions: int) -> int:
-    """Number of an engine's words that hold this many conditions, at least one."""
+    """Return the number of an engine's words that hold this many conditions, at least one."""
     return max(1, -(-n_conditions // WORD))
 
 

@@ -1,4 +1,4 @@
-"""The door for frame arguments: anything narwhals can read becomes a Polars frame."""
+"""The entry point of frame arguments: anything narwhals can read becomes a Polars frame."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def _plain_series(series: Any, name: str, what: str) -> Any:
 
 
 def _as_text(series: Any) -> Any:
-    """Return the text of each value, a gap where there is none; of categories in their order."""
+    """Return the text of each value, a missing value where there is none; of categories in their order."""
     import pandas
 
     if isinstance(series.dtype, pandas.CategoricalDtype):
@@ -179,7 +179,7 @@ def _in_order(made: pl.DataFrame, frame: Any) -> pl.DataFrame:
 
 
 def _by_hand(series: Any) -> Any:
-    """Return a column as an array, or as a list with None in its gaps."""
+    """Return a column as an array, or as a list with None in its missing values."""
     gaps = series.is_null()
     if series.dtype.is_numeric() and not gaps.any():
         return series.to_numpy()

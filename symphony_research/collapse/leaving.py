@@ -18,7 +18,7 @@ SUPPRESSED = "suppressed under"
 
 
 def is_suppressed(handling: Sequence[str]) -> bool:
-    """Whether patterns, or any that were merged into them, passed a policy."""
+    """Return whether patterns, or any that were merged into them, passed a policy."""
     return any(mark.startswith(SUPPRESSED) for mark in handling)
 
 
@@ -39,14 +39,14 @@ def require_possible(policy: Policy, handling: Sequence[str], *, generated: bool
     Raises
     ------
     ArgumentError, DisclosureError
-        If it is no policy, hides nothing of people who are not generated, or the patterns are suppressed already.
+        If it is no policy, suppresses nothing of people who are not generated, or the patterns are suppressed already.
     """
     if not isinstance(policy, Policy):
         raise ArgumentError("policy is a Policy, such as sr.Policy.nhs_england().")
     if policy.changes_nothing and not generated:
-        raise DisclosureError("Policy.synthetic() hides nothing and is for generated data alone.")
+        raise DisclosureError("Policy.synthetic() suppresses nothing and is for generated data alone.")
     if is_suppressed(handling):
         raise DisclosureError(
-            "These patterns come from a suppressed file. Two policies on one table can be set against each other; "
+            "These patterns come from a suppressed file. Two policies on one table can be compared with each other; "
             "give the file itself."
         )

@@ -12,12 +12,12 @@ __all__ = ["level", "with_common_levels", "without_nan"]
 
 
 def without_nan(name: str, kind: pl.DataType) -> pl.Expr:
-    """Return a column in which what is no number is a gap, as it is of other kinds."""
+    """Return a column in which what is no number is a missing value, as it is of other kinds."""
     return pl.col(name).fill_nan(None) if kind.is_float() else pl.col(name)
 
 
 def level(name: str, kind: pl.DataType) -> pl.Expr:
-    """Return a column of strata in which what is no number is a gap.
+    """Return a column of strata in which what is no number is a missing value.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def with_common_levels(frames: Sequence[pl.DataFrame], by: Sequence[str]) -> lis
         texts = [kind in (pl.String, pl.Categorical, pl.Enum) for kind in kinds]
         if any(texts) and not all(texts):
             raise ArgumentError(
-                f"Sites differ: '{name}' is {' at one site and '.join(map(str, kinds))} at another. Code it alike first."
+                f"Sites differ: '{name}' is {' at one site and '.join(map(str, kinds))} at another. Code it the same way first."
             )
         if all(texts):
             ordered = [kind.categories.to_list() for kind in kinds if isinstance(kind, pl.Enum)]

@@ -71,13 +71,13 @@ def beside(table: pl.DataFrame, of_strata: pl.DataFrame, by: Sequence[str]) -> p
 
 
 def nan_to_null(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with "does not exist" as null, the only gap readers meet."""
+    """Return the frame with "does not exist" as null, the only missing value readers meet."""
     floats = [c for c, t in frame.schema.items() if t.is_float()]
     return frame.with_columns([pl.col(c).fill_nan(None) for c in floats])
 
 
 def as_float(column: pl.Series) -> Array:
-    """Return counts as floats, a hidden one as NaN."""
+    """Return counts as floats, a suppressed one as NaN."""
     return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
@@ -117,5 +117,5 @@ def possible_table(both: Array, first: Array, second: Array, n: float | Array) -
 
 
 def attributes_of(record: Mapping[str, Any], *, but: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a node or edge of a graph carries: what there is, since formats of graphs have no word for a gap."""
+    """Return what a node or edge of a graph carries: what there is, since formats of graphs have no word for a missing value."""
     return {name: value for name, value in record.items() if name not in but and value is not None}

@@ -97,7 +97,7 @@ class Onsets:
             where there are many millions.
         joined : str or frame, optional
             When people joined their practice: a date column of `persons`, or a
-            frame of spells with the person and `start_date`. Left out, no onset is
+            frame of spells with the person and `start_date`. Omitted, no onset is
             taken as left-truncated.
         washout_days : int, default 90
             An onset from the day of joining to this many days later was entered on
@@ -118,7 +118,7 @@ class Onsets:
         refuse_names(adjust, _OWN[:-1], what="adjust")
         for name, value, least in (("birth_years", birth_years, 1), ("washout_days", washout_days, 0)):
             if type(value) is not int or value < least:
-                raise ArgumentError(f"{name}={value!r} must be a whole number, at least {least}.")
+                raise ArgumentError(f"{name}={value!r} must be an integer, at least {least}.")
         people = _people(persons, person, adjust, birth_years, joined if isinstance(joined, str) else None)
         long = _first_onsets(records, person, condition, onset, conditions)
         long = _with_row(long, people)
@@ -239,9 +239,9 @@ def _with_row(long: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
             raise ArgumentError(f"Person ids are {other} in records and {kind} in persons: make them the same type.")
         long, people = (frame.with_columns(pl.col("person").cast(pl.Int128)) for frame in (long, people))
     known = long.join(people.select("person", "row"), on="person", how="left")
-    strangers = known.filter(pl.col("row").is_null())["person"].n_unique()
-    if strangers:
-        raise ArgumentError(f"records holds {strangers:,} people who are not in persons.")
+    unmatched = known.filter(pl.col("row").is_null())["person"].n_unique()
+    if unmatched:
+        raise ArgumentError(f"records holds {unmatched:,} people who are not in persons.")
     return known
 
 

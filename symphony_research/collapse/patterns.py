@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from symphony_research.collapse import doors
+from symphony_research.collapse import readers
 from symphony_research.collapse.bits import Integers, Words, unpack
 from symphony_research.collapse.engines import n_engine_words
 from symphony_research.collapse.frames import column_names, names_of, runs
@@ -109,13 +109,13 @@ class Patterns:
         Raises
         ------
         ArgumentError
-            On a missing column, gaps, a person counted twice, records of people
+            On a missing column, missing values, a person counted twice, records of people
             who are not in `persons`, or a negative value; with counts of rows.
         """
         known = column_names(persons)
         by, values = names_of(by, known), names_of(values, known)
         refuse_our_names(by, values)
-        people, listed = doors.of_records(
+        people, listed = readers.of_records(
             records, persons, person=person, condition=condition, conditions=conditions, by=by, values=values
         )
         return cls._collapsed(people, listed, by, values, source)
@@ -146,13 +146,13 @@ class Patterns:
         Raises
         ------
         ArgumentError
-            On a missing column, a gap or anything but 0 and 1 in a condition, or
+            On a missing column, a missing value or anything but 0 and 1 in a condition, or
             a negative value; with counts of rows.
         """
         known = column_names(frame)
         by, values = names_of(by, known), names_of(values, known)
         refuse_our_names(by, values)
-        people, listed = doors.of_wide(frame, conditions=names_of(conditions, known), by=by, values=values)
+        people, listed = readers.of_wide(frame, conditions=names_of(conditions, known), by=by, values=values)
         return cls._collapsed([people], listed, by, values, source)
 
     @classmethod
@@ -166,7 +166,7 @@ class Patterns:
         mask: str | Sequence[str] = "mask",
         source: Source | None = None,
     ) -> Patterns:
-        """Collapse one row per person whose conditions are the bits of a whole number.
+        """Collapse one row per person whose conditions are the bits of an integer.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class Patterns:
         by, values : str or sequence of str
             Columns: strata, and numbers of at least zero to sum (kept to the hundredth).
         mask : str or sequence of str
-            Column of whole numbers; beyond 64 conditions one column for each
+            Column of integers; beyond 64 conditions one column for each
             64, the first conditions first. A column of 64 signed bits holds its
             last condition in the sign.
         source : Source, optional
@@ -187,7 +187,7 @@ class Patterns:
         Raises
         ------
         ArgumentError
-            On a missing column, a gap or a bit without a condition in a mask, or
+            On a missing column, a missing value or a bit without a condition in a mask, or
             a value that is missing or negative; with counts of rows.
 
         Examples
@@ -203,9 +203,11 @@ class Patterns:
         by, values, masks = (names_of(names, known) for names in (by, values, mask))
         refuse_our_names(by, values)
         conditions = names_of(conditions)
-        people = doors.of_masks(frame, conditions=conditions, masks=masks, by=by, values=values)
+        people = readers.of_masks(frame, conditions=conditions, masks=masks, by=by, values=values)
         words = [f"mask_{w}" for w in range(len(masks))]
-        table = doors.checked_masks(grouped_sums([people], by=by, masks=words, values=values), words, conditions, masks)
+        table = readers.checked_masks(
+            grouped_sums([people], by=by, masks=words, values=values), words, conditions, masks
+        )
         given = cls._made(table, conditions, by, values, source)
         listed = tuple(sorted(conditions))
         return cls._made(renumbered(given.frame, by, given.conditions, listed), listed, by, values, source)
@@ -221,10 +223,10 @@ class Patterns:
     ) -> Patterns:
         words = [f"mask_{w}" for w in range(n_engine_words(len(conditions)))]
         table = grouped_sums(people, by=by, masks=words, values=values)
-        strangers = int(table["__strangers"].sum())
-        if strangers:
-            raise ArgumentError(f"records holds {strangers:,} people who are not in persons.")
-        return cls._made(doors.of_64_bits(table, words, len(conditions)), conditions, by, values, source)
+        unmatched = int(table["__unmatched"].sum())
+        if unmatched:
+            raise ArgumentError(f"records holds {unmatched:,} people who are not in persons.")
+        return cls._made(readers.of_64_bits(table, words, len(conditions)), conditions, by, values, source)
 
     @classmethod
     def _made(
@@ -260,7 +262,7 @@ class Patterns:
             if part.by != first.by or part.values != first.values:
                 raise ArgumentError(
                     f"Sites differ: strata {list(first.by)} and {list(part.by)}, values {list(first.values)} and "
-                    f"{list(part.values)}. Collapse them alike first."
+                    f"{list(part.values)}. Collapse them the same way first."
                 )
         listed = sorted({c for part in parts for c in part.conditions})
         frames = [renumbered(part.frame, part.by, part.conditions, listed) for part in parts]
@@ -281,11 +283,11 @@ class Patterns:
         one holds what may leave under a policy, and loses much:
 
         * sets that too few people of a stratum share are not in it, nor
-          is any total from which they could be reckoned. Most sets are such;
+          is any total from which they could be computed. Most sets are such;
           the people who have many conditions go missing first, so prevalence,
           pairs and numbers of conditions made from the file are too low;
         * the other counts are rounded;
-        * values (costs) are left out, since an exact sum beside a rounded
+        * values (costs) are omitted, since an exact sum beside a rounded
           count tells of single people;
         * conditions that no set of it holds are not named.
 
@@ -303,7 +305,7 @@ class Patterns:
         ArgumentError
             If not exactly one of `internal` and `policy` is given, or there is no such folder.
         DisclosureError
-            Inside a report; if the policy hides nothing and the people are not
+            Inside a report; if the policy suppresses nothing and the people are not
             generated; if the patterns are suppressed already.
 
         Examples

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.collapse.margins import split
-from symphony_research.collapse.nested import Row
+from symphony_research.collapse.within_strata import Row
 from symphony_research.result.cells import at_least
 from symphony_research.result.forms import AdjustedForms, Ratios
 from symphony_research.result.roles import Adjustment, Internal, TableRoles
@@ -89,7 +89,7 @@ def forms_of_sets(
     exact : bool
         Whether the absence of every other condition belongs to a set.
     linear : bool
-        Whether the figures are of this form; else only their conditions are told.
+        Whether the figures are of this form; else only their conditions are stated.
     side : str
         Which of two populations that are compared.
     """
@@ -105,7 +105,7 @@ def forms_of_sets(
         row_names = [(name, record[name]) for name in by]
         levels = own[:: len(conditions)].select("people", *adjust).rows()
         names = [[*row_names, *zip(adjust, level[1:], strict=True)] for level in levels]
-        chance = _Chance(inside[at], held, people, exact=exact)
+        factors = _StratumFactors(inside[at], held, people, exact=exact)
         for k, condition in enumerate(conditions):
             whole = at_least((condition,)).on_side(side)
             involved = np.arange(len(at)) if exact else np.flatnonzero(inside[at, k])
@@ -115,12 +115,12 @@ def forms_of_sets(
                 held[:, k],
                 people,
                 tuple((place[0], int(at[f]), place[1]) for f in involved),
-                partial(chance.ratios, k, involved) if linear else None,
+                partial(factors.ratios, k, involved) if linear else None,
             )
 
 
-class _Chance:
-    """The chance of sets in each stratum and in the row, as products over conditions."""
+class _StratumFactors:
+    """The probability of sets in each stratum and in the row, as products over conditions."""
 
     def __init__(
         self, inside: NDArray[np.bool_], held: NDArray[np.int64], people: NDArray[np.int64], *, exact: bool

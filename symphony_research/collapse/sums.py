@@ -1,8 +1,8 @@
 """Exact sums of values over people, the same to the last digit in every engine.
 
-A value is its whole number of hundredths (a half goes up). Everything that is
-summed is a whole number made from it by additions, multiplications, divisions
-and comparisons of doubles alone, which every engine rounds alike. That is why
+A value is its integer number of hundredths (a half goes up). Everything that is
+summed is an integer made from it by additions, multiplications, divisions
+and comparisons of doubles alone, which every engine rounds the same way. That is why
 the logarithm is written out here: engines' own differ in the last digit. Sums
 run in 64 bits over high and low parts, and are put together in 128 bits.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HUNDRED", "LARGEST", "LOG_UNIT", "STATISTICS", "grouped_sums", "herfindahl", "in_units"]
 
-# Sums are kept as whole numbers, so that parts of a file, a cluster or a country
+# Sums are kept as integers, so that parts of a file, a cluster or a country
 # add up to the same bytes in any order: values in hundredths (pence), their
 # squares in hundredths squared (128 bits: national sums overflow 64), logarithms
 # in 2**-32.
@@ -69,7 +69,7 @@ def grouped_sums(
     Returns
     -------
     polars.DataFrame
-        `by`, `masks` as the engine holds them, `n_persons`, `__strangers`
+        `by`, `masks` as the engine holds them, `n_persons`, `__unmatched`
         (people in the records alone), and the sums of each value in units of
         `STATISTICS`; unsorted.
 
@@ -111,7 +111,7 @@ def grouped_sums(
     return table.select(
         *[pl.col(key).alias(name) for key, name in zip(keys, (*by, *masks), strict=True)],
         counted.alias("n_persons"),
-        (pl.col("__rows") - counted).alias("__strangers"),
+        (pl.col("__rows") - counted).alias("__unmatched"),
         *[sums for i, value in enumerate(values) for sums in _put_together(i, value)],
     )
 
@@ -122,10 +122,10 @@ def _named(kind: object) -> str:
 
 
 def _with_parts(people: nw.LazyFrame, i: int) -> nw.LazyFrame:
-    """Add the whole numbers that are summed for one value: 1 or 0 for each, and high and low parts."""
+    """Add the integers that are summed for one value: 1 or 0 for each, and high and low parts."""
     import narwhals as nw
 
-    one, nought = nw.lit(1, dtype=nw.Int64), nw.lit(0, dtype=nw.Int64)
+    one, zero = nw.lit(1, dtype=nw.Int64), nw.lit(0, dtype=nw.Int64)
     col = nw.col
     x, whole, e = col("__x"), col("__whole"), col("__e")
     # not-a-number compares as the largest of all, so it is above the limit
@@ -133,9 +133,9 @@ def _with_parts(people: nw.LazyFrame, i: int) -> nw.LazyFrame:
     good = given.is_between(0, LARGEST)
     fit = good | col("__here").is_null() if "__here" in people.collect_schema() else good
     people = people.with_columns(
-        nw.when(fit).then(nought).otherwise(one).alias(f"__bad_{i}"),
+        nw.when(fit).then(zero).otherwise(one).alias(f"__bad_{i}"),
         nw.when(good).then(given * float(HUNDRED)).otherwise(nw.lit(0.0)).alias("__x"),
-        nw.when(good & (given > 0.0)).then(one).otherwise(nought).alias(f"__n_{i}"),
+        nw.when(good & (given > 0.0)).then(one).otherwise(zero).alias(f"__n_{i}"),
     )
     people = people.with_columns(x.floor().cast(nw.Float64).alias("__whole"))
     people = people.with_columns((whole + _one_if(x - whole >= 0.5)).alias("__whole"))

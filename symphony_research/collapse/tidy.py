@@ -78,14 +78,14 @@ def event_table(
     frame : frame
         One row per person, or per group of equal people with `weights`.
     time, event : str
-        Time at which follow-up ended, and how: 0 (or False) = censored,
+        Time at which follow-up ends, and how: 0 (or False) = censored,
         otherwise the cause, 1, 2, ...
     entry : str or None
-        Time from which the person was followed; they are at risk after it.
+        Time from which the person was observed; they are at risk after it.
     by : tuple of str
         Strata.
     weights : str or None
-        Whole numbers of people.
+        Integer numbers of people.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def event_table(
     Raises
     ------
     ArgumentError
-        On missing columns, gaps, unknown codes, times that are not numbers or
+        On missing columns, missing values, unknown codes, times that are not numbers or
         not after entry, weights that are not whole; with counts of rows.
     """
     if weights is None and isinstance(frame, Collapsed) and "n_persons" in frame.columns:
@@ -164,7 +164,7 @@ def _refuse_faults(people: pl.LazyFrame, time: str, event: str, entry: str | Non
         f"a code in event column '{event}' that is not 0, 1, 2, ...": (
             e.is_not_nan() & ((e < 0) | (e > MOST_CAUSES) | (e != e.floor()))
         ),
-        f"a weight in column '{weights}' that is not a whole number of people": (
+        f"a weight in column '{weights}' that is not an integer number of people": (
             (_no_number(w) | (w < 0) | (w > MOST_PEOPLE) | (w != w.floor())) if weights else pl.lit(False)
         ),
         f"no finite number in entry column '{entry}'": _no_number(came) if entry else pl.lit(False),

@@ -62,7 +62,7 @@ def with_ties(people: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
     ----------
     people : polars.LazyFrame
     columns : sequence of str
-        The time at which each person's follow-up ended, and if there is one that from which it began.
+        The time at which each person's follow-up ends, and if there is one that from which it began.
 
     Raises
     ------

@@ -196,9 +196,9 @@ def _drafted(result: Result, policy: Policy) -> _Draft:
 
 
 def _require_numbers(exact: Mapping[str, pl.DataFrame], result: Result) -> None:
-    """Refuse counts that were not made: released, they could not be told from suppressed ones.
+    """Refuse counts that were not made: released, they could not be distinguished from suppressed ones.
 
-    A result made again from released tables has gaps that are suppressed counts, and its settings say so.
+    A result made again from released tables has missing values that are suppressed counts, and its settings say so.
     """
     if result.settings.get("released"):
         return
@@ -310,9 +310,9 @@ def _above_floor(
 ) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], frozenset[Position]]:
     """Leave out the rows under the result's own minimum: that they were looked at would narrow their counts.
 
-    Of the released tables and of the exact ones alike.
+    Of the released tables and of the exact ones.
     """
-    floor, floored = result.settings.get("min_persons") or 1, result.floored
+    floor, floored = result.settings.get("min_persons") or 1, result.minimum_size_tables
     if floor <= 1 or not floored:
         return dict(tables), dict(exact), of_small
     column = result.roles[floored[0]].people[0]
@@ -331,10 +331,10 @@ def _above_floor(
 
 
 def _suppressed(before: Mapping[str, pl.DataFrame], after: Mapping[str, pl.DataFrame], result: Result) -> int:
-    """Count what is suppressed, primary and secondary alike; not of tables whose rows come from the records."""
+    """Count what is suppressed, primary and secondary; not of tables whose rows come from the records."""
     total = 0
     for name, table in before.items():
-        if name in result.floored or name not in after or after[name].height != table.height:
+        if name in result.minimum_size_tables or name not in after or after[name].height != table.height:
             continue
         for column in result.roles[name].people:
             total += int((after[name][column].is_null() & table[column].is_not_null()).sum())

@@ -17,7 +17,9 @@ from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES, Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Stratum
-from symphony_research.wording import in_words, joined, number
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import joined
 
 __all__ = ["Finding", "check_differencing", "find", "nested"]
 

@@ -206,7 +206,7 @@ def _cells(
     of_small: frozenset[Position],
 ) -> Iterator[CellBounds]:
     roles, settings, by = result.roles[name], result.settings, sorted(result.by)
-    unnamed = result.rows_from_records and name in result.floored[:1]
+    unnamed = result.rows_from_records and name in result.minimum_size_tables[:1]
     for column in roles.people:
         for row, record in enumerate(table.iter_rows(named=True)):
             shown = record[column]
@@ -251,7 +251,7 @@ def _without_a_row(
     if not listable or len(listable) > room:
         return []
     there = {cell.of for cell in cells}
-    table = result.floored[0]
+    table = result.minimum_size_tables[0]
     every = (of.within(stratum) for stratum in strata for of in listable)
     column = result.roles[table].people[0]
     return [

@@ -261,7 +261,7 @@ def _sizes(sized: Sequence[CellDefinition], there: set[CellDefinition]) -> Itera
 
 
 def _filling(low: int, high: int, pieces: Sequence[CellDefinition]) -> list[CellDefinition]:
-    """Return pieces that fill a range without a gap, the shortest first; none where they do not."""
+    """Return pieces that fill a range without a hole, the shortest first; none where they do not."""
     found: list[CellDefinition] = []
     at = low
     while True:

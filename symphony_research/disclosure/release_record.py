@@ -16,7 +16,7 @@ from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, Same, Stratum
 from symphony_research.result.roles import Adjustment, Mean, Quantile
-from symphony_research.wording import in_words
+from symphony_research.words.lexicon import in_words
 
 __all__ = ["FORMAT", "as_output", "for_release", "output_from_record", "said_of", "what_was_done"]
 
@@ -180,7 +180,7 @@ def what_was_done(result: Result) -> list[str]:
         )
     if done.n_inferable:
         told.append(
-            "Earlier outputs, or which counts are small, leave too little room: some suppressed counts are narrowed down all the same."
+            "Earlier outputs, or which counts are small, leave too little room: some suppressed counts remain inferable."
         )
     roles = [role for table in result.roles.values() for role in table.columns.values()]
     if any(isinstance(role, Mean) for role in roles):

@@ -47,7 +47,7 @@ class Protection:
     Attributes
     ----------
     secondary : frozenset of CellDefinition
-        Cells to be suppressed besides, wherever they stand.
+        Cells to be suppressed in addition, wherever they stand.
     withheld : frozenset of CellDefinition
         Cells of blocks that were not decided within the limit: withheld altogether.
     inferable : frozenset of CellDefinition
@@ -63,7 +63,7 @@ class Protection:
 
 
 def protect(own: Sequence[ReleasedOutput], policy: Policy, earlier: Sequence[ReleasedOutput] = ()) -> Protection:
-    """Return which cells are to be suppressed besides, or withheld.
+    """Return which cells are to be suppressed in addition, or withheld.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ class _Selection:
     def _beyond_marks(
         self, block: Block, own: Mapping[int, Target], found: Sequence[InferableCell]
     ) -> list[InferableCell]:
-        """Return the narrowed counts that keep fewer numbers than the marks by themselves leave: no suppression cures those.
+        """Return the inferable counts that keep fewer numbers than the marks by themselves leave: no suppression cures those.
 
         Whoever is given which counts are small knows of every other one, shown or suppressed, that it is above the
         threshold; and that a zero is one.
@@ -226,7 +226,7 @@ class _Selection:
         self.targets[k] = Target(self.lower[k], UNBOUNDED, self.policy.rounding)
 
     def _repair(self, block: Block, narrowed: Sequence[InferableCell], whole: Sequence[Array]) -> None:
-        """Suppress what pins down the narrowed counts, one after the other: curing one often cures others.
+        """Suppress what makes counts inferable, one after the other: curing one often cures others.
 
         By linear programmes; in integers only if those say that nothing need give, and only until something does.
         """

@@ -18,7 +18,7 @@ class Finding:
     advice: str = ""
 
     def text(self) -> str:
-        """The finding on one line."""
+        """Return the finding on one line."""
         where = f"{self.table}.{self.column}" if self.column else self.table
         rows = f" ({self.rows:,} row{'s' if self.rows != 1 else ''})" if self.rows else ""
         said = f"{where}: {self.message}{rows}"
@@ -39,7 +39,7 @@ class Findings:
         return not self.faults
 
     def text(self) -> str:
-        """The findings for a person to read."""
+        """Return the findings for a person to read."""
         if self.ok:
             head = f"{self.study}: no fault found."
         else:

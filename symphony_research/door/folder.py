@@ -38,7 +38,7 @@ class Found:
 
 
 def _stem_and_suffix(path: Path) -> tuple[str, str]:
-    """The name without its suffix, and the suffix in small letters: ("persons", ".csv.gz")."""
+    """Return the name without its suffix, and the suffix in small letters: ("persons", ".csv.gz")."""
     name, suffix = path.name, path.suffix.lower()
     stem = name[: len(name) - len(suffix)] if suffix else name
     if suffix in _PACKED:
@@ -49,7 +49,7 @@ def _stem_and_suffix(path: Path) -> tuple[str, str]:
 
 
 def shown_suffix(path: Path) -> str:
-    """How a file is to be read: "parquet" or "text", or "" where it is not."""
+    """Return how a file is to be read: "parquet" or "text", or "" where it is not."""
     suffix = _stem_and_suffix(path)[1]
     if suffix == ".parquet":
         return "parquet"
@@ -92,7 +92,7 @@ def look_through(folder: Path) -> Found:
 
 
 def _is_misnamed_settings(path: Path, found: Found) -> bool:
-    """Notepad puts .txt behind the name of a new file, and Windows hides it."""
+    """Notepad puts .txt behind the name of a new file, and Windows does not show it."""
     if path.name.lower() not in ("study.toml", "study.toml.txt", "study.tml", "study.txt") or path.is_dir():
         return False
     told = f"{path.name} is not read: its name must be study.toml, in small letters and with nothing behind it."
@@ -101,7 +101,7 @@ def _is_misnamed_settings(path: Path, found: Found) -> bool:
 
 
 def _parts(table: str, place: Path, found: Found) -> list[Path]:
-    """The files of a table's folder; whatever else lies there is a fault, as its rows would be left out."""
+    """Return the files of a table's folder; whatever else lies there is a fault, as its rows would be omitted."""
     inside = sorted(path for path in place.iterdir() if not _LITTER.search(path.name))
     files = [path for path in inside if path.is_file() and shown_suffix(path)]
     if any(path.is_dir() for path in inside):
@@ -155,13 +155,13 @@ def _others(others: Iterable[Path], found: Found) -> set[str]:
 
 
 def _is_data(suffix: str) -> bool:
-    """Whether a file of that kind may hold a table; of a packed one, its inner kind counts."""
+    """Return whether a file of that kind may hold a table; of a packed one, its inner kind counts."""
     inner = suffix[: suffix.rfind(".")] if suffix.count(".") > 1 else suffix
     return inner in _DATA or inner in _PACKED
 
 
 def _nearest(stem: str) -> tuple[str | None, bool]:
-    """The table that a name is likely to mean, and whether it is its very name: "activity (1)", "Copy of persons", "person"."""
+    """Return the table that a name is likely to mean, and whether it is its very name: "activity (1)", "Copy of persons", "person"."""
     letters = alike(stem)
     for table in STUDY_TABLES:
         if letters == alike(table):

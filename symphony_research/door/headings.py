@@ -16,19 +16,19 @@ _MOST_NAMED = 20
 
 
 def alike(name: str) -> str:
-    """A name without capitals, spaces and punctuation: "Person ID" and "person_id" are one."""
+    """Return a name without capitals, spaces and punctuation: "Person ID" and "person_id" are one."""
     return re.sub(r"[\W_]+", "", name.lower())
 
 
 def listed(names: Iterable[str]) -> str:
-    """The names, or the first twenty of many."""
+    """Return the names, or the first twenty of many."""
     names = list(names)
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more or "none"
 
 
 def known_headings(table: Table, names: Mapping[str, str], headings: Sequence[str]) -> int:
-    """How many headings are the table's."""
+    """Return how many headings are the table's."""
     wanted = {alike(names.get(column.name, column.name)) for column in table.columns}
     return len({alike(heading) for heading in headings} & wanted)
 

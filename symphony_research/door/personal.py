@@ -44,7 +44,7 @@ def personal_heading(heading: str) -> str:
 
 
 def is_nhs_number(text: pl.Expr) -> pl.Expr:
-    """Whether ten digits pass the NHS number's modulus-11 check, whatever stands between them.
+    """Return whether ten digits pass the NHS number's modulus-11 check, whatever stands between them.
 
     The first nine are weighted 10 down to 2; 11 less the remainder of their sum
     is the tenth, 11 standing for 0 and 10 for no number at all.

@@ -129,7 +129,7 @@ def _piece_digest(piece: tuple[Path, int]) -> bytes:
 
 @cache
 def _made_by() -> bytes:
-    """The library, its checks and Polars: any of them may see the same bytes otherwise."""
+    """Return the library, its checks and Polars: any of them may see the same bytes otherwise."""
     try:
         ours = version("symphony_research")
     except PackageNotFoundError:

@@ -31,7 +31,7 @@ POSTCODE_TOLD = "looks like a full postcode: remove it"
 
 @dataclass(frozen=True)
 class _Part:
-    """Files that are read as one: alike in kind, headings, types and manner. Columns are named by their place."""
+    """Files that are read as one: of one kind, headings, types and manner. Columns are named by their place."""
 
     paths: tuple[Path, ...]
     frame: pl.LazyFrame
@@ -195,12 +195,12 @@ def _differences(table: Table, parts: Sequence[_Part], names: Mapping[str, str])
         if len(kinds) > 1:
             (a, held_a), (b, held_b) = list(kinds.values())[:2]
             told = f"holds {plural(held_a)} in {a.name} and {plural(held_b)} in {b.name}"
-            found.append(Finding(table.name, column.name, 0, told, "Write it alike in every part."))
+            found.append(Finding(table.name, column.name, 0, told, "Write it the same way in every part."))
     return found
 
 
 def _kin(held: pl.DataType, column: Column) -> str:
-    """Kinds that may stand in one column: an empty one with any, whole numbers with others, days with moments."""
+    """Return the kinds that may stand in one column: an empty one with any, integers with others, days with moments."""
     kind = family(held)
     if kind == "number" and column.type != "text":
         return "whole"

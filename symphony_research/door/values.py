@@ -16,19 +16,19 @@ from symphony_research.schema import Column
 
 __all__ = ["Lost", "Reading", "family", "reading", "schema_type"]
 
-_EXACT = 2**53  # beyond this a floating-point number skips whole numbers
+_EXACT = 2**53  # beyond this a floating-point number skips integers
 _WORDS = {
-    "identifier": "an identifier (text or a whole number)",
+    "identifier": "an identifier (text or an integer)",
     "text": "text",
     "date": "a date (YYYY-MM-DD)",
-    "integer": "a whole number",
+    "integer": "an integer",
     "number": "a number",
 }
 _TYPES = {
     "identifier": pl.String(), "text": pl.String(), "date": pl.Date(), "integer": pl.Int64(), "number": pl.Float64(),
 }  # fmt: skip
 _PLURALS = {
-    "text": "text", "whole": "whole numbers", "number": "numbers", "date": "dates", "moment": "dates with a time",
+    "text": "text", "whole": "integers", "number": "numbers", "date": "dates", "moment": "dates with a time",
     "none": "nothing",
 }  # fmt: skip
 _STRANGE: tuple[tuple[type[pl.DataType], str], ...] = (
@@ -88,7 +88,7 @@ def plural(found: pl.DataType) -> str:
 
 
 def filled(source: pl.Expr, found: pl.DataType) -> pl.Expr:
-    """Whether something is there: not nothing, and not blanks alone."""
+    """Return whether something is there: not nothing, and not blanks alone."""
     if family(found) == "text":
         return (source.cast(pl.String).str.strip_chars() != "").fill_null(False)
     return source.is_not_null()
@@ -164,7 +164,7 @@ def _odd_day(text: pl.Expr) -> pl.Expr:
 
 
 def _of_moment(source: pl.Expr, found: pl.DataType) -> Reading:
-    """A midnight is a day, in the column's own time zone; another time of day is not."""
+    """Take a midnight for a day, in the column's own time zone; another time of day is not."""
     local = source.dt.replace_time_zone(None) if isinstance(found, pl.Datetime) and found.time_zone else source
     midnight = local.dt.time() == time(0)
     return Reading(
@@ -187,7 +187,7 @@ def _of_number(source: pl.Expr, column: Column, found: pl.DataType) -> Reading:
 
 
 def _named_by_number(source: pl.Expr, column: Column, found: pl.DataType, words: Mapping[str, str] | None) -> Reading:
-    """Identifiers and codes that the file holds as numbers: whole ones, and no longer than can be told apart."""
+    """Identifiers and codes that the file holds as numbers: whole ones, and no longer than can be distinguished."""
     lost: tuple[Lost, ...] = ()
     whole = source
     if family(found) == "number":

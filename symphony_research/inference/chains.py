@@ -6,7 +6,7 @@ Vatutin, V. A. and Mikhailov, V. G. (1982). Limit theorems for the number of
 empty cells in an equiprobable scheme for group allocation of particles. Theory
 of Probability and its Applications 27, 734-743.
 Jordan, Ch. (1927). Sur la probabilité des épreuves répétées. Bulletin de la
-Société Mathématique de France 54, 101-137 (chances from factorial moments).
+Société Mathématique de France 54, 101-137 (probabilities from factorial moments).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from symphony_research.inference.intervals import Array
 __all__ = ["NEVER", "by_moments", "falling", "set_by_set"]
 
 NEVER = -1e4  # log of zero, kept finite: its exponential is zero
-FURTHER = 40  # factorial moments beyond a count that tell its chance, where few are expected
+FURTHER = 40  # factorial moments beyond a count that give its probability, where few are expected
 CHUNK = 2**22
 
 Integers = NDArray[np.int64]
@@ -37,7 +37,7 @@ def falling(count: Array, people: float, size: int) -> Array:
 
 
 def by_moments(log_shares: Array, people: float, width: int, tilt: float = 0.0) -> Array:
-    """Return log chances of 0, 1, ..., width - 1 where few are expected, (F, width).
+    """Return log probabilities of 0, 1, ..., width - 1 where few are expected, (F, width).
 
     Parameters
     ----------
@@ -46,11 +46,11 @@ def by_moments(log_shares: Array, people: float, width: int, tilt: float = 0.0) 
     people : float
         Of the stratum.
     tilt : float
-        Chances times about exp(tilt x) are within the range of doubles.
+        Probabilities times about exp(tilt x) are within the range of doubles.
 
     Notes
     -----
-    E[C(X, j)] = C(n, j) product of (a)_j / (n)_j, and the chance of x is the
+    E[C(X, j)] = C(n, j) product of (a)_j / (n)_j, and the probability of x is the
     alternating sum of C(j, x) times those of j >= x. Each loses some
     exp(2 mean) of its digits, whatever x.
     """
@@ -64,13 +64,13 @@ def by_moments(log_shares: Array, people: float, width: int, tilt: float = 0.0) 
     moments = np.exp(log_shares + (log_choose + tilt * j))
     x, beyond = np.arange(width), np.maximum(j[:, None] - np.arange(width), 0)
     choose = np.exp(gammaln(j[:, None] + 1) - gammaln(x + 1) - gammaln(beyond + 1) - tilt * beyond)
-    chance = moments @ np.where(j[:, None] >= x, (-1.0) ** beyond * choose, 0.0)
+    probability = moments @ np.where(j[:, None] >= x, (-1.0) ** beyond * choose, 0.0)
     with np.errstate(divide="ignore"):
-        return np.log(np.maximum(chance, 0.0)) - tilt * x
+        return np.log(np.maximum(probability, 0.0)) - tilt * x
 
 
 def set_by_set(sizes: Array, people: Array, low: Array, high: Array, likely: Array) -> Array:
-    """Return log chances of low, low + 1, ..., high of the people that random sets have in common, (R, W).
+    """Return log probabilities of low, low + 1, ..., high of the people that random sets have in common, (R, W).
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _likely_between(first: Array, every: Array, people: Array, likely: Array) ->
 
 
 def everybody_lacks(absent: Array) -> Array:
-    """Return by what shares of absence grow if those who lack nothing are left out: the root z > 0 of 1 - z = product(1 - z u)."""
+    """Return by what shares of absence grow if those who lack nothing are omitted: the root z > 0 of 1 - z = product(1 - z u)."""
     z = np.ones(absent.shape[:-1])
     several = absent.sum(axis=-1) > 1 + 1e-12
     for _ in range(60):
@@ -152,7 +152,7 @@ def everybody_lacks(absent: Array) -> Array:
 
 
 def _drawn(before: Array, y0: Array, begin: Array, end: Array, size: Array, people: Array) -> Array:
-    """Log chances of the people in one more set, from those of the people in all sets before."""
+    """Return the log probabilities of the people in one more set, from those of the people in all sets before."""
     n_rows, n_y = before.shape
     n_x = int((end - begin).max(initial=0)) + 1
     y = y0[:, None] + np.arange(n_y)
@@ -198,6 +198,6 @@ def _slope(log_before: Array, log_rest: Array, start: Integers) -> Array:
 
 
 def _chance_of(x: Array, trials: Array, share: Array) -> Array:
-    """Log chances of a binomial; its ends, where nobody or everybody is in, are told apart there."""
+    """Return the log probabilities of a binomial; its ends, where nobody or everybody is in, are distinguished there."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return _log_binomial(x, np.broadcast_to(trials, x.shape), np.broadcast_to(share, x.shape))

@@ -24,7 +24,7 @@ __all__ = ["SMALLEST", "Moments", "Window", "log_mid_tail", "moments_of", "radiu
 
 Integers = NDArray[np.int64]
 
-SMALLEST = 34.0  # parts smaller than exp(-34), 2e-15, of what is summed are left out
+SMALLEST = 34.0  # parts smaller than exp(-34), 2e-15, of what is summed are omitted
 CHUNK = 2**22  # numbers worked on at once
 
 
@@ -38,18 +38,18 @@ class Window:
         Which counts, of all.
     first, stride : (R,) arrays
         Points are first, first + stride, first + 2 stride, ...
-    log_chance : (R, W) array
-        Log chance of each point times its stride, tilted, less its largest; -inf where there is none.
+    log_probability : (R, W) array
+        Log probability of each point times its stride, tilted, less its largest; -inf where there is none.
     """
 
     row: Integers
     first: Array
     stride: Integers
-    log_chance: Array
+    log_probability: Array
 
     def points(self) -> Array:
         """Return the points, (R, W)."""
-        return self.first[:, None] + self.stride[:, None] * np.arange(self.log_chance.shape[1])
+        return self.first[:, None] + self.stride[:, None] * np.arange(self.log_probability.shape[1])
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Moments:
 
 
 def _bennett() -> tuple[Array, Array]:
-    """Log variances, and how far from the mean a sum of yes-or-no counts of that variance lies with chance exp(-SMALLEST)."""
+    """Return the log variances, and how far from the mean a sum of yes-or-no counts of that variance lies with probability exp(-SMALLEST)."""
     variance = np.exp(np.linspace(np.log(1e-8), np.log(1e12), 600))
     low, high = np.zeros_like(variance), 40 + 40 * np.sqrt(variance)
     for _ in range(80):
@@ -101,13 +101,13 @@ def moments_of(windows: list[Window], n_rows: int) -> Moments:
     """Return the moments of each count from its points."""
     log_sum, mean, variance = np.zeros((3, n_rows))
     for window in windows:
-        chance = np.exp(window.log_chance)
-        total = chance.sum(axis=1)
-        at = window.stride[:, None] * np.arange(chance.shape[1])
-        centre = (chance * at).sum(axis=1) / total
+        probability = np.exp(window.log_probability)
+        total = probability.sum(axis=1)
+        at = window.stride[:, None] * np.arange(probability.shape[1])
+        centre = (probability * at).sum(axis=1) / total
         log_sum[window.row] = np.log(total)
         mean[window.row] = window.first + centre
-        variance[window.row] = (chance * (at - centre[:, None]) ** 2).sum(axis=1) / total
+        variance[window.row] = (probability * (at - centre[:, None]) ** 2).sum(axis=1) / total
     return Moments(log_sum, mean, variance)
 
 
@@ -131,7 +131,7 @@ def log_mid_tail(
 
     Notes
     -----
-    With P the chance of the tilted sum, and x counted away from the observed
+    With P the probability of the tilted sum, and x counted away from the observed
     count to the side of the tail, it is the log of
     P(0) / 2 + sum over x > 0 of exp(-|theta| x) P(x). P is the inverse
     transform of the product of the counts' characteristic functions at M
@@ -139,7 +139,7 @@ def log_mid_tail(
     each frequency t adds its product times a geometric series in
     exp(-|theta| - it). All terms are positive and P is largest near 0, so no
     digits are lost. Frequencies at which a sum of yes-or-no counts of this
-    variance has no characteristic function left, and points without a chance, are left out.
+    variance has no characteristic function left, and points of probability zero, are omitted.
     """
     reach = radius(variance) + 0.5 * np.sqrt(variance) + 2
     # sums of about the same reach share their frequencies
@@ -163,7 +163,7 @@ def log_mid_tail(
 
 
 def _inverted(product: NDArray[np.complex128], theta: Array, frequency: Array, n: int, terms: int) -> Array:
-    """Log of the mid-tail from the characteristic function at each frequency."""
+    """Return the log of the mid-tail from the characteristic function at each frequency."""
     product = np.where(theta[:, None] < 0, product.conj(), product)
     exponent = np.abs(theta)[:, None] + 1j * frequency
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -184,13 +184,13 @@ def _characteristic(
     for window in windows:
         own = place[item[window.row]]
         for stride, rows in _by_stride(window, own):
-            width = window.log_chance.shape[1]
+            width = window.log_probability.shape[1]
             angle = np.outer(stride * np.arange(width), frequency)
             cosine, sine = np.cos(angle), np.sin(angle)
             for part in np.array_split(rows, len(rows) * len(frequency) // CHUNK + 1):
-                chance = np.exp(window.log_chance[part])
-                chance /= chance.sum(axis=1, keepdims=True)
-                values = chance @ cosine + 1j * (chance @ sine)
+                probability = np.exp(window.log_probability[part])
+                probability /= probability.sum(axis=1, keepdims=True)
+                values = probability @ cosine + 1j * (probability @ sine)
                 places, at = np.unique(own[part], return_index=True)
                 product[places] *= np.multiply.reduceat(values, at, axis=0)
                 start += np.bincount(own[part], weights=window.first[part], minlength=n_items)

@@ -1,4 +1,4 @@
-"""Chances of counts: the hypergeometric and binomial mid-p, and the Poisson-binomial distribution.
+"""Probabilities of counts: the hypergeometric and binomial mid-p, and the Poisson-binomial distribution.
 
 References
 ----------
@@ -19,7 +19,7 @@ __all__ = ["hypergeometric_mid_p", "poisson_binomial"]
 
 
 def poisson_binomial(probabilities: ArrayLike) -> Array:
-    """Return the chance of 0, 1, ..., K successes of independent trials, by convolution."""
+    """Return the probability of 0, 1, ..., K successes of independent trials, by convolution."""
     distribution = np.ones(1)
     for p in np.asarray(probabilities, dtype=float):
         distribution = np.convolve(distribution, [1 - p, p])
@@ -31,13 +31,13 @@ def hypergeometric_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, t
 
     Twice the smaller tail, the observed table counted half, at most 1. Sums run
     outwards from the observed table, away from the mode, by the ratio of
-    neighbouring chances until nothing more is added, so 57 million people cost
-    no more accuracy than 57. A chance below the smallest double is 0.
+    neighbouring probabilities until nothing more is added, so 57 million people cost
+    no more accuracy than 57. A probability below the smallest double is 0.
 
     Parameters
     ----------
     both, first, second, total : array_like
-        People with both, with each, and in all; whole numbers, same shape.
+        People with both, with each, and in all; integers, same shape.
     """
     c, r, s, n = (np.atleast_1d(np.asarray(a, dtype=float)) for a in (both, first, second, total))
     c, r, s, n = np.broadcast_arrays(c, r, s, n)
@@ -49,7 +49,7 @@ def hypergeometric_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, t
 
 
 def _tail(c: Array, r: Array, s: Array, n: Array, at: Array) -> Array:
-    """Chance of more than c, by the ratio of each chance to the one before; c lies at the mode or above."""
+    """Return the probability of more than c, by the ratio of each probability to the one before; c lies at the mode or above."""
     term, x, total = at.copy(), c.copy(), np.zeros_like(at)
     live = np.flatnonzero((at > 0) & (c >= np.floor((r + 1) * (s + 1) / (n + 2)) - 1))
     while len(live):
@@ -64,7 +64,7 @@ def _tail(c: Array, r: Array, s: Array, n: Array, at: Array) -> Array:
 
 
 def _log_hypergeometric(c: Array, r: Array, s: Array, n: Array) -> Array:
-    """Log chance of c, through three binomials so that large factorials never meet (Loader 2000)."""
+    """Return the log probability of c, through three binomials so that large factorials never meet (Loader 2000)."""
     p = s / n
     with np.errstate(divide="ignore", invalid="ignore"):
         value = _log_binomial(c, r, p) + _log_binomial(s - c, n - r, p) - _log_binomial(s, n, p)
@@ -95,7 +95,7 @@ def _deviance(x: Array, mean: Array) -> Array:
 
 
 def _stirling_error(n: Array) -> Array:
-    """Log n! less Stirling's formula."""
+    """Return the log n! less Stirling's formula."""
     from scipy.special import gammaln
 
     safe = np.maximum(n, 1.0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symphony_research.inference.chance import Chance
+from symphony_research.inference.expected_count import ExpectedCount
 from symphony_research.inference.intervals import Array
 from symphony_research.inference.shifts import Shifts
 from symphony_research.inference.stratified import log_mid_p
@@ -32,8 +32,8 @@ def cells_of(at_least: Array) -> Array:
     return cells
 
 
-def set_against_its_parts(cells: Array) -> Chance:
-    """Set people with a whole set against what all its smaller subsets imply, stratum by stratum.
+def set_against_its_parts(cells: Array) -> ExpectedCount:
+    """Compare people with a whole set with what all its smaller subsets imply, stratum by stratum.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ def set_against_its_parts(cells: Array) -> Chance:
 
     Returns
     -------
-    Chance
+    Probability
         `expected`: the maximum-likelihood count under a log-linear model with
         every interaction but the highest, which iterative proportional fitting
         reaches in the limit. Here it is found at once: only one table for each
         shift d keeps all smaller margins, and the fitted one has the log-odds
-        contrast nought.
+        contrast zero.
 
     Notes
     -----
@@ -56,7 +56,7 @@ def set_against_its_parts(cells: Array) -> Chance:
     person in cell c moves the expected count by 1[whole set] - V g_c/m_c. The
     test does not rest on the fit: in strata of few people its expected counts
     are too low, by a tenth where a handful have the set, and a table with whole
-    shift d has the chance 1/product(cell!), so mean, variance and p are exact.
+    shift d has the probability 1/product(cell!), so mean, variance and p are exact.
     """
     size = cells.shape[-1].bit_length() - 1
     sign = np.array([(-1.0) ** (size - bin(c).count("1")) for c in range(cells.shape[-1])])
@@ -87,4 +87,4 @@ def set_against_its_parts(cells: Array) -> Chance:
         np.bincount(tables.item, weights=x, minlength=tables.n_items).astype(float)
         for x in (tables.mean, tables.variance)
     )
-    return Chance(expected, observed + mean, exact, log_ratio, log_mid_p(tables))
+    return ExpectedCount(expected, observed + mean, exact, log_ratio, log_mid_p(tables))

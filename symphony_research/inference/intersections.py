@@ -15,8 +15,8 @@ from symphony_research.inference.stratified import log_mid_p, stratified_log_mid
 __all__ = ["sets_log_mid_p"]
 
 ROWS = 2**16  # strata x sets worked on at once
-FAR = 500.0  # logs of chances that are further from 0 are found tilted
-FEW = 5.0  # people expected up to which chances come from moments, exp(2 x 5) of their digits lost
+FAR = 500.0  # logs of probabilities that are further from 0 are found tilted
+FEW = 5.0  # people expected up to which probabilities come from moments, exp(2 x 5) of their digits lost
 LARGE = 100.0  # variance of a sum from which its wider strata are approximated
 WIDE, NARROW, SEVERAL = (
     25.0,
@@ -49,10 +49,10 @@ def sets_log_mid_p(inside: NDArray[np.bool_], observed: Array, people: Array, he
 
     Notes
     -----
-    Of two sets it is `stratified_log_mid_p`. Of more, the chances of a stratum in which some
+    Of two sets it is `stratified_log_mid_p`. Of more, the probabilities of a stratum in which some
     five people are expected, or fewer, are the alternating sums of the factorial moments, which are products; of more,
     sets are drawn one after another. Sums over strata are then exact as there. Of a sum
-    whose variance is above 100 the larger strata are approximated (`LargeSets`), with p within 0.5 % (docs/proof.md).
+    whose variance is above 100 the larger strata are approximated (`LargeSets`), with p within 0.5% (docs/proof.md).
 
     Examples
     --------
@@ -107,7 +107,7 @@ class _Common:
         self.sizes = np.sort(sizes[s, f], axis=1)
         self.mean = self.people * np.prod(self.sizes / self.people[:, None], axis=1)
         self.variance = _variance(self.mean, self.sizes, self.people)
-        # where each count's chances are kept, counted from nobody
+        # where each count's probabilities are kept, counted from nobody
         self.begin, self.size, self.place = np.zeros((3, len(s)), dtype=np.int64)
         self.kept = np.zeros(0)
         self.few = self.mean <= FEW
@@ -141,7 +141,7 @@ class _Common:
         return theta, centre, np.maximum(trials * tilted * (1 - tilted) * slower, 1e-12)
 
     def windows(self, rows: Integers, theta: Array, centre: Array, variance: Array) -> tuple[list[Window], Array]:
-        """Return the tilted chances, kept from before where they reach far enough."""
+        """Return the tilted probabilities, kept from before where they reach far enough."""
         scale = np.zeros(len(self.item))
         windows: list[Window] = []
         if self.large is not None:
@@ -149,7 +149,7 @@ class _Common:
             own = self.rough[at]
             if len(at):
                 made, own_scale = self.large.windows(at, theta[self.rough], centre[self.rough], variance[self.rough])
-                windows += [Window(self.rough[w.row], w.first, w.stride, w.log_chance) for w in made]
+                windows += [Window(self.rough[w.row], w.first, w.stride, w.log_probability) for w in made]
                 scale[own] = own_scale[at]
             rows = np.setdiff1d(rows, own)
         reach = 1.0
@@ -160,14 +160,14 @@ class _Common:
             again = []
             for window, largest in self._gathered(rows, theta):
                 last = self.size[window.row] - 1
-                ends = window.log_chance[:, 0], window.log_chance[np.arange(len(last)), last]
+                ends = window.log_probability[:, 0], window.log_probability[np.arange(len(last)), last]
                 short = (ends[0] > -EDGE) & (window.first > self.low[window.row])
                 short |= (ends[1] > -EDGE) & (window.first + last < self.high[window.row])
                 again.append(window.row[short])
                 scale[window.row] = largest
                 kept = ~short
                 windows.append(
-                    Window(window.row[kept], window.first[kept], window.stride[kept], window.log_chance[kept])
+                    Window(window.row[kept], window.first[kept], window.stride[kept], window.log_probability[kept])
                 )
             missing = rows = np.concatenate(again) if again else rows[:0]
             reach *= 2
@@ -183,15 +183,15 @@ class _Common:
             most = max(int(size), int(self.size[own].max()))
             at = np.arange(most)
             there = at < self.size[own, None]
-            log_chance = np.where(there, self.kept[np.where(there, self.place[own, None] + at, 0)], -np.inf)
+            log_probability = np.where(there, self.kept[np.where(there, self.place[own, None] + at, 0)], -np.inf)
             first = self.begin[own] - self.observed[own]
-            log_chance = log_chance + theta[own, None] * (first[:, None] + at)
-            largest = log_chance.max(axis=1)
-            found.append((Window(own, first, np.ones(len(own), np.int64), log_chance - largest[:, None]), largest))
+            log_probability = log_probability + theta[own, None] * (first[:, None] + at)
+            largest = log_probability.max(axis=1)
+            found.append((Window(own, first, np.ones(len(own), np.int64), log_probability - largest[:, None]), largest))
         return found
 
     def _find(self, rows: Integers, theta: Array, centre: Array, reach: Array) -> None:
-        """Find the chances of counts about their centres, and of those from there to what is expected."""
+        """Find the probabilities of counts about their centres, and of those from there to what is expected."""
         x = centre[rows] + self.observed[rows]
         least, most = self.low[rows] + self.observed[rows], self.high[rows] + self.observed[rows]
         begin = np.maximum(least, np.floor(np.minimum(x, self.mean[rows]) - reach[rows]))
@@ -212,7 +212,7 @@ class _Common:
     def _by_moments(self, rows: Integers, theta: Array) -> None:
         inside, held, exact = self.source
         stratum, width = self.stratum[rows], SIZES[np.searchsorted(SIZES, self.size[rows])]
-        # chances too small for a double are found tilted
+        # probabilities too small for a double are found tilted
         tilt = np.where(theta * self.size[rows] > FAR, np.rint(theta), 0.0)
         for s in np.unique(stratum):
             here = np.flatnonzero(stratum == s)
@@ -239,7 +239,7 @@ class _Common:
 
 
 def _variance(mean: Array, sizes: Array, people: Array) -> Array:
-    """Variance of the people whom random sets have in common, from the second factorial moment."""
+    """Return the variance of the people whom random sets have in common, from the second factorial moment."""
     n = people
     with np.errstate(divide="ignore", invalid="ignore"):
         lost = np.log1p(-1 / n)

@@ -49,8 +49,8 @@ def wilson_interval(count: ArrayLike, total: ArrayLike, confidence: float) -> tu
 def log_interval(estimate: ArrayLike, log_variance: ArrayLike, confidence: float) -> tuple[Array, Array]:
     """Return the normal interval of a ratio on the log scale.
 
-    A variance of nought is certainty (a condition that everybody has is always
-    as frequent as chance gives); one below it comes of rounded counts, and
+    A variance of zero is certainty (a condition that everybody has is always
+    as frequent as expected); one below it comes of rounded counts, and
     there is then no interval: NaN, as where the estimate is not above 0.
     """
     value, variance = np.asarray(estimate, dtype=float), np.asarray(log_variance, dtype=float)

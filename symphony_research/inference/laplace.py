@@ -24,9 +24,9 @@ class LargeSets(Shifts):
     """People common to random sets of known sizes, one entry a stratum of a sum; counted from what was observed.
 
     Given that x people have all, everybody else lacks one of the sets at least, and who lacks what is as
-    if each set were drawn by itself and those who lack nothing left out: the chance of the sets' sizes follows
+    if each set were drawn by itself and those who lack nothing omitted: the probability of the sets' sizes follows
     by Laplace's approximation, whose relative error is some 1 / (12 cell), hardly depends on x, and vanishes where
-    the chances are made to add up to 1 and to have the mean and variance that are known.
+    the probabilities are made to add up to 1 and to have the mean and variance that are known.
     """
 
     def __init__(
@@ -50,17 +50,17 @@ class LargeSets(Shifts):
         windows, scale = self.windows(every, flat, self.centre, variance)
         self.constant = self.constant + scale + moments_of(windows, len(people)).log_sum
 
-    def log_chance(self, rows: Integers, shift: Array) -> Array:
-        """Return the log chances of shifts (R, W)."""
+    def log_probability(self, rows: Integers, shift: Array) -> Array:
+        """Return the log probabilities of shifts (R, W)."""
         found = np.empty_like(shift)
         step = max(1, CHUNK // (shift.shape[1] * self.sizes.shape[1]))
         for at in range(0, len(rows), step):
             part = rows[at : at + step]
-            found[at : at + step] = self._log_chance(part, shift[at : at + step])
+            found[at : at + step] = self._log_probability(part, shift[at : at + step])
         away = shift - self.centre[rows, None]
         return found + self.lean[rows, None] * away + self.bend[rows, None] * away**2 - self.constant[rows, None]
 
-    def _log_chance(self, rows: Integers, shift: Array) -> Array:
+    def _log_probability(self, rows: Integers, shift: Array) -> Array:
         from scipy.special import gammaln, xlogy
 
         n, a = self.people[rows, None], self.sizes[rows, None, :]
@@ -73,7 +73,7 @@ class LargeSets(Shifts):
         # as 0! is 1, nobody counts as 1 / (2 pi) of a person to Stirling's formula
         least = 1 / (2 * np.pi * lacking[..., None])
         spread = np.log(np.maximum(q, least) * np.maximum(1 - q, 1e-300)).sum(axis=-1)
-        # those who lack nothing are left out
+        # those who lack nothing are omitted
         left = 1 - (1 - z) / z * ((1 - q) / q).sum(axis=-1)
         k = a.shape[-1]
         determinant = spread - k * np.log(z) + np.log(np.maximum(left, 1e-12)) + k * np.log(lacking)
@@ -81,4 +81,4 @@ class LargeSets(Shifts):
         return choose + entropy - determinant / 2
 
     def _by_ratios(self, rows: Integers, shift: Array, centre: Array) -> Array:
-        return self.log_chance(rows, shift)
+        return self.log_probability(rows, shift)

@@ -35,7 +35,7 @@ def adjusted_p(p: ArrayLike, correction: str = "benjamini_hochberg", *, tests: f
     p : array_like
     correction : {"benjamini_hochberg", "holm", "bonferroni"}
         The first bounds the share of false findings among those found, the
-        others the chance of any false finding at all.
+        others the probability of any false finding at all.
     tests : float, optional
         How many there were, where not all have a p value here.
 

@@ -30,13 +30,13 @@ def log_mid_p_of_moments(
 ) -> Array:
     """Return log two-sided mid-p values of counts within strata, of which only sums are known.
 
-    Of a released result: the strata are not told, but the margins of all people
+    Of a released result: the strata are not known, but the margins of all people
     are, and by what the strata change mean and variance.
 
     Parameters
     ----------
     both, first, second, people : array_like
-        People with both, with each, and in all; whole numbers.
+        People with both, with each, and in all; integers.
     mean, variance : array_like
         Of the count, were the two independent within each stratum. A variance
         that is not known (NaN) is taken as the largest there can be.
@@ -95,7 +95,7 @@ def _log_mid_p(c: Array, a: Array, b: Array, n: Array, e: Array, v: Array) -> Ar
 
 
 def _widened(c: Array, a: Array, b: Array, n: Array, e: Array, times: Array) -> _Noncentral:
-    """The same mean and least margin in more people, so that the variance is some times as large; at most the binomial's."""
+    """Return the same mean and least margin in more people, so that the variance is some times as large; at most the binomial's."""
     most, other = np.minimum(a, b), np.maximum(a, b) - e
     inverse = 1 / e + 1 / (most - e)
     # what is left of 1 / variance for people with the other condition alone, and with neither
@@ -140,6 +140,6 @@ class _Noncentral(TwoByTwo):
         return theta - np.bincount(self.item, weights=self.before, minlength=self.n_items), centre, variance
 
     def windows(self, rows: Integers, theta: Array, centre: Array, variance: Array) -> tuple[list[Window], Array]:
-        """Return chances that were tilted before."""
+        """Return probabilities that were tilted before."""
         windows, scale = super().windows(rows, theta + self.before, centre, variance)
         return windows, scale - self.constant

@@ -248,7 +248,7 @@ def _by_count(box: _Box, least: int) -> Iterator[tuple[Array, Ends, Ends, Ends]]
 
 
 def _mid_tails(c: Array, a: Array, b: Array, n: Array, wanted: Mask) -> tuple[Array, Array]:
-    """Probability of more than c, and of fewer, either with half of that of c itself; 1 where not wanted."""
+    """Return the probability of more than c, and of fewer, either with half of that of c itself; 1 where not wanted."""
     above, below = np.ones((2, *c.shape))
     c, a, b, n = (x[wanted] for x in (c, a, b, n))
     at = np.exp(_log_hypergeometric(c, a, b, n))

@@ -21,13 +21,13 @@ class Shifts:
     """The counts in the last cells of tables whose smaller margins are all fixed, tables of 2**k cells.
 
     A table shifted by d has d more in the cells with an even number of
-    conditions left out and d fewer in the others, and the chance
+    conditions omitted and d fewer in the others, and the probability
     1 / product(cell!). Shifts are counted from the observed tables.
 
     Parameters
     ----------
     cells : (2**k, S, F) array
-        Whole numbers, the last cell that of all conditions, of S strata of F sums.
+        Integers, the last cell that of all conditions, of S strata of F sums.
     """
 
     def __init__(self, cells: Array) -> None:
@@ -41,7 +41,7 @@ class Shifts:
         self.prepare()
 
     def prepare(self) -> None:
-        """Find what all chances of a table add up to, and the mean and variance of its shift."""
+        """Find what all probabilities of a table add up to, and the mean and variance of its shift."""
         every = np.arange(len(self.item))
         alone = np.zeros(len(self.item))
         self.constant = alone
@@ -52,8 +52,8 @@ class Shifts:
         self.constant = scale + moments.log_sum
         self.mean, self.variance = moments.mean, moments.variance
 
-    def log_chance(self, rows: Integers, shift: Array) -> Array:
-        """Return the log chances of shifts (R, W); first but for the constant."""
+    def log_probability(self, rows: Integers, shift: Array) -> Array:
+        """Return the log probabilities of shifts (R, W); first but for the constant."""
         total = np.zeros_like(shift)
         contrast = np.zeros(len(rows))
         for cells, fit, sign in zip(self.cells[:, rows], self.fit[:, rows], self.sign, strict=True):
@@ -87,7 +87,7 @@ class Shifts:
         return theta, shift, 1 / steepness
 
     def windows(self, rows: Integers, theta: Array, centre: Array, variance: Array) -> tuple[list[Window], Array]:
-        """Return the tilted chances about the centres."""
+        """Return the tilted probabilities about the centres."""
         windows: list[Window] = []
         scale = np.zeros(len(self.item))
         wider = 1.0
@@ -103,20 +103,22 @@ class Shifts:
                     own, begin, skip = rows[at], first[at], stride[at]
                     shift = begin[:, None] + skip[:, None] * np.arange(width)
                     there = shift <= self.high[own, None]
-                    log_chance = self.log_chance(own, shift) if step else self._by_ratios(own, shift, centre[own])
-                    log_chance = np.where(there, log_chance + theta[own, None] * shift, -np.inf)
-                    largest = log_chance.max(axis=1)
-                    log_chance -= largest[:, None]
+                    log_probability = (
+                        self.log_probability(own, shift) if step else self._by_ratios(own, shift, centre[own])
+                    )
+                    log_probability = np.where(there, log_probability + theta[own, None] * shift, -np.inf)
+                    largest = log_probability.max(axis=1)
+                    log_probability -= largest[:, None]
                     scale[own] = largest + np.log(skip)
-                    beyond = (log_chance[:, 0] > -EDGE) & (begin > self.low[own])
-                    beyond |= (log_chance[:, -1] > -EDGE) & (shift[:, -1] < self.high[own])
+                    beyond = (log_probability[:, 0] > -EDGE) & (begin > self.low[own])
+                    beyond |= (log_probability[:, -1] > -EDGE) & (shift[:, -1] < self.high[own])
                     narrow.append(own[beyond])
-                    windows.append(Window(own[~beyond], begin[~beyond], skip[~beyond], log_chance[~beyond]))
+                    windows.append(Window(own[~beyond], begin[~beyond], skip[~beyond], log_probability[~beyond]))
             rows, wider = np.sort(np.concatenate(narrow)), 2 * wider
         return windows, scale
 
     def _by_ratios(self, rows: Integers, shift: Array, centre: Array) -> Array:
-        """Log chances of neighbouring shifts, by the ratio of each to the one before."""
+        """Return the log probabilities of neighbouring shifts, by the ratio of each to the one before."""
         log_ratio = np.zeros_like(shift)
         sets = np.arange(len(self.sign))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -134,18 +136,18 @@ class Shifts:
         last = np.minimum(self.high[rows], shift[:, -1])
         anchor = np.clip(np.rint(centre), shift[:, 0], last)
         at = (anchor - shift[:, 0]).astype(np.int64)
-        known = self.log_chance(rows, anchor[:, None])[:, 0]
+        known = self.log_probability(rows, anchor[:, None])[:, 0]
         return relative + (known - relative[np.arange(len(rows)), at])[:, None]
 
 
 class TwoByTwo(Shifts):
-    """Two conditions: hypergeometric counts, whose chances are known without adding them up."""
+    """Two conditions: hypergeometric counts, whose probabilities are known without adding them up."""
 
     def prepare(self) -> None:
         """Nothing is to be found."""
 
-    def log_chance(self, rows: Integers, shift: Array) -> Array:
-        """Return the log chances of shifts (R, W)."""
+    def log_probability(self, rows: Integers, shift: Array) -> Array:
+        """Return the log probabilities of shifts (R, W)."""
         neither, first, second, both = self.cells[:, rows, None]
         return _log_hypergeometric(
             np.maximum(both + shift, 0), first + both, second + both, neither + first + second + both

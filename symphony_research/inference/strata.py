@@ -60,7 +60,7 @@ def stratified_pairs(both: ArrayLike, first: ArrayLike, second: ArrayLike, peopl
     Notes
     -----
     With e = p_i p_j of a stratum, a person there moves log(O/E) by
-    x = 1[both]/O - (p_j 1[i] + p_i 1[j] - e)/E, which sums to nought over all
+    x = 1[both]/O - (p_j 1[i] + p_i 1[j] - e)/E, which sums to zero over all
     people; the variance is the sum of x squared. In one stratum it is
     1/C - 1/A - 1/B + 2C/(AB) - 1/N.
     """

@@ -61,7 +61,7 @@ class Counts(Protocol):
         """Return by what to tilt each sum so that its mean is near the target, and mean and variance of each count then."""
 
     def windows(self, rows: Integers, theta: Array, centre: Array, variance: Array) -> tuple[list[Window], Array]:
-        """Return the tilted chances of some counts, and the logs of what they are divided by."""
+        """Return the tilted probabilities of some counts, and the logs of what they are divided by."""
 
 
 def p_of_log(log_p: ArrayLike) -> Array:
@@ -80,7 +80,7 @@ def stratified_log_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, p
     Parameters
     ----------
     both, first, second : (S, P) array_like
-        People of each stratum with both conditions of a pair, with the one, with the other; whole numbers.
+        People of each stratum with both conditions of a pair, with the one, with the other; integers.
     people : (S,) array_like
         People of each stratum; a stratum of nobody adds nothing.
 
@@ -95,7 +95,7 @@ def stratified_log_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, p
     mean of the sum is about the observed count; the distribution of the sum near
     it then follows from the product of characteristic functions, and is tilted
     back. So a tail has the relative error of a few hundred roundings however
-    small it is: only points with less than 2e-15 of the sum are left out. Of
+    small it is: only points with less than 2e-15 of the sum are omitted. Of
     a stratum whose count varies by more than some six people only every d-th
     point is taken, which changes its sums by less than that.
 

@@ -1,4 +1,4 @@
-"""Which sets of conditions people have, each set against chance."""
+"""Combinations of conditions: observed and expected numbers of people."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import polars as pl
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, split
-from symphony_research.collapse.nested import split_strata, tables_of_rows
-from symphony_research.collapse.roles import LOG_P, MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
+from symphony_research.collapse.set_roles import LOG_P, MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata
+from symphony_research.collapse.within_strata import split_strata, tables_of_rows
 from symphony_research.errors import ArgumentError, DisclosureError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
@@ -22,23 +22,26 @@ from symphony_research.inference import (
     adjusted_p,
     normal_quantile,
 )
-from symphony_research.multimorbidity.against import against_expected
-from symphony_research.multimorbidity.counted import factor_names, is_scaled, set_tables
+from symphony_research.multimorbidity.set_counts import factor_names, is_scaled, set_tables
+from symphony_research.multimorbidity.set_tests import against_expected
 from symphony_research.multimorbidity.sets import WHICH, as_bits
-from symphony_research.phrases import adjusted_for, as_of, between, confidence_of, expectation
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition
 from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.roles import Count, Internal, Known, Role, TableRoles
-from symphony_research.wording import (
-    about,
-    capital,
-    chance_words,
+from symphony_research.words.lexicon import capital
+from symphony_research.words.numbers import about, times
+from symphony_research.words.phrases import (
+    adjusted_for,
+    as_of,
+    between,
+    confidence_of,
     cost_period,
+    expectation,
+    expected_headings,
     joined,
     stratum_words,
-    times,
 )
 
 __all__ = ["Combinations", "combinations", "roles_of_sets"]
@@ -50,11 +53,11 @@ MOST_PARTS = 8  # conditions of a set whose every subset is counted
 
 
 class Combinations(Result):
-    """Sets of conditions that people have, observed against expected by chance."""
+    """Sets of conditions that people have, observed and expected if conditions were independent."""
 
     figure: ClassVar[str | None] = "symphony_research.show.upset:plot_upset"
     rows_from_records: ClassVar[bool] = True
-    floored: ClassVar[tuple[str, ...]] = ("cells",)
+    minimum_size_tables: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Combinations of long-term conditions"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     shown: ClassVar[tuple[str, ...]] = (
@@ -76,7 +79,7 @@ class Combinations(Result):
         return {
             "estimate": "Share of people",
             "mean_cost": cost,
-            **chance_words(self.settings["adjust"]),
+            **expected_headings(self.settings["adjust"]),
             **parts,
         }
 
@@ -90,18 +93,18 @@ class Combinations(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People with each set, with each condition and pair behind it, and all."""
+        """Return the people with each set, with each condition and pair behind it, and all."""
         return roles_of_sets(settings)
 
     @staticmethod
     def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
         """Release no pairs of each stratum: they stand behind variances alone, and nobody asked for them.
 
-        Nor sets of which those that are closed alone were found: which are closed is told by the counts that are shown.
+        Nor sets of which those that are closed alone were found: which are closed is determined by the counts that are shown.
         """
         if settings["which"] != "all" and tables["cells"]["thinned"].any() and not policy.changes_nothing:
             raise DisclosureError(
-                f"There are too many sets for the {settings['which']} ones to be told by released counts. Raise "
+                f"There are too many sets for the {settings['which']} ones to be determined by released counts. Raise "
                 "min_persons, or set max_size, and release that result."
             )
         return {**tables, "pairs": tables["pairs"].clear()} if by and not policy.changes_nothing else tables
@@ -136,12 +139,12 @@ class Combinations(Result):
         """Expected people, observed/expected with interval, and test, of every set.
 
         The floor is laid on the counts that are shown: laid on exact ones, the
-        rows that are there would tell what rounding hides.
+        rows that are there would tell what rounding conceals.
         """
         floor = settings["min_persons"]
         large_enough = (pl.col("n_persons") >= floor).fill_null(floor == 1)
         parts = [
-            # the largest first, by the counts there are: rounded ones tie, hidden ones come last by name
+            # the largest first, by the counts there are: rounded ones tie, suppressed ones come last by name
             against_expected(
                 cells.filter(large_enough).sort("n_persons", descending=True, nulls_last=True, maintain_order=True),
                 margins,
@@ -209,7 +212,7 @@ class Combinations(Result):
 
 
 def possible_sets(settings: Mapping[str, Any]) -> int:
-    """Number of sets of the sizes asked for; at-least sets of one are not tested."""
+    """Return the number of sets of the sizes asked for; at-least sets of one are not tested."""
     k = len(settings["conditions"])
     smallest = settings["min_size"] if settings["kind"] == "exact" else max(settings["min_size"], 2)
     largest = k if settings["max_size"] is None else min(settings["max_size"], k)
@@ -255,7 +258,7 @@ def combinations(
     correction: str = "benjamini_hochberg",
     confidence: float = 0.95,
 ) -> Combinations:
-    """Count sets of conditions, and set each against chance.
+    """Count sets of conditions and compare each with its expected count.
 
     Parameters
     ----------
@@ -265,12 +268,12 @@ def combinations(
     kind : {"exact", "at_least"}
         People with these conditions and no others, or with these and perhaps more.
     adjust : str or sequence of str
-        Strata of the patterns, such as age band and sex, within which chance is
-        reckoned: expected counts are summed over them.
+        Strata of the patterns, such as age band and sex, within which expected counts are
+        computed: expected counts are summed over them.
     against : {"independence", "no_higher_order_interaction"}
         What is expected: that all conditions are independent; or, of at-least
         sets of three conditions or more, just what all their smaller sets imply,
-        so that a set made of pairs that go together is no news by itself.
+        so that a set made of pairs that go together is not informative by itself.
     which : {"all", "closed", "maximal"}
         Of at-least sets: all; those that no larger set listed has as many
         people as; those that no larger set listed contains. By the counts that
@@ -317,9 +320,9 @@ def combinations(
     Cochran-Mantel-Haenszel test); for larger and for exact sets that of how many
     people random sets of these sizes have in common. It is exact however small, and
     0 below 1e-300; of larger sets whose count has a variance above 100, within
-    0.5 %. `statistic` is (observed - mean) over the standard deviation of that
+    0.5%. `statistic` is (observed - mean) over the standard deviation of that
     distribution. Of a disclosed result p values come from the rounded margins; within
-    strata from the mean and variance that these give besides, and are larger as a
+    strata from the mean and variance that these also give, and are larger as a
     rule (`symphony_research.inference.log_mid_p_of_moments`). Against no higher-order interaction the expected counts are those of the
     log-linear model with every smaller interaction, fitted in each stratum; in
     strata of a few hundred people or fewer they are somewhat too low, which the

@@ -1,4 +1,4 @@
-"""What a combination of conditions costs, and what it costs beyond the sum of its parts."""
+"""What a combination of conditions costs, and what it costs above additivity."""
 
 from __future__ import annotations
 
@@ -10,23 +10,17 @@ import polars as pl
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings
-from symphony_research.collapse.nested import split_strata, tables_of_rows
-from symphony_research.collapse.roles import SET_KEYS, of_everybody, of_set
+from symphony_research.collapse.set_roles import SET_KEYS, of_everybody, of_set
+from symphony_research.collapse.within_strata import split_strata, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, FOUND, adjusted_p, normal_quantile
-from symphony_research.multimorbidity.parts import against_parts, cost_tables
-from symphony_research.phrases import adjusted_for, between, confidence_of
+from symphony_research.multimorbidity.cost_groups import against_parts, cost_tables
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure, Result
 from symphony_research.result.roles import Count, Internal, Mean, Role, TableRoles
-from symphony_research.wording import (
-    about,
-    cost_period,
-    in_words,
-    joined,
-    pounds,
-    stratum_words,
-)
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import about, pounds
+from symphony_research.words.phrases import adjusted_for, between, confidence_of, cost_period, joined, stratum_words
 
 __all__ = ["CombinationCosts", "combination_costs"]
 
@@ -36,11 +30,11 @@ _MONEY = ("estimate", "lower", "upper", "total", "expected", "excess", "excess_l
 
 
 class CombinationCosts(Result):
-    """Mean and total of a value for each combination, and what lies beyond the sum of its parts."""
+    """Mean and total of a value for each combination, and what lies above additivity."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.companions:plot_combination_costs"
+    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_combination_costs"
     rows_from_records: ClassVar[bool] = True
-    floored: ClassVar[tuple[str, ...]] = ("cells",)
+    minimum_size_tables: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Cost interaction of combinations of conditions"
     led_by: ClassVar[tuple[str, ...]] = ("excess_lower",)
     shown: ClassVar[tuple[str, ...]] = (
@@ -70,7 +64,7 @@ class CombinationCosts(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People of each combination with their mean and what their parts add up to, and all; `groups` stay inside.
+        """Return the people of each combination with their mean and what their parts add up to, and all; `groups` stay inside.
 
         Whom a combination is compared within is no count that is released: it would be that of the strata where
         its parts are not suppressed.
@@ -100,7 +94,7 @@ class CombinationCosts(Result):
 
         Parts are added up in strata where each of them has more than the threshold of people. A stratum with more
         people of the combination and fewer of a part takes the whole row away; in one with fewer people of both,
-        they take the average of the others: nobody is left out, so no mean of some of them can be set against that
+        they take the average of the others: nobody is excluded, so no mean of some of them can be compared with that
         of all, and a stratum of nobody looks like one of few.
         """
         if policy.changes_nothing or "groups" not in tables:
@@ -178,15 +172,15 @@ class CombinationCosts(Result):
             ]
         )  # fmt: skip
 
-    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return money as money."""
         value = record[column]
         if value is not None and column in _MONEY and self.settings["value"] == "cost":
             return f"−{pounds(-value)}" if value < 0 else pounds(value)
-        return super().say(record, column)
+        return super().format_cell(record, column)
 
     def sentence(self) -> str:
-        """Name the combination that costs most beyond the sum of its parts, by its lower limit."""
+        """Name the combination that costs most above additivity, by its lower limit."""
         if self.settings["value"] is None:
             return "No costs are recorded in these data."
         frame = self.estimates.filter(pl.col("excess_lower").is_not_null())
@@ -225,7 +219,7 @@ def _with_margin(compared: pl.DataFrame, confidence: float) -> pl.DataFrame:
 
 
 def _exact(tables: Tables, settings: Mapping[str, Any]) -> pl.DataFrame:
-    """Return the sets beside their parts, added up wherever a variance can be told, with the floor on exact counts."""
+    """Return the sets beside their parts, added up wherever a variance can be estimated, with the floor on exact counts."""
     cells = pl.concat([tables["cells"], against_parts(tables["groups"])], how="horizontal")
     floor = settings["min_persons"]
     enough = pl.all_horizontal((pl.col(c) >= floor).fill_null(False) for c in ("n_compared", "n_fewest"))
@@ -269,7 +263,7 @@ def combination_costs(
         patterns carry. Where they carry none the result has no rows and says so.
     kind : {"exact", "at_least"}
         People with these conditions and no others, or with these and perhaps
-        more. The parts are judged alike: people who have just that one condition,
+        more. The parts are judged in the same way: people who have just that one condition,
         or none at all; or who of the set's conditions have one, or none, whatever
         else. Of at-least sets, people with all also have more other conditions
         than people with one, and what those cost is part of what lies beyond.
@@ -279,7 +273,7 @@ def combination_costs(
         Conditions in a combination, from and to; at most eight.
     min_persons : int, default 20
         Leave out combinations that fewer people have, by the counts shown; and
-        say nothing of what lies beyond the sum of the parts where fewer can be
+        say nothing of what lies above additivity where fewer can be
         compared, or have one of the parts.
     correction : {"benjamini_hochberg", "holm", "bonferroni"}
         How p values are adjusted for the number of combinations tested.
@@ -311,7 +305,7 @@ def combination_costs(
     where every part has at least two people. Intervals and tests are Student's,
     with as many degrees of freedom as the smallest group allows. Costs are
     skewed: with a coefficient of variation of 3, and 50 people compared, a test
-    at 5 % errs in 9 %.
+    at 5% errs in 9%.
 
     Released, parts are added up in strata where each has more people than the
     rule's threshold. Whoever has the combination in another stratum is counted

@@ -21,18 +21,19 @@ from symphony_research.collapse.margins import (
     strata_margins,
     stratum_schema,
 )
-from symphony_research.collapse.roles import MARGINS, POPULATION, of_number
+from symphony_research.collapse.set_roles import MARGINS, POPULATION, of_number
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import (
     normal_quantile,
     poisson_binomial,
     wilson_interval,
 )
-from symphony_research.phrases import as_of, confidence_of, share, share_with_interval
 from symphony_research.result import Result
 from symphony_research.result.cells import Partition, Relation, feature_list, of_size
 from symphony_research.result.roles import Count, Key, TableRoles
-from symphony_research.wording import in_words, roughly, strata_words, times
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import percentage, roughly, times
+from symphony_research.words.phrases import as_of, confidence_of, share_with_interval, strata_words
 
 __all__ = ["ConditionCount", "Prevalence", "condition_count", "prevalence"]
 
@@ -50,7 +51,7 @@ class ConditionCount(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People by number of conditions, with each condition, and all."""
+        """Return the people by number of conditions, with each condition, and all."""
         cells = TableRoles({"n_conditions": Key(), "n_persons": Count()}, of_number)
         return {"cells": cells, "margins": MARGINS, "population": POPULATION}
 
@@ -94,11 +95,11 @@ class ConditionCount(Result):
             )
         return nan_to_null(pl.concat(parts))
 
-    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return "7 or more" for a last row that holds everybody above."""
         if column == "n_conditions" and record[column] == self.settings["top"]:
             return f"{record[column]} or more"
-        return super().say(record, column)
+        return super().format_cell(record, column)
 
     def sentence(self) -> str:
         """Return how many people have two or more conditions, and how many of three or more were expected."""
@@ -110,7 +111,7 @@ class ConditionCount(Result):
             return "No group with two or more conditions is large enough to show."
         label = confidence_of(self.settings)
         said = (
-            f"At least {share(row['estimate'])}"
+            f"At least {percentage(row['estimate'])}"
             if row["at_least"]
             else share_with_interval(row["estimate"], row["lower"], row["upper"], label=label)
         )
@@ -250,12 +251,12 @@ class Prevalence(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People with each condition, and all."""
+        """Return the people with each condition, and all."""
         return {"cells": MARGINS, "population": POPULATION}
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Share of people with each condition, with its interval."""
+        """Return the share of people with each condition, with its interval."""
         cells, population = tables["cells"], tables["population"].rename({"n_persons": "__total"})
         joined_up = beside(cells, population, by)
         n, total = as_float(joined_up["n_persons"]), as_float(joined_up["__total"])
@@ -281,7 +282,7 @@ class Prevalence(Result):
 
 
 def prevalence(patterns: Patterns, *, confidence: float = 0.95) -> Prevalence:
-    """Share of people with each condition.
+    """Return the share of people with each condition.
 
     Parameters
     ----------

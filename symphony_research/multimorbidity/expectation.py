@@ -1,24 +1,24 @@
-"""What chance gives of a set of conditions: expected people, and the variances that go with them, summed over strata."""
+"""Expected people of a set of conditions, and the variances that go with them, summed over strata."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.collapse.nested import Row, subset_sums
+from symphony_research.collapse.within_strata import Row, subset_sums
 from symphony_research.inference import Array
-from symphony_research.inference.chance import Chance
+from symphony_research.inference.expected_count import ExpectedCount
 from symphony_research.inference.interaction import cells_of, set_against_its_parts
 
 __all__ = ["against_parts", "cells_by_stratum", "independence"]
 
 CHUNK = 2**22  # sets x conditions worked on at once
-NEVER = -1e4  # log of nought, kept finite: its exponential is nought
+NEVER = -1e4  # log of zero, kept finite: its exponential is zero
 
 
 def independence(
     inside: NDArray[np.bool_], observed: Array, people: Array, held: Array, both: Array, *, exact: bool
-) -> Chance:
+) -> ExpectedCount:
     """Set F sets against independence of all conditions within each of S strata.
 
     Parameters
@@ -51,7 +51,7 @@ def independence(
         _independence(inside[at : at + step], observed[:, at : at + step], people, held, both, exact)
         for at in range(0, max(len(inside), 1), step)
     ]
-    return Chance(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return ExpectedCount(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _independence(
@@ -65,10 +65,10 @@ def _independence(
             if not n > 0:
                 continue
             p = a / n
-            log_chance = within @ _log(p) + outside @ _log(1 - p)
-            e = np.exp(log_chance)
+            log_probability = within @ _log(p) + outside @ _log(1 - p)
+            e = np.exp(log_probability)
             mean = n * e
-            # 1/m, nought where nobody agrees: e is nought there too
+            # 1/m, zero where nobody agrees: e is zero there too
             one_in, one_out = _inverse(p), _inverse(1 - p)
             spread = within @ np.where(p > 0, one_in - 1, 0) + outside @ np.where(p < 1, one_out - 1, 0)
             covariance = c / n - np.outer(p, p)
@@ -90,7 +90,7 @@ def _independence(
 
 
 def _factorial(n: float, held: Array, within: Array, outside: Array) -> Array:
-    """The second factorial moment of the count over the square of its mean, less 1."""
+    """Return the second factorial moment of the count over the square of its mean, less 1."""
     if n < 2:
         return np.full(len(within), -1.0)
     lost = np.log1p(-1 / n)
@@ -98,7 +98,7 @@ def _factorial(n: float, held: Array, within: Array, outside: Array) -> Array:
 
 
 def _taken(count: Array) -> Array:
-    """Log of (M - 1) / M."""
+    """Return the log of (M - 1) / M."""
     enough = count >= 2
     return np.where(enough, np.log1p(-1 / np.where(enough, count, 2)), NEVER)
 
@@ -111,7 +111,7 @@ def _inverse(share: Array) -> Array:
     return np.where(share > 0, 1 / np.where(share > 0, share, 1), 0.0)
 
 
-def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> Chance:
+def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> ExpectedCount:
     """Set sets of three conditions or more against what their smaller subsets imply within each stratum."""
     size = np.array([len(one) for one in sets], dtype=int)
     found = np.full((5, len(sets)), np.nan)
@@ -125,7 +125,7 @@ def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> C
             made = set_against_its_parts(cells)
             moments = made.expected, made.null_mean, made.score_variance, made.log_ratio_variance
             found[:, chosen] = *moments, made.log_p
-    return Chance(*found)
+    return ExpectedCount(*found)
 
 
 def cells_by_stratum(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symphony_research.collapse.bits import Integers, Words, frequent_sets, pack, unpack
 from symphony_research.collapse.closed import closed_sets
-from symphony_research.collapse.nested import Row, pooled, subset_sums
+from symphony_research.collapse.within_strata import Row, pooled, subset_sums
 
 __all__ = ["WHICH", "as_bits", "as_tuples", "closed_of", "counts_by_stratum", "exact_sums", "kept_of", "sets_of"]
 

@@ -1,4 +1,4 @@
-"""Which conditions go together: every pair against chance, and the network the pairs form.
+"""Which conditions go together: observed/expected ratios of all pairs, and the network they form.
 
 Counts of pairs come from `Patterns`; whatever is said of the network (its
 backbone, what is central, its communities) is derived from those counts, so it

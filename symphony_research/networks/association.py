@@ -14,7 +14,7 @@ from symphony_research.collapse.margins import (
     nan_to_null,
     possible_table,
 )
-from symphony_research.collapse.roles import LOG_P
+from symphony_research.collapse.set_roles import LOG_P
 from symphony_research.inference import (
     Array,
     hypergeometric_mid_p,
@@ -102,9 +102,9 @@ def associations(table: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFra
         "ic_lower": ic_lower,
         "p_value": p_value,
     }
-    hidden = np.isnan(c)
+    suppressed = np.isnan(c)
     columns = [
-        pl.Series(name, np.where((hidden & (name != "p_value")) | np.isinf(values), np.nan, values))
+        pl.Series(name, np.where((suppressed & (name != "p_value")) | np.isinf(values), np.nan, values))
         for name, values in estimates.items()
     ]
     counts = ["source", "target", "n_both", "n_source", "n_target", "n_persons"]
@@ -156,7 +156,7 @@ def _at_ends(
 def _scaled(
     crude: StratifiedPairs, expected: Array, spread: Array, score: Array, odds: Array, odds_spread: Array
 ) -> StratifiedPairs:
-    """What is summed over strata: each crude figure times the factor by which the strata change it."""
+    """Return what is summed over strata: each crude figure times the factor by which the strata change it."""
     return StratifiedPairs(
         crude.observed,
         crude.expected * expected,
@@ -175,7 +175,7 @@ def _at_most(sums: StratifiedPairs) -> StratifiedPairs:
 
 
 def within_strata(both: Array, first: Array, second: Array, people: Array, *, tested: bool) -> dict[str, Array]:
-    """By what the strata change each figure of the pooled people, 1 where there is nothing to change; and the exact log p."""
+    """Return by what the strata change each figure of the pooled people, 1 where there is nothing to change; and the exact log p."""
     within = stratified_pairs(both, first, second, people)
     whole = [x.sum(axis=0, keepdims=True) for x in (both, first, second, people)]
     crude = stratified_pairs(*whole)

@@ -12,8 +12,10 @@ from symphony_research.collapse.margins import split
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.cooccurrence import Cooccurrence
-from symphony_research.networks.links import MEASURES, measure_words, require_network, weighable
-from symphony_research.wording import about, in_words, number, stratum_words, times
+from symphony_research.networks.edges import MEASURES, measure_words, require_network, weighable
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import about, number, times
+from symphony_research.words.phrases import stratum_words
 
 __all__ = ["METHODS", "Backbone", "backbone", "linked_pairs", "links_among"]
 
@@ -29,7 +31,7 @@ class Backbone(Cooccurrence):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Every measure of every pair from the counts there are, then the filters one after another."""
+        """Return every measure of each pair from the counts there are, then the filters one after another."""
         return links_among(Cooccurrence.derive(tables, settings, by), settings, by)
 
     def sentence(self) -> str:
@@ -65,7 +67,7 @@ def backbone(
         What `cooccurrence` returns, disclosed or not; strata are filtered each
         on its own. A backbone may be filtered again.
     method : {"significance", "disparity", "top"}
-        "significance": pairs above chance whose `q_value` is below `level`.
+        "significance": pairs above expected whose `q_value` is below `level`.
         "disparity": pairs that take up more of the weight of one of their two
         conditions than a random share would, at `level`.
         "top": the `each` strongest pairs of every condition; a pair is kept if
@@ -94,7 +96,7 @@ def backbone(
     Notes
     -----
     The filter works on the counts there are. `suppress(backbone(network))`
-    filters anew on rounded counts and equals `backbone(suppress(network))`.
+    filters again on rounded counts and equals `backbone(suppress(network))`.
 
     "disparity" and "top" weigh the pairs whose interval of observed/expected
     lies above 1, the lines of `plot_network`. A pair without a finite measure
@@ -127,7 +129,7 @@ def backbone(
     if not 0 < level < 1:
         raise ArgumentError(f"level={level} must be between 0 and 1, such as 0.05.")
     if isinstance(each, bool) or not isinstance(each, int) or each < 1:
-        raise ArgumentError(f"each={each!r} must be a whole number of pairs, at least 1.")
+        raise ArgumentError(f"each={each!r} must be an integer number of pairs, at least 1.")
     step = {
         "significance": {"method": method, "level": level},
         "disparity": {"method": method, "level": level, "measure": measure},
@@ -138,12 +140,12 @@ def backbone(
 
 
 def linked_pairs(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-    """Return the pairs that are links: all of a backbone, else those whose interval lies above chance."""
+    """Return the pairs that are edges: all of a backbone, else those whose interval lies above 1."""
     return links_among(Cooccurrence.derive(tables, settings, by), settings, by)
 
 
 def links_among(frame: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-    """Return the links among pairs that have been set against chance."""
+    """Return the edges among pairs that have an expected count."""
     if not settings.get("backbone"):
         return frame.filter(_above_chance())
     for step in settings["backbone"]:
@@ -172,14 +174,14 @@ def _kept(pairs: pl.DataFrame, step: Mapping[str, Any]) -> pl.DataFrame:
 
 
 def _disparity(source: Array, target: Array, weight: Array) -> Array:
-    """Chance that a random share of a condition's strength is as large as the pair's, at the end where it is smaller."""
+    """Return the probability that a random share of a condition's strength is as large as the pair's, at the end where it is smaller."""
     n = int(max(source.max(), target.max())) + 1 if len(weight) else 0
     ends = np.concatenate([source, target])
     twice = np.concatenate([weight, weight])
     strength = np.bincount(ends, weights=twice, minlength=n)
     pairs_of = np.bincount(ends, minlength=n)
-    chance = [(1 - weight / strength[end]) ** (pairs_of[end] - 1) for end in (source, target)]
-    return np.minimum(*chance)
+    probability = [(1 - weight / strength[end]) ** (pairs_of[end] - 1) for end in (source, target)]
+    return np.minimum(*probability)
 
 
 def _rank(source: Array, target: Array, weight: Array) -> Array:
@@ -195,7 +197,7 @@ def _rank(source: Array, target: Array, weight: Array) -> Array:
 
 def _in_words(step: Mapping[str, Any]) -> str:
     if step["method"] == "significance":
-        return f"above chance, p value adjusted for all tested under {step['level']:g}"
+        return f"above expected, p value adjusted for all tested under {step['level']:g}"
     by = measure_words(step["measure"])
     if step["method"] == "top":
         return f"the {step['each']} strongest of each condition by {by}"

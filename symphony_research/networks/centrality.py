@@ -14,7 +14,7 @@ from symphony_research.errors import require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.backbone import linked_pairs
 from symphony_research.networks.cooccurrence import Cooccurrence, roles_of_pairs
-from symphony_research.networks.links import (
+from symphony_research.networks.edges import (
     MEASURES,
     in_stratum,
     measure_words,
@@ -24,7 +24,9 @@ from symphony_research.networks.links import (
 )
 from symphony_research.result import Result
 from symphony_research.result.roles import TableRoles
-from symphony_research.wording import capital, in_words, number, stratum_words
+from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import stratum_words
 
 __all__ = ["Centrality", "centrality", "largest_component", "leading_eigenvector"]
 
@@ -32,7 +34,7 @@ Tables = Mapping[str, pl.DataFrame]
 
 FOLLOWED = 0.85  # share of steps along a link, in PageRank
 _OWN = ("degree", "strength", "betweenness", "eigenvector", "pagerank")
-NO_LINK = "No pair of conditions is clearly found together more often than chance would give."
+NO_LINK = "No pair of conditions is clearly found together more often than expected."
 
 
 class Centrality(Result):
@@ -46,11 +48,11 @@ class Centrality(Result):
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
         """Headings, the measure that is added up among them."""
-        return {"strength": f"Sum of its links ({measure_words(self.settings['measure'])})"}
+        return {"strength": f"Strength (sum of edge weights, {measure_words(self.settings['measure'])})"}
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """Those of the network that it is made from."""
+        """Return those of the network that it is made from."""
         return roles_of_pairs(settings)
 
     trim = staticmethod(Cooccurrence.trim)
@@ -63,10 +65,10 @@ class Centrality(Result):
         parts = []
         for margins, links in split(by, tables["margins"].select([*by, "condition", "n_persons"]), pairs):
             weights = weight_matrix(margins["condition"], links, settings["measure"])
-            hidden = margins["n_persons"].is_null()
+            suppressed = margins["n_persons"].is_null()
             columns = [
-                pl.Series(name, values).set(hidden, None) for name, values in _measured(weights).items()
-            ]  # of a condition whose people are hidden it is not known what it is linked with
+                pl.Series(name, values).set(suppressed, None) for name, values in _measured(weights).items()
+            ]  # of a condition whose people are suppressed it is not known what it is linked with
             parts.append(margins.with_columns(columns))
         return pl.concat(parts)
 
@@ -108,8 +110,8 @@ def centrality(network: Cooccurrence, *, measure: str = "observed_expected") -> 
           that lead through it, from 0 to 1,
         * `eigenvector`: high where it is linked strongly with conditions that
           are themselves central; the squares of a stratum add up to 1,
-        * `pagerank`: share of time that a walk along the links, starting anew
-          at any linked condition in 15 % of steps, spends on it; adds up to 1.
+        * `pagerank`: share of time that a walk along the links, starting again
+          at any linked condition in 15% of steps, spends on it; adds up to 1.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def centrality(network: Cooccurrence, *, measure: str = "observed_expected") -> 
     -----
     Links are all pairs of a backbone; of a whole network, the pairs whose
     interval of observed/expected lies above 1, which are the lines of
-    `plot_network`. A hidden count makes no link, nor does a pair without a
+    `plot_network`. A suppressed count makes no link, nor does a pair without a
     finite measure (an infinite odds ratio).
 
     Betweenness needs lengths, and a strong link must be a short one: the length
@@ -128,7 +130,7 @@ def centrality(network: Cooccurrence, *, measure: str = "observed_expected") -> 
 
     A condition without a link is 0 everywhere and changes nothing for the
     others, so that a code list may be long: shares are of the linked conditions.
-    Of a condition whose people are hidden nothing is known.
+    Of a condition whose people are suppressed nothing is known.
 
     Where the network falls apart, the eigenvector of the whole may rest on one
     strong pair. It is therefore that of the largest part (most conditions, then

@@ -16,7 +16,7 @@ from symphony_research.errors import ArgumentError, DisclosureError, require_one
 from symphony_research.inference import Array
 from symphony_research.networks.backbone import linked_pairs, links_among
 from symphony_research.networks.cooccurrence import Cooccurrence, build, roles_of_pairs
-from symphony_research.networks.links import (
+from symphony_research.networks.edges import (
     MEASURES,
     in_stratum,
     require_network,
@@ -24,17 +24,17 @@ from symphony_research.networks.links import (
     weight_matrix,
 )
 from symphony_research.networks.louvain import adjusted_rand_index, best_partition, modularity
-from symphony_research.phrases import share
 from symphony_research.result import Result
 from symphony_research.result.roles import ModelEstimate, TableRoles
-from symphony_research.wording import joined, number, stratum_words
+from symphony_research.words.numbers import number, percentage
+from symphony_research.words.phrases import joined, stratum_words
 
 __all__ = ["Communities", "communities"]
 
 Tables = Mapping[str, pl.DataFrame]
 
 _OWN = ("community", "stability", "modularity", "adjusted_rand_index", "together")
-# what resampling finds stands beside the count it belongs to, and is hidden with it
+# what resampling finds stands beside the count it belongs to, and is suppressed with it
 _FOUND = {"pairs": "together", "population": "adjusted_rand_index"}
 NAMED = 5  # conditions of a community that a sentence names
 CLEAR = 0.75  # stability below which a community is said to be uncertain (Hennig 2007 calls a cluster valid from there)
@@ -51,7 +51,7 @@ class Communities(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """Those of the network, and what resampling finds beside the count it belongs to."""
+        """Return those of the network, and what resampling finds beside the count it belongs to."""
         roles = roles_of_pairs(settings)
         for table, column in _FOUND.items():
             roles[table] = replace(roles[table], columns={**roles[table].columns, column: ModelEstimate()})
@@ -93,7 +93,7 @@ class Communities(Result):
         `n_communities`, `modularity` (share of weight within communities less
         that of a random network) and `adjusted_rand_index` (mean agreement of
         the resamples with the communities of the people as they are; 1 the
-        same, 0 chance).
+        same, 0 as expected at random).
         """
         told = [pl.col("community").max().fill_null(0).alias("n_communities")]
         told += [pl.col(name).first() for name in ("modularity", "adjusted_rand_index")]
@@ -116,7 +116,7 @@ class Communities(Result):
         known = own["stability"].drop_nulls().to_list()
         mean = sum(known) / len(known) if known else None
         sure = (
-            f"; in resamples of the people two of them stay together {share(mean)} of the time"
+            f"; in resamples of the people two of them stay together {percentage(mean)} of the time"
             if mean is not None
             else ""
         )
@@ -181,13 +181,13 @@ def communities(
     small groups in a large network may be joined; raise `resolution` to see.
 
     Resamples are multinomial draws of the people over the collapsed patterns
-    within each stratum, which is the bootstrap of people. Each is set against
-    chance anew, so links come and go too; communities of few people or chance
+    within each stratum, which is the bootstrap of people. Each is compared with
+    the expected again, so links come and go too; communities of few people or random ones
     links fall apart. Shares are kept to two decimals. A resample takes as long
     as `cooccurrence` itself; the people need not be read again.
 
-    Released communities are found anew from rounded counts, and stability is
-    made anew for them from the shares of pairs that may be shown. Resampling
+    Released communities are found again from rounded counts, and stability is
+    made again for them from the shares of pairs that may be shown. Resampling
     reads exact counts: pass `patterns` first, then suppress. The adjusted Rand
     index is of the communities in the exact counts, a condition without a link
     being a group of its own.
@@ -211,11 +211,11 @@ def communities(
     require_one_of(measure, MEASURES, argument="measure")
     require_own_names(network.by, _OWN, "communities")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ArgumentError(f"seed={seed!r} must be a whole number, zero or more.")
+        raise ArgumentError(f"seed={seed!r} must be an integer, zero or more.")
     if not 0 < resolution < float("inf"):
         raise ArgumentError(f"resolution={resolution} must be above 0.")
     if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
-        raise ArgumentError(f"resamples={resamples!r} must be a whole number, at least 1.")
+        raise ArgumentError(f"resamples={resamples!r} must be an integer, at least 1.")
     settings = {
         **network.settings,
         "method": "Louvain's method, best of five orders; multinomial resamples of people; of "

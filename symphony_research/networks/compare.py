@@ -1,4 +1,4 @@
-"""Whether two networks differ: every pair's observed/expected in one group against the other's."""
+"""Compare two networks: each pair's observed/expected in one group against the other's."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import polars as pl
 
 from symphony_research.collapse import Patterns, names_of
 from symphony_research.collapse.margins import as_float
-from symphony_research.collapse.nested import split_strata
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets
+from symphony_research.collapse.within_strata import split_strata
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import FOUND, adjusted_p, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
+from symphony_research.networks.permutation import FACTORS, from_networks, from_patterns, with_margins
 from symphony_research.networks.ratio import ratios_of_groups
-from symphony_research.networks.regroup import FACTORS, from_networks, from_patterns, with_margins
-from symphony_research.phrases import adjusted_for
 from symphony_research.result import Result, Source
 from symphony_research.result.cells import CellDefinition, at_least, everybody
 from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, Role, TableRoles
-from symphony_research.wording import about, capital, in_words, stratum_words, times
+from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.numbers import about, times
+from symphony_research.words.phrases import adjusted_for, stratum_words
 
 __all__ = ["NetworkComparison", "compare"]
 
@@ -65,7 +66,7 @@ def _strata_roles(adjust: Sequence[str]) -> TableRoles:
 
 
 class NetworkComparison(Result):
-    """Every pair of conditions in two groups of people: how much more often than chance in each, and whether they differ."""
+    """Each pair of conditions in two groups of people: how much more often than expected in each, and whether they differ."""
 
     figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_comparison"
     title: ClassVar[str] = "Pairs of conditions in two groups"
@@ -90,8 +91,8 @@ class NetworkComparison(Result):
         named = {}
         for side, name in zip("ab", self.settings["names"], strict=True):
             named[f"n_both_{side}"] = f"With both: {in_words(name)}"
-            named[f"expected_{side}"] = f"Expected by chance: {in_words(name)}"
-            named[f"observed_expected_{side}"] = f"Times expected: {in_words(name)}"
+            named[f"expected_{side}"] = f"Expected if conditions were independent: {in_words(name)}"
+            named[f"observed_expected_{side}"] = f"Observed/expected ratio: {in_words(name)}"
         return named
 
     @staticmethod
@@ -106,7 +107,7 @@ class NetworkComparison(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People of each group with both conditions of each pair, with each condition, and all."""
+        """Return the people of each group with both conditions of each pair, with each condition, and all."""
         adjust = settings["adjust"]
         return {**_roles_of(bool(adjust)), **({"strata": _strata_roles(adjust)} if adjust else {})}
 
@@ -135,12 +136,12 @@ class NetworkComparison(Result):
         behind = [pl.when(shown).then(pl.col(c)).alias(c) for c in (*FACTORS, *_P_VALUES) if c in pairs.columns]
         return {**tables, "pairs": pairs.with_columns(behind)}
 
-    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return a released p value as what it is: a level that the exact one does not exceed."""
         coarse = self.disclosure is not None and not self.disclosure.policy.changes_nothing
         if coarse and column in (*_P_VALUES, "q_value") and record[column] is not None:
             return f"at most {record[column]:.3g}"
-        return super().say(record, column)
+        return super().format_cell(record, column)
 
     @property
     def overall(self) -> pl.DataFrame:
@@ -193,7 +194,7 @@ def compare(
     Parameters
     ----------
     a, b : Patterns
-        The two groups, collapsed alike: the same conditions and strata, no person
+        The two groups, collapsed the same way: the same conditions and strata, no person
         in both. Or two `Cooccurrence` results, whose pairs are then compared one
         by one, without `adjust` and without `family_wise_p`.
     names : (str, str), default ("a", "b")
@@ -217,7 +218,7 @@ def compare(
         own, expected people summed over the strata adjusted for), `ratio` of the
         two with `lower` and `upper` (delta method on the log scale; adjusted, it
         is not their quotient: see the notes), `p_value`,
-        `q_value` (Benjamini-Hochberg over every pair and stratum) and
+        `q_value` (Benjamini-Hochberg over each pair and stratum) and
         `family_wise_p` (over the pairs of the stratum). `.overall` is one p value
         a stratum: the sum over all pairs of the squared statistic.
 
@@ -235,23 +236,23 @@ def compare(
     C_b E_a / (E_a + E_b), each E from the group's own margins in the stratum. The
     quotient of `observed_expected_a` and `observed_expected_b` weighs each group
     by its own ages: with O/E 5 in the young and 1.2 in the old of both, but one
-    group 90 % young and the other 90 % old, it is 1.63, where `ratio` is 1. Strata
+    group 90% young and the other 90% old, it is 1.63, where `ratio` is 1. Strata
     in which one group has nobody with one of the conditions say nothing. Where the
     ratio differs between strata, `ratio` is a mean of theirs. Its interval is that
     of people drawn at random, every margin estimated. In simulations it held the
-    true ratio in 93 to 98 % where each group had four people or more with both;
-    in 87 to 97 % where one had fewer.
+    true ratio in 93 to 98% where each group had four people or more with both;
+    in 87 to 97% where one had fewer.
 
     The statistic of a pair is log `ratio` over its standard error, with half a
     person added to the people with both and 1 / (2 R) to those expected, R the O/E
     of both groups together: so a pair nobody has counts, and equal O/E stay equal.
-    Where O/E is 20 in both, 0.2 people expected in one and 20 in the other, 2 % of
+    Where O/E is 20 in both, 0.2 people expected in one and 20 in the other, 2% of
     p values are 0.05 or less. Adjusted, the half is weighed as the people with
     both are, on average over the strata. Divided by its error, the test of equal
     observed/expected stays at its level where the groups differ in how common the
     conditions are (Chung and Romano 2013), and no rare pair drowns the others in
     the largest: in 23 settings of 19 ages, with 1 to 15,000 people with both in a
-    group and O/E of 1 to 6, 0.3 to 6.5 % of 400 p values were 0.05 or less.
+    group and O/E of 1 to 6, 0.3 to 6.5% of 400 p values were 0.05 or less.
     p = (1 + permutations at least as extreme) / (1 + permutations), two-sided. A
     pair is not tested if nobody has it in any stratum where both groups have people
     with each condition. `family_wise_p` steps down from the largest statistic
@@ -268,11 +269,11 @@ def compare(
     the seed could try every count that rounds to them and keep those that give
     the p value shown; an exact p value would leave few. So a released one is the
     first of 0.0001, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1 that it does not exceed, and there
-    is none where a count of the pair, or of one of its conditions, is hidden in
-    either group. Where no count may be narrowed down within its rounding at all,
+    is none where a count of the pair, or of one of its conditions, is suppressed in
+    either group. Where no count may be inferred more closely than its rounding,
     compare two disclosed `Cooccurrence` results: then nothing but released counts is used.
     Two comparisons of one group with others that differ by a few people can be
-    set against each other as two tables can.
+    compared with each other as two tables can.
 
     References
     ----------
@@ -298,7 +299,7 @@ def compare(
         raise ArgumentError(f"names={list(names)} must be two different names, such as ('women', 'men').")
     for word, value, least in (("permutations", permutations, 1), ("seed", seed, 0)):
         if type(value) is not int or value < least:
-            raise ArgumentError(f"{word}={value!r} must be a whole number, at least {least}.")
+            raise ArgumentError(f"{word}={value!r} must be an integer, at least {least}.")
     if isinstance(a, Patterns) and isinstance(b, Patterns):
         conditions, by = _alike(a, b, names, adjust)
         made = from_patterns(a, b, by, adjust, permutations, seed)
@@ -355,7 +356,9 @@ def _alike(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     _refuse_other_conditions(a.conditions, b.conditions, names)
     if a.by != b.by or any(a.frame.schema[c] != b.frame.schema[c] for c in a.by):
-        raise ArgumentError(f"The two have different strata, {list(a.by)} and {list(b.by)}. Collapse them alike first.")
+        raise ArgumentError(
+            f"The two have different strata, {list(a.by)} and {list(b.by)}. Collapse them the same way first."
+        )
     by, _ = split_strata(a, adjust)
     for name, patterns in zip(names, (a, b), strict=True):
         if not patterns.n_persons:
@@ -372,10 +375,14 @@ def _alike_networks(
         )
     _refuse_other_conditions(a.settings["conditions"], b.settings["conditions"], names)
     if a.by != b.by:
-        raise ArgumentError(f"The two have different strata, {list(a.by)} and {list(b.by)}. Collapse them alike first.")
+        raise ArgumentError(
+            f"The two have different strata, {list(a.by)} and {list(b.by)}. Collapse them the same way first."
+        )
     policies = [network.disclosure.policy if network.disclosure else None for network in (a, b)]
     if policies[0] != policies[1]:
-        raise ArgumentError("One network is disclosed and the other not, or under another policy: pass two alike.")
+        raise ArgumentError(
+            "One network is disclosed and the other not, or under another policy: pass two of one kind."
+        )
     for name, network in zip(names, (a, b), strict=True):
         if not network.count_tables["population"]["n_persons"].fill_null(1).sum():
             raise ArgumentError(f"Group '{name}' has no people.")

@@ -1,4 +1,4 @@
-"""Which conditions go together: co-occurrence of every pair, and the network they form."""
+"""Which conditions go together: co-occurrence of each pair, and the network they form."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from symphony_research.collapse.margins import (
     pattern_settings,
     same_stratum,
 )
-from symphony_research.collapse.nested import Row, split_strata, strata_pairs, tables_of_rows
-from symphony_research.collapse.roles import LOG_P, MARGINS, PAIRS, POPULATION
+from symphony_research.collapse.set_roles import LOG_P, MARGINS, PAIRS, POPULATION
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata, strata_table
+from symphony_research.collapse.within_strata import Row, split_strata, strata_pairs, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import (
     CORRECTIONS,
@@ -28,11 +28,12 @@ from symphony_research.inference import (
     normal_quantile,
 )
 from symphony_research.networks.association import FACTORS, associations, within_strata
-from symphony_research.phrases import between, confidence_of, expectation
 from symphony_research.result import Result
 from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.roles import Internal, Known, TableRoles
-from symphony_research.wording import about, capital, chance_words, in_words, stratum_words, times
+from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.numbers import about, times
+from symphony_research.words.phrases import between, confidence_of, expectation, expected_headings, stratum_words
 
 if TYPE_CHECKING:
     import networkx
@@ -44,7 +45,7 @@ __all__ = ["Cooccurrence", "cooccurrence", "roles_of_pairs"]
 
 
 class Cooccurrence(Result):
-    """Every pair of conditions: how many people have both, against chance."""
+    """Pairs of conditions: people with both, observed and expected."""
 
     figure: ClassVar[str | None] = "symphony_research.show.network:plot_network"
     own_settings: ClassVar[frozenset[str]] = frozenset({"tested", "backbone"})
@@ -63,7 +64,7 @@ class Cooccurrence(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People with both conditions of each pair, with each condition, and all."""
+        """Return the people with both conditions of each pair, with each condition, and all."""
         return roles_of_pairs(settings)
 
     @staticmethod
@@ -93,11 +94,11 @@ class Cooccurrence(Result):
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
         """Headings that tell adjusted figures from crude ones."""
-        return chance_words(self.settings["adjust"])
+        return expected_headings(self.settings["adjust"])
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Every measure of association that follows from the four counts of a pair."""
+        """Return every measure of association that follows from the four counts of a pair."""
         table = with_ends(tables["pairs"], tables["margins"], by)
         table = beside(table, tables["population"].select([*by, "n_persons"]), by)
         frame = associations(table, settings)
@@ -116,7 +117,7 @@ class Cooccurrence(Result):
         -------
         networkx.Graph
             Node attribute `n_persons`; edge attributes: the columns of `estimates`. What is
-            suppressed or does not exist is left out, so that networkx can write every format.
+            suppressed or does not exist is omitted, so that networkx can write every format.
         """
         import networkx
 
@@ -203,15 +204,15 @@ def cooccurrence(
     correction: str = "benjamini_hochberg",
     confidence: float = 0.95,
 ) -> Cooccurrence:
-    """Set every pair of conditions against chance.
+    """Compare each pair of conditions with its expected count.
 
     Parameters
     ----------
     patterns : Patterns
         Collapsed people; their strata become rows, unless named in `adjust`.
     adjust : str or sequence of str
-        Strata of the patterns, such as age band and sex, within which chance is
-        reckoned: expected counts are summed over them.
+        Strata of the patterns, such as age band and sex, within which expected counts are
+        computed: expected counts are summed over them.
     correction : {"benjamini_hochberg", "holm", "bonferroni"}
         How p values are adjusted for the number of pairs tested.
     confidence : float, default 0.95
@@ -227,7 +228,7 @@ def cooccurrence(
         adjusted) with `odds_ratio_lower` and `odds_ratio_upper` (Robins, Breslow
         and Greenland's; Woolf's if not adjusted), `jaccard`, `cosine`,
         `overlap`, `information_component` and its lower credible limit
-        `ic_lower`, `p_value`, and `q_value` (adjusted over every pair and
+        `ic_lower`, `p_value`, and `q_value` (adjusted over each pair and
         stratum tested; `.n_tested` says how many). phi, Jaccard, cosine and
         overlap describe the people as they are and are never adjusted.
         `.to_networkx()` gives the network.
@@ -241,7 +242,7 @@ def cooccurrence(
     -----
     The interval of observed/expected is on the log scale by the delta method
     with every margin estimated; where fewer than some ten people have both it
-    is rough, and leans towards more than chance. Many strata of few people pull
+    is rough, and leans towards more than expected. Many strata of few people pull
     observed/expected towards 1, as whoever has both is a part of what is
     expected there: of a true 5, strata of 20 people give 4.2, of 50 people 4.6.
     The odds ratio, and the test, do not suffer from that. The p value of a pair

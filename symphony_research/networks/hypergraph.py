@@ -11,17 +11,18 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, frequent_sets, unpack
 from symphony_research.collapse.margins import as_float, pattern_settings, split, strata_margins
-from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import combination_names
-from symphony_research.collapse.roles import MARGINS, POPULATION, SET_KEYS, of_set
+from symphony_research.collapse.set_roles import MARGINS, POPULATION, SET_KEYS, of_set
+from symphony_research.collapse.within_strata import Row, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.centrality import leading_eigenvector
-from symphony_research.networks.links import require_own_names
-from symphony_research.policy import looked_for
+from symphony_research.networks.edges import require_own_names
+from symphony_research.policy import mining_threshold
 from symphony_research.result import Result
 from symphony_research.result.roles import Count, TableRoles
-from symphony_research.wording import about, joined, number, stratum_words
+from symphony_research.words.numbers import about, number
+from symphony_research.words.phrases import joined, stratum_words
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -40,14 +41,14 @@ class SetCentrality(Result):
     """Conditions and sets of conditions by their centrality in the hypergraph of combinations."""
 
     figure: ClassVar[str | None] = None
-    floored: ClassVar[tuple[str, ...]] = ("sets",)
+    minimum_size_tables: ClassVar[tuple[str, ...]] = ("sets",)
     own_settings: ClassVar[frozenset[str]] = frozenset({"most_iterations", "own_weights", "tolerance"})
     title: ClassVar[str] = "Centrality of conditions and sets of conditions"
     shown: ClassVar[tuple[str, ...]] = ("kind", "combination", "size", "n_persons", "weight", "centrality")
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People with each set and each condition, and all."""
+        """Return the people with each set and each condition, and all."""
         sets = TableRoles({**SET_KEYS, "n_persons": Count()}, of_set)
         return {"sets": sets, "margins": MARGINS, "population": POPULATION}
 
@@ -55,7 +56,7 @@ class SetCentrality(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Weigh conditions and sets by the counts there are, and find the leading eigenvector.
 
-        A set whose people, or those of one of its conditions, are hidden drops
+        A set whose people, or those of one of its conditions, are suppressed drops
         out: that it is there would say that somebody has it.
         """
         parts = [
@@ -180,7 +181,7 @@ def set_centrality(
             "min_size and max_size must be a range of sizes from two on, and min_persons at least 1: a set joins "
             "conditions."
         )
-    limits = (min_size, max_size, looked_for(min_persons))
+    limits = (min_size, max_size, mining_threshold(min_persons))
     tables = tables_of_rows(patterns, patterns.by, (), lambda row: {"sets": _sets(patterns.conditions, row, limits)})
     margins, population = strata_margins(patterns)
     return SetCentrality(

@@ -56,7 +56,7 @@ def modularity(weights: Array, community: Integers, *, resolution: float = 1.0) 
 
 
 def adjusted_rand_index(first: Integers, second: Integers) -> float:
-    """Return the agreement of two partitions of the same nodes: 1 the same, 0 as much as by chance (Hubert, Arabie)."""
+    """Return the agreement of two partitions of the same nodes: 1 the same, 0 as expected at random (Hubert, Arabie)."""
     n = len(first)
     cells = np.zeros((int(first.max(initial=-1)) + 1, int(second.max(initial=-1)) + 1))
     np.add.at(cells, (first, second), 1)
@@ -66,10 +66,10 @@ def adjusted_rand_index(first: Integers, second: Integers) -> float:
 
     both, one, other = pairs(cells), pairs(cells.sum(axis=1)), pairs(cells.sum(axis=0))
     every = n * (n - 1) / 2
-    chance = one * other / every if every else 0.0
+    expected = one * other / every if every else 0.0
     most = (one + other) / 2
     # two partitions that join everything, or nothing, are the same one
-    return 1.0 if most == chance else (both - chance) / (most - chance)
+    return 1.0 if most == expected else (both - expected) / (most - expected)
 
 
 def _louvain(weights: Array, resolution: float, random: np.random.Generator) -> Integers:

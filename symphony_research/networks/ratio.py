@@ -74,20 +74,20 @@ class Sums:
         return found
 
     def log_ratio_variance(self, half: tuple[float | Array, float | Array] = (0.0, 0.0)) -> Array:
-        """Variance of log(X / Y) by the delta method: people drawn at random, every margin estimated.
+        """Return the variance of log(X / Y) by the delta method: people drawn at random, every margin estimated.
 
         With one stratum it is 1/C - 1/A - 1/B + 2C/(AB) - 1/N, of either group. `half` is added to X and to Y.
         """
         x, y = (sums + h for sums, h in zip(self.weighted, half, strict=True))
         variance: Array = (self.squares[0] / x + self.squares[1] / y) / x + self.squares[2] / y**2
-        # what all people of a group together move it by: nought if every stratum has the same ratio
+        # what all people of a group together move it by: zero if every stratum has the same ratio
         others = self.shared[0] / x + self.shared[1] / y
         for own, n in ((self.weighted[0] / x, self.people[0]), (self.weighted[1] / y, self.people[1])):
             variance = variance - (own - others) ** 2 / np.maximum(n, 1.0)
         return variance
 
     def statistic(self) -> Array:
-        """Log ratio over its standard error, half a person added to both what was observed and what equal O/E would give."""
+        """Return the log ratio over its standard error, half a person added to both what was observed and what equal O/E would give."""
         able = self.comparable
         shared = np.where(able, self.shared[0] + self.shared[1], 1.0)
         # half a person weighs what those with both would, were O/E equal: with one stratum f_a / 2 and f_b / 2
@@ -103,13 +103,13 @@ class Sums:
 
 
 def _moments(cells: Cells) -> tuple[Array, Array, Array]:
-    """People expected; what a person adds to it, summed over the people with both; its square, summed over all."""
+    """Return the people expected; what a person adds to it, summed over the people with both; its square, summed over all."""
     c, n = cells.both, np.maximum(cells.n, 1.0)  # where nobody is, every count is 0
     a, b = cells.first / n, cells.second / n
-    expected, chance = cells.first * b, a * b
+    expected, independent = cells.first * b, a * b
     # a person adds [i] b + [j] a - a b to A B / N
-    single = a + b - chance
-    return expected, c * single, expected * (single - 2 * chance) + 2 * c * chance
+    single = a + b - independent
+    return expected, c * single, expected * (single - 2 * independent) + 2 * c * independent
 
 
 def ratios_of_groups(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
@@ -119,10 +119,10 @@ def ratios_of_groups(table: pl.DataFrame, by: tuple[str, ...], confidence: float
         counts = (as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
         c, a, b, n = possible_table(*counts)
         with np.errstate(divide="ignore", invalid="ignore"):
-            chance = a * b / n
-            expected = chance * as_float(table[f"expected_factor_{side}"])
+            independent = a * b / n
+            expected = independent * as_float(table[f"expected_factor_{side}"])
             ratio = c / expected
-            crude.append(c / chance)
+            crude.append(c / independent)
             poisson = poisson + 1 / c
             spread = spread + np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0)
         made[f"expected_{side}"] = expected
@@ -141,7 +141,7 @@ def ratios_of_groups(table: pl.DataFrame, by: tuple[str, ...], confidence: float
     nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
     for name in ("ratio", "lower", "upper"):
         made[name] = np.where(nobody | ~np.isfinite(made[name]), np.nan, made[name])
-    # a figure of one group is not shown where the other's count is hidden: the factors stand for both
+    # a figure of one group is not shown where the other's count is suppressed: the factors stand for both
     return nan_to_null(
         table.select(
             *by,

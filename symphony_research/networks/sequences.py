@@ -1,4 +1,4 @@
-"""Which of two conditions comes first, against the order that chance would give."""
+"""Which of two conditions comes first, compared with the order expected."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from symphony_research.collapse.margins import as_float, attributes_of, nan_to_n
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array, adjusted_p, normal_quantile, wilson_interval
 from symphony_research.inference.figures import ends_of_figure
-from symphony_research.networks.order import pearson_p
-from symphony_research.networks.order_tables import order_tables
-from symphony_research.phrases import confidence_of, share, share_with_interval
-from symphony_research.policy import looked_for
+from symphony_research.networks.precedence import pearson_p
+from symphony_research.networks.precedence_tables import order_tables
+from symphony_research.policy import mining_threshold
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Partition, Relation, at_least
 from symphony_research.result.roles import Adjustment, Count, Key, Quantile, Role, TableRoles
-from symphony_research.wording import about, capital, in_words, number
+from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.numbers import about, number, percentage
+from symphony_research.words.phrases import confidence_of, share_with_interval
 
 if TYPE_CHECKING:
     import networkx
@@ -40,10 +41,10 @@ _OTHERS = ("same_day", "alone", "left_out")
 
 
 class Sequences(Result):
-    """Pairs of conditions: in how many people the one began before the other, against chance."""
+    """Pairs of conditions: in how many people the one began before the other, observed and expected."""
 
     figure: ClassVar[str | None] = "symphony_research.show.ranked:plot_sequences"
-    floored: ClassVar[tuple[str, ...]] = ("pairs", "same_day", "alone", "left_out")
+    minimum_size_tables: ClassVar[tuple[str, ...]] = ("pairs", "same_day", "alone", "left_out")
     title: ClassVar[str] = "Temporal precedence of conditions"
     led_by: ClassVar[tuple[str, ...]] = ("observed_expected",)
     own_settings: ClassVar[frozenset[str]] = frozenset({"birth_years", "joined", "washout_days", "dated"})
@@ -70,7 +71,7 @@ class Sequences(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People with both conditions by their order, and those of no order."""
+        """Return the people with both conditions by their order, and those of no order."""
         months = {
             "median_gap_months": Quantile("n_both"),
             "months_first": Quantile("n_first"),
@@ -101,12 +102,12 @@ class Sequences(Result):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Share in the order found more often than by chance, its interval, and its tests."""
+        """Return the share in the order found more often than expected, its interval, and its tests."""
         table = tables["pairs"]
         for name in ("same_day", "alone", "left_out"):
             table = table.join(tables[name], on=["first", "second"], how="left", maintain_order="left")
         floor = settings["min_persons"]
-        # laid on the counts that are shown: laid on exact ones, a row that is there would tell what rounding hides
+        # laid on the counts that are shown: laid on exact ones, a row that is there would tell what rounding conceals
         table = table.filter((pl.col("n_both") >= floor).fill_null(floor == 1))
         frame = _in_order(table, settings["confidence"], released="released" in settings)
         q_value = adjusted_p(as_float(frame["p_value"]), tests=_tests(settings))
@@ -117,14 +118,14 @@ class Sequences(Result):
         """Pairs over which `q_value` is adjusted: those tested; of a released result all that there could be."""
         return _tests(self.settings) or int(self.estimates["p_value"].is_not_null().sum())
 
-    def say(self, record: Mapping[str, Any], column: str) -> str | None:
-        """Return months as whole numbers, as they are."""
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return months as integers, as they are."""
         if column in ("median_gap_months", "median_months_to_second") and record[column] is not None:
             return f"{record[column]:,.0f}"
-        return super().say(record, column)
+        return super().format_cell(record, column)
 
     def to_networkx(self, *, q_value: float = 0.05) -> networkx.DiGraph:
-        """Return the directed network: an edge where the order is found more often than by chance.
+        """Return the directed network: an edge where the order is found more often than expected.
 
         Parameters
         ----------
@@ -144,7 +145,7 @@ class Sequences(Result):
         return graph
 
     def sentence(self) -> str:
-        """Name the order that is furthest above chance."""
+        """Name the order with the highest observed/expected ratio."""
         if not self.settings["dated"]:
             return "These data hold no date on which a condition began, so which comes first is not known."
         tested = self.n_tested
@@ -162,7 +163,7 @@ class Sequences(Result):
         return (
             f"{capital(in_words(first['source']))} comes before {in_words(first['target'])} more often than "
             f"expected: in {share_with_interval(first['estimate'], first['lower'], first['upper'], label=confidence_of(self.settings))} of about {about(first['n_both'])} people with both{after}, where "
-            f"{share(first['expected'])} would be expected from when each condition begins ({number(found.height)} "
+            f"{percentage(first['expected'])} would be expected from when each condition begins ({number(found.height)} "
             f"{of} {'is' if found.height == 1 else 'are'} clearly in one order more often than expected)."
         )
 
@@ -173,7 +174,7 @@ def _tests(settings: Mapping[str, Any]) -> int | None:
 
 
 def _in_order(table: pl.DataFrame, confidence: float, *, released: bool) -> pl.DataFrame:
-    """Turn each pair so that its first condition comes first more often than by chance, and test it."""
+    """Turn each pair so that its first condition comes first more often than expected, and test it."""
     from scipy.special import bdtr
 
     n, first, second = (as_float(table[name]) for name in ("n_both", "n_first", "n_second"))
@@ -231,7 +232,7 @@ def _in_order(table: pl.DataFrame, confidence: float, *, released: bool) -> pl.D
 
 
 def _binomial_half(k: Array, n: Array) -> Array:
-    """Chance of k of n at one half, so that the p value counts what was observed half on either side."""
+    """Return the probability of k of n at one half, so that the p value counts what was observed half on either side."""
     from scipy.special import gammaln
 
     return np.exp(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) - n * np.log(2))
@@ -260,11 +261,11 @@ def sequences(
     min_persons: int = 20,
     confidence: float = 0.95,
 ) -> Sequences:
-    """Find which of two conditions comes first more often than chance would give.
+    """Find which of two conditions comes first more often than expected.
 
     Of two unrelated conditions the one of younger people comes first in nearly
-    everybody, so one half is the wrong comparison. Here each onset is set
-    against the onsets of other people of the same sex and birth cohort who have
+    everybody, so one half is the wrong comparison. Here each onset is compared
+    with the onsets of other people of the same sex and birth cohort who have
     both conditions, nobody against themselves.
 
     Reads person rows: the order of two dates within a person, and every
@@ -290,7 +291,7 @@ def sequences(
         with the person and `start_date` (a study's `registrations`).
     washout_days : int, default 90
         Onsets from joining to this many days later were entered on joining: the
-        person is left out of the condition's pairs and counted in `n_left_out`.
+        person is excluded from the condition's pairs and counted in `n_left_out`.
     min_persons : int, default 20
         Leave out pairs with fewer people compared, by the counts that are shown.
     confidence : float, default 0.95
@@ -299,13 +300,13 @@ def sequences(
     Returns
     -------
     Sequences
-        One row per pair, turned so that `source` comes first more often than by
-        chance: `n_both` (people compared), `n_first` (the source first),
+        One row per pair, turned so that `source` comes first more often than
+        expected: `n_both` (people compared), `n_first` (the source first),
         `n_second` (the target first), `n_same_day`, `n_alone` (with both, and
         nobody else in their stratum, so not compared), `n_left_out` (with both, an
         onset unknown or left-truncated), `estimate` (share of `n_both` with the
         source first, the same day counted half) with Wilson's `lower` and `upper`,
-        `expected` (that share by chance), `observed_expected`, `p_value` and
+        `expected` (that share if independent), `observed_expected`, `p_value` and
         `q_value` (Benjamini-Hochberg over the pairs tested, `.n_tested`),
         `p_value_half` (against one half: the wrong comparison, for contrast),
         `median_gap_months` (between the two onsets, either way) and
@@ -325,7 +326,7 @@ def sequences(
     through them: no permutation is drawn, so there is no seed. Leaving out
     self-pairs multiplies a stratum's difference by n / (n - 1) and changes
     nothing else (see `networks.order`). In studies of 115,000 people with
-    nothing planted 4 % of pairs have a p value under 0.05, and two in three a
+    nothing planted 4% of pairs have a p value below 0.05, and two in three a
     `p_value_half` (decision 8).
 
     A pair that is found in order says that the one is recorded before the other,
@@ -336,7 +337,7 @@ def sequences(
     later of two onsets may be unknown.
 
     Disclosure: both orders' counts are counts, so an order that few people are
-    in hides the row's figures; `expected`, and the variance and skewness behind
+    in suppresses the row's figures; `expected`, and the variance and skewness behind
     the p value, are factors of three figures; the p value is made again from the
     rounded counts; the medians are whole months.
 
@@ -358,7 +359,7 @@ def sequences(
     """
     normal_quantile(confidence)
     if type(min_persons) is not int or min_persons < 1:
-        raise ArgumentError(f"min_persons={min_persons!r} must be a whole number of people, at least 1.")
+        raise ArgumentError(f"min_persons={min_persons!r} must be an integer number of people, at least 1.")
     reading = {
         "person": person, "condition": condition, "onset": onset, "adjust": adjust, "birth_years": birth_years,
         "joined": joined, "washout_days": washout_days,
@@ -390,4 +391,4 @@ def sequences(
         "confidence": confidence,
         **onsets.source.as_settings(),
     }
-    return Sequences(order_tables(onsets, looked_for(min_persons)), settings)
+    return Sequences(order_tables(onsets, mining_threshold(min_persons)), settings)

@@ -1,4 +1,4 @@
-"""The only output door: run notebooks, and leave reports that may be read anywhere.
+"""The only output: run notebooks, and leave reports that may be read anywhere.
 
 A report is one page that opens without a network, the notebook it was made
 from, and a record of where its numbers came from.

@@ -63,7 +63,7 @@ def plain_reason(
         text = text[: _LONGEST - 1].rstrip() + "…"
     if name in _OURS:
         if confidential and re.search(r"\d", text):
-            text = f"{re.sub(_NUMBER, '…', text)} (… stands for a number that is left out.)"
+            text = f"{re.sub(_NUMBER, '…', text)} (… stands for a number that is omitted.)"
         return text or f"{name} {where}."
     if name == _DEAD_KERNEL:
         return "The process that ran the notebook ended without a word; often it had used up the memory."
@@ -72,6 +72,6 @@ def plain_reason(
     if name in _SPEAK_OF_NAMES and text and not confidential:
         return f"{name} {where}: {text.splitlines()[0]}"
     return (
-        f"{name} {where}. Its message is left out, because it could hold a value from the data: "
+        f"{name} {where}. Its message is omitted, because it could hold a value from the data: "
         "open the notebook in Jupyter to see it."
     )

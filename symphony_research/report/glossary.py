@@ -12,7 +12,7 @@ TERMS = MappingProxyType(
     {
         "95% CI": "95% confidence interval: were the study repeated many times, 95 of 100 such intervals would hold the true figure. A wide interval means an uncertain figure.",
         "Adjusted": "compared within groups of people of the same age, sex or other characteristic named, so that these do not explain the figure.",
-        "Bootstrap": "the analysis is repeated on people drawn again at random from those studied, to see which findings stay.",
+        "Bootstrap": "the analysis is repeated on people drawn at random, with replacement, from those studied, to see which findings stay.",
         "Censoring": "follow-up of a person that ends without the event being seen: they left, or the data end.",
         "Centrality": "how strongly a condition is connected with the other conditions of the network.",
         "Comorbidity": "a further condition that a person with a given (index) condition has.",
@@ -24,15 +24,15 @@ TERMS = MappingProxyType(
         "Edge": "a line of a network: two conditions that occur together more often than expected if they were independent.",
         "Expected": "the number of people there would be if the conditions were independent of one another.",
         "Index date": "the day from which a person is studied.",
-        "Kaplan-Meier": "an estimate of the share of people still free of the event at a given time, which uses everybody for as long as they were followed.",
+        "Kaplan-Meier": "an estimate of the share of people still free of the event at a given time, which uses everybody for as long as they were observed.",
         "Median": "half of the people are below, half above.",
         "Multimorbidity": "living with two or more long-term conditions.",
-        "Number at risk": "people who have not had the event and are still followed.",
+        "Number at risk": "people who have not had the event and are under observation.",
         "Observed/expected ratio": "people observed divided by people expected: 2 means twice as many as if the conditions were independent.",
-        "p value": "how often chance alone would give a difference at least this large.",
+        "p value": "probability, if there were no difference, of a difference at least this large.",
         "Prevalence": "share of people who have a condition on a given day.",
         "q value": "a p value corrected for the number of tests made: of findings with q below 0.05, some 5 of 100 are expected to be false.",
-        "Regression to the mean": "people chosen at their worst tend to improve whatever is done.",
+        "Regression to the mean": "people chosen when an extreme value was observed tend to improve whatever is done.",
         "Suppressed": "not shown, because it is small or because a small figure could be worked out from it.",
     }
 )

@@ -35,8 +35,8 @@ from symphony_research.show.tables import Sentence, Table
 __all__ = ["PRINTED", "GuardSettings", "is_sealed", "kept_metadata", "load_ipython_extension"]
 
 _MARK = "symphony_seal"  # in an output's metadata
-PRINTED = "Printed text is left out, because it has not passed disclosure control.\n"
-_WIDGET = "An interactive control is left out, because what it holds has not passed disclosure control."
+PRINTED = "Printed text is omitted, because it has not passed disclosure control.\n"
+_WIDGET = "An interactive control is omitted, because what it holds has not passed disclosure control."
 _KINDS = {"text/plain", "text/html", "text/markdown", "text/csv", "image/png"}
 # what may describe an output of a kind, and what a page takes it for
 _KEPT = {
@@ -49,7 +49,7 @@ _SHOWN = (Picture, Table, Sentence, Finding, Heading, Facts)
 
 @dataclass(frozen=True)
 class GuardSettings:
-    """What the guard of one kernel is told.
+    """What the guard of one kernel receives.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ def _seal(data: Mapping[str, Any], metadata: Mapping[str, Any], key: str) -> str
 
 
 def is_sealed(data: Mapping[str, Any], metadata: Mapping[str, Any], key: str) -> bool:
-    """Whether an output is of a known kind and stands as the guard let it through."""
+    """Return whether an output is of a known kind and stands as the guard let it through."""
     return set(data) <= _KINDS and metadata.get(_MARK) == _seal(data, metadata, key)
 
 

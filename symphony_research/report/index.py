@@ -11,7 +11,7 @@ from urllib.parse import quote
 from symphony_research.files import write_in_place
 from symphony_research.report.page import about_whom, template, when
 from symphony_research.report.provenance import RECORD, read_record
-from symphony_research.wording import MARKS, NOT_AVAILABLE
+from symphony_research.words.lexicon import MARKS, NOT_AVAILABLE
 
 __all__ = ["write_index"]
 
@@ -101,7 +101,7 @@ def _generated(entries: list[dict[str, Any]]) -> str:
 
 
 def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
-    """One report as the index shows it; anything that does not hold together is a failure."""
+    """Return one report as the index shows it; anything that does not hold together is a failure."""
     links = [
         {"href": f"{quote(folder.name)}/{name}", "words": words}
         for name, words in _FILES.items()

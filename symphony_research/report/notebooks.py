@@ -22,7 +22,7 @@ __all__ = ["FILLED_BY_RUNNER", "LEVEL", "Notebook", "Parameter", "find_notebook"
 FILLED_BY_RUNNER = ("study", "policy", "session")
 LEVEL = "level"  # of the policy; a notebook without it is run at the default level alone
 
-_KIND_WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "yes or no", "None": "nothing"}
+_KIND_WORDS = {"str": "text", "int": "integer", "float": "number", "bool": "yes or no", "None": "nothing"}
 _TYPE = re.compile(r"^type:\s*([\w\[\]]+)\s*")
 _CHOICES = re.compile(r"[,;.]?\s*\bone of:\s*(?P<choices>[^;.]+)", re.IGNORECASE)
 

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from symphony_research.report.cells import Page
 from symphony_research.report.glossary import glossary_of
+from symphony_research.report.page_cells import Page
 from symphony_research.report.provenance import policy_in_words
-from symphony_research.wording import COLUMN_WORDS, MARKS, capital, in_words
+from symphony_research.words.lexicon import COLUMN_WORDS, MARKS, capital, in_words
 
 __all__ = ["about_whom", "report_page", "template", "when"]
 
@@ -56,14 +56,14 @@ def report_page(page: Page, record: Mapping[str, Any]) -> str:
 
 
 def about_whom(record: Mapping[str, Any]) -> str:
-    """The hub a report is about, in words; nothing where the notebook takes no hub."""
+    """Return the hub a report is about, in words; nothing where the notebook takes no hub."""
     if record.get("hub"):
         return str(record["hub"])
     return "the whole programme" if record.get("takes_hub") else ""
 
 
 def when(moment: str) -> str:
-    """A record's moment for a reader: "5 May 2026, 14:02 UTC"."""
+    """Return a record's moment for a reader: "5 May 2026, 14:02 UTC"."""
     then = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")
     return f"{then.day} {then:%B %Y, %H:%M} UTC"
 
@@ -84,7 +84,7 @@ def template(name: str) -> Any:
 
 
 def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The parameters in words; what the head of the page says already is left out."""
+    """Return the parameters in words; what the head of the page says already is omitted."""
     helps = record.get("parameter_help", {})
     return [
         {"name": name, "value": _in_words(value), "help": capital(helps.get(name, ""))}

@@ -1,4 +1,4 @@
-"""Check what was asked for against what a notebook declares, before anything runs."""
+"""Check the parameters given against those that a notebook declares, before anything runs."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def policy_in_words(policy: Mapping[str, Any]) -> str:
 
 
 def utc_text(moment: datetime) -> str:
-    """A moment in UTC, to the second, as a record writes it."""
+    """Return a moment in UTC, to the second, as a record writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -157,7 +157,7 @@ def path_remover(shown_as: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def as_text(record: Mapping[str, Any]) -> str:
-    """A record as it is written."""
+    """Return a record as it is written."""
     return json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
 
 

@@ -19,9 +19,8 @@ from typing import Any
 from symphony_research.errors import ArgumentError
 from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
-from symphony_research.report.cells import TABLE
 from symphony_research.report.index import write_index
-from symphony_research.report.plan import LEVELS, Run, open_study, plan_runs
+from symphony_research.report.page_cells import TABLE
 from symphony_research.report.progress import Progress
 from symphony_research.report.provenance import RECORD, as_text, start_record, utc_text
 from symphony_research.report.release import (
@@ -32,6 +31,7 @@ from symphony_research.report.release import (
     keyed,
     release_key,
 )
+from symphony_research.report.run_plan import LEVELS, Run, open_study, plan_runs
 from symphony_research.report.worker import Job, Outcome, make_report, prepare_process
 from symphony_research.result.session import ReleaseSession
 
@@ -156,7 +156,7 @@ def run_reports(
     symphony_research.errors.ArgumentError: There is no study folder 'no_such_study'...
     """
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
-        raise ArgumentError(f"jobs is a whole number of notebooks to run at once, not {jobs!r}.")
+        raise ArgumentError(f"jobs is an integer number of notebooks to run at once, not {jobs!r}.")
     opened = open_study(study)
     runs = plan_runs(opened, notebooks, hubs=hubs, all_hubs=all_hubs, parameters=parameters, policy=policy, level=level)
     folder = _writable(Path(out))

@@ -139,7 +139,7 @@ def prepare_process(scratch: str, threads: int) -> None:
         }
     )
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
-    if not os.access(Path.home(), os.W_OK):  # else each kernel would list the fonts anew
+    if not os.access(Path.home(), os.W_OK):  # else each kernel would list the fonts again
         os.environ.setdefault("MPLCONFIGDIR", str(Path(scratch, "matplotlib")))
     for unwanted in ("PYTHONSTARTUP", "PYTHONINSPECT", "JPY_PARENT_PID"):
         os.environ.pop(unwanted, None)
@@ -204,8 +204,8 @@ def make_report(job: Job) -> Outcome:
             # what a failed run has drawn is released by nobody; its notebook is opened in Jupyter instead
             files = {} if job.confidential else {"partial.ipynb": text}
             return Outcome("failed", seconds, failed, {**files, RECORD: as_text(record)})
-        from symphony_research.report.cells import read_page
         from symphony_research.report.page import report_page
+        from symphony_research.report.page_cells import read_page
 
         outputs = job.session.released()
         page = read_page(notebook.cells)  # tables that stand beside the page are taken out of the notebook
@@ -289,7 +289,7 @@ def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None, key: s
     Paths, timings, widget state and messages on standard error are taken out.
     After the first error nothing is kept, and of the error only its plain reason.
     With the key of a guard (see `report.guard`), an output that the guard did
-    not seal is an error, and printed text is left out.
+    not seal is an error, and printed text is omitted.
     """
     reason = partial(plain_reason, clean=clean, confidential=key is not None)
     notebook.cells = [c for c in notebook.cells if "papermill-error-cell-tag" not in c.metadata.get("tags", [])]
@@ -328,7 +328,7 @@ def tidy(notebook: Any, clean: Any, error: tuple[str, str] | None = None, key: s
                 failed = reason("DisclosureError", _UNSEALED, step=step)
                 kept.append(_error("DisclosureError", failed))
                 break
-            if key is None or output.output_type != "stream" or output not in kept:  # left out is said once a cell
+            if key is None or output.output_type != "stream" or output not in kept:  # omitted is said once a cell
                 kept.append(_clean_output(output, clean, step))
         cell.outputs = kept
     if failed is None and error is not None:

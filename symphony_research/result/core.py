@@ -26,16 +26,10 @@ from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.mode import confidential_report, inside_report, report_policy, report_session
 from symphony_research.result.roles import TableRoles, require_roles
 from symphony_research.result.settings import require_known_settings
-from symphony_research.wording import (
-    COUNT_COLUMNS,
-    HIDDEN,
-    NOT_RECORDED,
-    UNDEFINED,
-    expected_words,
-    html_table,
-    number,
-    tested_words,
-)
+from symphony_research.words.html_tables import html_table
+from symphony_research.words.lexicon import COUNT_COLUMNS, NOT_ESTIMABLE, NOT_RECORDED, SUPPRESSED
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import expected_words, tested_words
 
 __all__ = [
     "Disclosure",
@@ -68,7 +62,7 @@ class Source:
     period: tuple[str, str] | None = None  # first and last day of the study
 
     def as_settings(self) -> dict[str, Any]:
-        """The source as entries of `Result.settings`."""
+        """Return the source as entries of `Result.settings`."""
         return {
             "study": self.study,
             "fingerprint": self.fingerprint,
@@ -144,7 +138,7 @@ class Result:
     shown: ClassVar[tuple[str, ...]] = ()
     percentages: ClassVar[tuple[str, ...]] = ()
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    # whether which rows there are comes from the records: a hidden one would still say that somebody is in it
+    # whether which rows there are comes from the records: a suppressed one would still say that somebody is in it
     rows_from_records: ClassVar[bool] = False
     # what its rows are, in words, where they come from the records
     rows_are: ClassVar[str] = "Combinations"
@@ -153,7 +147,7 @@ class Result:
     # columns by which a table's findings are led, largest first; where rows have q values, findings stand before the rest
     led_by: ClassVar[tuple[str, ...]] = ()
     # tables whose rows end at `min_persons`, the first by its own count
-    floored: ClassVar[tuple[str, ...]] = ()
+    minimum_size_tables: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         settings = {
@@ -258,7 +252,7 @@ class Result:
         return frame.sort([found, *led], descending=True, nulls_last=True, maintain_order=True)
 
     def disclosed(self, tables: Mapping[str, pl.DataFrame], record: Disclosure, **settings: Any) -> Result:
-        """Return this result made anew from released counts. Only `suppress` calls it."""
+        """Return this result made again from released counts. Only `suppress` calls it."""
         return replace(self, count_tables=tables, disclosure=record, settings={**self.settings, **settings})
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -283,24 +277,24 @@ class Result:
         known = people is not None and "n_persons" in people.columns and not people["n_persons"].null_count()
         return facts_of(self.settings, int(people["n_persons"].sum()) if known and people is not None else None)
 
-    def gap(self, record: Mapping[str, Any], column: str) -> str:
-        """Return what stands for a figure of a row that is not there: "*" if hidden, a dash if it does not exist."""
+    def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
+        """Return what stands for a figure of a row that is not there: "[c]" if suppressed, "[x]" or "[z]" if it does not exist."""
         done = self.disclosure
         if done is None or done.policy.changes_nothing:
-            return UNDEFINED
+            return NOT_ESTIMABLE
         if column.startswith(("mean_", "total_")) and record.get("n_persons"):
-            return HIDDEN  # of a few contacts, or mostly of one or two people
+            return SUPPRESSED  # of a few contacts, or mostly of one or two people
         # an adjusted figure that its strata do not allow to be shown
         told = self.settings.get("adjust") and any(
             record.get(c, 0) is None for c in ("expected", "expected_a", "expected_b", "ratio", "odds_ratio")
         )
-        return HIDDEN if told or any(c in record and record[c] is None for c in COUNT_COLUMNS) else UNDEFINED
+        return SUPPRESSED if told or any(c in record and record[c] is None for c in COUNT_COLUMNS) else NOT_ESTIMABLE
 
-    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return the words of a cell that its value alone does not tell, or None."""
         if record[column] is not None:
             return None
-        return NOT_RECORDED if column in self.by else self.gap(record, column)
+        return NOT_RECORDED if column in self.by else self.missing_marker(record, column)
 
     def notes(self, columns: Iterable[str]) -> list[str]:
         """Return what stands under a table with these columns: what is expected, and what q values are corrected for."""
@@ -320,7 +314,7 @@ class Result:
         return None
 
     def small_counts(self, threshold: int = 7) -> int:
-        """Number of counts of 1 to `threshold` people in the result."""
+        """Return the number of counts of 1 to `threshold` people in the result."""
         return sum(
             int(table[column].is_between(1, threshold).sum())
             for name, table in self.count_tables.items()
@@ -353,7 +347,7 @@ class Result:
         done = self.disclosure
         return (
             f"{done.policy.title}; {number(done.suppressed)} counts suppressed"
-            if not self.floored
+            if not self.minimum_size_tables
             else done.policy.title
         )
 
@@ -367,7 +361,7 @@ class Result:
             self._named,
             columns=(*self.by, *self.shown) if self.shown else None,
             words=self.column_words,
-            say=self.say,
+            format_cell=self.format_cell,
             percentages=self.percentages,
         )
         style = "undisclosed" if self.disclosure is None else "disclosed"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from symphony_research.wording import capital, in_words, number
+from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.numbers import number
 
 __all__ = ["KeyFigure", "facts_of", "of_whom"]
 

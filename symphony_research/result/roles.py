@@ -158,7 +158,7 @@ class TableRoles:
         Every column of the table but the strata of the result.
     counts : callable
         (row, column, settings) -> CellDefinition: which people a count of a row is of, the strata of
-        the result left out (they are added).
+        the result omitted (they are added).
     """
 
     columns: Mapping[str, Role]

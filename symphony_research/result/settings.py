@@ -1,4 +1,4 @@
-"""Which settings a result may carry: what was asked for and where the numbers came from, never a number found."""
+"""Which settings a result may carry: arguments and provenance, never a number found."""
 
 from __future__ import annotations
 

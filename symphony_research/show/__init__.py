@@ -7,9 +7,9 @@ holds. `picture`, `table` and `sentence` return what a notebook displays;
 
 from symphony_research.show.acro import write_acro
 from symphony_research.show.bars import plot_condition_count, plot_prevalence
-from symphony_research.show.companions import plot_combination_costs, plot_companions, plot_further_conditions
+from symphony_research.show.comorbidity_plots import plot_combination_costs, plot_companions, plot_further_conditions
 from symphony_research.show.cross import cross_table
-from symphony_research.show.curves import plot_survival
+from symphony_research.show.curve_plots import plot_survival
 from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
 from symphony_research.show.findings import facts, finding, heading

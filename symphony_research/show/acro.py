@@ -19,7 +19,9 @@ from symphony_research.files import folder_in_place
 from symphony_research.result import Result
 from symphony_research.show.gate import require_disclosed
 from symphony_research.show.tables import write_table
-from symphony_research.wording import HIDDEN, joined, number
+from symphony_research.words.lexicon import SUPPRESSED
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import joined
 
 __all__ = ["write_acro"]
 
@@ -65,7 +67,7 @@ def write_acro(
     -----
     As ACRO has it, the status is "review" where something was suppressed; here
     also where a table was too large to search, or a share is of nobody or
-    everybody. Else it is "pass"; what would fail is not written. Cells with a star are listed under "threshold", whether a small
+    everybody. Else it is "pass"; what would fail is not written. Cells marked as suppressed are listed under "threshold", whether a small
     count, one that protects it, or a dominated mean stands there.
 
     References
@@ -121,11 +123,11 @@ def _require_releasable(results: Mapping[str, Result], out: Path) -> None:
 
 
 def _output(name: str, result: Result, path: Path) -> dict[str, Any]:
-    """Return what ACRO says of one output; the summary's number of cells is that of the stars in the file."""
+    """Return what ACRO says of one output; the summary's number of cells is that of the suppressed ones in the file."""
     told, done = said_of(result), result.disclosure
     with path.open(encoding="utf-8", newline="") as lines:
         heads, *rows = csv.reader(lines)
-    stars = [[at, column] for at, row in enumerate(rows) for column, text in enumerate(row) if text == HIDDEN]
+    stars = [[at, column] for at, row in enumerate(rows) for column, text in enumerate(row) if text == SUPPRESSED]
     at_risk = done is not None and (done.n_inferable or done.withheld)
     searched = told["made_sure_by"] in ("", "integers", "bounds")
     status = "pass" if searched and not stars and not told["for_review"] and not at_risk else "review"
@@ -140,7 +142,7 @@ def _output(name: str, result: Result, path: Path) -> dict[str, Any]:
         "properties": {"method": told["family"], "title": told["title"], "rule": told["rule"]},
         "files": [{"name": path.name, "sdc": {"summary": {"suppressed": bool(stars), **counts}, "cells": cells}}],
         "outcome": {
-            head: {str(at): "threshold; " if row[column] == HIDDEN else "ok" for at, row in enumerate(rows)}
+            head: {str(at): "threshold; " if row[column] == SUPPRESSED else "ok" for at, row in enumerate(rows)}
             for column, head in enumerate(heads)
         },
         "command": told["method"] or told["family"],

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from symphony_research.errors import ArgumentError
-from symphony_research.phrases import as_of, confidence_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
 from symphony_research.show.gate import one_stratum, require_family
@@ -29,7 +28,9 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.titles import commonest_title, count_title, few_title
-from symphony_research.wording import HIDDEN, in_words, number, percentage, strata_words, times
+from symphony_research.words.lexicon import SUPPRESSED, in_words
+from symphony_research.words.numbers import number, percentage, times
+from symphony_research.words.phrases import as_of, confidence_of, strata_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -163,10 +164,10 @@ def plot_condition_count(result: Result, *, ax: Axes | None = None, title: str |
     frame = result.estimates
     notes = []
     if result.disclosure is not None and frame["n_persons"].null_count():
-        hidden = frame["n_persons"].null_count()
-        are = "group is" if hidden == 1 else "groups are"
-        mark = f"{HIDDEN} suppressed by disclosure control."
-        notes.append(f"{number(hidden)} {are} suppressed and not drawn." if result.by else mark)
+        suppressed = frame["n_persons"].null_count()
+        are = "group is" if suppressed == 1 else "groups are"
+        mark = f"{SUPPRESSED} suppressed by disclosure control."
+        notes.append(f"{number(suppressed)} {are} suppressed and not drawn." if result.by else mark)
     if as_of(result.settings):
         notes.append(f"Conditions as recorded{as_of(result.settings)}.")
     if not result.by:
@@ -220,7 +221,7 @@ def begin_bars(
 
 
 def row_step(ax: Axes, own: bool, rows: int) -> float:
-    """Height of a row of bars, in points."""
+    """Return the height of a row of bars, in points."""
     return 0.27 * 72 if own else axes_points(ax)[1] / max(rows, 1)
 
 
@@ -244,21 +245,21 @@ def _counted(ax: Axes, result: Result, own: bool) -> None:
     shares = [None if s is None else 100 * s for s in frame["estimate"].to_list()]
     shown = [(n, s) for n, s in zip(numbers, shares, strict=True) if s is not None]
     ax.bar([n for n, _ in shown], [s for _, s in shown], width=0.68, color=MAIN, label="Observed")
-    chance = [(n, e) for n, e in zip(numbers, expected, strict=True) if e is not None]
+    drawn_expected = [(n, e) for n, e in zip(numbers, expected, strict=True) if e is not None]
     ax.scatter(
-        [n for n, _ in chance], [e for _, e in chance], marker="D", s=46, color=PALETTE[4], edgecolor=INK,
+        [n for n, _ in drawn_expected], [e for _, e in drawn_expected], marker="D", s=46, color=PALETTE[4], edgecolor=INK,
         linewidth=0.9,
         zorder=5,
         clip_on=False, label="Expected if conditions were independent",
     )  # fmt: skip
     highest = 1.12 * max(v for v in [*shares, *expected] if v is not None)
     point = highest / (_TALL if own else axes_points(ax)[1])
-    for n, share, by_chance in zip(numbers, shares, expected, strict=True):
+    for n, share, expected_share in zip(numbers, shares, expected, strict=True):
         bar = share or 0.0
         # over the bar it tells of, but over the diamond too where that stands in the way
-        meets = by_chance is not None and -5 * point < by_chance - bar < 19 * point
-        text = HIDDEN if share is None else percentage(share / 100)
-        ax.annotate(text, (n, max(bar, by_chance or 0.0) if meets else bar), (0, 7 if meets else 3), va="bottom",
+        meets = expected_share is not None and -5 * point < expected_share - bar < 19 * point
+        text = SUPPRESSED if share is None else percentage(share / 100)
+        ax.annotate(text, (n, max(bar, expected_share or 0.0) if meets else bar), (0, 7 if meets else 3), va="bottom",
                     ha="center", textcoords="offset points", fontsize=SMALL, annotation_clip=False,
                     gid="value")  # fmt: skip
     ax.set_xticks(numbers, [_number_words(result, n, numbers[-1]) for n in numbers])
@@ -271,10 +272,10 @@ def _counted(ax: Axes, result: Result, own: bool) -> None:
     handles, words = ax.get_legend_handles_labels()
     legend = ax.legend(handles[::-1], words[::-1], loc="upper right", fontsize=SMALL, frameon=True, framealpha=1)
     legend.get_frame().set(facecolor="white", edgecolor="none")  # no line of the grid runs through it
-    _times_expected(ax, frame)
+    _observed_expected(ax, frame)
 
 
-def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
+def _observed_expected(ax: Axes, frame: pl.DataFrame) -> None:
     """Write observed against expected under the bars, where small ones still can be read."""
     down = 18 + LABEL * 1.4 + 14
     common: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
@@ -282,7 +283,7 @@ def _times_expected(ax: Axes, frame: pl.DataFrame) -> None:
     ax.annotate("Observed/expected ratio", (left, 0), (0, -down), fontsize=SMALL, fontweight="bold", ha="left",
                 annotation_clip=False, gid="times title", **common)  # fmt: skip
     for n, ratio in frame.select("n_conditions", "observed_expected").iter_rows():
-        ax.annotate(HIDDEN if ratio is None else times(ratio), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",
+        ax.annotate(SUPPRESSED if ratio is None else times(ratio), (n, 0), (0, -down - 14), fontsize=SMALL, ha="center",
                     annotation_clip=False, gid="times", **common)  # fmt: skip
 
 
@@ -308,7 +309,7 @@ def divided_bars(
     step: float,
     title: str,
 ) -> None:
-    """Draw one bar a name, as it is broken into lines, divided into parts from pale to dark; a part that may not be shown is left out."""
+    """Draw one bar a name, as it is broken into lines, divided into parts from pale to dark; a part that may not be shown is omitted."""
     import matplotlib as mpl
     from matplotlib.colors import to_hex, to_rgb
 

@@ -11,7 +11,9 @@ from symphony_research.errors import require_columns
 from symphony_research.result import Result
 from symphony_research.show.gate import absent_words, mark_words, provenance, release, require_showable
 from symphony_research.show.tables import MOST_ROWS, Table, csv_of
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, MARKS, UNDEFINED, capital, in_words, joined, number
+from symphony_research.words.lexicon import COLUMN_WORDS, MARKS, NOT_ESTIMABLE, SUPPRESSED, capital, in_words
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import joined
 
 __all__ = ["cross_table"]
 
@@ -42,7 +44,7 @@ def cross_table(
     most : int, default 20
         The most rows, those with the largest sums first; the others are
         counted, and inside a report stand in a CSV beside the page. Where there are
-        more, rows without a cell that may be shown are left out.
+        more, rows without a cell that may be shown are omitted.
     among : Result, optional
         A disclosed result that says which combinations may be named: those it
         shows. By default those with a cell that may be shown.
@@ -76,9 +78,9 @@ def cross_table(
         named = (result if among is None else among).named.select(rows).unique()
         frame = frame.join(named, on=rows, how="semi", maintain_order="left")
     # a cell that is not there has nobody in it, or few: a zero would tell which of the others have somebody
-    absent = "0" if result.settings.get("min_persons", 1) == 1 else UNDEFINED
+    absent = "0" if result.settings.get("min_persons", 1) == 1 else NOT_ESTIMABLE
     if done is not None and not done.policy.changes_nothing and (result.rows_from_records or done.policy.hide_zeros):
-        absent = HIDDEN
+        absent = SUPPRESSED
     heading = COLUMN_WORDS.get(value, capital(in_words(value)))
     names = [COLUMN_WORDS.get(c, in_words(c)).lower() for c in (rows, columns)]
     caption = f"{heading}, by {' and '.join(names)}"
@@ -95,7 +97,7 @@ def cross_table(
     notes = provenance(result)
     if done is not None:
         notes = [
-            f"{HIDDEN} {MARKS[HIDDEN]}: {mark_words(absent_words(result, done.policy), done.policy)}.",
+            f"{SUPPRESSED} {MARKS[SUPPRESSED]}: {mark_words(absent_words(result, done.policy), done.policy)}.",
             *notes,
         ]
     note = f'<p class="note">{escape(" ".join(notes))}</p>' if notes else ""
@@ -111,12 +113,12 @@ def _every_cell(frame: pl.DataFrame, rows: str, columns: str, panels: str | None
     lines: dict[tuple[str, ...], dict[Any, str]] = {}
     for record in frame.iter_rows(named=True):
         key = tuple(" + ".join(record[c]) if isinstance(record[c], list) else str(record[c]) for c in own)
-        cell = HIDDEN if record[value] is None else str(record[value])
+        cell = SUPPRESSED if record[value] is None else str(record[value])
         lines.setdefault(key, {})[record[columns]] = cell
     kept = [
         [*key, *(cells.get(c, absent) for c in across)]
         for key, cells in lines.items()
-        if any(cell not in (HIDDEN, "0") for cell in cells.values())
+        if any(cell not in (SUPPRESSED, "0") for cell in cells.values())
     ]
     return csv_of([*own, *map(str, across)], kept)
 
@@ -144,7 +146,7 @@ def _grid(frame: pl.DataFrame, rows: str, columns: str, value: str, most: int, c
             else capital(in_words(held))
         )
         texts = [
-            HIDDEN
+            SUPPRESSED
             if (name, c) in cells and cells[name, c] is None
             else number(cells[name, c])
             if (name, c) in cells

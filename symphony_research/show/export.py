@@ -14,9 +14,9 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
-from symphony_research.show.files import beside, suffix_of
 from symphony_research.show.gate import one_stratum, require_disclosed, require_family
-from symphony_research.wording import in_words
+from symphony_research.show.writing import beside, suffix_of
+from symphony_research.words.lexicon import in_words
 
 if TYPE_CHECKING:
     import networkx
@@ -46,7 +46,7 @@ def write_network(
     ----------
     network : Cooccurrence
         What `networks.cooccurrence` or `networks.backbone` returns, after
-        `suppress`. Every pair that somebody has, and whose people may be shown,
+        `suppress`. Each pair that somebody has, and whose people may be shown,
         is a link; write a backbone for those that stand out.
     path : path
         Its ending says the kind: .graphml, .gexf or .json. An older file is
@@ -76,9 +76,9 @@ def write_network(
     communities and centrality say of it. A link has the columns of
     `network.estimates`. The graph has the title, the finding, the disclosure
     rule, the stratum, the study (a generated one with its fingerprint), the library's version and
-    a fingerprint of the settings, equal in two files made alike; in GEXF, which
-    has no place for them, they are its description. A figure that is hidden or
-    does not exist is left out. JSON is in node-link form with "nodes" and
+    a fingerprint of the settings, equal in two files made the same way; in GEXF, which
+    has no place for them, they are its description. A figure that is suppressed or
+    does not exist is omitted. JSON is in node-link form with "nodes" and
     "edges"; networkx reads it by `node_link_graph(data, edges="edges")`.
 
     Examples
@@ -102,7 +102,7 @@ def write_network(
 
 
 def _graph(network: Result, others: Mapping[str, Result | None], stratum: Mapping[str, Any] | None) -> networkx.Graph:
-    """Return the graph with its attributes, nodes and links in the order of their names, and no gap."""
+    """Return the graph with its attributes, nodes and links in the order of their names, and no missing value."""
     import networkx
 
     pairs = one_stratum(network, network.estimates, stratum)
@@ -144,7 +144,7 @@ def _add(
     if not same or other.by != network.by:
         raise ArgumentError(f"{argument}= {_OTHERS}")
     if _rule(other) != _rule(network):
-        raise ArgumentError(f"{argument}= and the network are made safe under different rules: use one for both.")
+        raise ArgumentError(f"{argument}= and the network are disclosed under different rules: use one for both.")
     told = {
         record["condition"]: record for record in one_stratum(other, other.estimates, stratum).iter_rows(named=True)
     }
@@ -185,7 +185,7 @@ def _about(network: Result, stratum: Mapping[str, Any] | None) -> dict[str, Any]
 
 
 def _without_gaps(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is hidden or does not exist: the formats have no word for it."""
+    """Leave out what is suppressed or does not exist: the formats have no word for it."""
     return {k: v for k, v in attributes.items() if v is not None and v == v}
 
 

@@ -19,7 +19,8 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.titles import attrition_title
-from symphony_research.wording import HIDDEN, UNDEFINED, number
+from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED
+from symphony_research.words.numbers import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +64,8 @@ def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None 
     steps = result.estimates.to_dicts()
     notes = []
     if result.disclosure is not None and any(s["n_excluded"] is None or s["n_persons"] is None for s in steps):
-        notes.append(f"{HIDDEN} suppressed by disclosure control.")
-    gap = HIDDEN if result.disclosure is not None else UNDEFINED
+        notes.append(f"{SUPPRESSED} suppressed by disclosure control.")
+    gap = SUPPRESSED if result.disclosure is not None else NOT_ESTIMABLE
     words = attrition_title(result) if title is None else title
     with drawing():
         width = _WIDTH * 72 - 2 * MARGIN
@@ -89,7 +90,7 @@ def plot_attrition(result: Result, *, ax: Axes | None = None, title: str | None 
 
 
 def _boxes(steps: list[dict[str, Any]], gap: str, width: float, size: float) -> tuple[list[dict[str, Any]], float]:
-    """Return boxes in points from the upper left, people kept at the left and left out at the right."""
+    """Return boxes in points from the upper left, those who remain at the left and those excluded at the right."""
     left, right = 0.40 * width, 0.52 * width
     boxes: list[dict[str, Any]] = []
     down = 0.0

@@ -100,7 +100,7 @@ def measured_by(figure: Any) -> Any:
 
 
 def axes_points(ax: Axes) -> tuple[float, float]:
-    """Width and height of axes in points."""
+    """Return the width and height of axes in points."""
     box, scale = ax.get_window_extent(measured_by(ax.figure)), 72 / ax.figure.dpi
     return float(box.width * scale), float(box.height * scale)
 
@@ -118,7 +118,7 @@ def _notes(result: Result, notes: Sequence[str]) -> str:
 
 
 def head_height(result: Result, title: str, width: float) -> float:
-    """Points that the title and the band take above the axes, in a picture so many points wide."""
+    """Return the points that the title and the band take above the axes, in a picture so many points wide."""
     above = (LABEL * LINE_SPACING + _GAP + 6) if band(result) else 0.0
     return above + text_height(*_heading(title, width)) + (_GAP if title else 0)
 
@@ -130,7 +130,7 @@ def _heading(title: str, width: float) -> tuple[str, float]:
 
 
 def foot_height(result: Result, notes: Sequence[str], width: float) -> float:
-    """Points that the footnote takes below the axes."""
+    """Return the points that the footnote takes below the axes."""
     text = wrapped(_notes(result, notes), width, SMALL)
     return text_height(text, SMALL) + (_GAP if text else 0)
 

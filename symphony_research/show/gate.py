@@ -10,7 +10,8 @@ import polars as pl
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result, confidential_report, inside_report
-from symphony_research.wording import number, strata_phrase
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import strata_phrase
 
 __all__ = [
     "band",
@@ -33,7 +34,7 @@ _ADJUSTED = ("observed_expected", "odds_ratio", "information_component")
 
 
 def is_family(result: object, names: Sequence[str]) -> bool:
-    """Whether a result belongs to a family; by name, so that no estimator is loaded to draw another's."""
+    """Return whether a result belongs to a family; by name, so that no estimator is loaded to draw another's."""
     return isinstance(result, Result) and any(c.__name__ in names for c in type(result).__mro__)
 
 
@@ -60,7 +61,7 @@ def release(shown: Shown, result: Result) -> Shown:
 
 
 def is_released(shown: object) -> bool:
-    """Whether it was made of a disclosed result by this library, and is no copy with other contents."""
+    """Return whether it was made of a disclosed result by this library, and is no copy with other contents."""
     return getattr(shown, "_released", False) is True
 
 
@@ -74,7 +75,7 @@ def require_showable(result: object, what: str) -> None:
             f"{what} would show numbers of a {type(result).__name__} that have not passed disclosure control. "
             "Use sr.suppress(result, policy) first."
         )
-    result._refuse_undisclosed(f"{what} of")  # nor one made safe under another rule than the report's
+    result._refuse_undisclosed(f"{what} of")  # nor one disclosed under another rule than the report's
 
 
 def require_disclosed(result: object, what: str) -> None:
@@ -140,10 +141,10 @@ def provenance(result: Result) -> list[str]:
     if result.disclosure is not None:
         done = result.disclosure
         many = done.suppressed
-        hidden = f"; {number(many)} count{'' if many == 1 else 's'} suppressed" if many else ""
-        if result.names_what_is_suppressed or result.floored:
-            hidden = ""
-        notes.append(f"Disclosure rule: {done.policy.title}{hidden}.")
+        suppressed = f"; {number(many)} count{'' if many == 1 else 's'} suppressed" if many else ""
+        if result.names_what_is_suppressed or result.minimum_size_tables:
+            suppressed = ""
+        notes.append(f"Disclosure rule: {done.policy.title}{suppressed}.")
         if done.withheld:
             notes.append(
                 "Some counts are withheld: what they tell together could not be decided within the limit of the search."

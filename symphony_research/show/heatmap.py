@@ -1,4 +1,4 @@
-"""Every pair of conditions, observed and expected, as a coloured triangle."""
+"""Each pair of conditions, observed and expected, as a coloured triangle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from symphony_research.show.network import MEASURES
 from symphony_research.show.overlaps import overlap_note
 from symphony_research.show.style import INK, LINE, MARGIN, QUIET, SMALL, SOFT, drawing, text_width, wrapped
 from symphony_research.show.titles import few_title, pair_title
-from symphony_research.wording import COLUMN_WORDS, HIDDEN, in_words, number
+from symphony_research.words.lexicon import COLUMN_WORDS, SUPPRESSED, in_words
+from symphony_research.words.numbers import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def plot_cooccurrence_matrix(
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw every pair of conditions as a cell: orange above expected, blue below it.
+    """Draw each pair of conditions as a cell: orange above expected, blue below it.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def plot_cooccurrence_matrix(
 
     Notes
     -----
-    Conditions alike in what they go with stand together (average linkage).
+    Conditions with similar associations stand together (average linkage).
     Suppressed cells bear a mark, and a pair that nobody has is grey: with few
     expected, none says little. White is as expected. Where cells hold no
     numbers, those below expected bear a minus sign, which greyscale keeps.
@@ -90,7 +91,7 @@ def plot_cooccurrence_matrix(
     notes = []
     disclosed = result.disclosure is not None
     if disclosed and frame["n_both"].null_count():
-        notes.append(f"{HIDDEN} suppressed by disclosure control.")
+        notes.append(f"{SUPPRESSED} suppressed by disclosure control.")
     two_sided = measure in (*_RATIOS, "phi", "information_component")
     if two_sided:
         minus = "; a minus sign marks those below" if len(conditions) > _NUMBERED else ""
@@ -121,8 +122,8 @@ def plot_cooccurrence_matrix(
         conditions = [conditions[k] for k in order]
         values, nobody = values[np.ix_(order, order)], nobody[np.ix_(order, order)]
         gone = pl.any_horizontal(pl.col("n_both", "n_source", "n_target").is_null()).cast(pl.Float64)
-        hidden = _square(frame.with_columns(gone.alias("gone")), conditions, "gone") == 1
-        _cells(ax, values, (hidden & disclosed, nobody), conditions, measure, own, side)
+        suppressed = _square(frame.with_columns(gone.alias("gone")), conditions, "gone") == 1
+        _cells(ax, values, (suppressed & disclosed, nobody), conditions, measure, own, side)
         kind = (
             f"Heat map of all pairs of {len(conditions)} conditions, a triangle of cells coloured by {_said(measure)}"
         )
@@ -168,7 +169,7 @@ def _scaled(values: np.ndarray, measure: str) -> np.ndarray:
 
 
 def _clustered(values: np.ndarray) -> list[int]:
-    """Return an order of conditions in which those alike stand together."""
+    """Return an order of conditions in which similar ones stand together."""
     from scipy.cluster.hierarchy import leaves_list, linkage
 
     if len(values) < 3:
@@ -190,7 +191,7 @@ def _cells(
     import seaborn as sns
     from matplotlib.patches import Rectangle
 
-    n, (hidden, nobody) = len(conditions), gaps
+    n, (suppressed, nobody) = len(conditions), gaps
     # the first row and the last column of a lower triangle are empty
     shown = _scaled(values, measure)[1:, :-1]
     blank = np.triu(np.ones((n - 1, n - 1), dtype=bool), 1) | np.isnan(shown)
@@ -205,14 +206,14 @@ def _cells(
         linewidths=0.5 if n <= 30 else 0.2, linecolor="white", annot_kws={"fontsize": min(size, 0.34 * step)},
         xticklabels=False, yticklabels=False,
     )  # fmt: skip
-    for i, j in zip(*np.nonzero(np.tril(hidden[1:, :-1])), strict=True):
+    for i, j in zip(*np.nonzero(np.tril(suppressed[1:, :-1])), strict=True):
         ax.add_patch(
             Rectangle(
                 (j, i), 1, 1, facecolor=SOFT, edgecolor=LINE, hatch="////" if n <= _NUMBERED else None, linewidth=0
             )
         )
-        ax.text(j + 0.5, i + 0.5, HIDDEN, ha="center", va="center", fontsize=size, color=QUIET, gid="hidden")
-    for i, j in zip(*np.nonzero(np.tril((nobody & ~hidden)[1:, :-1])), strict=True):
+        ax.text(j + 0.5, i + 0.5, SUPPRESSED, ha="center", va="center", fontsize=size, color=QUIET, gid="suppressed")
+    for i, j in zip(*np.nonzero(np.tril((nobody & ~suppressed)[1:, :-1])), strict=True):
         ax.add_patch(Rectangle((j, i), 1, 1, facecolor=LINE, edgecolor="white", linewidth=0.5, gid="nobody"))
     if n > _NUMBERED and low < 0:
         for i, j in zip(*np.nonzero((shown < 0) & ~blank), strict=True):

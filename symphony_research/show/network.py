@@ -10,7 +10,6 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND
-from symphony_research.phrases import confidence_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import expected_note, one_stratum, require_family, require_showable
@@ -26,7 +25,9 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.titles import few_title, pair_title
-from symphony_research.wording import COLUMN_WORDS, in_words, number, times
+from symphony_research.words.lexicon import COLUMN_WORDS, in_words
+from symphony_research.words.numbers import number, times
+from symphony_research.words.phrases import confidence_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +106,7 @@ def plot_network(
     -----
     An edge is drawn only where the interval of observed/expected lies above 1,
     dashed where it is not clear once corrected for the number of pairs tested.
-    Conditions without an edge are left out, and named in the footnote.
+    Conditions without an edge are omitted, and named in the footnote.
 
     Examples
     --------
@@ -178,7 +179,9 @@ def _letters(result: Result, communities: Result | None, stratum: Mapping[str, A
     require_showable(communities, "plot_network")
     rules = [r.disclosure.policy if r.disclosure else None for r in (result, communities)]
     if rules[0] != rules[1]:
-        raise ArgumentError("The network and its communities are disclosed under different rules: suppress both alike.")
+        raise ArgumentError(
+            "The network and its communities are disclosed under different rules: suppress both the same way."
+        )
     found = one_stratum(communities, communities.estimates, stratum).drop_nulls("community")
     stable = found.group_by("community").agg(pl.col("stability").mean()).filter(pl.col("stability") >= STABLE)
     found = found.filter(pl.col("community").is_in(stable["community"].to_list()))
@@ -263,9 +266,9 @@ def _draw(
     # a name covers the lines that run under it
     box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
     for k, name in enumerate(nodes):
-        hidden = people[name] is None
+        suppressed = people[name] is None
         circle = Circle(
-            tuple(at[k]), radii[k], facecolor="white" if hidden else _COLOUR_OF[letters[name]] if name in letters else MAIN, edgecolor=QUIET if hidden else "white",
+            tuple(at[k]), radii[k], facecolor="white" if suppressed else _COLOUR_OF[letters[name]] if name in letters else MAIN, edgecolor=QUIET if suppressed else "white",
             linewidth=1.2, zorder=2,
         )  # fmt: skip
         ax.add_patch(circle)

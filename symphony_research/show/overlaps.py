@@ -8,7 +8,7 @@ from itertools import combinations
 import polars as pl
 
 from symphony_research.result import Result
-from symphony_research.wording import in_words
+from symphony_research.words.lexicon import in_words
 
 __all__ = ["overlap_note", "overlapping_pairs"]
 

@@ -9,7 +9,6 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND
-from symphony_research.phrases import confidence_of
 from symphony_research.result import Result
 from symphony_research.show.bars import percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
@@ -29,16 +28,9 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.titles import centrality_title, comparison_title, few_title, sequence_title
-from symphony_research.wording import (
-    COLUMN_WORDS,
-    capital,
-    in_words,
-    number,
-    percentage,
-    strata_phrase,
-    strata_words,
-    times,
-)
+from symphony_research.words.lexicon import COLUMN_WORDS, capital, in_words
+from symphony_research.words.numbers import number, percentage, times
+from symphony_research.words.phrases import confidence_of, strata_phrase, strata_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +42,7 @@ _NAMES = 260.0  # points for the names at the left
 
 
 def _tall(names: Sequence[str]) -> float:
-    """Height of a row in inches, for names in so many lines."""
+    """Return the height of a row in inches, for names in so many lines."""
     lines = max([wrapped(name, _NAMES, LABEL).count("\n") + 1 for name in names], default=1)
     return 0.12 + 0.2 * max(lines, 1.1)
 
@@ -66,11 +58,11 @@ def _rows(ax: Axes, names: Sequence[str], step: float) -> float:
 
 
 def _hidden_note(result: Result, frame: pl.DataFrame, column: str, what: str) -> list[str]:
-    hidden = frame[column].null_count()
-    if not hidden or result.disclosure is None or result.rows_from_records:
-        return []  # how many sets are hidden would name them
-    are = f"{what} is" if hidden == 1 else f"{what}s are"
-    return [f"{number(hidden)} {are} suppressed and not drawn."]
+    suppressed = frame[column].null_count()
+    if not suppressed or result.disclosure is None or result.rows_from_records:
+        return []  # how many sets are suppressed would name them
+    are = f"{what} is" if suppressed == 1 else f"{what}s are"
+    return [f"{number(suppressed)} {are} suppressed and not drawn."]
 
 
 def plot_centrality(
@@ -193,7 +185,7 @@ def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, tit
     notes += _hidden_note(result, every, "n_both", "pair")
     alike = strata_phrase(result.settings["adjust"])
     method = (
-        f"Expected: from the onsets of others alike in {alike} who have both. Clear: q value at most {FOUND:g} over all "
+        f"Expected: from the onsets of others with the same {alike} who have both. Clear: q value at most {FOUND:g} over all "
         f"pairs tested. Dashed: 50%."
     )
     notes += overlap_note(result, {*drawn["source"], *drawn["target"]})
@@ -207,12 +199,21 @@ def plot_sequences(result: Result, *, ax: Axes | None = None, top: int = 12, tit
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         size = _rows(ax, names, _tall(names) * 72 if own else row_step(ax, own, drawn.height))
         columns, orders = ("estimate", "lower", "upper", "expected", "q_value"), []
-        for row, (share, lower, upper, chance, q) in enumerate(drawn.select(columns).iter_rows()):
+        for row, (share, lower, upper, expected_share, q) in enumerate(drawn.select(columns).iter_rows()):
             sure = q is not None and q <= FOUND
             orders.append(sure)
-            ax.plot([100 * chance, 100 * share], [row, row], color=LINE, linewidth=3, zorder=1, solid_capstyle="butt")
+            ax.plot(
+                [100 * expected_share, 100 * share],
+                [row, row],
+                color=LINE,
+                linewidth=3,
+                zorder=1,
+                solid_capstyle="butt",
+            )
             ax.plot([100 * lower, 100 * upper], [row, row], color=INK, linewidth=1.2, zorder=2)
-            ax.scatter([100 * chance], [row], marker="D", s=34, color="white", edgecolor=INK, linewidth=1, zorder=3)
+            ax.scatter(
+                [100 * expected_share], [row], marker="D", s=34, color="white", edgecolor=INK, linewidth=1, zorder=3
+            )
             ax.scatter([100 * share], [row], s=46, facecolor=PALETTE[1] if sure else "white", linewidth=1.4,
                        edgecolor=PALETTE[1] if sure else QUIET, zorder=4)  # fmt: skip
             # beside the axes there is room only in a figure of its own
@@ -302,9 +303,9 @@ def plot_comparison(
     notes = (
         [f"The {drawn.height} of {number(seen.height)} pairs that differ most clearly."] if seen.height > top else []
     )
-    hidden = every.height - seen.height
-    if hidden and result.disclosure is not None:
-        notes.append(f"{number(hidden)} pairs have too few people in one of the groups and are not drawn.")
+    suppressed = every.height - seen.height
+    if suppressed and result.disclosure is not None:
+        notes.append(f"{number(suppressed)} pairs have too few people in one of the groups and are not drawn.")
     notes.append(f"Clear: corrected p value at most {FOUND:g} over all pairs tested. Dashed: as expected.")
     if result.settings["adjust"]:
         notes.append(f"Adjusted for {strata_phrase(result.settings['adjust'])}.")

@@ -121,7 +121,7 @@ def renderer() -> RendererAgg:
 
 @cache
 def text_width(text: str, size: float = LABEL, weight: str = "normal") -> float:
-    """Width of the widest line, in points."""
+    """Return the width of the widest line, in points."""
     from matplotlib.font_manager import FontProperties
 
     font = FontProperties(family=[FONT], size=size, weight=weight)
@@ -132,7 +132,7 @@ def text_width(text: str, size: float = LABEL, weight: str = "normal") -> float:
 
 
 def text_height(text: str, size: float = LABEL) -> float:
-    """Height of the lines, in points."""
+    """Return the height of the lines, in points."""
     return (text.count("\n") + 1) * size * LINE_SPACING if text else 0.0
 
 

@@ -17,7 +17,6 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Result, inside_report
 from symphony_research.result.roles import Mean
-from symphony_research.show.files import beside, suffix_of
 from symphony_research.show.gate import (
     band,
     hidden_words,
@@ -29,16 +28,10 @@ from symphony_research.show.gate import (
     require_showable,
     unlisted_note,
 )
-from symphony_research.wording import (
-    COLUMN_WORDS,
-    COUNT_COLUMNS,
-    HIDDEN,
-    MARKS,
-    NOT_RECORDED,
-    html_table,
-    in_words,
-    number,
-)
+from symphony_research.show.writing import beside, suffix_of
+from symphony_research.words.html_tables import html_table
+from symphony_research.words.lexicon import COLUMN_WORDS, COUNT_COLUMNS, MARKS, NOT_RECORDED, SUPPRESSED, in_words
+from symphony_research.words.numbers import number
 
 __all__ = ["MOST_ROWS", "Sentence", "Table", "csv_of", "sentence", "table", "write_table"]
 
@@ -150,7 +143,7 @@ def table(
         A family that prints its table as journals do (`result.display()`) prints all
         of it, unless `columns` or `sort` are given.
     sort : str or sequence of str, optional
-        Columns to sort by: numbers largest first, words in the alphabet, gaps last.
+        Columns to sort by: numbers largest first, words in the alphabet, missing values last.
     words : mapping, optional
         Headings of columns, over the family's own.
     caption : str, optional
@@ -291,7 +284,7 @@ def _html(
     if printed is None:
         text = html_table(
             frame.head(rows), columns=columns, words={**result.column_words, **(words or {})}, rows=rows,
-            percentages=result.percentages, say=result.say, interval=interval,
+            percentages=result.percentages, format_cell=result.format_cell, interval=interval,
         )  # fmt: skip
     else:
         text = html_table(printed, rows=max(printed.height, 1), as_text=True)
@@ -325,7 +318,7 @@ def mark_notes(result: Result, text: str) -> list[str]:
     for mark, words in MARKS.items():
         if not re.search(rf"[> (]{re.escape(mark)}[<) ]", text):
             continue
-        if mark == HIDDEN and result.disclosure is not None and not result.disclosure.policy.changes_nothing:
+        if mark == SUPPRESSED and result.disclosure is not None and not result.disclosure.policy.changes_nothing:
             policy = result.disclosure.policy
             words += f": {mark_words(hidden_words(policy), policy)}, or a figure made from such a count"
             if any(roles.of_role(Mean) for roles in result.roles.values()):
@@ -335,16 +328,16 @@ def mark_notes(result: Result, text: str) -> list[str]:
 
 
 def _more(result: Result, rest: pl.DataFrame) -> str:
-    """Count the rows that are not listed: those with figures, those hidden, and those that nobody is in."""
+    """Count the rows that are not listed: those with figures, those suppressed, and those that nobody is in."""
     counts = [c for c in COUNT_COLUMNS if c in rest.columns]
     if not rest.height:
         return ""
     gone = pl.any_horizontal([pl.col(c).is_null() for c in counts]) if counts else pl.lit(False)
-    hidden = rest.filter(gone).height if result.disclosure is not None else 0
+    suppressed = rest.filter(gone).height if result.disclosure is not None else 0
     # whom the row itself counts
     own = next((c for roles in result.roles.values() for c in roles.people if c in counts), None)
     nobody = rest.filter(~gone & (pl.col(own) == 0)).height if own else 0
-    parts = [(rest.height - hidden - nobody, "more row"), (hidden, "suppressed"), (nobody, "of nobody")]
+    parts = [(rest.height - suppressed - nobody, "more row"), (suppressed, "suppressed"), (nobody, "of nobody")]
     said = [f"{number(n)} {what}{'s' if what == 'more row' and n != 1 else ''}" for n, what in parts if n]
     if said and "row" not in said[0]:
         said[0] += " row" if rest.height == 1 else " rows"
@@ -357,7 +350,7 @@ def as_csv(result: Result, frame: pl.DataFrame, columns: Sequence[str]) -> str:
         [
             NOT_RECORDED
             if c in result.by and record[c] is None
-            else _csv_cell(record[c], result.gap(record, c) == HIDDEN)
+            else _csv_cell(record[c], result.missing_marker(record, c) == SUPPRESSED)
             for c in columns
         ]
         for record in frame.iter_rows(named=True)
@@ -378,9 +371,9 @@ def _no_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _csv_cell(value: Any, hidden: bool) -> Any:
+def _csv_cell(value: Any, suppressed: bool) -> Any:
     if value is None:
-        return HIDDEN if hidden else ""
+        return SUPPRESSED if suppressed else ""
     if isinstance(value, (list, tuple, pl.Series)):
         return " + ".join(str(v) for v in value)
     return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from symphony_research.wording import DAYS_A_MONTH, capital
+from symphony_research.words.lexicon import capital
+from symphony_research.words.numbers import DAYS_A_MONTH
 
 __all__ = ["grid_ticks", "time_ticks"]
 

@@ -13,19 +13,21 @@ from typing import Any
 import polars as pl
 
 from symphony_research.inference import FOUND
-from symphony_research.phrases import (
+from symphony_research.result import Result
+from symphony_research.survival.sentences import shares_at
+from symphony_research.words.lexicon import capital, happened, in_words
+from symphony_research.words.numbers import number, percentage, roughly, times
+from symphony_research.words.phrases import (
     between,
     confidence_of,
     fitting,
+    joined,
     overlap,
     pair_words,
-    share,
+    ratio_words,
     share_with_interval,
-    times_expected,
+    strata_words,
 )
-from symphony_research.result import Result
-from symphony_research.survival.sentences import shares_at
-from symphony_research.wording import capital, happened, in_words, joined, number, roughly, strata_words, times
 
 __all__ = [
     "above",
@@ -72,7 +74,7 @@ def commonest_title(
     """Name the commonest condition, and the next where their intervals meet; `what` is "condition" or "comorbidity of ..."."""
     first, *rest = drawn.head(3).iter_rows(named=True)
     name, said = in_words(first["condition"]), share_with_interval(*_estimate(first), label=confidence_of(settings))
-    plain = share(first["estimate"])
+    plain = percentage(first["estimate"])
     several = what.replace("comorbidity", "comorbidities") if "comorbidity" in what else f"{what}s"
     kind, kinds = what.split(" ")[0], several.split(" ")[0]
     if not rest or not overlap(first, rest[0]):
@@ -90,7 +92,7 @@ def commonest_title(
             *in_group(stratum, f"no one {what} is clearly the commonest", f"no one {kind} is clearly the commonest")
         )
     other = in_words(rest[0]["condition"])
-    both = f"{plain} and {share(rest[0]['estimate'])}"
+    both = f"{plain} and {percentage(rest[0]['estimate'])}"
     return fitting(
         *in_group(
             stratum,
@@ -115,7 +117,7 @@ def count_title(result: Result) -> str:
     if not result.by:
         row = known[0]
         if row["at_least"]:
-            least = f"At least {share(row['estimate'])} of people have two or more long-term conditions"
+            least = f"At least {percentage(row['estimate'])} of people have two or more long-term conditions"
             return least if row["estimate"] else few_title("group with two or more conditions")
         return f"{share_with_interval(*_estimate(row), label=label)} of people have two or more long-term conditions"
     rows = sorted((row for row in known if not row["at_least"]), key=lambda row: row["estimate"])
@@ -125,7 +127,7 @@ def count_title(result: Result) -> str:
     words = [strata_words({c: row[c] for c in result.by}) for row in (low, high)]
     if overlap(low, high):
         return "No group has clearly more people with two or more conditions than another"
-    least, most = share(low["estimate"]), share(high["estimate"])
+    least, most = percentage(low["estimate"]), percentage(high["estimate"])
     return fitting(
         f"Two or more conditions: {most} ({words[1]}), {least} ({words[0]})",
         f"Two or more conditions: from {least} to {most} of the groups' people",
@@ -142,7 +144,7 @@ def combination_title(drawn: pl.DataFrame, settings: Mapping[str, Any], stratum:
             )
         )
     first = found.row(0, named=True)
-    name, ratio = joined(first["combination"]), times_expected(first["observed_expected"])
+    name, ratio = joined(first["combination"]), ratio_words(first["observed_expected"])
     ends = between(first["oe_lower"], first["oe_upper"], times)
     return fitting(
         *in_group(
@@ -166,7 +168,7 @@ def pair_title(drawn: pl.DataFrame, settings: Mapping[str, Any], stratum: Mappin
             )
         )
     first = found.row(0, named=True)
-    ratio, ends = times_expected(first["observed_expected"]), between(first["lower"], first["upper"], times)
+    ratio, ends = ratio_words(first["observed_expected"]), between(first["lower"], first["upper"], times)
     return fitting(
         *in_group(
             stratum,
@@ -195,7 +197,7 @@ def further_title(drawn: pl.DataFrame, every: pl.DataFrame, stratum: Mapping[str
                 "none clearly differs",
             )
         )
-    shares = [share(row["estimate"]) for row in (low, high)]
+    shares = [percentage(row["estimate"]) for row in (low, high)]
     words = [in_words(row["condition"]) for row in (low, high)]
     return fitting(
         *in_group(
@@ -264,10 +266,10 @@ def sequence_title(drawn: pl.DataFrame, settings: Mapping[str, Any]) -> str:
         return "No order of two conditions is clearly more frequent than expected"
     first = found.sort(pl.col("estimate") - pl.col("expected"), descending=True, maintain_order=True).row(0, named=True)
     name = f"{in_words(first['source'])} precedes {in_words(first['target'])}"
-    said, expected = share_with_interval(*_estimate(first)), share(first["expected"])
+    said, expected = share_with_interval(*_estimate(first)), percentage(first["expected"])
     return fitting(
         capital(f"{name} in {said}, {expected} expected"),
-        capital(f"{name} in {share(first['estimate'])}, {expected} expected"),
+        capital(f"{name} in {percentage(first['estimate'])}, {expected} expected"),
         f"The clearest order: {said}, where {expected} is expected",
     )
 
@@ -290,15 +292,15 @@ def comparison_title(drawn: pl.DataFrame, names: tuple[str, str], stratum: Mappi
     return fitting(
         *in_group(
             stratum,
-            f"{pair}: {ratios[0]} times expected in {one}, {ratios[1]} in {other}",
-            f"{pair}: {ratios[0]} against {ratios[1]} times expected",
+            f"{pair}: observed/expected ratio {ratios[0]} in {one}, {ratios[1]} in {other}",
+            f"{pair}: observed/expected ratios {ratios[0]} and {ratios[1]}",
             f"pairs drawn that clearly differ between the groups: {number(found.height)}",
         )
     )
 
 
 def curve_title(result: Result, limit: float) -> str:
-    """Say what share had had the event at one time that is drawn, and whether groups clearly differ in it."""
+    """Say what share had the event at one time that is drawn, and whether groups clearly differ in it."""
     causes = result.settings.get("causes")
     cause = causes[0] if causes else None
     names = result.settings.get("cause_names") or {}
@@ -334,7 +336,7 @@ def curve_title(result: Result, limit: float) -> str:
     rows = sorted(known, key=lambda row: row["estimate"])
     apart = not overlap(rows[0], rows[-1])
     groups = [strata_words({c: row[c] for c in result.by}) for row in known]
-    shares = [share(row["estimate"]) for row in known]
+    shares = [percentage(row["estimate"]) for row in known]
     if len(known) == 2:
         each = f"{shares[0]} ({groups[0]}), {shares[1]} ({groups[1]})"
         if apart:
@@ -344,7 +346,7 @@ def curve_title(result: Result, limit: float) -> str:
             f"No clear difference by {when}: {each}",
             f"No clear difference between the groups by {when}",
         )
-    low, high = share(rows[0]["estimate"]), share(rows[-1]["estimate"])
+    low, high = percentage(rows[0]["estimate"]), percentage(rows[-1]["estimate"])
     if not apart:
         return fitting(
             f"No clear difference in {event} between the {len(known)} groups by {when}: {low}–{high}",

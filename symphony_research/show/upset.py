@@ -10,7 +10,6 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import FOUND
-from symphony_research.phrases import as_of, confidence_of
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
 from symphony_research.show.gate import expected_note, one_stratum, require_family, unlisted_note
@@ -32,16 +31,9 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.titles import combination_title, few_title
-from symphony_research.wording import (
-    cost_period,
-    in_words,
-    joined,
-    number,
-    percentage,
-    pounds,
-    roughly,
-    times,
-)
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import number, percentage, pounds, roughly, times
+from symphony_research.words.phrases import as_of, confidence_of, cost_period, joined
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,10 +67,10 @@ def plot_upset(
     stratum: Mapping[str, Any] | None = None,
     title: str | None = None,
 ) -> Axes:
-    """Draw the commonest combinations of conditions: people, which conditions, times expected, and cost.
+    """Draw the commonest combinations of conditions: people, which conditions, observed/expected ratios, and cost.
 
     A column is a combination. Bars give its people; the dots below say which
-    conditions are in it; the scale below sets it against chance; and where the
+    conditions are in it; the scale below shows the observed/expected ratio; and where the
     result holds `mean_cost`, bars at the foot give the cost of a person.
 
     Parameters

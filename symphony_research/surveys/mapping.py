@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from symphony_research.door.alike import squashed
-from symphony_research.door.settings import toml_text
+from symphony_research.door.duplicates import squashed
+from symphony_research.door.study_settings import toml_text
 from symphony_research.door.text import UnreadableError
 from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.policy import policy_named
@@ -39,7 +39,7 @@ class ConditionRule:
     yes, no : tuple of str
         The answers that state one; where no "no" is given, the word no in any capitals.
     neither : {"stop", "exclude person", "no"}
-        What is done with a gap or any other answer.
+        What is done with a missing or any other answer.
     """
 
     column: str
@@ -88,7 +88,7 @@ class SurveyMap:
 
 
 def answer_text(answer: object) -> str:
-    """Return an answer as it is compared: trimmed, and a whole number without ".0"."""
+    """Return an answer as it is compared: trimmed, and an integer without ".0"."""
     if isinstance(answer, bool):
         return str(answer).lower()
     return re.sub(r"^([+-]?[0-9]+)\.0+$", r"\1", str(answer).strip())

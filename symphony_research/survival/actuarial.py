@@ -1,4 +1,4 @@
-"""Life-table estimates from released counts on the grid, with limits that hold whatever the grid and the rounding hide.
+"""Life-table estimates from released counts on the grid, with limits that hold whatever the grid and the rounding conceal.
 
 The estimate is actuarial: whoever is censored in an interval is at risk for
 half of it. Its limits hold the exact Kaplan-Meier or Aalen-Johansen estimate
@@ -181,7 +181,7 @@ def cumulative_incidence_on_grid(
 
 
 def _nobody_known(counts: Mapping[str, Array]) -> bool:
-    """Whether the size of the stratum itself is suppressed."""
+    """Return whether the size of the stratum itself is suppressed."""
     return bool(np.isnan([counts[state][0] for state in ("at risk", "not yet entered") if state in counts]).any())
 
 
@@ -239,7 +239,7 @@ def _mass(people: _Stratum, survival: _Bounds) -> _Bounds:
 def _incidence(own: _Bounds, others: _Bounds, survival: _Bounds, mass: _Bounds) -> tuple[_Bounds, Array]:
     """Bound the cumulative incidence of a cause, and its standard error from above.
 
-    With s the mass of an event at u, and p the chance to have the cause's event between u and t for those free of
+    With s the mass of an event at u, and p the probability to have the cause's event between u and t for those free of
     any at u, the variance is at most the sum of s^2 (1 - p)^2 over the cause's events and of s^2 p^2 over the others
     (the delta method over multinomial steps, less squares that only make it smaller).
     """

@@ -14,14 +14,15 @@ from symphony_research.result.cells import Relation
 from symphony_research.result.facts import facts_of, of_whom
 from symphony_research.result.roles import TableRoles
 from symphony_research.survival.grid import curve_roles, grid_table, relations_of
-from symphony_research.wording import HIDDEN, NOT_AVAILABLE, UNDEFINED, capital, number
+from symphony_research.words.lexicon import NOT_AVAILABLE, NOT_ESTIMABLE, SUPPRESSED, capital
+from symphony_research.words.numbers import number
 
 __all__ = ["Tables"]
 
 Tables = Mapping[str, pl.DataFrame]
 _ACTUARIAL = {
     "method": "life table (actuarial) on a grid of times; the limits hold the exact estimate and its interval, "
-    "whatever the grid and the rounding hide",
+    "whatever the grid and the rounding conceal",
     "reference": "Cutler and Ederer 1958",
 }
 
@@ -85,7 +86,7 @@ class _Curve(Result):
         return f" after joining {whom}" if whom and joined_first else f": {whom}" if whom else ""
 
     def facts(self) -> Mapping[str, str]:
-        """Return who was followed, from when, how long, and how many died."""
+        """Return who was observed, from when, how long, and how many died."""
         start = self.estimates.filter(pl.col("time") == 0) if self.on_grid else None
         people = None
         if start is not None and not self.by and start.height:
@@ -95,7 +96,7 @@ class _Curve(Result):
             people = None if events is None else int(events.filter(pl.col("kind") >= 0)["n_persons"].sum())
         told = facts_of(self.settings, people)
         if people is None:
-            told = {"People": HIDDEN, **told}
+            told = {"People": SUPPRESSED, **told}
         horizon = (self.settings.get("population") or {}).get("horizon")
         if horizon:
             told["Follow-up"] = f"to the event, death, leaving or the end of the data, at most {number(horizon)} days"
@@ -109,10 +110,10 @@ class _Curve(Result):
         told = {}
         deaths = frame["n_events"][-1]
         last = f"{frame['time'][-1]:g} {self.time_unit}"
-        told["Deaths"] = f"{HIDDEN if deaths is None else number(deaths)} within {last}"
+        told["Deaths"] = f"{SUPPRESSED if deaths is None else number(deaths)} within {last}"
         at_risk = dict(frame.select("time", "n_at_risk").iter_rows())
         start = at_risk.get(0.0)
-        told["Median follow-up"] = HIDDEN
+        told["Median follow-up"] = SUPPRESSED
         if start and None not in at_risk.values():
             half = [time for time, n in at_risk.items() if n >= start / 2]
             after = [time for time in at_risk if time > half[-1]]
@@ -127,17 +128,17 @@ class _Curve(Result):
         """Unit of time, in words."""
         return str(self.settings.get("time_unit") or "")
 
-    def gap(self, record: Mapping[str, Any], column: str) -> str:
+    def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
         """Return what stands for a figure that is not there: suppressed, beyond follow-up, or not applicable."""
         if not self.on_grid:
-            return UNDEFINED
+            return NOT_ESTIMABLE
         beyond = record["time"] > (self.count_tables["grid"]["time"].max() or 0)
         if beyond or (record["n_at_risk"] == 0 and column in ("estimate", "lower", "upper")):
             return NOT_AVAILABLE
         limits = column in ("lower", "upper") and record["estimate"] is not None
-        return UNDEFINED if limits or column == "standard_error" else HIDDEN
+        return NOT_ESTIMABLE if limits or column == "standard_error" else SUPPRESSED
 
     def small_counts(self, threshold: int = 7) -> int:
-        """Number of counts of 1 to `threshold` people in the result, those by day among them."""
+        """Return the number of counts of 1 to `threshold` people in the result, those by day among them."""
         tables = [table for name, table in self.count_tables.items() if name in ("events", "grid")]
         return sum(int(table["n_persons"].is_between(1, threshold).sum()) for table in tables)

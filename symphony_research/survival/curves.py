@@ -15,10 +15,10 @@ from symphony_research.inference import Array, normal_quantile
 from symphony_research.result import KeyFigure
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.grid import checked_grid
-from symphony_research.survival.released import estimates_on_grid
+from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.risk import causes_of, over, risk_table
 from symphony_research.survival.sentences import curve_figures, curve_sentence
-from symphony_research.wording import happened, in_words, outcome
+from symphony_research.words.lexicon import happened, in_words, outcome
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
 
@@ -28,7 +28,7 @@ INTERVALS = ("log", "log_log", "plain")
 class SurvivalCurve(_Curve):
     """Share of people free of the event."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.curves:plot_survival"
+    figure: ClassVar[str | None] = "symphony_research.show.curve_plots:plot_survival"
     title: ClassVar[str] = "Survival (Kaplan-Meier)"
     shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -73,7 +73,7 @@ class SurvivalCurve(_Curve):
 class CumulativeIncidence(_Curve):
     """Share of people with an event of each cause, the other causes competing."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.curves:plot_survival"
+    figure: ClassVar[str | None] = "symphony_research.show.curve_plots:plot_survival"
     title: ClassVar[str] = "Cumulative incidence (competing risks)"
     shown: ClassVar[tuple[str, ...]] = ("cause", *SurvivalCurve.shown)
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -199,22 +199,22 @@ def kaplan_meier(
     event_name: str | None = None,
     grid: Sequence[float] | None = None,
 ) -> SurvivalCurve:
-    """Estimate the share of people to whom an event has not yet happened.
+    """Estimate the share of people to whom an event does not occur (survival).
 
     Parameters
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
     time, event : str
-        Column with the time at which follow-up ended, and whether the event
+        Column with the time at which follow-up ends, and whether the event
         ended it (1 or True) or not (0 or False).
     entry : str, optional
-        Column with the time from which each person was followed. They are at
+        Column with the time from which each person was observed. They are at
         risk after it, up to and including `time`.
     by : str or sequence of str, optional
         Strata: one curve each.
     weights : str, optional
-        Whole numbers of people a row stands for.
+        Integer numbers of people a row stands for.
     confidence : float, default 0.95
         Of the pointwise intervals.
     interval : {"log", "log_log", "plain"}
@@ -243,7 +243,7 @@ def kaplan_meier(
     Raises
     ------
     ArgumentError
-        On missing columns, gaps, or causes other than 0 and 1; with counts of rows.
+        On missing columns, missing values, or causes other than 0 and 1; with counts of rows.
 
     References
     ----------
@@ -301,20 +301,20 @@ def cumulative_incidence(
     cause_names: Mapping[int, str] | None = None,
     grid: Sequence[float] | None = None,
 ) -> CumulativeIncidence:
-    """Estimate the share of people to whom each cause has happened, the others competing.
+    """Estimate the share of people with an event of each cause (cumulative incidence), the others competing.
 
     Parameters
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
     time, event : str
-        Column with the time at which follow-up ended, and how: 0 = censored, 1, 2, ... = cause.
+        Column with the time at which follow-up ends, and how: 0 = censored, 1, 2, ... = cause.
     entry : str, optional
-        Column with the time from which each person was followed.
+        Column with the time from which each person was observed.
     by : str or sequence of str, optional
         Strata.
     weights : str, optional
-        Whole numbers of people a row stands for.
+        Integer numbers of people a row stands for.
     confidence : float, default 0.95
         Of the pointwise intervals.
     interval : {"log", "log_log", "plain"}
@@ -335,7 +335,7 @@ def cumulative_incidence(
     Raises
     ------
     ArgumentError
-        On missing columns, gaps, or nobody with an event; with counts of rows.
+        On missing columns, missing values, or nobody with an event; with counts of rows.
 
     Notes
     -----
@@ -394,7 +394,7 @@ def _cause_names(given: Mapping[int, str] | None) -> dict[int, str]:
     names = dict(given or {})
     wrong = [key for key in names if isinstance(key, bool) or not isinstance(key, (int, np.integer)) or key < 1]
     if wrong:
-        zero = " 0 says that follow-up ended, which is no cause." if 0 in wrong else ""
+        zero = " 0 is censoring, which is no cause." if 0 in wrong else ""
         raise ArgumentError(
             f"cause_names: {', '.join(map(repr, wrong))} is no cause; its keys are the codes of the event column from 1 on, "
             f'as in {{1: "admission", 2: "death"}}.{zero}'

@@ -183,7 +183,7 @@ def event_state(cause: int) -> str:
 
 
 def grid_until(events: pl.DataFrame, settings: Mapping[str, Any]) -> list[float]:
-    """Return the grid's times up to the last one to which anybody is followed."""
+    """Return the grid's times up to the last one at which anybody is at risk."""
     times = events.filter(pl.col("kind") >= 0)["time"]
     longest = float(times.max() or 0.0) + tie_width(times)  # type: ignore[arg-type]
     return grid_of(settings.get("time_unit"), longest, settings.get("grid"))
@@ -204,7 +204,7 @@ def grid_table(events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str,
     -------
     polars.DataFrame
         Strata, `time`, `state`, `n_persons`. All strata have the same times: up to
-        the last one to which anybody is followed. At 0 everybody is at risk (or not
+        the last one at which anybody is at risk. At 0 everybody is at risk (or not
         yet entered); what happens on day 0 belongs to the first interval.
 
     Raises
@@ -227,7 +227,7 @@ def grid_table(events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str,
         times = at_known_times(own["time"], grid, width)
 
         def by_time(which: np.ndarray, at: np.ndarray, people: np.ndarray = people) -> np.ndarray:
-            """Cumulative people, each from the index of the grid `at` on."""
+            """Return cumulative people, each from the index of the grid `at` on."""
             return np.cumsum(np.bincount(at[which], people[which], len(grid) + 1)[: len(grid)]).astype(int)
 
         up_to = np.maximum(np.searchsorted(grid, times, side="left"), 1)
@@ -328,7 +328,7 @@ def curve_roles() -> dict[str, TableRoles]:
 
 
 def relations_of(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Relation]:
-    """Yield how the counts of a grid relate: to all who are followed, to earlier times, and to other curves' counts."""
+    """Yield how the counts of a grid relate: to all who are at risk, to earlier times, and to other curves' counts."""
     if "grid" not in tables:
         return
     grid = tables["grid"]
@@ -358,7 +358,7 @@ def same_without_names(
 ) -> Iterator[Relation]:
     """Yield that events with names are those of their column's codes in a result that gives no names.
 
-    Nothing says so but that both count time alike; should they be others after all, more is suppressed than need be.
+    Nothing says so but that both count time the same way; should they be others after all, more is suppressed than need be.
     """
     return _same(_clock(settings), _waited_for(settings), _unnamed(settings), times, states)
 

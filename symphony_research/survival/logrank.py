@@ -25,7 +25,8 @@ from symphony_research.survival.grid import (
     strata_of,
 )
 from symphony_research.survival.risk import at_risk
-from symphony_research.wording import joined, number
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import joined
 
 __all__ = ["WEIGHTINGS", "LogRankTest", "logrank_test"]
 
@@ -75,7 +76,7 @@ class LogRankTest(Result):
     def release_form(
         tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy
     ) -> Mapping[str, pl.DataFrame]:
-        """Return the p value of all days, and each group's events up to the last grid time to which anybody is followed."""
+        """Return the p value of all days, and each group's events up to the last grid time at which anybody is at risk."""
         if policy.changes_nothing or "test" in tables:
             return tables
         events = tables["events"]
@@ -110,7 +111,7 @@ class LogRankTest(Result):
         return self.count_tables["groups"] if self.released_by_level else _groups(self.count_tables["events"], self.by)
 
     def small_counts(self, threshold: int = 7) -> int:
-        """Number of counts of 1 to `threshold` people in the result, those by day among them."""
+        """Return the number of counts of 1 to `threshold` people in the result, those by day among them."""
         counts = [
             c
             for table in self.count_tables.values()
@@ -119,10 +120,10 @@ class LogRankTest(Result):
         ]
         return sum(int(column.is_between(1, threshold).sum()) for column in counts)
 
-    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return the words of a level, and the mark of what is not released."""
         if not self.released_by_level or column not in ("statistic", "p_value"):
-            return super().say(record, column)
+            return super().format_cell(record, column)
         return "[c]" if record[column] is None else _level_words(record[column])
 
     def sentence(self) -> str:
@@ -150,7 +151,7 @@ def _level_words(level: float) -> str:
 
 
 def _p_words(p: float) -> str:
-    return "under 0.001" if p < 0.001 else f"= {p:.3f}"
+    return "<0.001" if p < 0.001 else f"= {p:.3f}"
 
 
 def _by_time(
@@ -252,14 +253,14 @@ def logrank_test(
     frame : frame
         One row per person, or per group of equal people with `weights`.
     time, event : str
-        Column with the time at which follow-up ended, and whether the event
+        Column with the time at which follow-up ends, and whether the event
         ended it (1 or True) or not (0 or False).
     by : str or sequence of str
         Columns that form the groups, two or more.
     entry : str, optional
-        Column with the time from which each person was followed.
+        Column with the time from which each person was observed.
     weights : str, optional
-        Whole numbers of people a row stands for.
+        Integer numbers of people a row stands for.
     weighting : {None, "gehan_breslow", "tarone_ware", "peto_peto"}
         Weight of each time: 1, the number at risk, its square root, or the
         pooled Kaplan-Meier estimate just before.
@@ -280,7 +281,7 @@ def logrank_test(
     Raises
     ------
     ArgumentError
-        On missing columns, gaps, or fewer than two groups; with counts of rows.
+        On missing columns, missing values, or fewer than two groups; with counts of rows.
 
     References
     ----------

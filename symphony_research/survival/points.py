@@ -11,14 +11,15 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
-from symphony_research.phrases import share_with_interval
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
 from symphony_research.survival.grid import require_grid_time
 from symphony_research.survival.risk import at_risk, starts_at
-from symphony_research.wording import COLUMN_WORDS, capital, in_words, number, strata_words
+from symphony_research.words.lexicon import COLUMN_WORDS, capital, in_words
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import share_with_interval, strata_words
 
 __all__ = ["CurvePoints", "at"]
 
@@ -37,7 +38,7 @@ class CurvePoints(_Curve):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """The curve, derived again and read at the times."""
+        """Return the curve, derived again and read at the times."""
         curve = _FAMILIES[settings["curve"]].derive(tables, settings, by)
         points = _read(curve, tables.get("events"), by, settings["times"])
         curve_of = _FAMILIES[settings["curve"]]
@@ -56,10 +57,10 @@ class CurvePoints(_Curve):
             line |= {COLUMN_WORDS.get(c, capital(in_words(c))): capital(strata_words({c: row[c]})) for c in self.by}
             line[self.column_words["time"]] = f"{row['time']:g}"
             line["Number at risk"] = (
-                self.gap(row, "n_at_risk") if row["n_at_risk"] is None else number(row["n_at_risk"])
+                self.missing_marker(row, "n_at_risk") if row["n_at_risk"] is None else number(row["n_at_risk"])
             )
             line[f"{row['what']} ({self.interval_words})"] = (
-                self.gap(row, "estimate")
+                self.missing_marker(row, "estimate")
                 if row["estimate"] is None
                 else share_with_interval(row["estimate"], row["lower"], row["upper"])
             )

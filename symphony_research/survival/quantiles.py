@@ -12,7 +12,9 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
-from symphony_research.wording import NOT_AVAILABLE, capital, happened, number, outcome, strata_words
+from symphony_research.words.lexicon import NOT_AVAILABLE, capital, happened, outcome
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import strata_words
 
 __all__ = ["CurveQuantile", "quantile"]
 
@@ -36,7 +38,7 @@ class CurveQuantile(_Curve):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """The curve, derived again, and where it and its limits reach the share."""
+        """Return the curve, derived again, and where it and its limits reach the share."""
         curve = _FAMILIES[settings["curve"]].derive(tables, settings, by)
         on_grid = "grid" in tables
         strata = [*by, *(["cause"] if "cause" in curve.columns else [])]
@@ -94,7 +96,7 @@ class CurveQuantile(_Curve):
             return None
         return int(self.count_tables["grid"]["time"].max())  # type: ignore[arg-type]
 
-    def gap(self, record: Mapping[str, Any], column: str) -> str:
+    def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
         """Return what stands for a time that is not there: it is not reached within follow-up."""
         return NOT_AVAILABLE
 

@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
-from symphony_research.phrases import share_with_interval
 from symphony_research.result import KeyFigure
 from symphony_research.survival.base import _Curve
 from symphony_research.survival.risk import over
-from symphony_research.wording import DAYS_A_MONTH, HIDDEN, capital, number, strata_words
+from symphony_research.words.lexicon import SUPPRESSED, capital
+from symphony_research.words.numbers import DAYS_A_MONTH, number
+from symphony_research.words.phrases import share_with_interval, strata_words
 
 __all__ = ["curve_figures", "curve_sentence", "headline_time", "shares_at"]
 
@@ -26,7 +27,7 @@ def headline_time(result: _Curve) -> float | None:
     """Return the time at which a curve is read: the last of 30, 90, 180, 365 days, 2 years, ... within the horizon.
 
     The horizon is the one asked for, so that reports of different hubs are read at one time whatever their
-    data; without one it is the last time at which all groups are followed. Other units are read there too.
+    data; without one it is the last time at which all groups are at risk. Other units are read there too.
     """
     asked = (result.settings.get("population") or {}).get("horizon")
     if result.time_unit == "days" and asked:
@@ -54,7 +55,7 @@ def curve_sentence(result: _Curve, clauses: Sequence[Clause]) -> str:
         gone: list[str] = []
         for group, row in read[cause]:
             if row["estimate"] is None:
-                gone.append(f"{group} {result.gap(row, 'estimate')}")
+                gone.append(f"{group} {result.missing_marker(row, 'estimate')}")
                 continue
             first = not said and not shares
             share = share_with_interval(
@@ -76,7 +77,7 @@ def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure,
     for cause, words in clauses if not result.by else clauses[:1]:
         for group, row in _read(result, cause, end):
             value = (
-                result.gap(row, "estimate")
+                result.missing_marker(row, "estimate")
                 if row["estimate"] is None
                 else share_with_interval(row["estimate"], row["lower"], row["upper"])
             )
@@ -130,9 +131,9 @@ def _earlier(result: _Curve, clauses: Sequence[Clause], end: float | None) -> st
     """Say why there is no figure at the headline time."""
     if end is None:
         return "No group is large enough to show a curve."
-    why = [result.gap(row, "estimate") for _, row in _read(result, clauses[0][0], end)]
+    why = [result.missing_marker(row, "estimate") for _, row in _read(result, clauses[0][0], end)]
     before = _last_given(result, clauses, end)
-    if HIDDEN in why:
+    if SUPPRESSED in why:
         none = f"The figures {_by(end, result.time_unit, clauses)} are suppressed by disclosure control."
     else:
         none = f"Follow-up ends before {number(int(end))} {result.time_unit}, so there is no figure for that time."

@@ -21,8 +21,8 @@ from symphony_research.synthetic.conditions import Onsets
 from symphony_research.synthetic.contacts import CONTACTS
 from symphony_research.synthetic.departures import Departures, Years, sums_by_year
 from symphony_research.synthetic.parameters import CONDITIONS, STREAMS, Stream
-from symphony_research.synthetic.people import People
 from symphony_research.synthetic.population import OLDEST_AGE
+from symphony_research.synthetic.residents import People
 
 __all__ = ["Contacts", "Utilisation", "draw_activity", "drop_overlaps", "mean_noise"]
 
@@ -77,7 +77,7 @@ def _relative_rates(stream: Stream) -> tuple[NDArray[np.float32], NDArray[np.flo
 
 @lru_cache(maxsize=1)
 def _winter() -> NDArray[np.float64]:
-    """Height of winter, between -1 and 1, on each day of the period; highest in mid-January."""
+    """Return the height of winter, between -1 and 1, on each day of the period; highest in mid-January."""
     days = np.arange(START, END + 1)
     height: NDArray[np.float64] = np.cos(2 * np.pi * (days - 14) / DAYS_IN_YEAR)
     return height
@@ -85,7 +85,7 @@ def _winter() -> NDArray[np.float64]:
 
 @cache
 def _codes(stream: str) -> NDArray[np.uint8]:
-    """Kinds of contact, repeated by their share of 256."""
+    """Return the kinds of contact, repeated by their share of 256."""
     shares = [contact.share for contact in CONTACTS[stream]]
     return np.repeat(np.arange(len(shares), dtype=np.uint8), shares)
 
@@ -185,7 +185,7 @@ def drop_overlaps(contacts: Sequence[Contacts]) -> list[Contacts]:
 def _packages(
     random: np.random.Generator, stream: Stream, chance: NDArray[np.float32], people: People, years: Years
 ) -> tuple[Contacts, NDArray[np.float32]]:
-    """Draw monthly contacts of people whose need is within the chance of a package; return the share of need too."""
+    """Draw monthly contacts of people whose need is within the probability of a package; return the share of need too."""
     chance = np.minimum(chance, np.float32(parameters.PACKAGE_LARGEST_CHANCE))
     share: NDArray[np.float32] = (people.need[:, None] / np.maximum(chance, np.float32(1e-9))).astype(np.float32)
     rates = np.where(share < 1, np.float32(parameters.PACKAGE_CONTACTS_PER_YEAR), np.float32(0))

@@ -17,7 +17,7 @@ from symphony_research.errors import ArgumentError
 from symphony_research.synthetic.effects import Effects
 from symphony_research.synthetic.history import BLOCK_SIZE, draw_history
 from symphony_research.synthetic.plan import Plan, check_seed, profile_named
-from symphony_research.synthetic.tables import list_sizes, people_tables, study_tables
+from symphony_research.synthetic.study_tables import list_sizes, people_tables, study_tables
 
 __all__ = ["block_sizes", "generate_tables"]
 
@@ -27,7 +27,7 @@ LARGEST_STUDY = 400_000_000
 def block_sizes(people: int) -> list[int]:
     """Return the number of people registered in 2012-13 in each block."""
     if isinstance(people, bool) or not isinstance(people, int) or not 1 <= people <= LARGEST_STUDY:
-        raise ArgumentError(f"people={people!r} must be a whole number from 1 to {LARGEST_STUDY:,}.")
+        raise ArgumentError(f"people={people!r} must be an integer from 1 to {LARGEST_STUDY:,}.")
     full, rest = divmod(people, BLOCK_SIZE)
     return [BLOCK_SIZE] * full + [rest] * bool(rest)
 

@@ -26,9 +26,9 @@ from symphony_research.synthetic.parameters import (
     PRIORITY_CONDITIONS,
     SEQUENCES,
 )
-from symphony_research.synthetic.people import People
 from symphony_research.synthetic.plan import Profile
 from symphony_research.synthetic.population import OLDEST_AGE
+from symphony_research.synthetic.residents import People
 
 __all__ = ["Onsets", "draw_onsets"]
 

@@ -12,9 +12,9 @@ from symphony_research.synthetic import parameters
 from symphony_research.synthetic.calendar import DAYS_IN_YEAR, END, YEAR_STARTS, YEARS
 from symphony_research.synthetic.conditions import Onsets
 from symphony_research.synthetic.parameters import CONDITIONS, PERIOD_START
-from symphony_research.synthetic.people import People
 from symphony_research.synthetic.plan import Plan
 from symphony_research.synthetic.population import OLDEST_AGE, mortality_2012
+from symphony_research.synthetic.residents import People
 
 __all__ = ["Departures", "Years", "draw_departures", "observed_years", "sums_by_year"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.synthetic import parameters
-from symphony_research.wording import joined
+from symphony_research.words.phrases import joined
 
 __all__ = ["OUTCOMES", "PROGRAMMES", "Effects", "Outcome"]
 

@@ -15,8 +15,8 @@ from symphony_research.synthetic.calendar import DAYS_IN_YEAR, YEAR_ENDS, YEARS,
 from symphony_research.synthetic.contacts import CONTACTS
 from symphony_research.synthetic.effects import PROGRAMMES
 from symphony_research.synthetic.parameters import HUBS, PRACTICES
-from symphony_research.synthetic.people import People
 from symphony_research.synthetic.plan import Plan
+from symphony_research.synthetic.residents import People
 
 __all__ = [
     "COACH",

@@ -56,7 +56,7 @@ def fingerprint(folder: str | os.PathLike[str]) -> str:
 
 
 def _table_files(folder: Path) -> Iterator[Path]:
-    """Every file that could be read as a table, so that none can be added unseen."""
+    """Return every file that could be read as a table, so that none can be added unseen."""
     for entry in folder.iterdir():
         if entry.is_dir() and entry.name in STUDY_TABLES:
             yield from (path for path in entry.rglob("*") if path.is_file())
@@ -65,7 +65,7 @@ def _table_files(folder: Path) -> Iterator[Path]:
 
 
 def generator_record(folder: Path) -> dict[str, Any] | None:
-    """The [generator] table of a folder's study.toml, if it says that this generator wrote it."""
+    """Return the [generator] table of a folder's study.toml, if it says that this generator wrote it."""
     try:
         with (folder / "study.toml").open("rb") as file:
             record = tomllib.load(file).get("generator")

@@ -14,9 +14,9 @@ from symphony_research.synthetic.departures import Departures, Years, observed_y
 from symphony_research.synthetic.exposure import COACH, NEVER, Happening, ceilings, happening
 from symphony_research.synthetic.lives import draw_lives
 from symphony_research.synthetic.outcomes import Outcomes, draw_outcomes
-from symphony_research.synthetic.people import People
 from symphony_research.synthetic.plan import Plan
 from symphony_research.synthetic.programmes import Enrolments, draw_enrolments, eligible_from
+from symphony_research.synthetic.residents import People
 
 __all__ = ["BLOCK_SIZE", "History", "draw_history"]
 

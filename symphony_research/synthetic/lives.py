@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from symphony_research.synthetic.calendar import SYMPHONY_YEAR, YEAR_ENDS, YEAR_STARTS
 from symphony_research.synthetic.conditions import Onsets, draw_onsets
 from symphony_research.synthetic.departures import Departures, draw_departures
-from symphony_research.synthetic.people import People, draw_people
 from symphony_research.synthetic.plan import Plan
+from symphony_research.synthetic.residents import People, draw_people
 
 __all__ = ["IDS_A_BLOCK", "draw_lives"]
 

@@ -35,7 +35,7 @@ CODES_MISSING_SHARE = 0.3
 IMPERFECTIONS: Mapping[str, Any] = MappingProxyType(
     {
         "incomplete_last_months": {
-            "words": "activity that began in these months and has not arrived, in every setting alike",
+            "words": "activity that began in these months and has not arrived, in every setting",
             "missing_share": {f"{month:%Y-%m}": share for month, share in ACTIVITY_MISSING.items()},
         },
         "late_deaths": {

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from symphony_research.synthetic.calendar import DAYS_IN_YEAR, YEAR_ENDS, YEARS
 from symphony_research.synthetic.departures import Departures, Years
-from symphony_research.synthetic.people import People
 from symphony_research.synthetic.plan import Plan
 from symphony_research.synthetic.programmes import Enrolments
+from symphony_research.synthetic.residents import People
 
 __all__ = ["MEASURES", "Outcomes", "draw_outcomes"]
 

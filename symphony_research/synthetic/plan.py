@@ -25,7 +25,7 @@ class Profile:
     frailty : bool
         Whether people differ in a lasting frailty and in latent class, and conditions raise the hazard of death.
     links : bool
-        Whether conditions raise the hazard of others, or bring them on after a gap.
+        Whether conditions raise the hazard of others, or bring them on after an interval.
     """
 
     name: str
@@ -82,4 +82,4 @@ def profile_named(name: Any) -> Profile:
 def check_seed(seed: int) -> None:
     """Raise ArgumentError unless `seed` can seed the generator."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ArgumentError(f"seed={seed!r} must be a whole number of at least 0.")
+        raise ArgumentError(f"seed={seed!r} must be an integer, at least 0.")

@@ -15,7 +15,7 @@ from symphony_research.synthetic.conditions import Onsets
 from symphony_research.synthetic.departures import Departures
 from symphony_research.synthetic.effects import PROGRAMMES
 from symphony_research.synthetic.parameters import CONDITION_NAMES, HUBS, PRACTICES, PRIORITY_CONDITIONS
-from symphony_research.synthetic.people import People
+from symphony_research.synthetic.residents import People
 
 __all__ = [
     "HUB_NAMES",

@@ -33,7 +33,7 @@ from symphony_research.synthetic.messy import (
     mess_up,
 )
 from symphony_research.synthetic.plan import Plan, check_seed, profile_named
-from symphony_research.synthetic.tables import list_sizes, people_tables, study_tables
+from symphony_research.synthetic.study_tables import list_sizes, people_tables, study_tables
 from symphony_research.synthetic.truth import planted
 
 __all__ = ["synthesise"]
@@ -74,7 +74,7 @@ def _study_toml(people: int, plan: Plan, messy: bool, mark: str) -> str:
 
 
 def _truth(plan: Plan, messy: bool, faults: int, jobs: int) -> dict[str, Any]:
-    """What was planted, for whoever checks that an analysis finds it."""
+    """Return what was planted, to check whether an analysis finds it."""
     return {
         "profile": {"name": plan.profile.name, "words": plan.profile.words},
         "effects": {programme: dict(outcomes) for programme, outcomes in plan.effects.values.items()},
@@ -262,5 +262,5 @@ def _check_room(faults: int, sizes: list[int]) -> None:
 
 def _whole(value: Any, name: str, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ArgumentError(f"{name}={value!r} must be a whole number of at least {least}.")
+        raise ArgumentError(f"{name}={value!r} must be an integer, at least {least}.")
     return value

@@ -27,7 +27,7 @@ SHARED = [
     *sorted(PACKAGE.glob("disclosure/*.py")),
     *(
         PACKAGE / "show" / f"{n}.py"
-        for n in ("tables", "gate", "files", "cross", "frame", "families", "acro", "pictures")
+        for n in ("tables", "gate", "writing", "cross", "frame", "families", "acro", "pictures")
     ),
 ]
 WORDS = {"strata", "group_by", "groupby", "alpha", "conf_level", "random_state", "df", "weight", "duration", "status"}

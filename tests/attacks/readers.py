@@ -137,7 +137,7 @@ def of_result(kind: str, result: Any, book: Codebook) -> Iterator[Cell]:
     """Every count that a released result holds, shown or not."""
     small = _small_strata(result)
     for name, table in result.count_tables.items():
-        listed = not (result.rows_from_records and name in result.floored[:1])
+        listed = not (result.rows_from_records and name in result.minimum_size_tables[:1])
         counts = [c for c in table.columns if c.startswith("n_") and c not in ("n_conditions", "n_others")]
         counts += [c for c in ("observed",) if c in table.columns]
         for record in table.iter_rows(named=True):

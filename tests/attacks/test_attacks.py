@@ -250,7 +250,7 @@ def _costs(groups: dict[tuple[str, int, int], int], kind: str, adjust: tuple[str
 def _told(released: sr.Result) -> tuple[Any, ...]:
     """What is there of a result and what is not, with its counts and marks."""
     frame = released.estimates
-    marks = [[released.gap(row, c) for c in row if row[c] is None] for row in frame.iter_rows(named=True)]
+    marks = [[released.missing_marker(row, c) for c in row if row[c] is None] for row in frame.iter_rows(named=True)]
     tables = [(name, t.select(pl.all().is_null()).rows()) for name, t in released.count_tables.items()]
     return tables, frame.select(pl.all().is_null()).rows(), frame.select(r"^n_.*$", "combination").rows(), marks
 

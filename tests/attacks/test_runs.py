@@ -20,7 +20,7 @@ from _pytest.capture import FDCapture, MultiCapture
 
 from symphony_research import cli
 from symphony_research.report import list_notebooks
-from symphony_research.report import plan as planning
+from symphony_research.report import run_plan as planning
 
 pytestmark = pytest.mark.slow
 PEOPLE, ASTHMA, WOMEN, FEW = 4177, 1303, 2089, 3

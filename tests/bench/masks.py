@@ -257,7 +257,7 @@ def main() -> None:
         "",
         f"`make bench`, one run. {K} conditions that cluster through one shared frailty; sets of up to {LARGEST} conditions "
         f"that {SUPPORT:.1%} of people have. Conversion from the masks is charged to each. A contender is given ten times "
-        f"the people until it takes over {SECONDS} s or {GIGABYTES} GB; below a million its largest size is told alone. "
+        f"the people until it takes over {SECONDS} s or {GIGABYTES} GB; below a million only its largest size is given. "
         f"{os.cpu_count()} cores, Python {platform.python_version()}.",
         "",
         "| contender | finds | people | seconds | peak GB | found | version; where it stopped |",

@@ -58,7 +58,7 @@ def clustered() -> np.ndarray:
 
 
 def pairs_only() -> np.ndarray:
-    """Conditions that go together in pairs and in no other way: log-linear with every pair and no triad."""
+    """Conditions that go together in pairs and in no other way: log-linear with each pair and no triad."""
     logs = np.log(independent(RISKS))
     linked = sum(
         w * SETS[:, i] * SETS[:, j] for (i, j), w in {(0, 1): 1.0, (0, 2): 0.7, (1, 2): 0.8, (2, 3): 0.5}.items()
@@ -146,9 +146,9 @@ def main() -> None:
         [
             "# Intervals and tests, by simulation",
             "",
-            f"`make proof`: {draws:,} draws a row, Monte Carlo standard error {error:.2f} points. Coverage: how often the 95 % "
+            f"`make proof`: {draws:,} draws a row, Monte Carlo standard error {error:.2f} points. Coverage: how often the 95% "
             "interval of observed/expected holds the true value, conditions clustering "
-            "through a frailty shared within four groups. Size: how often p is under 0.05 when there is nothing to find: "
+            "through a frailty shared within four groups. Size: how often p is below 0.05 when there is nothing to find: "
             "conditions independent, within groups where so said; of triads against their pairs within groups, conditions "
             "that go together in pairs alone. A set nobody has in a draw counts as missed and not found.",
             "",

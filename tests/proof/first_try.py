@@ -85,7 +85,7 @@ LOST = [
     "### Cells lost",
     "",
     "Cells that the baseline showed and that are not shown now, by the kind of reason. Each cell that protects others was shown again "
-    "by itself, all else as released, and what is suppressed around it was searched anew.",
+    "by itself, all else as released, and what is suppressed around it was searched again.",
     "",
 ]
 TIME = [
@@ -188,7 +188,7 @@ def _prepare(asked: argparse.Namespace) -> None:
     asked.policies = asked.policies or [*POLICIES, "synthetic"]
     asked.data = asked.data or Path(os.environ.get(DATA) or ROOT.parent / "shared" / "data")
     if not asked.data.is_dir():
-        say(f"The folder of real cohorts is not there ({asked.data}): give --data or set {DATA}. They are left out.")
+        say(f"The folder of real cohorts is not there ({asked.data}): give --data or set {DATA}. They are omitted.")
 
 
 def _chosen(asked: argparse.Namespace) -> list[StudyPlan]:
@@ -250,7 +250,7 @@ def _reports(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace
     if not_measured:
         yield from ["", f"Not measured: {not_measured} calls. {IN_TURN}"]
     if not asked.data.is_dir():
-        yield from ["", "The real cohorts were left out: their folder is not there."]
+        yield from ["", "The real cohorts were omitted: their folder is not there."]
     elif any(plan.kind == "real" for plan in plans):
         yield from [*ABSENT, *(f"| {name} | {why} |" for name, why in NOT_BROUGHT_IN.items())]
 

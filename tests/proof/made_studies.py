@@ -1,4 +1,4 @@
-"""Study folders made by hand, by nothing but a seed: of any size, with any number of conditions, and with parts left out."""
+"""Study folders made by hand, by nothing but a seed: of any size, with any number of conditions, and with parts omitted."""
 
 from __future__ import annotations
 

@@ -81,13 +81,13 @@ def pyramid(ax: plt.Axes, people: pl.DataFrame, population: pl.DataFrame) -> Non
             label="ONS mid-2011" if sign < 0 else None,
         )
     ax.set_yticks(range(AGES), [f"{5 * k}-{5 * k + 4}" for k in range(AGES - 1)] + ["90+"])
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g} %"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}%"))
     ax.text(0.02, 0.97, "women", color=ORANGE, transform=ax.transAxes, va="top", weight="bold")
     ax.text(0.98, 0.97, "men", color=BLUE, transform=ax.transAxes, va="top", ha="right", weight="bold")
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
     ax.set_ylim(-0.6, AGES + 1)
     older = 100 * (people["age"] >= 13).mean()
-    ax.set_title(f"{older:.0f} % are 65 or over: an old district", loc="left")
+    ax.set_title(f"{older:.0f}% are 65 or over: an old district", loc="left")
     ax.set_xlabel("share of everyone registered in 2012-13")
 
 

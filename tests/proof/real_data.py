@@ -1,4 +1,4 @@
-"""Real public data through the door and into reports: a report, or one plain line that says what the data lack.
+"""Real public data as a study folder and in reports: a report, or one plain line that says what the data lack.
 
     python tests/proof/real_data.py docs/real-data.md [FOLDER OF DATA] [--only NAME ...]
 
@@ -84,7 +84,7 @@ SURVEYS = {
         "utilisation/causaldata_nhefs.csv",
         NHEFS + NHEFS_ASKED.replace("NEITHER", ""),
     ),
-    "NHEFS, people not asked left out": (
+    "NHEFS, people not asked excluded": (
         "utilisation/causaldata_nhefs.csv",
         NHEFS + NHEFS_ASKED.replace("NEITHER", ', neither = "exclude person"'),
     ),
@@ -98,11 +98,11 @@ AS_THEY_LIE = (
     "survival", "utilisation", "rollmatch", "mimic3_demo", "ons_bristol", "ons_south_somerset",
 )  # fmt: skip
 TEXT = [
-    "# Real public data, from the door to the report",
+    "# Real public data, from import to report",
     "",
     "`python tests/proof/real_data.py`: each input is imported as a survey or checked as a study folder, and then notebooks 02, 03 and 04 "
     "are asked for under the study's own policy. Where a report cannot be made, the one line that the command says instead. The "
-    "data are public; what a cohort has not is left out, and nothing is made up ([which, and why](utility.md)).",
+    "data are public; what a cohort has not is omitted, and nothing is made up ([which, and why](utility.md)).",
     "",
 ]
 
@@ -212,7 +212,7 @@ def shorter(said: str) -> str:
 
 
 def page(rows: list[Row]) -> str:
-    lines = [*TEXT, "| input | way in | at the door | 02 | 03 | 04 |", "|---|---|---|---|---|---|"]
+    lines = [*TEXT, "| input | way in | on import | 02 | 03 | 04 |", "|---|---|---|---|---|---|"]
     alike: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         told = (row.way, row.door, *(row.reports.get(name, "") for name in NOTEBOOKS))

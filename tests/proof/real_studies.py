@@ -1,4 +1,4 @@
-"""Real public cohorts as study folders, and why some cannot be: what is missing in them is left out, and nothing is made up."""
+"""Real public cohorts as study folders, and why some cannot be: what is missing in them is omitted, and nothing is made up."""
 
 from __future__ import annotations
 

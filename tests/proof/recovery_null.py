@@ -58,7 +58,7 @@ class Tables:
     exact_p: np.ndarray
     own_mid_p: np.ndarray
     randomised: np.ndarray
-    chance_under: np.ndarray  # table x level: chance that the mid-p is no larger, given the margins
+    chance_under: np.ndarray  # table x level: probability that the mid-p is no larger, given the margins
 
     def __len__(self) -> int:
         return len(self.mid_p)
@@ -150,7 +150,7 @@ def null_page(seeds: int, pooled: int, jobs: int) -> list[str]:
             [
                 "level",
                 "mid-p at or under it, %",
-                "chance given the margins, %",
+                "probability given the margins, %",
                 "errors between",
                 "exact p, %",
                 "limit for exact p, %",
@@ -163,7 +163,7 @@ def null_page(seeds: int, pooled: int, jobs: int) -> list[str]:
         "deprivation (Mantel and Haenszel's expected count; exact two-sided mid-p, all margins of every stratum given):",
         "",
         *markdown(
-            ["people expected with both", "pairs tested", "p under 0.05, %", "p under 0.001, %"],
+            ["people expected with both", "pairs tested", "p below 0.05, %", "p below 0.001, %"],
             [
                 (
                     f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and more",
@@ -175,7 +175,7 @@ def null_page(seeds: int, pooled: int, jobs: int) -> list[str]:
                 for inside in [(expected >= low) & (expected < high)]
             ],
         ),
-        f"After Benjamini and Hochberg at 5 %, {any_found} of {seeds} studies have any discovery: "
-        f"{share_with_error(any_found, seeds, expected=0.05)} %, where at most 5 % may.",
+        f"After Benjamini and Hochberg at 5%, {any_found} of {seeds} studies have any discovery: "
+        f"{share_with_error(any_found, seeds, expected=0.05)}%, where at most 5% may.",
         "",
     ]

@@ -20,7 +20,7 @@ from symphony_research.synthetic.blocks import block_sizes
 from symphony_research.synthetic.history import draw_history
 from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END
 from symphony_research.synthetic.plan import PROFILES, Plan
-from symphony_research.synthetic.tables import people_tables
+from symphony_research.synthetic.study_tables import people_tables
 from symphony_research.synthetic.truth import planted
 from symphony_research.synthetic.truth.simulate import simulate_all
 from symphony_research.synthetic.truth.stored import STORED, parameters_digest
@@ -106,7 +106,7 @@ def last_days(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 @cache
 def truth_of(profile: str, *, people: int = ENOUGH_FOR_TRUTH) -> dict[str, tuple[float, float]]:
-    """Value and standard error by name: as stored if of these parameters and of enough people, else simulated anew."""
+    """Value and standard error by name: as stored if of these parameters and of enough people, else simulated again."""
     folder = resources.files("symphony_research.synthetic") / "data"
     plan = Plan(0, PROFILES[profile])
     try:

@@ -28,7 +28,7 @@ from recovery_tests import (
     count_triad,
     found_at,
     no_three_way,
-    share_by_chance,
+    share_expected_share,
     test_order,
     test_pairs,
     test_triad,
@@ -37,7 +37,7 @@ from recovery_tests import (
 from symphony_research.synthetic.parameters import CONDITION_NAMES, CONDITIONS, SEQUENCES
 from symphony_research.synthetic.truth.index_day import DIRECTED, TRIADS, implied_pairs, planted_pairs
 
-# Common enough that a study has people with two or three of them: 4 % of people of 75.
+# Common enough that a study has people with two or three of them: 4% of people of 75.
 COMMON = tuple(condition.name for condition in CONDITIONS if condition.prevalence[4] >= 4)
 UNRELATED_TRIADS, UNRELATED_ORDERS = 200, 60
 FOUND_OFTEN = 0.1  # implied pairs found less often are counted, not listed
@@ -118,7 +118,7 @@ def tested_study(study: Snapshot, seed: int) -> PlantedStudy:
 
 @lru_cache(maxsize=1)
 def kinds_of_pairs() -> tuple[tuple[tuple[str, str], ...], np.ndarray, np.ndarray]:
-    """Every pair, which are planted, and which are implied."""
+    """Each pair, which are planted, and which are implied."""
     i, j = np.triu_indices(len(CONDITION_NAMES), 1)
     names = tuple(
         (min(pair), max(pair)) for pair in [(CONDITION_NAMES[a], CONDITION_NAMES[b]) for a, b in zip(i, j, strict=True)]
@@ -128,7 +128,7 @@ def kinds_of_pairs() -> tuple[tuple[tuple[str, str], ...], np.ndarray, np.ndarra
 
 
 def found_pairs(study: PlantedStudy) -> np.ndarray:
-    """Pairs found together more often than chance gives."""
+    """Pairs found together more often than expected."""
     return found_at(study.pairs.p_value) & (study.pairs.observed > study.pairs.expected)
 
 
@@ -177,23 +177,23 @@ def _pairs(studies: list[PlantedStudy], truth: dict[str, tuple[float, float]]) -
         "### Pairs",
         "",
         "Each of the 1,176 pairs is tested within five-year age band, sex and tenth of deprivation as above; found means "
-        "under 5 % by Benjamini and Hochberg, and more often than chance. Implied pairs go together because of what is "
+        "under 5% by Benjamini and Hochberg, and more often than expected. Implied pairs go together because of what is "
         "planted (down a chain, side by side from one condition, within a triad) and are no false discoveries.",
         "",
         *markdown(
             ["pair", "kind", "expected with both", "true observed/expected", "mean found", "errors between", "studies that find it, %"],
             rows,
         ),
-        f"Planted pairs found {100 * found[:, planted].mean():.0f} %; implied {100 * found[:, implied].mean():.0f} %, of which the "
-        f"{len(others)} found in under {100 * FOUND_OFTEN:.0f} % of studies are not listed (mean square of their errors between "
+        f"Planted pairs found {100 * found[:, planted].mean():.0f}%; implied {100 * found[:, implied].mean():.0f}%, of which the "
+        f"{len(others)} found in under {100 * FOUND_OFTEN:.0f}% of studies are not listed (mean square of their errors between "
         f"{np.mean(np.square(others)):.2f}, where 1 is expected; largest {np.abs(others).max():.1f}). "
-        f"False discovery rate {100 * false.mean():.1f} ± {100 * false.std(ddof=1) / seeds**0.5:.1f} %, where at most 5 % may be.",
+        f"False discovery rate {100 * false.mean():.1f} ± {100 * false.std(ddof=1) / seeds**0.5:.1f}%, where at most 5% may be.",
         "",
     ]  # fmt: skip
 
 
 def exact_tests(studies: list[PlantedStudy], triads: tuple[tuple[str, ...], ...]) -> np.ndarray:
-    """Study x triad x (p value, chance of at most 0.05, of at most 0.001)."""
+    """Study x triad x (p value, probability of at most 0.05, of at most 0.001)."""
     return np.array([[astuple(study.triads[triad]) for triad in triads] for study in studies])
 
 
@@ -227,7 +227,7 @@ def _triads(studies: list[PlantedStudy], truth: dict[str, tuple[float, float]]) 
             rows,
         ),
         *markdown(
-            ["other triads", "triads", "tests with p <= 0.05, %", "chance given the pairs, %", "tests with p <= 0.001, %", "chance, %"],
+            ["other triads", "triads", "tests with p <= 0.05, %", "probability given the pairs, %", "tests with p <= 0.001, %", "probability, %"],
             [
                 (
                     name, len(triads),
@@ -239,7 +239,7 @@ def _triads(studies: list[PlantedStudy], truth: dict[str, tuple[float, float]]) 
             ],
         ),
         f"Unrelated: {len(unrelated_triads())} drawn from those with no pair that anything planted brings together, of conditions "
-        "that at least 4 % of people of 75 have. Chained: two of the pairs are planted, the triad is not; on the scale of odds a "
+        "that at least 4% of people of 75 have. Chained: two of the pairs are planted, the triad is not; on the scale of odds a "
         "hazard raised after an onset leaves a little three-way interaction of its own.",
         "",
     ]  # fmt: skip
@@ -254,7 +254,7 @@ def _orders(studies: list[PlantedStudy], truth: dict[str, tuple[float, float]]) 
         share, null = (truth[f"{kind}/{'/'.join(pair)}"] for kind in ("first_share", "null_first_share"))
         mean, errors = mean_against(np.array([order.first_share for order in orders]), share)
         chance, chance_error = jackknife(
-            lambda parts: share_by_chance(*np.hstack(parts)),
+            lambda parts: share_expected_share(*np.hstack(parts)),
             [study.onsets[pair] for study in studies if pair in study.onsets],
         )
         chance_errors = (chance - null[0]) / np.hypot(chance_error, null[1])
@@ -278,7 +278,7 @@ def _orders(studies: list[PlantedStudy], truth: dict[str, tuple[float, float]]) 
         "### Order of onset",
         "",
         "People with both: share in whom the first began first, against 999 permutations of the onsets of the second within sex "
-        "and year of birth. One-sided p for the planted direction. By chance: the onset of the second that of somebody else of the "
+        "and year of birth. One-sided p for the planted direction. Expected: the onset of the second that of somebody else of the "
         "same sex and year of birth, all studies together.",
         "",
         *markdown(
@@ -289,7 +289,7 @@ def _orders(studies: list[PlantedStudy], truth: dict[str, tuple[float, float]]) 
             rows,
         ),
         f"{len(unrelated_orders())} unrelated pairs with at least {FEWEST_FOR_ORDER} people: a direction is found (two-sided "
-        f"p < 0.05) in {share_with_error(int((p < 0.05).sum()), len(p), expected=0.05)} % of {len(p):,} tests; fewer than 5 % "
+        f"p < 0.05) in {share_with_error(int((p < 0.05).sum()), len(p), expected=0.05)}% of {len(p):,} tests; fewer than 5% "
         "where few people share a sex and year of birth, and so few orders are possible.",
         "",
     ]  # fmt: skip

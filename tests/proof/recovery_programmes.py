@@ -13,7 +13,7 @@ from symphony_research.synthetic.history import BLOCK_SIZE, draw_history
 from symphony_research.synthetic.parameters import PERIOD_END
 from symphony_research.synthetic.plan import PROFILES, Plan
 from symphony_research.synthetic.programmes import practice_programmes_table
-from symphony_research.synthetic.tables import people_tables
+from symphony_research.synthetic.study_tables import people_tables
 
 SEED = 700_000  # of no other study here, nor of the stored truth
 ACTING = ("complex_care", "enhanced_primary_care", "health_coaching")
@@ -118,8 +118,8 @@ def programmes_page(blocks: int, jobs: int) -> list[str]:
         "after.",
         "",
         *markdown(["quantity", "found here", "stored truth", "errors between"], rows),
-        f"Emergency admissions of enrolled people fall by {100 * (1 - found[0][1][0]):.0f} % from one year to the next with the "
-        f"programme, which raises them, and by {100 * (1 - found[1][1][0]):.0f} % with none: they were enrolled after a crisis. "
+        f"Emergency admissions of enrolled people fall by {100 * (1 - found[0][1][0]):.0f}% from one year to the next with the "
+        f"programme, which raises them, and by {100 * (1 - found[1][1][0]):.0f}% with none: they were enrolled after a crisis. "
         f"The published controlled effect on cost is GBP 45 a registered person a year (Stokes et al. 2021).",
         "",
     ]

@@ -157,7 +157,7 @@ def survival_page(replicates: int, jobs: int) -> list[str]:
         "nobody moves away; here moves censor.",
         "",
         *markdown(
-            ["estimand", "truth", "mean estimate", "errors between", "coverage of 95 % intervals, %", "errors from 95 %"], rows
+            ["estimand", "truth", "mean estimate", "errors between", "coverage of 95% intervals, %", "errors from 95%"], rows
         ),
         f"Errors between: of the replicates and of the truth together. Monte Carlo error of coverage {100 * error:.1f}.",
         "",

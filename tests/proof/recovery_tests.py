@@ -86,7 +86,7 @@ def count_triad(stratum: np.ndarray, held: np.ndarray, strata: int) -> np.ndarra
 
 @dataclass(frozen=True)
 class Exact:
-    """A p value of a discrete test, and the chance, were there nothing, that it is no more than 0.05 and 0.001."""
+    """A p value of a discrete test, and the probability, were there nothing, that it is no more than 0.05 and 0.001."""
 
     p_value: float
     size_05: float
@@ -162,7 +162,7 @@ def test_order(
 test_order.__test__ = False
 
 
-def share_by_chance(first: np.ndarray, then: np.ndarray, stratum: np.ndarray) -> float:
+def share_expected_share(first: np.ndarray, then: np.ndarray, stratum: np.ndarray) -> float:
     """Share in whom the first would begin first, were each person's second onset somebody else's of the same stratum.
 
     Nobody is set against themselves: in strata of a few people that would put back the order that was observed.

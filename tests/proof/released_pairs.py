@@ -23,7 +23,7 @@ AT_LEAST = (50, 8)
 
 
 def boxes(safe: sr.Result, policy: sr.Policy) -> np.ndarray:
-    """Ends of the four counts of every pair, NaN where one is suppressed."""
+    """Ends of the four counts of each pair, NaN where one is suppressed."""
     pairs = with_ends(safe.count_tables["pairs"], safe.count_tables["margins"], ())
     pairs = pairs.with_columns(n_persons=pl.lit(safe.count_tables["population"]["n_persons"][0]))
     shown = (pairs[name].to_list() for name in COUNTS)

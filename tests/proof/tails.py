@@ -209,7 +209,7 @@ def lines(tables: int = TABLES) -> list[str]:
         "everything possible, as a share of it. Released: p from the margins of all people, mean and variance, over the exact one (from the mean alone: "
         "where the variance is not shown).",
         "",
-        "| exact p | sets of strata | exact: difference | released: least | median | 95 % below | under 0.95 of it, % | mean alone: least | median |",
+        "| exact p | sets of strata | exact: difference | released: least | median | 95% below | below 0.95 of it, % | mean alone: least | median |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for high, low in pairwise(DECADES):
@@ -230,7 +230,7 @@ def lines(tables: int = TABLES) -> list[str]:
         "",
         f"Against exact fractions, {FRACTIONS} sets of 1 to 12 strata of 5 to 150 people: the logs of p differ by {of_pairs:.0e} at most; of triads "
         f"against their parts, {of_parts:.0e}. Larger and exact sets of up to 40 people against fractions: {small:.0e}. {many} larger and exact sets of thousands of people, "
-        f"with every set drawn one after another: {100 * near:.2g} % at most where p is above 1e-100, {100 * far:.2g} % above 1e-300.",
+        f"with every set drawn one after another: {100 * near:.2g}% at most where p is above 1e-100, {100 * far:.2g}% above 1e-300.",
         "",
     ]
 

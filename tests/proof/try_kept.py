@@ -103,7 +103,7 @@ def count_cells(exact: sr.Result, shown: sr.Result) -> tuple[dict[str, float], d
     A cell with None is suppressed; one that is not there has lost its row. A curve
     is read at ten equal times: the number at risk, and whether the curve is shown
     there. A released one stands at the times of its grid alone, and is read at the first of
-    them from there on, by which nobody who had an event before is left out.
+    them from there on, by which nobody who had an event before is omitted.
     """
     name = table_of(exact)
     true: dict[str, float] = {}
@@ -127,7 +127,7 @@ def count_cells(exact: sr.Result, shown: sr.Result) -> tuple[dict[str, float], d
                 words = [f"{column}: {_words(row)}" for row in left.select(keys).iter_rows()]
                 values = left[column].to_list()
                 seen |= {w: Seen(v, (name, k, column)) for k, (w, v) in enumerate(zip(words, values, strict=True))}
-    floor = int(exact.settings.get("min_persons") or 0) if getattr(exact, "floored", ()) else 0
+    floor = int(exact.settings.get("min_persons") or 0) if getattr(exact, "minimum_size_tables", ()) else 0
     return {key: value for key, value in true.items() if value is not None and value >= floor}, seen
 
 

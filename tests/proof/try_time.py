@@ -133,7 +133,7 @@ def pairs_of(store: Store, name: str, people: int, policy: str, *, seconds: floa
 
 
 def measure_pairs(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Count every pair in every stratum, without adjustment, and suppress it."""
+    """Count each pair in every stratum, without adjustment, and suppress it."""
     study, policy = sr.read_study(task["study"]), getattr(sr.Policy, task["policy"])()
     started = time.process_time()
     patterns = sr.define_cohort(study).patterns(by=tuple(task["by"]))

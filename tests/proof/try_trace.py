@@ -1,6 +1,6 @@
 """Why a cell is not shown: for one that protects others, the suppressed count that would keep too few values beside it.
 
-A lost cell is shown again by itself, all else as it was released, and what is suppressed around it is searched anew.
+A lost cell is shown again by itself, all else as it was released, and what is suppressed around it is searched again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NEEDED = "shown, it would leave a suppressed count fewer values than it must kee
 NOT_NEEDED = "shown by itself, all else as it is, it would narrow no suppressed count"
 SMALL_STRATUM = "of a stratum of few, which is suppressed altogether"
 WITHHELD = "of a part that was not decided within the limit"
-ROW_GONE = "its row is left out"
+ROW_GONE = "its row is omitted"
 CURVE_ENDS = "the curve ends earlier"
 FEW_EVENTS = "of a curve whose number of events up to then is small itself"
 NO_ESTIMATE = "of a curve that has no estimate there"

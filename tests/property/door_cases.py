@@ -155,7 +155,7 @@ def timed(case: Case) -> None:
 
 def bad_whole(case: Case) -> None:
     values = ("3.7", "zqthree", "1e1", "99999999999999999999", "3,0")
-    case.plant("persons", "deprivation_decile", case.pick("persons"), values, "cannot be read as a whole number")
+    case.plant("persons", "deprivation_decile", case.pick("persons"), values, "cannot be read as an integer")
 
 
 def bad_number(case: Case) -> None:
@@ -331,7 +331,7 @@ def strange_type(case: Case) -> None:
     table, column = some(case, ("persons", "death_date"), ("persons", "deprivation_decile"), ("persons", "area"), ("activity", "end_date"), ("activity", "provider"))  # fmt: skip
     n = len(case.tables[table])
     kind = STUDY_TABLES[table].column(column).type
-    words = {"date": "a date (YYYY-MM-DD)", "integer": "a whole number", "text": "text"}[kind]
+    words = {"date": "a date (YYYY-MM-DD)", "integer": "an integer", "text": "text"}[kind]
     value, dtype = case.r.choice([(b"zq", pl.Binary), ([1], pl.List(pl.Int64)), (timedelta(1), pl.Duration), (True, pl.Boolean), ({"a": 1}, pl.Struct({"a": pl.Int64}))])  # fmt: skip
     values = [case.r.choice([None, value]) for _ in range(n)]
     _typed(case, table, column, values, dtype, sum(v is not None for v in values), f"cannot be read as {words}")
@@ -367,7 +367,7 @@ def fractions(case: Case) -> None:
         case.r.choice([3.7, 1e300, float("nan")]) if k in rows else float(row["deprivation_decile"] or 1)
         for k, row in enumerate(case.tables["persons"])
     ]
-    _typed(case, "persons", "deprivation_decile", values, pl.Float64, len(rows), "cannot be read as a whole number")
+    _typed(case, "persons", "deprivation_decile", values, pl.Float64, len(rows), "cannot be read as an integer")
 
 
 def sound(case: Case) -> None:

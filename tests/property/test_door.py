@@ -36,7 +36,7 @@ def said(message: str) -> str:
 
 
 def meant(table: str, column: str, value: str | None) -> object:
-    """A cell as the schema has it, reckoned without the library."""
+    """A cell as the schema has it, computed without the library."""
     bare = (value or "").strip()
     if not bare:
         return None

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 import symphony_research as sr
 from symphony_research.networks.backbone import METHODS
-from symphony_research.networks.links import MEASURES
+from symphony_research.networks.edges import MEASURES
 
 
 @st.composite

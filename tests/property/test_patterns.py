@@ -206,7 +206,7 @@ def test_long_and_wide_give_the_same_patterns(population):
 
 @given(populations())
 def test_value_sums_are_exact(population):
-    # authority: whole numbers of pence, added in Python
+    # authority: integers of pence, added in Python
     people, names = population
     frame = collapse(people, names, values="cost").frame
     pence = [round(pounds * 100) for pounds in people["cost"]]
@@ -307,7 +307,7 @@ def test_released_counts_are_never_small_and_suppressing_twice_changes_nothing(p
     for result in results:
         safe = sr.suppress(result, policy)
         assert_frame_equal(sr.suppress(safe, policy).estimates, safe.estimates)
-        # made anew from its own released counts, rounding moves nothing
+        # made again from its own released counts, rounding moves nothing
         again = sr.suppress(type(result)(safe.count_tables, safe.settings, result.by), policy)
         assert_frame_equal(again.estimates, safe.estimates)
         counts = [c for c in safe.estimates.columns if c.startswith("n_") and c != "n_conditions"]
@@ -316,7 +316,7 @@ def test_released_counts_are_never_small_and_suppressing_twice_changes_nothing(p
             assert not shown.is_between(1, policy.threshold).any()
             assert (shown % 5 == 0).all()
         for column in safe.estimates.columns:
-            # a hidden count hides every figure made from it
+            # a suppressed count suppresses every figure made from it
             if "n_persons" in counts and column in ("estimate", "observed_expected", "mean_cost", "total_cost"):
                 hidden = safe.estimates.filter(pl.col("n_persons").is_null())
                 assert hidden[column].null_count() == hidden.height

@@ -66,7 +66,7 @@ def test_p_values_of_independent_conditions_are_uniform() -> None:
 # Seen to fail: frailty and classes, or the links alone, put into `null`.
 def test_nothing_is_found_where_nothing_is_planted() -> None:
     any_found = sum(study.discoveries > 0 for study in null_studies())
-    # at most 5 % of studies may have a discovery (Benjamini and Hochberg 1995)
+    # at most 5% of studies may have a discovery (Benjamini and Hochberg 1995)
     assert binom.sf(any_found - 1, len(null_studies()), 0.05) > 0.001
 
 
@@ -164,7 +164,7 @@ def test_the_library_finds_what_the_naive_tests_find() -> None:
     q, ratio = ours["q_value"].to_numpy(), ours["observed_expected"].to_numpy()
     above = (q < 0.05) & (ratio > 1)
     assert above[planted].mean() > 0.95
-    assert (above & ~planted & ~implied).sum() <= 8  # 5 % of some 90 found, and three standard deviations
+    assert (above & ~planted & ~implied).sum() <= 8  # 5% of some 90 found, and three standard deviations
 
 
 # Seen to fail: triads set against independence, by which every chained one is found.

@@ -21,7 +21,7 @@ from recovery_planted import related
 import symphony_research as sr
 from symphony_research.synthetic.parameters import SEQUENCES
 from symphony_research.synthetic.truth.index_day import DIRECTED
-from symphony_research.wording import DAYS_A_MONTH
+from symphony_research.words.numbers import DAYS_A_MONTH
 
 pytestmark = pytest.mark.slow
 

@@ -126,10 +126,10 @@ FAULTS = [
         for table in ("persons", "wide", "masks")
         for cost in (None, -0.01, float("nan"), float("inf"), 987654e12)
     ],
-    ("wide", {"asthma": None}, "Condition column 'asthma' has a gap in 1 rows"),
+    ("wide", {"asthma": None}, "Condition column 'asthma' has a missing value in 1 rows"),
     ("wide", {"asthma": 987654.0}, "Condition column 'asthma' has something other than 0 and 1 in 1 rows"),
     ("wide", {"asthma": float("nan")}, "Condition column 'asthma' has something other than 0 and 1 in 1 rows"),
-    ("masks", {"mask": None}, "Mask column 'mask' has a gap in 1 rows"),
+    ("masks", {"mask": None}, "Mask column 'mask' has a missing value in 1 rows"),
     ("masks", {"mask": 4}, "Mask column 'mask' has a bit that stands for none of the 2 conditions in 1 rows"),
     ("masks", {"mask": -1}, "Mask column 'mask' has a bit that stands for none of the 2 conditions in 1 rows"),
 ]

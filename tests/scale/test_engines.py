@@ -12,7 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import symphony_research as sr
-from symphony_research.collapse import doors
+from symphony_research.collapse import readers
 from symphony_research.errors import ArgumentError
 
 
@@ -116,12 +116,12 @@ def test_people_in_two_engines_are_refused(people, in_duckdb):
 def test_people_in_parts_give_what_they_give_at_once(people, refuse, check_edges, monkeypatch):
     wanted = people.patterns()["records"].frame
     alone = sr.Patterns.from_long(people.records).frame
-    monkeypatch.setattr(doors, "MOST_RECORDS", 5_000)
-    monkeypatch.setattr(doors, "MOST_PERSONS", 1_000)
+    monkeypatch.setattr(readers, "MOST_RECORDS", 5_000)
+    monkeypatch.setattr(readers, "MOST_PERSONS", 1_000)
     assert_frame_equal(people.patterns()["records"].frame, wanted)
     assert_frame_equal(sr.Patterns.from_long(people.records).frame, alone)
     # ids of two widths are in one part all the same, and faults are counted over all parts
-    monkeypatch.setattr(doors, "MOST_PERSONS", 1)
+    monkeypatch.setattr(readers, "MOST_PERSONS", 1)
     numbered = pl.DataFrame({"person_id": range(9), "condition": ["a"] * 9})
     narrow = numbered.select(pl.col("person_id").cast(pl.Int16))
     assert sr.Patterns.from_long(numbered, narrow).to_frame().rows() == [(["a"], 9)]

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from symphony_research.collapse import doors, engines, sums
+from symphony_research.collapse import engines, readers, sums
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.filterwarnings("default")]
 
@@ -24,7 +24,7 @@ def test_spark_gives_what_polars_gives_and_sends_back_sums_alone(people, spark_s
         asked.append((frame.to_native()._jdf.queryExecution().executedPlan().toString(), table))
         return table
 
-    monkeypatch.setattr(doors, "collected", listened)
+    monkeypatch.setattr(readers, "collected", listened)
     monkeypatch.setattr(sums, "collected", listened)
     held = people.held_by(lambda frame: spark.createDataFrame(frame.to_pandas()))
     for found in held.patterns().values():

@@ -40,7 +40,7 @@ def test_every_field_that_acro_reads_is_there(tmp_path: Path) -> None:
         sdc = output["files"][0]["sdc"]
         assert set(sdc["cells"]) == CHECKS
         assert set(sdc["summary"]) == {"suppressed", *CHECKS}
-    # four people with asthma are hidden: a star in the first row's count, share and interval
+    # four people with asthma are suppressed: a star in the first row's count, share and interval
     held = told["results"]["conditions"]
     rows = list(csv.reader((folder / "conditions_0.csv").open(encoding="utf-8")))
     at = next(k for k, row in enumerate(rows[1:]) if row[0] == "asthma")

@@ -231,7 +231,7 @@ def test_an_interval_holds_every_expected_number_that_a_coarse_one_stands_for() 
             pl.col(lower).is_not_null(), pl.col("observed_expected").is_not_null()
         )
         assert both.height
-        # a true ratio of which the exact estimate is well inside is not left out
+        # a true ratio of which the exact estimate is well inside is not omitted
         assert (both[lower] <= both["observed_expected_exact"] * 1.001).all()
         # nothing is surer of what the exact figures do not show
         assert (both["p_value"] >= both["p_value_exact"] * 0.2 - 1e-12).all()

@@ -1,4 +1,4 @@
-"""Chance reckoned within strata: by hand, against naive people, and through the gate."""
+"""Expected counts computed within strata: by hand, against naive people, and through the gate."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def naive(
 
 
 def permuted_variance(agree: np.ndarray) -> float:
-    """Of the count who agree in all, each column shuffled by itself: from the chance that one, and that two, people do."""
+    """Of the count who agree in all, each column shuffled by itself: from the probability that one, and that two, people do."""
     n = len(agree)
     if n < 2:
         return 0.0

@@ -13,7 +13,7 @@ from symphony_research.synthetic import generate_tables, parameters
 from symphony_research.synthetic.calibration.__main__ import measured
 from symphony_research.synthetic.calibration.bound import largest_possible_person_year
 from symphony_research.synthetic.calibration.measure import added, figures, tally
-from symphony_research.synthetic.calibration.page import calibration_page, held
+from symphony_research.synthetic.calibration.table_page import calibration_page, held
 from symphony_research.synthetic.calibration.targets import TARGETS
 from symphony_research.synthetic.history import draw_history
 from symphony_research.synthetic.plan import Plan

@@ -188,7 +188,7 @@ def test_months_are_told_whatever_else_is_found(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", activity=activity)
     found = sr.check_study(folder)
     assert not found.ok
-    assert "March 2015 holds 20 % of the median month" in found.text()
+    assert "March 2015 holds 20% of the median month" in found.text()
 
 
 def test_the_nhs_number_check() -> None:
@@ -272,4 +272,4 @@ def test_empty_months_are_told(tmp_path: Path) -> None:
         }
     )
     folder = write_study(tmp_path / "study", activity=table)
-    assert "March 2013 holds 0 % of the median month" in sr.check_study(folder).text()
+    assert "March 2013 holds 0% of the median month" in sr.check_study(folder).text()

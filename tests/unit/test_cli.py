@@ -46,7 +46,7 @@ def test_version_and_wrong_words(capsys):
     assert cli.main(["nonsense"]) == 2
     assert cli.main(["synthesise", "x", "--people", "-3"]) == 2
     assert cli.main(["report", "x", "--level", "none"]) == 2
-    assert "not a whole number above 0" in capsys.readouterr().err
+    assert "not an integer above 0" in capsys.readouterr().err
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():

@@ -128,7 +128,7 @@ def test_strata_are_as_of_the_index_date() -> None:
 
 def test_follow_up_of_everybody_until_the_first_emergency_admission() -> None:
     # 1: admitted on 2012-05-01, day 30; 2: died 2013-03-01, day 334 (the admission was elective)
-    # 3: moved practice without a gap, so to the study's end, day 729; 6: left on 2012-09-30, day 182
+    # 3: moved practice without a missing value, so to the study's end, day 729; 6: left on 2012-09-30, day 182
     table = sr.define_cohort(study(), index=INDEX).follow_up(event="emergency_admission")
     assert table.rows() == [(30.0, 1, 0.0, 1), (182.0, 0, 0.0, 1), (334.0, 2, 0.0, 1), (729.0, 0, 0.0, 1)]
 
@@ -233,7 +233,7 @@ def test_nonsense_is_refused_and_not_taken_for_nobody() -> None:
             sr.define_cohort(study(), age=age)
     with pytest.raises(sr.ArgumentError, match="own_home"):
         sr.define_cohort(study(), residence="carehome")
-    with pytest.raises(sr.ArgumentError, match="whole number of days"):
+    with pytest.raises(sr.ArgumentError, match="integer number of days"):
         sr.define_cohort(study()).follow_up(event="death", horizon=30.5)
     with pytest.raises(sr.ArgumentError, match="twice"):
         sr.define_cohort(study()).patterns(by=("sex", "sex"))

@@ -217,7 +217,7 @@ def test_what_is_not_compared_looks_like_what_is_suppressed(others, arguments, p
     beyond = ("n_compared", "n_left_out", "expected", "excess", "excess_lower", "excess_upper", "p_value", "q_value")
     assert row["estimate"] is not None
     assert [row[c] for c in beyond] == [None] * 8
-    assert {released.say(row, c) for c in beyond} == {"[c]"}
+    assert {released.format_cell(row, c) for c in beyond} == {"[c]"}
 
 
 def test_where_most_people_would_be_averaged_nothing_is_compared():
@@ -284,7 +284,7 @@ def test_of_people_with_a_condition_how_many_others_they_have():
     assert own["n_persons"].to_list() == [2, 3, 4]
     assert own["estimate"].to_list() == pytest.approx([2 / 9, 3 / 9, 4 / 9])
     assert own["mean_cost"].to_list() == [10, 20, 30]
-    assert found.say(own.row(2, named=True), "n_others") == "2 or more others"
+    assert found.format_cell(own.row(2, named=True), "n_others") == "2 or more others"
     # everybody with two others or more together; one is the last then
     one = sr.multimorbidity.further_conditions(further(), conditions="a", top=1).estimates
     assert one["n_persons"].to_list() == [2, 7]

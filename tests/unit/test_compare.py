@@ -443,7 +443,7 @@ def test_a_released_comparison_gives_no_exact_p_value(policy, adjust):
     # a level is never under the exact value
     both = pl.DataFrame({"shown": frame["p_value"], "exact": exact.estimates["p_value"]}).drop_nulls()
     assert (both["shown"] >= both["exact"] - 1e-9).all()
-    # where a condition's people are hidden its pairs have no p value, even those shown as nobody
+    # where a condition's people are suppressed its pairs have no p value, even those shown as nobody
     margins = safe.count_tables["margins"]
     few = margins.filter(pl.any_horizontal(pl.col("n_persons_a", "n_persons_b").is_null()))
     for row in few.iter_rows(named=True):

@@ -182,7 +182,7 @@ def leak_beside_margins(released: sr.Result) -> str | None:
 
 
 def leak(result: sr.Result, released: sr.Result, policy: Policy) -> str | None:
-    """Search a released result for anything the policy hides; say what was found."""
+    """Search a released result for anything the policy suppresses; say what was found."""
     for name, table in released.count_tables.items():
         roles = released.roles[name]
         for column in roles.people:
@@ -460,7 +460,7 @@ def test_a_curve_that_counts_too_few_says_so() -> None:
     assert men["n_events"].to_list() == [None]
     assert men["estimate"].to_list() == [None]
     said = released.sentence()
-    assert "0 % of men" not in said
+    assert "0% of men" not in said
     assert "0% of men" not in said
 
 
@@ -523,7 +523,7 @@ def test_a_mean_of_a_few_contacts_is_hidden() -> None:
 
 
 def test_a_stratum_of_few_shows_no_noughts() -> None:
-    # one woman with a and c: her stratum hidden, stars for what she has and noughts for b would be her record
+    # one woman with a and c: her stratum suppressed, stars for what she has and zeros for b would be her record
     rows = [("F", True, False, True)] + [("M", k % 2 == 0, k % 3 == 0, k % 4 == 0) for k in range(400)]
     table = sr.Patterns.from_wide(
         pl.DataFrame(rows, schema=["sex", "a", "b", "c"], orient="row"), conditions=["a", "b", "c"], by="sex"

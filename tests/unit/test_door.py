@@ -1,4 +1,4 @@
-"""The door of the study folder: every file, heading and value is read as it is, or named with its rows; no value is shown."""
+"""Input of the study folder: every file, heading and value is read as it is, or named with its rows; no value is shown."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ BAD_VALUES = [
     ("birth_date", ["01/02/1950", "1950", "19500101"], pl.String, "cannot be read as a date (YYYY-MM-DD)", 3),
     ("birth_date", ["1950-02-30", "1950-01-01 ", " 1950-01"], pl.String, "cannot be read as a date (YYYY-MM-DD)", 1),
     ("birth_date", [time(1), time(2), time(0)], pl.Time, "cannot be read as a date (YYYY-MM-DD)", 3),
-    ("deprivation_decile", [3.7, 3.0, float("nan")], pl.Float64, "cannot be read as a whole number", 2),
-    ("deprivation_decile", ["3.7", "3.0", "3e0"], pl.String, "cannot be read as a whole number", 2),
-    ("deprivation_decile", [Decimal("3.70"), Decimal("3.00"), None], pl.Decimal(5, 2), "cannot be read as a whole number", 1),
-    ("deprivation_decile", [2**63 + 1, 3, 4], pl.UInt64, "cannot be read as a whole number", 1),
-    ("deprivation_decile", [True, None, None], pl.Boolean, "cannot be read as a whole number", 1),
-    ("deprivation_decile", [date(2012, 1, 1)] * 3, pl.Date, "cannot be read as a whole number", 3),
-    ("deprivation_decile", [[1], [2], None], pl.List(pl.Int64), "cannot be read as a whole number", 2),
+    ("deprivation_decile", [3.7, 3.0, float("nan")], pl.Float64, "cannot be read as an integer", 2),
+    ("deprivation_decile", ["3.7", "3.0", "3e0"], pl.String, "cannot be read as an integer", 2),
+    ("deprivation_decile", [Decimal("3.70"), Decimal("3.00"), None], pl.Decimal(5, 2), "cannot be read as an integer", 1),
+    ("deprivation_decile", [2**63 + 1, 3, 4], pl.UInt64, "cannot be read as an integer", 1),
+    ("deprivation_decile", [True, None, None], pl.Boolean, "cannot be read as an integer", 1),
+    ("deprivation_decile", [date(2012, 1, 1)] * 3, pl.Date, "cannot be read as an integer", 3),
+    ("deprivation_decile", [[1], [2], None], pl.List(pl.Int64), "cannot be read as an integer", 2),
     ("area", [b"ab", None, b"\xff"], pl.Binary, "cannot be read as text", 2),
     ("area", [timedelta(1), None, None], pl.Duration, "cannot be read as text", 1),
     ("area", [{"a": 1}] * 3, pl.Struct({"a": pl.Int64}), "cannot be read as text", 3),
     ("area", [1e300, 2.0, 0.5], pl.Float64, "cannot be read as text", 2),
     ("area", [date(2012, 1, 1), None, None], pl.Date, "cannot be read as text", 1),
-    ("person_id", [1.0, 2.5, 1e17], pl.Float64, "cannot be read as an identifier (text or a whole number)", 2),
-    ("person_id", [b"1", b"2", b"3"], pl.Binary, "cannot be read as an identifier (text or a whole number)", 3),
+    ("person_id", [1.0, 2.5, 1e17], pl.Float64, "cannot be read as an identifier (text or an integer)", 2),
+    ("person_id", [b"1", b"2", b"3"], pl.Binary, "cannot be read as an identifier (text or an integer)", 3),
 ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_a_table_that_was_loaded_twice_is_a_fault(tmp_path: Path) -> None:
     (folder / "study.toml").write_text('repeated_rows = ["activity"]\n' + PERIOD)
     assert seen(folder) == {}
     assert (
-        "activity: 3 rows (50.0 %) are the same as another in every column, and are kept."
+        "activity: 3 rows (50.0%) are the same as another in every column, and are kept."
         in sr.check_study(folder).text()
     )
 
@@ -100,7 +100,7 @@ def test_a_few_repeats_are_told_and_kept(tmp_path: Path) -> None:
     )
     folder = study(tmp_path / "s", activity=pl.concat([days, days[:1]]))
     assert seen(folder) == {}
-    assert "activity: 1 rows (5.0 %) are the same as another" in sr.check_study(folder).text()
+    assert "activity: 1 rows (5.0%) are the same as another" in sr.check_study(folder).text()
     assert sr.read_study(folder).activity.collect().height == 20
 
 

@@ -125,7 +125,7 @@ def test_what_lies_in_a_tables_folder_and_is_not_read_is_a_fault(tmp_path: Path,
 DIFFER = [
     (PERSONS.drop("sex"), "persons.sex: the column is missing in b.parquet"),
     (PERSONS.cast({"birth_date": pl.String}), "persons.birth_date: holds dates in a.parquet and text in b.parquet"),
-    (PERSONS.cast({"person_id": pl.String}), "persons.person_id: holds whole numbers in a.parquet and text in b.parquet"),
+    (PERSONS.cast({"person_id": pl.String}), "persons.person_id: holds integers in a.parquet and text in b.parquet"),
     (PERSONS.drop("area_of_old", strict=False).with_columns(area=pl.lit("E1")), "persons.area: the column is in b.parquet and not in a.parquet"),
 ]  # fmt: skip
 
@@ -143,7 +143,7 @@ def test_parts_that_differ_name_the_part_and_the_column(tmp_path: Path, other: p
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_parts_that_differ_harmlessly_are_read_as_one(tmp_path: Path, suffix: str) -> None:
-    """Other order of columns, narrower whole numbers, an empty column without a type, and more columns that are not used."""
+    """Other order of columns, narrower integers, an empty column without a type, and more columns that are not used."""
     folder = study(tmp_path / "s", persons=None)
     (folder / "persons").mkdir()
     parts = [

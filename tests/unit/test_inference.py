@@ -79,7 +79,7 @@ def test_benjamini_hochberg_is_that_of_p_adjust():
 
 
 def exact_mid_p(both: int, first: int, second: int, total: int) -> Fraction:
-    """Twice the smaller tail, the observed table counted half, at most 1: whole numbers of arrangements."""
+    """Twice the smaller tail, the observed table counted half, at most 1: integers of arrangements."""
     ways = {
         k: comb(first, k) * comb(total - first, second - k)
         for k in range(max(0, first + second - total), min(first, second) + 1)
@@ -185,7 +185,7 @@ def test_mid_p_far_beyond_the_smallest_double_is_zero_at_once():
 
 
 def test_poisson_binomial_is_the_sum_over_every_outcome():
-    # brute force: the chance of each of 2**8 outcomes of eight trials, summed by the number of successes
+    # brute force: the probability of each of 2**8 outcomes of eight trials, summed by the number of successes
     rng = np.random.default_rng(8)
     outcomes = np.array(list(np.ndindex(*[2] * 8)))
     for _ in range(100):

@@ -30,7 +30,7 @@ def test_number_of_conditions_of_twenty_people():
     assert count["n_conditions"].to_list() == [0, 1, 2]
     assert count["n_persons"].to_list() == [9, 8, 3]
     assert count["estimate"].to_list() == pytest.approx([0.45, 0.4, 0.15])
-    # chance of a 0.4, of b 0.3: neither 0.6 x 0.7 = 0.42, both 0.12, one 0.46; of 20 people 8.4, 9.2, 2.4
+    # probability of a 0.4, of b 0.3: neither 0.6 x 0.7 = 0.42, both 0.12, one 0.46; of 20 people 8.4, 9.2, 2.4
     assert count["expected"].to_list() == pytest.approx([8.4, 9.2, 2.4])
     assert count["observed_expected"].to_list() == pytest.approx([9 / 8.4, 8 / 9.2, 3 / 2.4])
 
@@ -139,7 +139,7 @@ def drawn(cells: np.ndarray) -> sr.Patterns:
 
 @pytest.mark.parametrize(("kind", "held"), [(kind, held) for kind, sets in ASKED.items() for held in sets])
 def test_interval_is_as_wide_as_the_bootstrap_says(kind, held):
-    # 20,000 bootstrap samples of 3,000 people: their standard deviation is known to about 0.5 %, so 3 % is six of these
+    # 20,000 bootstrap samples of 3,000 people: their standard deviation is known to about 0.5%, so 3% is six of these
     people = np.round(SHARES * 3_000).astype(np.int64)
     samples = np.random.default_rng(11).multinomial(people.sum(), people / people.sum(), size=20_000)
     wanted = log_ratio(samples, kind, held).std()
@@ -151,7 +151,7 @@ def test_interval_is_as_wide_as_the_bootstrap_says(kind, held):
 
 
 def test_intervals_hold_the_truth_95_times_in_100():
-    # 2,000 samples of 1,500 people: a coverage of 95 % would be seen between 94 and 96 % nearly always
+    # 2,000 samples of 1,500 people: a coverage of 95% would be seen between 94 and 96% nearly always
     samples = np.random.default_rng(20).multinomial(1_500, SHARES, size=2_000)
     patterns = drawn(samples)
     for kind, sets in ASKED.items():

@@ -52,7 +52,7 @@ def test_a_pair_that_stands_out_at_either_end_is_kept():
 
 
 def test_significance_keeps_what_is_above_chance_and_tests_so():
-    # a and b are together in all 30 who have either, far above chance; a and c never, far below it
+    # a and b are together in all 30 who have either, far above expected; a and c never, far below it
     network = sr.networks.cooccurrence(patterns({"ab": 300, "c": 300, "": 300}, "abc"))
     assert (network.estimates["q_value"] < 1e-6).all()
     assert kept(sr.networks.backbone(network)) == ["ab"]
@@ -151,7 +151,7 @@ def test_what_it_says():
     )
     assert "20.0 times as many people have both" in found.sentence()
     none = sr.networks.backbone(sr.networks.cooccurrence(patterns({"a": 5, "b": 5}, "ab")))
-    assert none.sentence().startswith("None of 1 pairs of conditions is kept (above chance")
+    assert none.sentence().startswith("None of 1 pairs of conditions is kept (above expected")
 
 
 @pytest.mark.parametrize("conditions", ["a", "ab"])
@@ -162,7 +162,7 @@ def test_networks_with_nothing_to_keep(conditions, method):
     assert found.estimates.height == 0
     assert found.estimates.schema == network.estimates.schema
     assert found.to_networkx().number_of_edges() == 0
-    # everything hidden
+    # everything suppressed
     few = sr.suppress(sr.networks.cooccurrence(patterns({"ab": 3, "a": 2, "": 2}, "ab")), NHS)
     assert sr.networks.backbone(few, method=method).estimates.height == 0
 
@@ -178,7 +178,7 @@ def test_two_conditions_have_one_pair():
 @pytest.mark.parametrize(("arguments", "words"), [
     ({"method": "best"}, "significance, disparity, top"), ({"measure": "lift"}, "observed_expected"),
     ({"level": 5}, "between 0 and 1"), ({"level": 0}, "between 0 and 1"), ({"each": 0}, "at least 1"),
-    ({"each": 1.5}, "whole number"), ({"each": True}, "whole number"),
+    ({"each": 1.5}, "integer"), ({"each": True}, "integer"),
 ])  # fmt: skip
 def test_what_it_refuses(arguments, words):
     with pytest.raises(ArgumentError, match=words):

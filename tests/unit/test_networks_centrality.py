@@ -163,7 +163,7 @@ def test_a_hidden_pair_is_no_link_and_of_a_hidden_condition_nothing_is_known():
 
 
 def test_every_pair_of_a_backbone_is_a_link():
-    # hardly above chance: 27 people against 51 x 51 / 102 = 25.5, kept by a filter that asks for next to nothing
+    # hardly above expected: 27 people against 51 x 51 / 102 = 25.5, kept by a filter that asks for next to nothing
     network = sr.networks.cooccurrence(patterns({"ab": 27, "a": 24, "b": 24, "": 27}, "ab"))
     assert network.estimates["lower"][0] < 1 < network.estimates["observed_expected"][0]
     assert sr.networks.centrality(network).estimates["degree"].to_list() == [0, 0]
@@ -179,9 +179,7 @@ def test_networks_without_a_link(sets, conditions):
     for result in (sr.networks.centrality(network), sr.suppress(sr.networks.centrality(network), NHS)):
         assert result.estimates["condition"].to_list() == list(conditions)
         assert result.estimates.select(MEASURES).fill_null(0).sum_horizontal().to_list() == [0] * len(conditions)
-        assert result.sentence() == (
-            "No pair of conditions is clearly found together more often than chance would give."
-        )
+        assert result.sentence() == ("No pair of conditions is clearly found together more often than expected.")
 
 
 def test_no_strata_at_all():
@@ -197,7 +195,7 @@ def test_what_it_says():
         "A is the most strongly linked condition: it is found with 3 of 4 others clearly more often than expected."
     )
     html = sr.table(sr.networks.centrality(network, measure="jaccard")).html
-    assert "Sum of its links (Jaccard)" in html
+    assert "Strength (sum of edge weights, Jaccard)" in html
 
 
 def test_what_it_refuses():

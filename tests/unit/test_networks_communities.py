@@ -1,4 +1,4 @@
-"""Communities: cliques and planted groups are found, chance is not, and what is released is made anew."""
+"""Communities: cliques and planted groups are found, chance is not, and what is released is made again."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_planted_groups_are_found_and_stay(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_groups_by_chance_do_not_stay(seed):
+def test_groups_expected_share_do_not_stay(seed):
     # no pair is planted: of 435 some 11 have an interval above 1, and look like a network
     people = planted(seed, n=2000, groups=5, size=6, within=0.0)
     found = sr.networks.communities(sr.networks.cooccurrence(people), seed=seed, patterns=people, resamples=40)
@@ -184,7 +184,7 @@ def test_released_communities_are_those_of_the_released_network(policy):
         after.estimates.drop("stability", "adjusted_rand_index"),
     )
     assert_frame_equal(sr.suppress(released, policy).estimates, released.estimates)
-    # what resampling found of a hidden pair is hidden with it, and of others given to two decimals
+    # what resampling found of a suppressed pair is suppressed with it, and of others given to two decimals
     exact, pairs = found.count_tables["pairs"], released.count_tables["pairs"]
     hidden = pairs["n_both"].is_null()
     assert hidden.any()

@@ -52,7 +52,7 @@ def test_centrality_of_three_people():
     # so L**2 - L/2 - 2 = 0, L = (1/2 + sqrt(8.25)) / 2, and y/x = 2/L
     values = told(sr.networks.set_centrality(THREE, form="conditions", own_weights=False, **arguments))
     assert [values[c] for c in "abc"] == scaled(2 / ((0.5 + sqrt(8.25)) / 2), 1)
-    # with the set of all three, every pair is joined by 1/2 more: L y = 3 x, L x = 3/2 y + x
+    # with the set of all three, each pair is joined by 1/2 more: L y = 3 x, L x = 3/2 y + x
     values = told(sr.networks.set_centrality(THREE, form="conditions", own_weights=False, min_persons=1))
     assert [values[c] for c in "abc"] == scaled(3 / ((1 + sqrt(19)) / 2), 1)
     # and by its own weights: a-b by 3/2 sqrt(2/3), b-c by 2/3
@@ -213,7 +213,7 @@ def test_released_centrality_is_made_of_released_counts(policy, form):
     assert not shown.is_between(1, policy.threshold).any()
     assert (shown % 5 == 0).all()
     sets = released.estimates.filter(pl.col("kind") == "set")
-    # a hidden set is not named; the floor is laid on rounded counts: 13 people are 15, 12 are 10
+    # a suppressed set is not named; the floor is laid on rounded counts: 13 people are 15, 12 are 10
     assert sets["n_persons"].null_count() == 0
     assert (sets["n_persons"] >= 15).all()
     if form != "conditions":

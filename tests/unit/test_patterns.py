@@ -102,7 +102,7 @@ def test_something_that_is_not_a_frame_is_refused():
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("stroke", None, "Condition column 'stroke' has a gap in 1 rows"),
+        ("stroke", None, "Condition column 'stroke' has a missing value in 1 rows"),
         ("stroke", 987654, "Condition column 'stroke' has something other than 0 and 1 in 1 rows"),
         ("stroke", float("nan"), "Condition column 'stroke' has something other than 0 and 1 in 1 rows"),
         ("cost", None, "'cost' is missing, negative, not a number or above .* in 1 rows"),
@@ -291,7 +291,7 @@ def test_masks_that_cannot_be_are_refused():
             sr.Patterns.from_masks(given, conditions=conditions, **arguments)
 
     refused(r"no column 'maks'.*Did you mean 'mask'\?", mask="maks")
-    refused("Mask column 'mask' is Float64; a whole number of up to 64 bits", pl.DataFrame({"mask": [1.0]}))
+    refused("Mask column 'mask' is Float64; an integer of up to 64 bits", pl.DataFrame({"mask": [1.0]}))
     refused(
         "65 conditions are the bits of 2 mask columns, 64 to a column; mask names 1",
         conditions=[f"c{k}" for k in range(65)],

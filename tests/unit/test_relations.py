@@ -305,7 +305,7 @@ def test_the_people_there_are_solve_the_system_of_all_sets(world):
 def test_the_system_of_all_sets_implies_every_relation(world):
     """Of people of every set nothing need be written out: no relation between the numbers can fail there.
 
-    By one column: of two, a pair of levels that no table has would have to be left out of the sets.
+    By one column: of two, a pair of levels that no table has would have to be omitted from the sets.
     """
     _, told = world
     made = in_integers(told)

@@ -296,7 +296,7 @@ def table_of(at_risk, event, censored, **others):
 
 
 def test_actuarial_estimate_by_hand():
-    # interval  at risk  events  censored  exposed to risk   chance of no event   survival
+    # interval  at risk  events  censored  exposed to risk   probability of no event   survival
     #    1        100      10       20     100 - 20/2 = 90    80/90                0.888889
     #    2         70       7       14      70 - 14/2 = 63    56/63                0.790123
     #    3         49       7        0      49                42/49                0.677249
@@ -358,8 +358,8 @@ def test_a_released_row_by_hand_and_its_marks():
         30 / 40
     )  # from 40, 30 and 10 as they are shown: 10 gone, all of them events
     assert [rows[60][c] for c in ("n_at_risk", "n_events", "n_censored")] == [None, 10, 20]
-    assert curve.say(rows[60], "n_at_risk") == curve.say(rows[60], "estimate") == "[c]"
-    assert curve.say(rows[30], "standard_error") == "[z]"
+    assert curve.format_cell(rows[60], "n_at_risk") == curve.format_cell(rows[60], "estimate") == "[c]"
+    assert curve.format_cell(rows[30], "standard_error") == "[z]"
     assert max(rows) == 120
 
 
@@ -546,7 +546,11 @@ def test_a_released_curve_is_read_at_times_of_the_grid():
             "n_at_risk"
         ].to_list()
     )
-    assert read.say(rows.row(3, named=True), "n_at_risk") == read.say(rows.row(3, named=True), "estimate") == "[x]"
+    assert (
+        read.format_cell(rows.row(3, named=True), "n_at_risk")
+        == read.format_cell(rows.row(3, named=True), "estimate")
+        == "[x]"
+    )
     with pytest.raises(
         ArgumentError, match=r"time=100 is no time at which curves are released. The next one is 120 days"
     ):
@@ -583,7 +587,7 @@ def test_logrank_is_released_as_a_level():
     assert form["groups"]["expected"].sum() == pytest.approx(form["groups"]["observed"].sum(), rel=0.05)
     test = released(exact)
     assert test.estimates["statistic"].item() is None
-    assert test.say(test.estimates.row(0, named=True), "statistic") == "[c]"
+    assert test.format_cell(test.estimates.row(0, named=True), "statistic") == "[c]"
     level = test.disclosed(
         {**test.count_tables, "test": test.count_tables["test"].with_columns(pl.lit(0.001).alias("p_value"))},
         test.disclosure,

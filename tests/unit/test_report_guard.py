@@ -1,7 +1,7 @@
 """From confidential data a report shows what has passed disclosure control, and no other number by any way round.
 
 The study has 4,177 people, asthma in 1,303 and stroke in 3 of them: rounded to
-4,175 and 1,305 and hidden. No exact count may be found in any file of a run.
+4,175 and 1,305 and suppressed. No exact count may be found in any file of a run.
 """
 
 import json
@@ -14,7 +14,7 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.report import guard, list_notebooks, run_reports
-from symphony_research.report import plan as planning
+from symphony_research.report import run_plan as planning
 from symphony_research.report.failure import plain_reason
 from symphony_research.report.guard import PRINTED
 from symphony_research.report.worker import tidy
@@ -38,7 +38,7 @@ n = len(frame)
 few = study.conditions.collect().filter(pl.col("condition") == "stroke").height
 """.replace("import symphony", "import polars as pl\nimport symphony", 1)
 
-# what a report may show, and what is left out of one without a word of complaint
+# what a report may show, and what is omitted from one without a word of complaint
 GOOD = [
     "found",
     "sr.table(found)",
@@ -287,7 +287,7 @@ def test_printed_text_and_widgets_are_left_out_and_it_is_said_once_a_cell(made):
     for name in ("print", "stdout", "subprocess"):
         assert [output.text for output in shown[name]] == [PRINTED], name
     assert shown["warning"] == shown["logging"] == shown["number"] == []
-    assert "interactive control is left out" in shown["widget"][0].data["text/markdown"]
+    assert "interactive control is omitted" in shown["widget"][0].data["text/markdown"]
     assert "1,305" in shown["after"][0].data["text/html"]
     assert PRINTED.strip() in (out / "silent" / "report.html").read_text(encoding="utf-8")
     cells = nbformat.read(out / "silent" / "report.ipynb", 4).cells
@@ -329,10 +329,10 @@ def test_what_is_refused_is_named_by_its_type_and_what_to_do_is_said(made):
 def test_only_the_librarys_errors_keep_words_and_no_number_among_them(made):
     runs, _ = made
     said = {name: runs[f"fails_{name}"].error for name in FAILS}
-    own = "persons.sex: is missing (… rows); … rows; … rows (… stands for a number that is left out.)"
+    own = "persons.sex: is missing (… rows); … rows; … rows (… stands for a number that is omitted.)"
     assert said["own_error"] == own
     for name, kind in {"exception": "ValueError", "name_error": "NameError", "named_error": "Error", "exit": "SystemExit", "unknown_polars": "ColumnNotFoundError"}.items():  # fmt: skip
-        assert said[name].startswith(f"{kind} in code cell 4. Its message is left out"), name
+        assert said[name].startswith(f"{kind} in code cell 4. Its message is omitted"), name
 
 
 def test_a_kernel_that_died_is_still_told_of():

@@ -6,7 +6,7 @@ import pytest
 
 from symphony_research.errors import ArgumentError, ReportError
 from symphony_research.policy import Policy
-from symphony_research.report import plan as planning
+from symphony_research.report import run_plan as planning
 from symphony_research.report.notebooks import (
     Notebook,
     Parameter,
@@ -16,7 +16,7 @@ from symphony_research.report.notebooks import (
     read_parameters,
 )
 from symphony_research.report.parameters import convert, read_pairs
-from symphony_research.report.plan import plan_runs, slug
+from symphony_research.report.run_plan import plan_runs, slug
 
 CELL = """
 study = "synthetic/south_somerset"  # the study folder

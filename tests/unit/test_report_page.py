@@ -8,10 +8,10 @@ import pytest
 
 from symphony_research.files import write_in_place
 from symphony_research.policy import Policy
-from symphony_research.report.cells import markdown_html, read_page
 from symphony_research.report.failure import plain_reason
 from symphony_research.report.index import write_index
 from symphony_research.report.page import report_page, when
+from symphony_research.report.page_cells import markdown_html, read_page
 from symphony_research.report.provenance import path_remover, policy_in_words
 from symphony_research.report.sanitise import safe_html
 
@@ -43,7 +43,7 @@ def record(**changes):
                        "measure": "observed_expected", "by": None, "strict": True},
         "parameter_help": {"horizon": "days followed"},
         "policy": {
-            "name": "sacro", "title": "SACRO (under 10 hidden)", "threshold": 9, "rounding": 5, "hide_zeros": True,
+            "name": "sacro", "title": "SACRO (under 10 suppressed)", "threshold": 9, "rounding": 5, "hide_zeros": True,
             "level": "default",
         },
         "versions": {"symphony_research": "0.1.0", "python": "3.11.7"},
@@ -151,11 +151,11 @@ def test_page_one_gathers_what_the_notebook_marks():
 
 def test_long_tables_stand_beside_the_page():
     output = shown(text_html="<table><tr><td>1</td></tr></table>", text_csv="a,b\n1,2\n3,[c]\n")
-    output["metadata"] = {"text/csv": {"caption": "Every pair, largest first", "rule": "[c] suppressed."}}
+    output["metadata"] = {"text/csv": {"caption": "Each pair, largest first", "rule": "[c] suppressed."}}
     page = read_page([code("t", output)])
     assert page.files == {
         "table-01-every-pair-largest-first.csv": "a,b\n1,2\n3,[c]\n",
-        "table-01-every-pair-largest-first.txt": "Every pair, largest first\n\n[c] suppressed.\n",
+        "table-01-every-pair-largest-first.txt": "Each pair, largest first\n\n[c] suppressed.\n",
     }
     assert 'href="table-01-every-pair-largest-first.csv">All 2 rows' in page.parts[0]["html"]
     assert "text/csv" not in output["data"]  # the notebook does not hold it twice

@@ -12,8 +12,8 @@ import pytest
 import symphony_research as sr
 from symphony_research.policy import Policy
 from symphony_research.report import list_notebooks, run_reports
-from symphony_research.report import plan as planning
 from symphony_research.report import release as releasing
+from symphony_research.report import run_plan as planning
 from symphony_research.report.release import (
     checker_file,
     earlier_outputs,

@@ -16,7 +16,7 @@ import symphony_research as sr
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import Policy
 from symphony_research.report import list_notebooks, run_reports
-from symphony_research.report import plan as planning
+from symphony_research.report import run_plan as planning
 from symphony_research.report.release import keyed, release_key
 from symphony_research.report.worker import tidy
 
@@ -354,7 +354,7 @@ def alive(pid):
 def test_wrong_arguments_are_found_before_anything_runs(tmp_path):
     with pytest.raises(ArgumentError, match="There is no study folder"):
         run_reports(tmp_path / "none", out=tmp_path / "out")
-    with pytest.raises(ArgumentError, match="jobs is a whole number"):
+    with pytest.raises(ArgumentError, match="jobs is an integer"):
         run_reports(Study(tmp_path / "s"), out=tmp_path / "out", jobs=0)
     memory = Study(tmp_path / "s")
     memory.folder = None

@@ -135,7 +135,7 @@ def test_in_integers_each_number_is_tried_one_by_one(seed: int, monkeypatch: pyt
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_block_has_the_same_ends_as_the_whole(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left out of the blocks, and numbers put in for what is known, change no count's least and most."""
+    """What is omitted from the blocks, and numbers put in for what is known, change no count's least and most."""
     whole, lower, upper, targets = made(seed, ("sex",), integers=False, monkeypatch=monkeypatch)
     wanted = np.zeros(whole.n_unknowns, bool)
     wanted[list(targets)] = True

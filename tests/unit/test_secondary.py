@@ -98,7 +98,7 @@ def test_the_text_of_the_rule_asks_for_no_more_than_it_says(few: int) -> None:
 
 
 def test_acros_own_fault_does_not_happen_here() -> None:
-    # 180 people, 3 hidden: ACRO's total without them was 177, beside a table of the same people that said 180
+    # 180 people, 3 suppressed: ACRO's total without them was 177, beside a table of the same people that said 180
     patterns = of_asthma(3, 177)
     count = sr.suppress(sr.multimorbidity.condition_count(patterns), SACRO)
     share = sr.suppress(sr.multimorbidity.prevalence(patterns), SACRO, beside=[count])
@@ -265,7 +265,7 @@ def test_the_strict_level_shows_no_more_than_the_default(policy: Policy, seed: i
 
 
 def test_means_that_one_or_two_people_dominate_are_hidden() -> None:
-    # ten people with asthma: nine cost 10 pounds and one 10,000, so one has 99 % of the sum; with stroke ten cost 100 each
+    # ten people with asthma: nine cost 10 pounds and one 10,000, so one has 99% of the sum; with stroke ten cost 100 each
     frame = pl.DataFrame(
         {
             "asthma": [1] * 10 + [0] * 60,

@@ -16,8 +16,8 @@ from polars.testing import assert_frame_equal
 from scipy.stats import norm, pearson3
 
 import symphony_research as sr
-from symphony_research.networks.order import order_by_chance, pearson_p
-from symphony_research.synthetic.truth.order import null_share
+from symphony_research.networks.precedence import pearson_p, temporal_precedence
+from symphony_research.synthetic.truth.precedence_truth import null_share
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "proof"))
 
@@ -55,7 +55,7 @@ def test_chance_is_the_order_of_other_peoples_onsets():
     assert row["observed_expected"] == pytest.approx(2)
 
 
-def test_a_pair_is_turned_to_the_order_found_more_often_than_by_chance():
+def test_a_pair_is_turned_to_the_order_found_more_often_than_expected_share():
     # The same people with a and b exchanged: b first in 2 of 3, by chance in 1 of 3, so b is the source.
     row = study_of([(2, 1), (6, 5), (3, 9)]).estimates.row(0, named=True)
     assert (row["source"], row["target"], row["n_first"], row["n_second"]) == ("b", "a", 2, 1)
@@ -165,7 +165,7 @@ def brute_force(first: np.ndarray, second: np.ndarray, stratum: np.ndarray) -> t
 )
 def test_moments_are_those_of_every_permutation(drawn):
     stratum, first, second = drawn[0], *(np.array(x, dtype=np.int32) for x in drawn[1:])
-    order = order_by_chance(first, second, stratum)
+    order = temporal_precedence(first, second, stratum)
     observed, every = brute_force(first, second, stratum)
     if not order.n_both:
         return
@@ -187,10 +187,10 @@ def test_chance_and_p_value_are_those_of_the_naive_permutation(people):
     stratum = np.sort(rng.integers(0, people // 8, people))
     first, second = (rng.integers(0, 400, people).astype(np.int32) + 20 * stratum.astype(np.int32) for _ in "ab")
     second += rng.integers(0, 25, people).astype(np.int32)
-    order = order_by_chance(first, second, stratum)
+    order = temporal_precedence(first, second, stratum)
     several = np.bincount(stratum)[stratum] > 1
-    assert order.expected == pytest.approx(recovery_tests.share_by_chance(first, second, stratum), rel=1e-12)
-    # the second onset of somebody of the same stratum, drawn anew 9,999 times; a person of n counts n / (n - 1) times
+    assert order.expected == pytest.approx(recovery_tests.share_expected_share(first, second, stratum), rel=1e-12)
+    # the second onset of somebody of the same stratum, resampled 9,999 times; a person of n counts n / (n - 1) times
     first, second, stratum = first[several], second[several], stratum[several]
     weight = (np.bincount(stratum) / np.maximum(np.bincount(stratum) - 1, 1))[stratum]
     shuffled = second[np.argsort(stratum + rng.random((9_999, len(stratum))), axis=1)]
@@ -213,7 +213,9 @@ def test_chance_is_that_of_the_known_answers_by_year():
     for histogram, onset in zip(histograms, (first, second), strict=True):
         np.add.at(histogram, (stratum, onset), 1)
     own = np.bincount(stratum, (first < second) + (first == second) / 2, minlength=12)
-    assert order_by_chance(first, second, stratum).expected == pytest.approx(null_share(*histograms, own), rel=1e-12)
+    assert temporal_precedence(first, second, stratum).expected == pytest.approx(
+        null_share(*histograms, own), rel=1e-12
+    )
 
 
 def test_p_values_are_pearsons_type_three():
@@ -224,14 +226,14 @@ def test_p_values_are_pearsons_type_three():
 
 
 def test_the_test_keeps_its_level_where_orders_are_unlike():
-    # Independent onsets, a at 35 +- 18 and b at 65 +- 15 years (figures of the literature): a comes first in 90 %.
-    # 600 studies of 150 people in strata of some five: size 5 % within three Monte Carlo errors; against one half, all.
+    # Independent onsets, a at 35 +- 18 and b at 65 +- 15 years (figures of the literature): a comes first in 90%.
+    # 600 studies of 150 people in strata of some five: size 5% within three Monte Carlo errors; against one half, all.
     rng = np.random.default_rng(11)
     p, half = [], []
     for _ in range(600):
         stratum = np.sort(rng.integers(0, 30, 150))
         first, second = (rng.normal(m, s, 150).round(2) for m, s in ((35, 18), (65, 15)))
-        order = order_by_chance(*((x * 100).astype(np.int32) for x in (first, second)), stratum)
+        order = temporal_precedence(*((x * 100).astype(np.int32) for x in (first, second)), stratum)
         share = (1 + (order.n_first - order.n_second) / order.n_both) / 2
         z = (share - order.expected) * np.sqrt(order.n_both / order.variance)
         p.append(pearson_p(np.array([z]), np.array([order.skewness / np.sqrt(order.n_both)]))[0])
@@ -244,13 +246,13 @@ def test_the_test_keeps_its_level_where_orders_are_unlike():
 
 def test_a_few_people_out_of_order_are_not_found_where_nearly_all_must_be_in_it():
     # Onsets some 45 years apart: the expected share is 0.99, and the number out of order near Poisson with a mean of half a
-    # person. A normal puts several in a thousand p values under 0.001; at most one in a thousand may be.
+    # person. A normal puts several in a thousand p values below 0.001; at most one in a thousand may be.
     rng = np.random.default_rng(3)
     ours, normal = [], []
     for _ in range(2_000):
         stratum = np.sort(rng.integers(0, 6, 60))
         first, second = ((rng.normal(m, s, 60) * 365).astype(np.int32) for m, s in ((30, 14), (75, 12)))
-        order = order_by_chance(first, second, stratum)
+        order = temporal_precedence(first, second, stratum)
         if order.variance > 0:
             share = (1 + (order.n_first - order.n_second) / order.n_both) / 2
             z = (share - order.expected) * np.sqrt(order.n_both / order.variance)

@@ -25,7 +25,8 @@ from symphony_research.policy import Policy
 from symphony_research.result import Source
 from symphony_research.result.mode import report_mode
 from symphony_research.show.frame import NOTHING
-from symphony_research.wording import HIDDEN, joined
+from symphony_research.words.lexicon import SUPPRESSED
+from symphony_research.words.phrases import joined
 
 room = importlib.import_module("symphony_research.show")
 NHS = Policy.nhs_england()
@@ -85,7 +86,7 @@ def kept(n=900, by=()):
 
 
 def orders(n=3000, seed=7):
-    """Onsets of five conditions by sex and year of birth, the first before the second more often than by chance."""
+    """Onsets of five conditions by sex and year of birth, the first before the second more often than expected."""
     random = np.random.default_rng(seed)
     persons = pl.DataFrame(
         {
@@ -219,7 +220,7 @@ def test_no_circle_of_the_network_meets_another_or_a_name(edges):
 # person  time  how it ended            still followed at 0, 2, 4: whose time is not yet past
 # ann       1   1 = admitted                6: all
 # bob       2   2 = died                    5: all but ann; bob and cat leave at 2 itself
-# cat       2   0 = follow-up ended         2: eve and fay
+# cat       2   0 = censored         2: eve and fay
 # dan       3   1                           at 6 nobody is followed any more: the curve has ended
 # eve       4   0
 # fay       5   2
@@ -331,9 +332,9 @@ def test_a_suppressed_number_of_conditions_has_a_mark_and_no_bar():
     patterns = Patterns.from_wide(pl.DataFrame(rows), conditions=["asthma", "stroke", "gout"])
     ax = room.plot_condition_count(suppress(multimorbidity.condition_count(patterns), NHS))
     assert sorted(round(p.get_x() + p.get_width() / 2) for p in ax.patches) == [0, 1, 3]
-    stars = [t.xy[0] for t in ax.texts if t.get_text() == HIDDEN and t.get_gid() == "value"]
+    stars = [t.xy[0] for t in ax.texts if t.get_text() == SUPPRESSED and t.get_gid() == "value"]
     assert stars == [2]
-    assert f"{HIDDEN} suppressed by disclosure control." in words(ax, "footnote")[0]
+    assert f"{SUPPRESSED} suppressed by disclosure control." in words(ax, "footnote")[0]
 
 
 def test_a_hidden_pair_has_no_line_and_a_hidden_condition_no_number():
@@ -341,7 +342,7 @@ def test_a_hidden_pair_has_no_line_and_a_hidden_condition_no_number():
     ax = room.plot_network(network)
     assert {t.split("\n")[0] for t in words(ax, "node")} == {"asthma", "stroke"}
     matrix = room.plot_cooccurrence_matrix(network)
-    assert words(matrix, "hidden") == ["[c]", "[c]"]
+    assert words(matrix, "suppressed") == ["[c]", "[c]"]
 
 
 def test_a_hidden_step_of_the_attrition_is_a_star():
@@ -612,7 +613,7 @@ def test_the_matrix_keeps_the_commonest_and_tells_nobody_from_chance():
 
 
 def test_rows_without_a_figure_do_not_fill_a_table_unless_there_is_room():
-    # 10 women with asthma; 3 with stroke, 2 with gout: with room for two rows the hidden ones are counted, not listed
+    # 10 women with asthma; 3 with stroke, 2 with gout: with room for two rows the suppressed ones are counted, not listed
     rows = [((c,), n) for c, n in (("asthma", 10), ("stroke", 3), ("gout", 2))]
     frame = pl.DataFrame(
         [{c: c in held for c in ("asthma", "stroke", "gout")} | {"sex": "F"} for held, n in rows for _ in range(n)]

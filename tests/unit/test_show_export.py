@@ -55,7 +55,7 @@ def test_what_is_read_back_is_the_released_table(kind, tmp_path):
     assert sorted(graph.nodes) == NAMES
     frame = network.estimates
     assert frame["n_both"].null_count() > 0
-    # every pair that may be shown, figure for figure, and no other
+    # each pair that may be shown, figure for figure, and no other
     shown = frame.filter(pl.col("n_both") > 0)
     assert graph.number_of_edges() == shown.height > 0
     for row in shown.iter_rows(named=True):
@@ -95,14 +95,14 @@ def test_a_file_says_what_it_is_and_under_which_rule(kind, tmp_path):
     assert told["counts_suppressed"] == str(network.disclosure.suppressed)
     assert told["finding"] == network.sentence()
     assert told["library_version"] == network.settings["library_version"]
-    # no study: left out, not written as a word
+    # no study: omitted, not written as a word
     assert "study" not in told
     assert "None" not in told.values()
     example = sr.networks.cooccurrence(sr.define_cohort(sr.example_study()).patterns())
     told_of_study = about(sr.write_network(sr.suppress(example, NHS), tmp_path / f"e.{kind}"))
     assert told_of_study["study_fingerprint"] == example.settings["fingerprint"]
     assert len(told_of_study["settings_fingerprint"]) == 64
-    # made alike, or not
+    # made the same way, or not
     again = about(sr.write_network(network, tmp_path / f"again.{kind}"))
     assert again["settings_fingerprint"] == told["settings_fingerprint"]
     other = sr.suppress(sr.networks.cooccurrence(people(), confidence=0.9), NHS)

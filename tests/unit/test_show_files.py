@@ -128,7 +128,7 @@ def test_a_file_is_replaced_and_odd_names_are_refused(tmp_path):
 
 def test_hidden_cells_of_a_csv_are_stars_and_sets_are_joined(tmp_path):
     path = room.write_table(disclosed(), tmp_path / "a.csv", columns=["combination", "n_persons", "expected", "size"])
-    # 6 people with asthma and gout are hidden, and so is that anybody has just these two
+    # 6 people with asthma and gout are suppressed, and so is that anybody has just these two
     assert path.read_text().splitlines() == [
         "combination,n_persons,expected,size",
         "asthma + heart_failure,40," + str(disclosed().estimates["expected"][0]) + ",2",
@@ -165,7 +165,7 @@ def test_table_takes_columns_rows_words_and_order():
     table = room.table(found, columns=["condition", "estimate"], rows=1, sort="condition", words={"condition": "What"})
     assert '<th scope="col">What</th>' in table.html
     assert '<th scope="row">asthma</th><td class="number">34%</td>' in table.html  # 105 of 305
-    # heart failure has 40 people, gout a hidden 6
+    # heart failure has 40 people, gout a suppressed 6
     assert "and 1 more row, 1 suppressed</p>" in table.html
     assert "Sorted by What." in table.html
     largest = room.table(found, sort="n_persons").html

@@ -26,14 +26,15 @@ from symphony_research.cohort import Attrition
 from symphony_research.collapse import Patterns
 from symphony_research.disclosure import suppress
 from symphony_research.inference import FOUND
-from symphony_research.phrases import fitting, overlap, share, share_with_interval
 from symphony_research.policy import Policy
 from symphony_research.result import Source
 from symphony_research.show.frame import DESCRIBED, NOTHING, bare_figures
 from symphony_research.show.overlaps import overlap_note, overlapping_pairs
 from symphony_research.show.style import darker
 from symphony_research.show.time_axis import grid_ticks
-from symphony_research.wording import in_words
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import percentage
+from symphony_research.words.phrases import fitting, overlap, share_with_interval
 
 room = importlib.import_module("symphony_research.show")
 NHS = Policy.nhs_england()
@@ -315,7 +316,7 @@ def test_a_title_says_nothing_that_its_test_does_not_support(drawn, world, state
     for figure, lower in (("exact", "oe_lower"), ("at least", "oe_lower"), ("network", "lower"), ("matrix", "lower")):
         result, ax = drawn[world, figure, state]
         title = title_of(ax).lower()
-        if "times expected" not in title:
+        if "observed/expected ratio" not in title:
             continue
         found = result.estimates.filter((pl.col(lower) > 1) & (pl.col("q_value") <= FOUND))
         assert found.height
@@ -330,7 +331,7 @@ def test_a_title_says_nothing_that_its_test_does_not_support(drawn, world, state
     if "precedes" in title_of(ax):
         assert (result.estimates["q_value"] <= FOUND).any()
     result, ax = drawn[world, "comparison", state]
-    if "times expected" in title_of(ax):
+    if "observed/expected ratio" in title_of(ax):
         assert (result.estimates.select(pl.coalesce("family_wise_p", "q_value") <= FOUND).to_series()).any()
 
 
@@ -429,7 +430,14 @@ def test_shares_are_whole_percentages_with_intervals():
     assert share_with_interval(0.8152, 0.7712, 0.8674) == "82% (77 to 87)"
     assert share_with_interval(0.8152, 0.7712, 0.8674, label="95% CI") == "82% (95% CI 77 to 87)"
     assert share_with_interval(0.5, None, None) == "50%"
-    assert [share(v) for v in (0, 0.004, 0.005, 0.125, 0.996, 1)] == ["0%", "0.40%", "0.50%", "13%", "99.6%", "100%"]
+    assert [percentage(v) for v in (0, 0.004, 0.005, 0.125, 0.996, 1)] == [
+        "0%",
+        "0.40%",
+        "0.50%",
+        "13%",
+        "99.6%",
+        "100%",
+    ]
 
 
 def test_intervals_that_touch_or_are_not_known_are_no_clear_difference():

@@ -78,7 +78,7 @@ def test_a_suppressed_file_is_not_suppressed_anew_and_hides_something(tmp_path):
     there = sr.Patterns.read(tmp_path / "south.parquet")
     with pytest.raises(DisclosureError, match="come from a suppressed file"):
         there.write(tmp_path / "again.parquet", policy=sr.Policy.sacro())
-    with pytest.raises(DisclosureError, match="hides nothing"):
+    with pytest.raises(DisclosureError, match="suppresses nothing"):
         PATTERNS.write(tmp_path / "again.parquet", policy=sr.Policy.synthetic())
     for asked in ({}, {"internal": True, "policy": NHS}):
         with pytest.raises(ArgumentError, match="Say which file it is"):

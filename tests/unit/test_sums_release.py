@@ -88,7 +88,7 @@ def test_a_total_less_its_parts_gives_no_dominated_sum_back(seed: int) -> None:
 
 
 def test_by_hand() -> None:
-    # 60 women with a: 90,000 and a little; 2,000 men some 240,000; both together: the difference is known to some 4 %
+    # 60 women with a: 90,000 and a little; 2,000 men some 240,000; both together: the difference is known to some 4%
     released = sr.suppress(results(study()), NHS)
     shown = {key for key, (_, high) in sums_of(list(released)).items() if np.isfinite(high)}
     # each line that would give the women back lacks a mean, and the smaller one where either would do

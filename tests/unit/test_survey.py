@@ -117,7 +117,7 @@ def test_the_2020_survey(tmp_path: Path) -> None:
     exact = sr.multimorbidity.combinations(by, min_size=0)
     shown = sr.suppress(exact, sr.Policy.nhs_england()).estimates["n_persons"]
     assert (len(shown), shown.null_count()) == (1_283, 497)
-    # 64 combinations are few enough to list every one: a cell that is hidden has its star, and so has one of nobody
+    # 64 combinations are few enough to list every one: a cell that is suppressed has its star, and so has one of nobody
     rule = sr.Policy.nhs_england()
     everything = sr.suppress(sr.multimorbidity.combinations(patterns, min_size=0), rule)
     groups = sr.suppress(exact, rule)
@@ -141,8 +141,8 @@ def test_the_2020_survey(tmp_path: Path) -> None:
 
 
 def test_a_note_goes_with_the_numbers(tmp_path: Path) -> None:
-    from symphony_research.report.plan import plan_runs
     from symphony_research.report.provenance import start_record
+    from symphony_research.report.run_plan import plan_runs
 
     file, mapping = write(tmp_path, TABLE, 'note = "Unweighted answers."\n' + MAP)
     study = sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping))
@@ -183,7 +183,7 @@ def test_a_file_without_a_heading_is_not_repeated(tmp_path: Path) -> None:
 
 
 def test_a_survey_is_not_asked_about_hubs(tmp_path: Path) -> None:
-    from symphony_research.report.plan import plan_runs
+    from symphony_research.report.run_plan import plan_runs
 
     file, mapping = write(tmp_path, TABLE)
     study = sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping))

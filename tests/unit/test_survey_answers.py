@@ -51,7 +51,7 @@ def test_an_answer_that_is_neither_stops_the_import(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("neither", "people", "ill", "note"), [
-    ("exclude person", 7, 4, "A few people are left out, whose answer on diabetes was neither a yes nor a no, or not known."),
+    ("exclude person", 7, 4, "A few people are excluded, whose answer on diabetes was neither a yes nor a no, or not known."),
     ("no", 10, 4, "A few people are counted as not having diabetes, whose answer was neither a yes nor a no."),
 ])  # fmt: skip
 def test_the_mapping_says_what_becomes_of_them(tmp_path: Path, neither: str, people: int, ill: int, note: str) -> None:
@@ -68,7 +68,7 @@ def test_the_note_rounds_as_the_studys_rule_does(tmp_path: Path) -> None:
     folder = imported(
         tmp_path, many, 'note = "Unweighted."\n' + HEAD + DIABETES.replace("] }", '], neither = "exclude person" }')
     )
-    assert sr.read_study(folder).note.startswith("Unweighted. About 120 people are left out")
+    assert sr.read_study(folder).note.startswith("Unweighted. About 120 people are excluded")
     odd = pl.concat([many, TABLE[-2:]])
     (tmp_path / "b").mkdir()
     folder = imported(tmp_path / "b", odd, HEAD + DIABETES.replace("] }", '], neither = "exclude person" }'))

@@ -355,7 +355,7 @@ GOOD = {"time": [987654.0, 2.0], "event": [1.0, 0.0], "entry": [0.0, 1.0], "peop
         ("event", 987654e12, "a code in event column 'event' that is not 0, 1, 2"),
         ("event", float("inf"), "a code in event column 'event' that is not 0, 1, 2"),
         ("event", 2.0, "holds causes above 1"),
-        ("people", None, "1 rows have a weight in column 'people' that is not a whole number of people"),
+        ("people", None, "1 rows have a weight in column 'people' that is not an integer number of people"),
         ("people", float("nan"), "1 rows have a weight in column 'people'"),
         ("people", float("inf"), "1 rows have a weight in column 'people'"),
         ("people", -987654.0, "1 rows have a weight in column 'people'"),
@@ -445,7 +445,7 @@ def test_curves_of_many_people_are_not_slow_and_not_wrong():
 
 def test_a_code_of_no_cause_is_refused_as_a_name():
     frame = pl.DataFrame({"time": [1, 2, 3], "event": [1, 2, 0]})
-    for names, said in (({0: "censored"}, "0 says that follow-up ended"), ({"1": "admission"}, "'1' is no cause")):
+    for names, said in (({0: "censored"}, "0 is censoring"), ({"1": "admission"}, "'1' is no cause")):
         with pytest.raises(ArgumentError, match=said):
             sr.survival.cumulative_incidence(frame, time="time", event="event", cause_names=names)
 

@@ -18,8 +18,8 @@ from symphony_research.synthetic.departures import draw_departures
 from symphony_research.synthetic.history import draw_history
 from symphony_research.synthetic.lives import draw_lives
 from symphony_research.synthetic.outcomes import draw_outcomes
-from symphony_research.synthetic.people import draw_people
 from symphony_research.synthetic.plan import PROFILES, Plan
+from symphony_research.synthetic.residents import draw_people
 
 YEAR = (date(2012, 4, 1), date(2013, 3, 31))
 
@@ -123,7 +123,7 @@ def test_blocks_add_up_to_the_people_asked_for(people):
 
 def test_drawing_until_enough_are_registered_favours_nobody():
     # Wald's identity: sums over the people drawn until 2 are registered are, in the mean, their number times the mean of
-    # one person, from a sample of fixed size. To keep those who follow the last one too would add 17 % of people.
+    # one person, from a sample of fixed size. To keep those who follow the last one too would add 17% of people.
     plan, blocks = Plan(5), 300
     random = plan.generators(10**6)
     people = draw_people(random["people"], 20_000, 1, frail=True)
@@ -174,7 +174,7 @@ def test_one_row_a_person_and_no_orphans(tables):
 def test_no_identifier_can_pass_for_an_nhs_number(tables):
     # An NHS number has ten digits, the last of which is a modulus-11 check (NHS Data Dictionary).
     assert tables["persons"]["person_id"].max() < 10**9
-    with pytest.raises(ArgumentError, match="whole number from 1"):
+    with pytest.raises(ArgumentError, match="integer from 1"):
         generate_tables(10**9)
 
 
@@ -234,7 +234,7 @@ def test_conditions_are_about_as_common_as_published(tables, year_2012):
     held = held.join(year_2012.select("person_id"), on="person_id")
     prevalence = dict(held.group_by(pl.col("condition").cast(pl.String)).agg(pl.len() / year_2012.height).iter_rows())
     assert len(prevalence) == 49
-    # Cassell 2018: hypertension 18.2 %, depression or anxiety 10.3 %. The others: of the order of the registers of
+    # Cassell 2018: hypertension 18.2%, depression or anxiety 10.3%. The others: of the order of the registers of
     # English general practice (Quality and Outcomes Framework 2012-13), in an older population.
     published = {
         "hypertension": 0.182,
@@ -249,7 +249,7 @@ def test_conditions_are_about_as_common_as_published(tables, year_2012):
     }
     for condition, share in published.items():
         assert prevalence[condition] == pytest.approx(share, rel=0.3), condition
-    # Cassell 2018: two or more conditions 27.2 %, women more than men.
+    # Cassell 2018: two or more conditions 27.2%, women more than men.
     assert (year_2012["held"] >= 2).mean() == pytest.approx(0.272, abs=0.03)
 
 

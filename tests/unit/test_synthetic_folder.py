@@ -91,7 +91,7 @@ def test_a_messy_study_says_what_was_planted_and_the_check_finds_it(tmp_path):
     assert {(f.table, f.column, f.message, f.rows) for f in found.faults} == {
         (f["table"], f["column"], f["fault"], f["rows"]) for f in stated
     }
-    # February and March lose 30 and 60 % of their activity: under four fifths of the usual month.
+    # February and March lose 30 and 60% of their activity: under four fifths of the usual month.
     assert "March 2018 holds" in found.text()
     with pytest.raises(SchemaError):
         sr.read_study(folder)

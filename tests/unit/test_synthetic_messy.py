@@ -18,7 +18,7 @@ from symphony_research.synthetic import messy, parameters
 from symphony_research.synthetic.history import BLOCK_SIZE, draw_history
 from symphony_research.synthetic.messy import FAULTS, IMPERFECTIONS, Fault, faults_of_block, mess_up
 from symphony_research.synthetic.plan import Plan, profile_named
-from symphony_research.synthetic.tables import list_sizes, people_tables, study_tables
+from symphony_research.synthetic.study_tables import list_sizes, people_tables, study_tables
 
 LAST_DAY = date(2018, 3, 31)
 Tables = dict[str, pl.DataFrame]
@@ -104,7 +104,7 @@ def test_without_faults_the_study_can_be_read(tmp_path: Path) -> None:
     assert findings.ok
     study = sr.read_study(tmp_path)
     assert study.persons.collect()["person_id"].is_unique().all()
-    # Of the last two months 30 % and 60 % are missing, more than the fifth at which a month is called thin.
+    # Of the last two months 30% and 60% are missing, more than the fifth at which a month is called thin.
     assert "February 2018" in findings.text()
     assert "March 2018" in findings.text()
 
@@ -188,7 +188,7 @@ def test_a_stated_share_of_deaths_is_late_by_the_stated_mean(tidy: Tables, imper
     deaths = both.filter(pl.col("true").is_not_null())
     late = deaths.filter(pl.col("now").is_null() | (pl.col("now") != pl.col("true")))
     assert_share(late.height, deaths.height, 0.2)
-    # Deaths over a year before the end are all recorded but for exp(-365 / 60) = 0.2 % of the late. An exponential of
+    # Deaths over a year before the end are all recorded but for exp(-365 / 60) = 0.2% of the late. An exponential of
     # mean 60 rounded up has mean 1 / (1 - exp(-1 / 60)) = 60.5 and standard deviation 60.
     early = late.filter(pl.col("true") < date(2017, 4, 1), pl.col("now").is_not_null())
     delays = (early["now"] - early["true"]).dt.total_days()

@@ -16,7 +16,7 @@ from symphony_research.synthetic.plan import PROFILES, Plan
 from symphony_research.synthetic.truth import planted
 from symphony_research.synthetic.truth import stored as stored_module
 from symphony_research.synthetic.truth.index_day import TRIADS, cox, implied_pairs, no_three_way, planted_pairs
-from symphony_research.synthetic.truth.order import first_share, median_of, null_share
+from symphony_research.synthetic.truth.precedence_truth import first_share, median_of, null_share
 from symphony_research.synthetic.truth.simulate import people_drawn, simulate_all
 from symphony_research.synthetic.truth.stored import _stored, parameters_digest
 
@@ -48,7 +48,7 @@ def test_independent_triples_are_expected_as_the_product():
     assert no_three_way(cells)[0, 1, 1, 1] == pytest.approx(10.0)
 
 
-def test_order_by_chance_sets_everybody_against_everybody_else():
+def test_temporal_precedence_sets_everybody_against_everybody_else():
     rng = np.random.default_rng(2)
     first, then = rng.integers(0, 6, 7), rng.integers(0, 6, 7)
     # Naive: everybody's first onset against everybody else's second, ties counted half.

@@ -158,7 +158,7 @@ def test_p_falls_away_from_the_mean(people):
 
 def test_many_matched_pairs_are_a_binomial():
     # strata of two people, one with each condition: both fall on one person with chance 1/2, independently, so the sum is
-    # binomial; 1,400 of 2,000 by exact whole numbers
+    # binomial; 1,400 of 2,000 by exact integers
     tail = sum(comb(2_000, k) for k in range(1_401, 20_001)) * 2 + comb(2_000, 1_400)
     c = np.repeat([1.0, 0.0], [1_400, 600])[:, None]
     ones = np.ones_like(c)
@@ -168,7 +168,7 @@ def test_many_matched_pairs_are_a_binomial():
 
 @pytest.mark.parametrize("k", [2, 3, 4])
 def test_shifted_tables_are_those_of_exact_fractions(k):
-    # every table with these smaller margins has the chance 1 / product(cell!)
+    # every table with these smaller margins has the probability 1 / product(cell!)
     random = np.random.default_rng(k)
     sign = [(-1) ** (k - bin(c).count("1")) for c in range(2**k)]
     for mean in (1, 4, 15):

@@ -126,7 +126,7 @@ def test_large_sets_have_the_chances_of_sets_drawn_one_by_one():
     variance = np.exp(wanted) @ (np.arange(601) - mean) ** 2
     large = LargeSets(sizes, n, np.array([202.0]), low, high, np.array([mean]), np.array([variance]))
     x = np.arange(50, 400)
-    assert large.log_chance(np.array([0]), (x - 202.0)[None])[0] == pytest.approx(wanted[x], abs=1e-3)
+    assert large.log_probability(np.array([0]), (x - 202.0)[None])[0] == pytest.approx(wanted[x], abs=1e-3)
 
 
 # what is known of released counts

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from symphony_research.synthetic.blocks import block_sizes
 from symphony_research.synthetic.calibration.measure import added, figures, tally
-from symphony_research.synthetic.calibration.page import calibration_page
+from symphony_research.synthetic.calibration.table_page import calibration_page
 from symphony_research.synthetic.history import draw_history
 from symphony_research.synthetic.plan import Plan
 

@@ -160,7 +160,7 @@ STREAMS = (
     ),
 )
 LARGEST_LOG_WEIGHT = 2.5
-# Events of a stream in one person-year beyond these are left out, so that a person-year of cost is bounded.
+# Events of a stream in one person-year beyond these are omitted, so that a person-year of cost is bounded.
 MOST_CONTACTS = {
     "primary_care": 100,
     "outpatient": 60,
@@ -174,12 +174,12 @@ MOST_CONTACTS = {
     "continuing_care": 24,
 }
 
-# Social and continuing care come as packages: `rate` above is the chance of having one, with contacts by the month.
+# Social and continuing care come as packages: `rate` above is the probability of having one, with contacts by the month.
 PACKAGES = ("social_care", "continuing_care")
 PACKAGE_CONTACTS_PER_YEAR = 12.0
 PACKAGE_LARGEST_CHANCE = 0.7
 
-# Emergency admissions come in runs: the chance that one is followed by another, so many days after discharge on average.
+# Emergency admissions come in runs: the probability that one is followed by another, so many days after discharge on average.
 READMISSION_CHANCE = 0.42
 READMISSION_MEAN_DAYS = 12.0
 READMISSIONS_IN_A_ROW = 4

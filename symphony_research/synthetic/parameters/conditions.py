@@ -206,7 +206,7 @@ LINKS = (
 
 @dataclass(frozen=True)
 class Sequence:
-    """A planted order: `first` brings on `then` in a share of people, after a log-normal gap in days."""
+    """A planted order: `first` brings on `then` in a share of people, after a log-normal interval in days."""
 
     first: str
     then: str

@@ -81,7 +81,7 @@ PRACTICES = (
 ELIGIBLE_PRIORITY_CONDITIONS = 3
 # What the first hub was planned for (published). At the pace of its first fifteen months it is not reached by 2018.
 HUBS_DESIGNED_FOR = 1500
-# A crisis is an emergency admission within so many days of another. Chance that a crisis of an eligible person leads to
+# A crisis is an emergency admission within so many days of another. Probability that a crisis of an eligible person leads to
 # enrolment, and enrolments a year without any: fitted to the 230 people enrolled by July 2016, and to at least three
 # eligible people left for each enrolled.
 CRISIS_WITHIN_DAYS = 60

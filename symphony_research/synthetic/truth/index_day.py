@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from symphony_research.synthetic.calendar import DAYS_IN_YEAR, YEAR_STARTS
 from symphony_research.synthetic.history import History
 from symphony_research.synthetic.parameters import CLASSES, CONDITION_NAMES, LINKS, PRIORITY_CONDITIONS, SEQUENCES
-from symphony_research.synthetic.truth.order import first_share, median_of, null_share
+from symphony_research.synthetic.truth.precedence_truth import first_share, median_of, null_share
 
 __all__ = [
     "DIRECTED",
@@ -130,7 +130,7 @@ def tally_conditions(history: History) -> Sums:
         score = (years[0] < years[1]) + (years[0] == years[1]) / 2
         sums[f"own {number}"] = np.bincount(cohort[both], score, minlength=2 * BIRTH_YEARS).astype(float)
         gaps = np.minimum((b - a)[a < b] // GAP_BIN, GAP_BINS - 1)
-        sums[f"gap {number}"] = np.bincount(gaps, minlength=GAP_BINS).astype(float)
+        sums[f"interval {number}"] = np.bincount(gaps, minlength=GAP_BINS).astype(float)
 
     sums["classes"] = np.bincount(people.latent_class[there], minlength=len(CLASSES)).astype(float)
     priority = [_row(name) for name in PRIORITY_CONDITIONS]
@@ -157,7 +157,7 @@ def conditions_found(sums: Mapping[str, NDArray[np.float64]]) -> dict[str, float
             sums[f"then {number}"].reshape(-1, ONSET_YEARS),
             sums[f"own {number}"],
         )
-        found[f"median_gap/{first}/{then}"] = GAP_BIN * median_of(sums[f"gap {number}"])
+        found[f"median_gap/{first}/{then}"] = GAP_BIN * median_of(sums[f"interval {number}"])
     for number, latent in enumerate(CLASSES):
         found[f"class_share/{latent.name}"] = sums["classes"][number] / sums["classes"].sum()
         for k, condition in enumerate(PRIORITY_CONDITIONS):

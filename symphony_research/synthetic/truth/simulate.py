@@ -18,7 +18,7 @@ from symphony_research.synthetic.truth.index_day import (
     tally_conditions,
     tally_survival,
 )
-from symphony_research.synthetic.truth.programmes import WORLDS, programmes_found, tally_programmes
+from symphony_research.synthetic.truth.programme_effects import WORLDS, programmes_found, tally_programmes
 
 __all__ = ["SEED", "Found", "people_drawn", "simulate_all", "simulate_programmes"]
 
@@ -30,7 +30,7 @@ Found = dict[str, tuple[float, float]]  # value and standard error, by name
 
 
 def _programmes(plan: Plan, number: int) -> Sums:
-    """One block in every world; the programme not acting is the one a world is without."""
+    """Return one block in every world; the programme not acting is the one a world is without."""
     worlds = {
         name: draw_history(
             replace(plan, acting=tuple(p for p in PROGRAMMES if name != f"without {p}")), number, BLOCK_SIZE
@@ -41,7 +41,7 @@ def _programmes(plan: Plan, number: int) -> Sums:
 
 
 def _index_day(plan: Plan, number: int) -> Sums:
-    """One block without programmes in which nobody moves away after the index day."""
+    """Return one block without programmes in which nobody moves away after the index day."""
     history = draw_history(replace(plan, acting=(), settled_from=2014), number, BLOCK_SIZE)
     return tally_conditions(history) | tally_survival(history)
 

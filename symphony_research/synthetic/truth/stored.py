@@ -45,7 +45,7 @@ def planted(plan: Plan, *, jobs: int = 2, made: Callable[[int], object] = int) -
     """Return everything that is known of a study drawn from this plan.
 
     Values that had to be simulated come from the millions of people stored with the package; with effects of one's own
-    they are simulated anew from a million people, which takes some 20 seconds.
+    they are simulated again from a million people, which takes some 20 seconds.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def planted(plan: Plan, *, jobs: int = 2, made: Callable[[int], object] = int) -
     jobs : int
         Threads.
     made : callable
-        Told the number of people drawn, as they are.
+        Given the number of people drawn, as they are.
     """
     stored = _stored()
     people = int(stored["people"])
@@ -67,7 +67,7 @@ def planted(plan: Plan, *, jobs: int = 2, made: Callable[[int], object] = int) -
 
 
 def _belongs(plan: Plan, name: str) -> bool:
-    """Whether a profile has the mechanism that a value is about."""
+    """Return whether a profile has the mechanism that a value is about."""
     of_links = ("observed_expected/", "first_share/", "null_first_share/", "median_gap/")
     if name.startswith(of_links):
         return plan.profile.links
@@ -80,7 +80,7 @@ def _simulated(name: str, value: float, error: float, people: int) -> Planted:
 
 
 def _set(plan: Plan) -> list[Planted]:
-    """What is set: it holds for each person, given all that the generator knows of them."""
+    """Return what is set: it holds for each person, given all that the generator knows of them."""
     made = _effects_set(plan)
     if plan.profile.links:
         made += _links_set()

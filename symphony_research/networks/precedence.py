@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from symphony_research.inference import Array
 
-__all__ = ["OrderByChance", "order_by_chance", "pearson_p", "sizes"]
+__all__ = ["TemporalPrecedence", "pearson_p", "sizes", "temporal_precedence"]
 
 Days = NDArray[np.int32]
 
@@ -28,7 +28,7 @@ def pearson_p(z: Array, skewness: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class OrderByChance:
+class TemporalPrecedence:
     """The order of two conditions in people, and its distribution were the two unrelated within strata.
 
     Attributes
@@ -37,7 +37,7 @@ class OrderByChance:
         People compared, those in whom the first began first, the second first,
         and people alone in their stratum, who are not compared.
     expected : float
-        Share with the first first, each onset of the one set against every onset of the other but a person's own.
+        Share with the first first, each onset of the one compared with every onset of the other but a person's own.
     variance, skewness : float
         Of (observed share - expected) x sqrt(n) over all permutations, and its
         skewness x sqrt(n); NaN where every permutation gives the same.
@@ -52,7 +52,7 @@ class OrderByChance:
     skewness: float
 
 
-def order_by_chance(first: Days, second: Days, stratum: NDArray[Any]) -> OrderByChance:
+def temporal_precedence(first: Days, second: Days, stratum: NDArray[Any]) -> TemporalPrecedence:
     """Set the order of two onsets in each person against every permutation within the stratum, in closed form.
 
     With h_ij = 1 if onset i of the first is before onset j of the second, and
@@ -77,7 +77,7 @@ def order_by_chance(first: Days, second: Days, stratum: NDArray[Any]) -> OrderBy
     first, second, size = first[several], second[several], size[size > 1]
     n_both, n_first, n_second = len(first), int((first < second).sum()), int((second < first).sum())
     if not n_both:
-        return OrderByChance(0, 0, 0, alone, np.nan, np.nan, np.nan)
+        return TemporalPrecedence(0, 0, 0, alone, np.nan, np.nan, np.nan)
     sums = _Ranks(first.astype(np.int64), second.astype(np.int64), size)
     own = sums.total((first < second) + (first == second) / 2)
     people = size.astype(float)
@@ -89,15 +89,15 @@ def order_by_chance(first: Days, second: Days, stratum: NDArray[Any]) -> OrderBy
     # a permutation of two has no third moment
     third = np.where(people > 2, people * cubes / ((people - 1) * np.maximum(people - 2, 1)), 0.0)
     if variance <= 1e-9 * n_both:
-        return OrderByChance(n_both, n_first, n_second, alone, float(expected), np.nan, np.nan)
+        return TemporalPrecedence(n_both, n_first, n_second, alone, float(expected), np.nan, np.nan)
     skewness = (weight**3 * third).sum() / variance**1.5
-    return OrderByChance(
+    return TemporalPrecedence(
         n_both, n_first, n_second, alone, float(expected), variance / n_both, float(skewness * np.sqrt(n_both))
     )
 
 
 def sizes(stratum: NDArray[Any]) -> NDArray[np.int64]:
-    """People of each stratum, in its order."""
+    """Return the people of each stratum, in its order."""
     changes = np.flatnonzero(stratum[1:] != stratum[:-1]) + 1
     return np.diff(np.concatenate([[0], changes, [len(stratum)]])) if len(stratum) else np.zeros(0, np.int64)
 

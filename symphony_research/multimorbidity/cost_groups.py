@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import pack, unpack
 from symphony_research.collapse.margins import nan_to_null
-from symphony_research.collapse.nested import Row
 from symphony_research.collapse.patterns import HUNDRED, combination_names
 from symphony_research.collapse.sums import herfindahl
+from symphony_research.collapse.within_strata import Row
 from symphony_research.inference import Array
 from symphony_research.multimorbidity.expectation import cells_by_stratum
 from symphony_research.multimorbidity.sets import as_tuples, exact_sums, sets_of
-from symphony_research.policy import looked_for
+from symphony_research.policy import mining_threshold
 
 __all__ = ["FEWEST", "against_parts", "cost_tables"]
 
@@ -44,7 +44,7 @@ def cost_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> di
     weights = np.column_stack([row.people.astype(float), sums, squares])
     words, _ = sets_of(
         row, k, exact=exact, min_size=settings["min_size"], max_size=settings["max_size"],
-        min_persons=looked_for(settings["min_persons"]),
+        min_persons=mining_threshold(settings["min_persons"]),
     )  # fmt: skip
     bits = unpack(words, k).astype(bool)
     size = bits.sum(axis=1)
@@ -90,7 +90,7 @@ def against_parts(groups: pl.DataFrame, *, fewest: int = FEWEST, averaged: int =
     fewest : int
         Parts are added up in strata where each of them has so many people.
     averaged : int
-        People of the set in another stratum, up to so many, are not left out: what their parts add up to is
+        People of the set in another stratum, up to so many, are not excluded: what their parts add up to is
         taken to be what it is on average for the others.
 
     Returns

@@ -24,7 +24,7 @@ _DIFFER = "differs from another name only in capitals, spaces or punctuation"
 
 
 def squashed(name: str) -> str:
-    """A name without capitals, and with one blank for any spaces, dashes and underscores."""
+    """Return a name without capitals, and with one blank for any spaces, dashes and underscores."""
     return re.sub(r"[\s_\-\u2010-\u2015]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
@@ -57,7 +57,7 @@ def near_names(tables: Mapping[str, pl.LazyFrame], listed: Sequence[str] | None)
             if usual[squashed(name)] != name:
                 odd[table] += n
         for table, n in odd.items():
-            advice = f"Write it alike everywhere, or map it in study.toml under [values.{table}.{column_name}]."
+            advice = f"Write it the same way everywhere, or map it in study.toml under [values.{table}.{column_name}]."
             found.append(Finding(table, column_name, n, _DIFFER, advice))
     if listed is not None and len({squashed(name) for name in listed}) < len(listed):
         found.append(
@@ -72,7 +72,7 @@ def near_names(tables: Mapping[str, pl.LazyFrame], listed: Sequence[str] | None)
 
 
 def _usual(rows_of: Mapping[tuple[str, str], int], listed: Iterable[str]) -> dict[str, str]:
-    """The way a name is written in most rows; the study's own list comes first."""
+    """Return the way a name is written in most rows; the study's own list comes first."""
     rows: dict[str, int] = defaultdict(int)
     for (_, name), n in rows_of.items():
         rows[name] += n
@@ -119,7 +119,7 @@ def repeated_rows(
         else:
             share = 100 * extra / rows
             notes.append(
-                f"{name}: {extra:,} rows ({share:.1f} %) are the same as another in every column, and are kept."
+                f"{name}: {extra:,} rows ({share:.1f}%) are the same as another in every column, and are kept."
             )
     return found, notes
 
@@ -138,7 +138,7 @@ def same_parts(files: Mapping[str, Sequence[Path]], digests: Mapping[Path, bytes
 
 
 def _has_rows(path: Path) -> bool:
-    """Whether a part holds more than a heading: empty parts are all the same, and Spark leaves many."""
+    """Return whether a part holds more than a heading: empty parts are all the same, and Spark leaves many."""
     try:
         if shown_suffix(path) == "parquet":
             rows = (

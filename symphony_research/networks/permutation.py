@@ -1,4 +1,4 @@
-"""Two groups of people divided anew: how often chance exceeds what was found, pair by pair and for all."""
+"""Two groups of people divided again at random: how often permutations exceed what was found, pair by pair and for all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["FACTORS", "from_networks", "from_patterns", "with_margins"]
 
 MOST_PEOPLE = 10**9 - 1  # numpy draws from no larger urn
 TIE = 1e-9
-NOUGHT = 1e-9
+ZERO_BELOW = 1e-9
 # what the figures of the whole row are multiplied by; all 1 where nothing is adjusted for
 FACTORS = ("expected_factor_a", "expected_factor_b", "ratio_factor", "variance_factor")
 BATCH = 64  # permutations drawn at once, fewer where there are millions of patterns
@@ -57,12 +57,12 @@ class Tally:
 
     def p_values(self) -> tuple[Array, Array, float]:
         """Return the p value of each pair, its family-wise p value, and the one p value of all."""
-        chance = 1 / (1 + self.permutations)
-        single = np.where(self.testable, (1 + self.single) * chance, np.nan)
+        least = 1 / (1 + self.permutations)
+        single = np.where(self.testable, (1 + self.single) * least, np.nan)
         family = np.full(len(single), np.nan)
         # no pair has a smaller p than one that differs more
-        family[self.rising] = np.maximum.accumulate(((1 + self.family) * chance)[::-1])[::-1]
-        return single, family, (1 + self.total) * chance if len(self.rising) else np.nan
+        family[self.rising] = np.maximum.accumulate(((1 + self.family) * least)[::-1])[::-1]
+        return single, family, (1 + self.total) * least if len(self.rising) else np.nan
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,9 @@ def strata_of(frame: pl.DataFrame, adjust: Sequence[str], n_conditions: int) -> 
         people = in_a[start:stop] + in_b[start:stop]
         total = int(people.sum())
         if total > MOST_PEOPLE:
-            raise ArgumentError(f"A stratum holds {total:,} people; at most {MOST_PEOPLE:,} can be divided anew.")
+            raise ArgumentError(
+                f"A stratum holds {total:,} people; at most {MOST_PEOPLE:,} can be divided again at random."
+            )
         yield (
             Stratum(people, int(in_a[start:stop].sum()), csr_matrix(held, dtype=float).T.tocsr(), pairs),
             in_a[start:stop],
@@ -140,7 +142,7 @@ def _pooled(a: Patterns, b: Patterns, order: list[str]) -> pl.DataFrame:
 def from_patterns(
     a: Patterns, b: Patterns, by: tuple[str, ...], adjust: tuple[str, ...], permutations: int, seed: int
 ) -> dict[str, pl.DataFrame]:
-    """Count the pairs of two groups, and divide their people anew: within the strata `adjust`, one test a stratum `by`."""
+    """Count the pairs of two groups, and divide their people again: within the strata `adjust`, one test a stratum `by`."""
     conditions = a.conditions
     first, second = np.triu_indices(len(conditions), k=1)
     frame = _pooled(a, b, [*by, *adjust])
@@ -253,8 +255,8 @@ class _Tables:
 def _factors(exact: Sums, crude: Sums) -> tuple[Array, Array]:
     """Ratio, and variance of its logarithm, over those of the whole row: null where a group has nobody who counts."""
     ratio = (exact.weighted[0] / exact.weighted[1]) / (crude.weighted[0] / crude.weighted[1])
-    nought = NOUGHT * (1 / crude.both[0] + 1 / crude.both[1])  # what is less than this is rounding
-    variance = np.maximum(exact.log_ratio_variance(), nought) / np.maximum(crude.log_ratio_variance(), nought)
+    zero = ZERO_BELOW * (1 / crude.both[0] + 1 / crude.both[1])  # what is less than this is rounding
+    variance = np.maximum(exact.log_ratio_variance(), zero) / np.maximum(crude.log_ratio_variance(), zero)
     defined = (exact.weighted[0] > 0) & (exact.weighted[1] > 0)
     return np.where(defined, ratio, np.nan)[0], np.where(defined, variance, np.nan)[0]
 
@@ -262,7 +264,7 @@ def _factors(exact: Sums, crude: Sums) -> tuple[Array, Array]:
 def from_networks(
     a: Cooccurrence, b: Cooccurrence, by: tuple[str, ...], permutations: int, seed: int
 ) -> dict[str, pl.DataFrame]:
-    """Compare pair by pair: of each, the people of both groups with both, either and neither, divided anew."""
+    """Compare pair by pair: of each, the people of both groups with both, either and neither, divided again at random."""
 
     def side_by_side(name: str, count: str, *keys: str) -> pl.DataFrame:
         one, other = (

@@ -16,7 +16,6 @@ from symphony_research.synthetic.departures import Departures
 from symphony_research.synthetic.effects import PROGRAMMES
 from symphony_research.synthetic.history import History
 from symphony_research.synthetic.outcomes import MEASURES, Outcomes
-from symphony_research.synthetic.people import People
 from symphony_research.synthetic.population import population_table
 from symphony_research.synthetic.programmes import (
     HUB_NAMES,
@@ -25,6 +24,7 @@ from symphony_research.synthetic.programmes import (
     practice_programmes_table,
     practices_table,
 )
+from symphony_research.synthetic.residents import People
 
 __all__ = ["list_sizes", "people_tables", "study_tables"]
 
@@ -95,7 +95,7 @@ def _persons(people: People, departures: Departures, utilisation: Utilisation) -
 
 
 def _registrations(people: People, departures: Departures) -> pl.DataFrame:
-    """One spell a person, two where the person changed practice while observed."""
+    """Return one spell a person, two where the person changed practice while observed."""
     changes = np.flatnonzero(people.changes_practice <= departures.last)
     who = np.concatenate([np.arange(len(people)), changes])
     start = np.concatenate([people.registered, people.changes_practice[changes]])

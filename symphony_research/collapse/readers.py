@@ -1,6 +1,6 @@
 """The shapes that people come in, checked where they are: records, a column for each condition, masks.
 
-Each door returns one row per person, lazily, in the engine that holds them:
+Each reader returns one row per person, lazily, in the engine that holds them:
 `__by_0`, ..., `__value_0`, ... and the words of the set. Faults are counted in
 the engine too, and only the counts come out of it.
 """
@@ -87,7 +87,7 @@ def _n_parts(frame: nw.LazyFrame, n_records: int, n_persons: int) -> int:
 
 
 def _known(frame: nw.LazyFrame, column: str) -> nw.Expr:
-    """Return a column; one that holds nothing but gaps has no type, and is taken as text."""
+    """Return a column; one that holds nothing but missing values has no type, and is taken as text."""
     import narwhals as nw
 
     expression = nw.col(column)
@@ -130,7 +130,7 @@ def _refuse_faults_of_persons(people: nw.LazyFrame, rows: int, n_parts: int) -> 
     import narwhals as nw
 
     asked = (_one_where(no_id(people, "__person")).sum().alias("gaps"), nw.col("__person").n_unique().alias("distinct"))
-    # no person's part can be told from a gap, so gaps are counted over all
+    # no person's part can be told from a missing value, so gaps are counted over all
     gaps = int(collected(people.select(asked[0])).item() or 0) if n_parts > 1 else 0
     distinct = 0
     for part in range(n_parts if not gaps else 0):
@@ -162,7 +162,7 @@ def of_wide(
     )
     columns = [nw.col(f"__c_{k}") for k in range(len(listed))]
     ones = [_one_where(c if name in yes_no else c == 1.0) for c, name in zip(columns, listed, strict=True)]
-    gaps = [_one_where(c.is_null()).sum().alias(f"gap {k}") for k, c in enumerate(columns)]
+    gaps = [_one_where(c.is_null()).sum().alias(f"missing {k}") for k, c in enumerate(columns)]
     others = [
         _one_where(~c.is_null() & ~((c == 0.0) | (c == 1.0))).sum().alias(f"other {k}")
         for k, (c, name) in enumerate(zip(columns, listed, strict=True))
@@ -170,7 +170,7 @@ def of_wide(
     ]
     faults = collected(held.select(*gaps, *others)).row(0, named=True)
     for k, name in enumerate(listed):
-        for word, what in (("gap", "a gap"), ("other", "something other than 0 and 1")):
+        for word, what in (("missing", "a missing value"), ("other", "something other than 0 and 1")):
             rows = faults.get(f"{word} {k}")
             if rows:
                 raise ArgumentError(
@@ -205,7 +205,7 @@ def of_masks(
         )
     for name in masks:
         if not schema[name].is_integer() or schema[name] in (nw.Int128(), nw.UInt128()):
-            raise ArgumentError(f"Mask column '{name}' is {schema[name]}; a whole number of up to 64 bits is needed.")
+            raise ArgumentError(f"Mask column '{name}' is {schema[name]}; an integer of up to 64 bits is needed.")
     return people.select(
         *[nw.col(name).alias(f"__mask_{w}") for w, name in enumerate(masks)], *_renamed(people, by, values)
     )
@@ -214,11 +214,13 @@ def of_masks(
 def checked_masks(
     table: pl.DataFrame, words: Sequence[str], conditions: Sequence[str], masks: Sequence[str]
 ) -> pl.DataFrame:
-    """Return collapsed people with their masks as unsigned words; refuse gaps and bits that stand for no condition."""
+    """Return collapsed people with their masks as unsigned words; refuse missing values and bits that stand for no condition."""
     for w, (word, name) in enumerate(zip(words, masks, strict=True)):
         gaps = int(table.filter(pl.col(word).is_null())["n_persons"].sum())
         if gaps:
-            raise ArgumentError(f"Mask column '{name}' has a gap in {gaps:,} rows: 0 is a person without a condition.")
+            raise ArgumentError(
+                f"Mask column '{name}' has a missing value in {gaps:,} rows: 0 is a person without a condition."
+            )
         held = table[word]
         unsigned = held.cast(pl.Int64).reinterpret(signed=False) if held.dtype.is_signed_integer() else held
         table = table.with_columns(unsigned.cast(pl.UInt64).alias(word))

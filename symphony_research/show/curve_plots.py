@@ -13,7 +13,6 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
-from symphony_research.phrases import confidence_of
 from symphony_research.result import Result
 from symphony_research.show.curve_names import legend_columns, name_curves
 from symphony_research.show.frame import (
@@ -41,7 +40,9 @@ from symphony_research.show.style import (
 )
 from symphony_research.show.time_axis import grid_ticks, time_ticks
 from symphony_research.show.titles import curve_title, few_title
-from symphony_research.wording import duration, in_words, number, strata_words
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import duration, number
+from symphony_research.words.phrases import confidence_of, strata_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -273,7 +274,7 @@ def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: fl
 
 def _mark(result: Result, record: dict[str, Any]) -> str:
     """Return what stands for a number at risk that is not there; of an exact curve only its end is not."""
-    return result.gap(record, "n_at_risk") if result.on_grid else "[x]"  # type: ignore[attr-defined]
+    return result.missing_marker(record, "n_at_risk") if result.on_grid else "[x]"  # type: ignore[attr-defined]
 
 
 def _causes(result: Result) -> list[int | None]:
@@ -416,7 +417,7 @@ class _Table:
         return [max(_ROW, text_height(words, SMALL) + 5) for words in self.words]
 
     def columns_in(self, width: float) -> int:
-        """How many columns of numbers stand side by side in so many points."""
+        """Return how many columns of numbers stand side by side in so many points."""
         most = self.result.estimates["n_at_risk"].max()
         return max(2, int(width / (text_width(number(most), SMALL) + 8)))  # type: ignore[arg-type]
 

@@ -46,7 +46,7 @@ class Page:
     files : dict of str to str
         Tables that stand beside the page, and what each of them holds.
     unshown : list of int
-        Findings of the section being read that no figure has followed yet.
+        Findings of the section being read that have no figure after them yet.
     """
 
     title: str = ""
@@ -146,7 +146,7 @@ def _beside_page(output: Any, page: Page) -> str:
 
 
 def _without_title(cells: list[Any]) -> Iterator[Any]:
-    """The cells, less the first heading and its question: the head of the page has them."""
+    """Return the cells, less the first heading and its question: the head of the page has them."""
     found = False
     for cell in cells:
         if cell["cell_type"] == "markdown" and not found:

@@ -1,4 +1,4 @@
-"""The links of a network: pairs above chance, weighed by a measure, as a matrix for each stratum."""
+"""The links of a network: pairs above expected, weighed by a measure, as a matrix for each stratum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
 from symphony_research.networks.cooccurrence import Cooccurrence
-from symphony_research.wording import COLUMN_WORDS, in_words
+from symphony_research.words.lexicon import COLUMN_WORDS, in_words
 
 __all__ = [
     "MEASURES",
@@ -53,7 +53,7 @@ def weight_matrix(conditions: pl.Series, pairs: pl.DataFrame, measure: str) -> A
 
 
 def measure_words(measure: str) -> str:
-    """Return a measure within a phrase: "times expected"."""
+    """Return a measure within a phrase: "observed/expected ratio"."""
     words = COLUMN_WORDS.get(measure, in_words(measure))
     return words if words.startswith("Jaccard") else words[0].lower() + words[1:]
 

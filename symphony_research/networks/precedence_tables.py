@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from symphony_research.collapse import Onsets
 from symphony_research.collapse.margins import nan_to_null
 from symphony_research.collapse.onsets import NEVER, UNKNOWN
-from symphony_research.networks.order import order_by_chance, sizes
-from symphony_research.wording import DAYS_A_MONTH
+from symphony_research.networks.precedence import sizes, temporal_precedence
+from symphony_research.words.numbers import DAYS_A_MONTH
 
 __all__ = ["order_tables"]
 
@@ -23,7 +23,7 @@ _SCHEMA = {
 
 
 def order_tables(onsets: Onsets, fewest: int) -> dict[str, pl.DataFrame]:
-    """Return people with both conditions by their order, of every pair that enough people have."""
+    """Return people with both conditions by their order, of each pair that enough people have."""
     rows = []
     day_of = np.full(onsets.n_persons, NEVER, dtype=np.int32)
     for i, name in enumerate(onsets.conditions):
@@ -37,7 +37,7 @@ def order_tables(onsets: Onsets, fewest: int) -> dict[str, pl.DataFrame]:
             if len(stratum) < fewest:
                 continue
             first, second = first[known], second[known]
-            order = order_by_chance(first, second, stratum)
+            order = temporal_precedence(first, second, stratum)
             if order.n_both < fewest:
                 continue
             size = sizes(stratum)
@@ -59,6 +59,6 @@ def order_tables(onsets: Onsets, fewest: int) -> dict[str, pl.DataFrame]:
 
 
 def _medians(gap: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Return the median gap either way, where the first came first, and where the second did, in whole months."""
+    """Return the median interval either way, where the first came first, and where the second did, in whole months."""
     groups = (np.abs(gap), gap[gap > 0], -gap[gap < 0])
     return tuple(float(np.floor(np.median(g) / DAYS_A_MONTH + 0.5)) if len(g) else np.nan for g in groups)  # type: ignore[return-value]

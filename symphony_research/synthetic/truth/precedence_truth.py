@@ -1,4 +1,4 @@
-"""Which of two conditions came first: observed, and by chance given when each begins."""
+"""Which of two conditions came first: observed, and expected given when each begins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def first_share(order: NDArray[np.float64]) -> float:
 def null_share(first: NDArray[np.float64], then: NDArray[np.float64], own: NDArray[np.float64]) -> float:
     """Return that share were the two orders of onset unrelated within sex and year of birth.
 
-    Every onset of the one is set against every onset of the other, but nobody against themselves: in a stratum of few
+    Every onset of the one is compared with every onset of the other, but nobody against themselves: in a stratum of few
     people that would pull the share towards the order observed. The same year counts half.
 
     Parameters

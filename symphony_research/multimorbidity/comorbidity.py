@@ -1,4 +1,4 @@
-"""From one condition outwards: how many others people with it have, and which."""
+"""Comorbidities of an index condition: how many others people with it have, and which."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import unpack
 from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings, strata_margins
-from symphony_research.collapse.nested import Row, tables_of_rows
 from symphony_research.collapse.patterns import HUNDRED
-from symphony_research.collapse.roles import MARGINS, POPULATION, mean_roles, of_others
+from symphony_research.collapse.set_roles import MARGINS, POPULATION, mean_roles, of_others
 from symphony_research.collapse.sums import herfindahl
+from symphony_research.collapse.within_strata import Row, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND, adjusted_p, normal_quantile, wilson_interval
 from symphony_research.multimorbidity.combinations import Combinations, combinations, roles_of_sets
-from symphony_research.phrases import as_of, between, confidence_of, expectation, share, share_with_interval
 from symphony_research.result import Result
 from symphony_research.result.roles import Count, Key, TableRoles
-from symphony_research.wording import (
-    about,
-    capital,
-    chance_words,
+from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.numbers import about, percentage, pounds, times
+from symphony_research.words.phrases import (
+    as_of,
+    between,
+    confidence_of,
     cost_period,
-    in_words,
-    pounds,
+    expectation,
+    expected_headings,
+    share_with_interval,
     stratum_words,
-    times,
 )
 
 __all__ = ["Companions", "FurtherConditions", "companions", "further_conditions"]
@@ -40,7 +41,7 @@ Tables = Mapping[str, pl.DataFrame]
 class FurtherConditions(Result):
     """Of people with each condition: how many have no other, one, two, or more."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.companions:plot_further_conditions"
+    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_further_conditions"
     names_what_is_suppressed: ClassVar[bool] = True
     title: ClassVar[str] = "Comorbidity count by index condition"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -48,7 +49,7 @@ class FurtherConditions(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People by condition and number of other ones, with what they cost."""
+        """Return the people by condition and number of other ones, with what they cost."""
         columns = {"condition": Key(), "n_others": Key(), "n_persons": Count(), **mean_roles(settings["values"])}
         return {"cells": TableRoles(columns, of_others), "margins": MARGINS, "population": POPULATION}
 
@@ -64,7 +65,7 @@ class FurtherConditions(Result):
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Share of each number of others among those with the condition."""
+        """Return the share of each number of others among those with the condition."""
         cells = tables["cells"]
         # of everybody with the condition, as it is shown: the sum of the cells shown would lack those suppressed
         held = tables["margins"].rename({"n_persons": "__held"})
@@ -82,11 +83,11 @@ class FurtherConditions(Result):
             counted.select([*by, "condition", "n_others", "n_persons", "estimate", "lower", "upper", *means])
         )
 
-    def say(self, record: Mapping[str, Any], column: str) -> str | None:
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return the number of others in words."""
         if column == "n_others":
             return _others(record[column], self.settings["top"])
-        return super().say(record, column)
+        return super().format_cell(record, column)
 
     def sentence(self) -> str:
         """Name the conditions that people have alone most often, and most seldom."""
@@ -111,7 +112,7 @@ class FurtherConditions(Result):
             & pl.col("estimate").is_not_null()
         )
         if not self.by and most.height:
-            text += f"; {share(most['estimate'][0])} of people with {in_words(low['condition'])} have {_others(self.settings['top'], self.settings['top'])}"
+            text += f"; {percentage(most['estimate'][0])} of people with {in_words(low['condition'])} have {_others(self.settings['top'], self.settings['top'])}"
         return text + "."
 
 
@@ -213,12 +214,12 @@ def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) ->
 
 
 class Companions(Result):
-    """Which other conditions people with one condition have, against chance."""
+    """Comorbidities of an index condition, observed and expected."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.companions:plot_companions"
+    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_companions"
     rows_from_records: ClassVar[bool] = True
     rows_are: ClassVar[str] = "Conditions"
-    floored: ClassVar[tuple[str, ...]] = ("cells",)
+    minimum_size_tables: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Comorbidities of an index condition"
     shown: ClassVar[tuple[str, ...]] = (
         "condition", "n_persons", "estimate", "expected_share", "observed_expected", "oe_lower", "oe_upper", "q_value",
@@ -228,7 +229,7 @@ class Companions(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """People with the index condition and each other one."""
+        """Return the people with the index condition and each other one."""
         return roles_of_sets(settings)
 
     adjusted_forms = staticmethod(Combinations.adjusted_forms)
@@ -247,12 +248,12 @@ class Companions(Result):
             "condition": "Other condition",
             "estimate": f"Share of {having}",
             "expected_share": f"Expected share, {'adjusted' if self.settings['adjust'] else 'crude'}",
-            **chance_words(self.settings["adjust"]),
+            **expected_headings(self.settings["adjust"]),
         }
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Every pair that holds the condition, as a share of the people who have it."""
+        """Return each pair that holds the condition, as a share of the people who have it."""
         name = settings["condition"]
         pairs = Combinations.derive(tables, settings, by).filter(pl.col("combination").list.contains(name))
         other = pl.col("combination").list.set_difference([name]).list.first()
@@ -333,7 +334,7 @@ def companions(
     correction: str = "benjamini_hochberg",
     confidence: float = 0.95,
 ) -> Companions:
-    """Say which other conditions people with one condition have, how often, and against chance.
+    """Count the comorbidities of an index condition, and compare each with its expected count.
 
     Parameters
     ----------
@@ -342,9 +343,9 @@ def companions(
     condition : str, optional
         The index condition; by default the commonest, the first by name of several.
     adjust : str or sequence of str
-        Strata of the patterns within which chance is reckoned.
+        Strata of the patterns within which expected counts are computed.
     min_persons : int, default 1
-        Leave out conditions that fewer people have besides, by the counts shown.
+        Leave out conditions that fewer people have in addition, by the counts shown.
     correction : {"benjamini_hochberg", "holm", "bonferroni"}
         How p values are adjusted for the number of conditions tested.
     confidence : float, default 0.95

@@ -1,4 +1,4 @@
-"""Turn what was asked for into a list of runs, or say everything that is wrong with it."""
+"""Turn the arguments into a list of runs, or say everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def _policy(policy: str | Policy | None, study: Any, level: str) -> Policy:
 
 
 def _named(policy: str, study: Any) -> Policy:
-    """The study's own settings of its own policy, or another policy's standard ones."""
+    """Return the study's own settings of its own policy, or another policy's standard ones."""
     own: Policy = study.policy
     return own if policy == own.name else policy_named(policy)
 

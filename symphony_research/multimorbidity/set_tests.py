@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.collapse.margins import as_float, possible_table
-from symphony_research.collapse.roles import LOG_P
+from symphony_research.collapse.set_roles import LOG_P
 from symphony_research.inference import (
     Array,
     hypergeometric_mid_p,
@@ -21,8 +21,8 @@ from symphony_research.inference import (
 )
 from symphony_research.inference.figures import ends_of_figure
 from symphony_research.inference.intersections import sets_log_mid_p
-from symphony_research.multimorbidity.counted import FACTORS, factor_names, is_scaled
 from symphony_research.multimorbidity.expectation import independence
+from symphony_research.multimorbidity.set_counts import FACTORS, factor_names, is_scaled
 from symphony_research.multimorbidity.sets import as_bits, kept_of
 
 __all__ = ["against_expected"]
@@ -125,7 +125,7 @@ def _sizes(inside: NDArray[np.bool_], n: float, held: Array, *, exact: bool) -> 
 def _of_margins(
     inside: NDArray[np.bool_], observed: Array, n: float, held: Array, mean: Array, variance: Array, *, exact: bool
 ) -> Array:
-    """Log p values from the margins that are shown, which rounding may have made too small."""
+    """Return the log p values from the margins that are shown, which rounding may have made too small."""
     smallest, surely = _sizes(inside, n, held, exact=exact)
     fits = (observed <= smallest) & (observed >= surely)
     found = np.full(len(observed), np.nan)
@@ -142,7 +142,7 @@ def _about(
     inside: NDArray[np.bool_], observed: Array, n: float, held: Array, mean: Array, variance: Array, crude: Array,
     *, exact: bool,
 ) -> Array:  # fmt: skip
-    """Log p values from mean and variance, the other sets taken as one of the size that they have in common by chance."""
+    """Return the log p values from mean and variance, the other sets taken as one of the size that they have in common if independent."""
     smallest, surely = _sizes(inside, n, held, exact=exact)
     smallest = np.maximum(smallest, observed)
     rest = np.maximum(np.rint(n * crude / smallest), observed)

@@ -17,7 +17,7 @@ LARGEST_DISTANCE = 2.5  # seed standard deviations that the default seed may lie
 
 
 def held(target: Target, mean: float) -> bool:
-    """Whether the mean over seeds lies in a target's range."""
+    """Return whether the mean over seeds lies in a target's range."""
     return target.low is None or target.high is None or target.low <= mean <= target.high
 
 

@@ -1,4 +1,4 @@
-"""What chance gives of a count of people: its moments, and how sure the ratio of the observed to it is."""
+"""Expected count of people: its moments, and how sure the ratio of the observed to it is."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from symphony_research.inference.intervals import Array
 
-__all__ = ["Chance"]
+__all__ = ["ExpectedCount"]
 
 
 @dataclass(frozen=True)
-class Chance:
+class ExpectedCount:
     """Sums over strata, one entry a set of conditions.
 
     Attributes

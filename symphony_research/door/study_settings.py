@@ -165,7 +165,7 @@ def _check_disclosure(settings: dict[str, Any], faults: list[Finding]) -> None:
 
 
 def imported_notes(settings: Mapping[str, Any]) -> list[str]:
-    """What the import of a survey wrote down of answers that were neither yes nor no."""
+    """Return what the import of a survey wrote down of answers that were neither yes nor no."""
     told = settings.get("imported", {})
     rows, excluded = told.get("rows"), told.get("excluded")
     if not isinstance(rows, int) or not isinstance(excluded, int):

@@ -9,7 +9,6 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import FOUND
-from symphony_research.phrases import adjusted_for, between, confidence_of, money
 from symphony_research.result import Result
 from symphony_research.show.bars import begin_bars, divided_bars, percent_axis, row_step
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
@@ -33,7 +32,9 @@ from symphony_research.show.style import (
     wrapped,
 )
 from symphony_research.show.titles import commonest_title, costs_title, few_title, further_title
-from symphony_research.wording import capital, cost_period, in_words, joined, number, percentage, pounds, times
+from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.numbers import number, percentage, pounds, times
+from symphony_research.words.phrases import adjusted_for, between, confidence_of, cost_period, joined, money
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,10 +107,12 @@ def plot_further_conditions(
         .sort(["alone", "condition"], nulls_last=True)
     )
     notes = [f"The {drawn.height} commonest of {seen.height} conditions."] if seen.height > drawn.height else []
-    hidden = every.filter(pl.col("condition").is_in(drawn["condition"].to_list()))["n_persons"].null_count()
-    if hidden and result.disclosure is not None:
-        are = "part is" if hidden == 1 else "parts are"
-        notes.append(f"{number(hidden)} {are} suppressed and not drawn; shares are of all people with the condition.")
+    suppressed = every.filter(pl.col("condition").is_in(drawn["condition"].to_list()))["n_persons"].null_count()
+    if suppressed and result.disclosure is not None:
+        are = "part is" if suppressed == 1 else "parts are"
+        notes.append(
+            f"{number(suppressed)} {are} suppressed and not drawn; shares are of all people with the condition."
+        )
     with drawing():
         labels = [wrapped(capital(in_words(name)), _NAMES, LABEL) for name in drawn["condition"].to_list()]
         if title is None:
@@ -194,10 +197,10 @@ def plot_companions(
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
         rows = list(range(drawn.height))
         shares = [100 * share for share in drawn["estimate"]]
-        chance = [None if share is None else 100 * share for share in drawn["expected_share"]]
+        expected_ends = [None if share is None else 100 * share for share in drawn["expected_share"]]
         size = min(LABEL, row_step(ax, own, drawn.height) * 0.62)
         ax.barh(rows, shares, height=0.66, color=MAIN, label="Observed")
-        known = [(c, row) for c, row in zip(chance, rows, strict=True) if c is not None]
+        known = [(c, row) for c, row in zip(expected_ends, rows, strict=True) if c is not None]
         ax.scatter([c for c, _ in known], [row for _, row in known], marker="D", s=34, color=PALETTE[4], edgecolor=INK,
                    linewidth=0.9, zorder=5, label="Expected if conditions were independent")  # fmt: skip
         ax.set_yticks(rows, [capital(in_words(c)) for c in drawn["condition"].to_list()])
@@ -207,9 +210,11 @@ def plot_companions(
         plain_axes(ax, grid="x", hide=("top", "right", "left"))
         ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
         ax.set_xlabel(f"Share of people with {own_name} who also have it", fontsize=LABEL, color=INK)
-        for row, share, by_chance, ratio in zip(rows, shares, chance, drawn["observed_expected"], strict=True):
+        for row, share, expected_end, ratio in zip(
+            rows, shares, expected_ends, drawn["observed_expected"], strict=True
+        ):
             text = f"{times(ratio)} ×" if ratio is not None else ""
-            ax.annotate(text, (max(share, by_chance or 0.0), row), (7, 0), textcoords="offset points", va="center",
+            ax.annotate(text, (max(share, expected_end or 0.0), row), (7, 0), textcoords="offset points", va="center",
                         ha="left", fontsize=min(size, SMALL), annotation_clip=False, gid="value")  # fmt: skip
         key_above(ax, *ax.get_legend_handles_labels(), axes_points(ax)[0])
         told = [f"{in_words(c)} {percentage(s)}" for c, s in drawn.head(5).select("condition", "estimate").iter_rows()]

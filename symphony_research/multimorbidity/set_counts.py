@@ -1,4 +1,4 @@
-"""The count tables of sets: how many people have each, the margins behind it, and by what strata change what chance gives."""
+"""The count tables of sets: how many people have each, the margins behind it, and by what factor strata change the expected."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import polars as pl
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, TooManySetsError, unpack
-from symphony_research.collapse.nested import Row, strata_pairs
 from symphony_research.collapse.patterns import HUNDRED, combination_names
-from symphony_research.collapse.roles import LOG_P
+from symphony_research.collapse.set_roles import LOG_P
 from symphony_research.collapse.strata_counts import strata_table
 from symphony_research.collapse.sums import herfindahl
+from symphony_research.collapse.within_strata import Row, strata_pairs
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
-from symphony_research.inference.chance import Chance
+from symphony_research.inference.expected_count import ExpectedCount
 from symphony_research.inference.intersections import sets_log_mid_p
 from symphony_research.multimorbidity.expectation import against_parts, independence
 from symphony_research.multimorbidity.sets import as_tuples, closed_of, counts_by_stratum, sets_of
-from symphony_research.policy import looked_for
+from symphony_research.policy import mining_threshold
 
 __all__ = ["FACTORS", "factor_names", "is_scaled", "set_tables"]
 
 CHANCES = ("expected", "score_variance", "log_ratio_variance")
-NOUGHT = 1e-13
+ZERO_BELOW = 1e-13
 # by what strata, or another expectation, change the figures of the whole population under independence
 FACTORS = ("expected_factor", "score_factor", "spread_factor")
 # against its smaller sets: mean of the count over what is expected
@@ -34,7 +34,7 @@ OF_PARTS = ("mean_factor",)
 
 
 def is_scaled(settings: Mapping[str, Any]) -> bool:
-    """Whether the expectation is another than independence in the whole population."""
+    """Return whether the expectation is another than independence in the whole population."""
     return bool(settings["adjust"]) or settings["against"] != "independence"
 
 
@@ -52,7 +52,7 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     squares = [_squares(row.frame, value) for value in patterns.values]
     m = len(sums)
     asked: dict[str, Any] = {
-        "sums": [*sums, *squares], "min_size": settings["min_size"], "min_persons": looked_for(settings["min_persons"]),
+        "sums": [*sums, *squares], "min_size": settings["min_size"], "min_persons": mining_threshold(settings["min_persons"]),
     }  # fmt: skip
     thinned = False
     try:
@@ -90,7 +90,7 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
     strata = {"strata": strata_table(row, settings["adjust"], conditions, singles)} if is_scaled(settings) else {}
     return {
         **strata,
-        # an order that says nothing of the counts, so that what is hidden cannot be ranked
+        # an order that says nothing of the counts, so that what is suppressed cannot be ranked
         "cells": named.sort(["size", pl.col("combination").list.join(" ")]),
         "margins": pl.DataFrame({"condition": listed, "n_persons": singles.sum(axis=0)}),
         "pairs": pl.DataFrame(
@@ -104,7 +104,7 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
 def _against_chance(
     row: Row, words: Any, total: Integers, singles: Integers, both: Integers, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """By what the strata, or the smaller sets, change what independence in the whole population gives; and the exact log p."""
+    """Return by what the strata, or the smaller sets, change what independence in the whole population gives; and the exact log p."""
     k, exact = singles.shape[1], settings["kind"] == "exact"
     inside = unpack(words, k).astype(bool)
     held, pairs, people = singles.astype(float), both.astype(float), row.stratum_people.astype(float)
@@ -126,11 +126,11 @@ def _against_chance(
     return {**factors, LOG_P: log_p}
 
 
-def _ratio(within: Chance, crude: Chance, field: str) -> Any:
+def _ratio(within: ExpectedCount, crude: ExpectedCount, field: str) -> Any:
     one, other = getattr(within, field), getattr(crude, field)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # what is nought both ways, but for the last digits, is not changed
-        nothing = (np.abs(one) < NOUGHT) & (np.abs(other) < NOUGHT) & (field == "log_ratio_variance")
+        # what is zero both ways, but for the last digits, is not changed
+        nothing = (np.abs(one) < ZERO_BELOW) & (np.abs(other) < ZERO_BELOW) & (field == "log_ratio_variance")
         ratio = np.where(nothing, 1.0, np.where(other > 0, one / other, np.where(one == 0, 1.0, np.nan)))
     return np.where(np.isfinite(ratio), ratio, np.nan)
 

@@ -62,7 +62,7 @@ class People:
 
 @lru_cache(maxsize=1)
 def _age_weights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cumulative shares of (sex, age) among people present, and among those who move in."""
+    """Return cumulative shares of (sex, age) among people present, and among those who move in."""
     present = population_2011()
     ages = np.arange(present.shape[1])
     moving = present * np.interp(ages, parameters.MOVING_AGES, parameters.MOVING_IN_RELATIVE)
