@@ -154,10 +154,10 @@ def test_long_tables_stand_beside_the_page():
     output["metadata"] = {"text/csv": {"caption": "Each pair, largest first", "rule": "[c] suppressed."}}
     page = read_page([code("t", output)])
     assert page.files == {
-        "table-01-every-pair-largest-first.csv": "a,b\n1,2\n3,[c]\n",
-        "table-01-every-pair-largest-first.txt": "Each pair, largest first\n\n[c] suppressed.\n",
+        "table-01-each-pair-largest-first.csv": "a,b\n1,2\n3,[c]\n",
+        "table-01-each-pair-largest-first.txt": "Each pair, largest first\n\n[c] suppressed.\n",
     }
-    assert 'href="table-01-every-pair-largest-first.csv">All 2 rows' in page.parts[0]["html"]
+    assert 'href="table-01-each-pair-largest-first.csv">All 2 rows' in page.parts[0]["html"]
     assert "text/csv" not in output["data"]  # the notebook does not hold it twice
 
 
