@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["file_in_place", "folder_in_place", "write_in_place"]
+__all__ = ["file_in_place", "folder_in_place", "move", "write_in_place"]
 
 # On Windows a file that a virus scanner or an indexer is looking at cannot be moved or replaced for a moment.
 _WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -29,7 +29,7 @@ def file_in_place(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{_token()}{path.suffix}")
     try:
         yield draft
-        _move(draft, path)
+        move(draft, path)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -61,9 +61,9 @@ def folder_in_place(out: Path) -> Iterator[Path]:
     try:
         yield folder
         if out.exists():
-            _move(out, old)
+            move(out, old)
         try:
-            _move(folder, out)
+            move(folder, out)
         except BaseException:
             if old.exists():
                 old.rename(out)
@@ -77,7 +77,7 @@ def _token() -> str:
     return f"symphony-{uuid.uuid4().hex[:8]}"
 
 
-def _move(draft: Path, path: Path) -> None:
+def move(draft: Path, path: Path) -> None:
     """Move a file or folder, waiting a little where another program holds it or what it replaces."""
     for wait in _WAITS:
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ArgumentError
-from symphony_research.files import write_in_place
+from symphony_research.files import move, write_in_place
 from symphony_research.policy import Policy
 from symphony_research.report.index import write_index
 from symphony_research.report.page_cells import TABLE
@@ -39,6 +39,7 @@ __all__ = ["ReportRun", "ReportSet", "run_reports"]
 
 _MOST_TOLD = 3
 _LOST = "The process that made this report was ended from outside; often the machine had run out of memory."
+MOST_WORKERS = 61  # Windows waits for no more processes at once
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def run_reports(
     runs = plan_runs(opened, notebooks, hubs=hubs, all_hubs=all_hubs, parameters=parameters, policy=policy, level=level)
     folder = _writable(Path(out))
     processors = os.cpu_count() or 1
-    workers = max(1, min(jobs or processors, len(runs)))
+    workers = max(1, min(jobs or processors, len(runs), MOST_WORKERS))
     held: dict[int, Outcome] = {}
     finished: dict[int, ReportRun] = {}
     with tempfile.TemporaryDirectory(prefix="symphony-", ignore_cleanup_errors=True) as scratch:
@@ -321,7 +322,7 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     if outcome.status != "done" and (folder / "report.html").exists():
         for name, kept in earlier.items():
             if (folder / name).exists():
-                os.replace(folder / name, kept)
+                move(folder / name, kept)
     # The record comes last: while it is absent or old, the index knows that the report is not complete.
     for name in sorted(outcome.files, key=lambda name: name == RECORD):
         write_in_place(folder / name, outcome.files[name])
