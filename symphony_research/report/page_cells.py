@@ -246,7 +246,10 @@ def _numbered_figure(source: str, words: str, figures: Iterator[int], below: str
 def _figure(source: str, alt: str, caption: str, name: str = "") -> str:
     # The caption repeats the description, so a screen reader is given it once.
     below = f'<figcaption aria-hidden="true">{caption}</figcaption>' if caption else ""
-    return f'<figure{name}><img src="{html.escape(source)}" alt="{html.escape(html.unescape(alt))}">{below}</figure>'
+    picture = f'<img src="{html.escape(source)}" alt="{html.escape(html.unescape(alt))}">'
+    label = html.escape(html.unescape(alt).split(".")[0]) or "Picture"
+    frame = f'<div class="scroll picture" tabindex="0" role="region" aria-label="{label}">{picture}</div>'
+    return f"<figure{name}>{frame}{below}</figure>"
 
 
 def _plain(text: Any) -> str:
