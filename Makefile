@@ -37,7 +37,7 @@ check: $(VENV)/.spark
 	$(MAKE) lint
 	$(MAKE) types
 	SYMPHONY_NO_SKIP=1 $(MAKE) test
-	SYMPHONY_NO_SKIP=1 $(BIN)/python -m pytest -m slow --ignore tests/attacks tests
+	SYMPHONY_NO_SKIP=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow --ignore tests/attacks tests
 	SYMPHONY_NO_SKIP=1 $(BIN)/python -m pytest -n $(WORKERS) -m "slow and not exhaustive" tests/attacks
 
 lint: $(VENV)/.test

@@ -24,7 +24,7 @@ class Attrition(Result):
 
     figure: ClassVar[str | None] = "symphony_research.show.flow:plot_attrition"
     title: ClassVar[str] = "Inclusion of people in the study"
-    own_settings: ClassVar[frozenset[str]] = frozenset({"start"})
+    own_settings: ClassVar[frozenset[str]] = frozenset({"start", "criteria"})
     shown: ClassVar[tuple[str, ...]] = ("step", "n_excluded", "n_persons")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType({"n_persons": "People remaining"})
 
@@ -62,8 +62,11 @@ class Attrition(Result):
         return f"Of about {roughly(start)} people {self.settings['start']}, about {roughly(end)} met the inclusion criteria."
 
     def instead_of_table(self) -> str | None:
-        """Return that nobody is excluded: one line would say no more than the sentence above it."""
-        return "No criterion excluded anybody." if self.estimates.height == 1 else None
+        """Return that nobody is excluded, and whom the criteria would have excluded; a table would have one row."""
+        if self.estimates.height > 1:
+            return None
+        criteria = "; ".join(self.settings.get("criteria") or ())
+        return f"Nobody was excluded. Criteria of exclusion: {criteria}." if criteria else "Nobody was excluded."
 
 
 def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:

@@ -251,7 +251,7 @@ def _how_counted(study: Study, known: Mapping[str, Sequence[str]], months: int) 
     """Return what a reader must know of how people were counted."""
     if LOOK_BACK not in known:
         return []
-    since = [*(["joining a practice"] if study.has("registrations") else []), "birth", "the study's first day"]
+    since = [*(["registering with a practice"] if study.has("registrations") else []), "the study's first day"]
     return [
         f"Care is that of the {months} months before the index date, the day itself excluded; people observed for less "
         f"(from {joined(since, last='or')} on) are counted with what was observed."

@@ -154,6 +154,7 @@ def define_cohort(
         {
             "method": "people excluded, rule by rule",
             "start": start,
+            "criteria": [step for step, _ in rules],
             **study.source(**population).as_settings(),
         },
     )

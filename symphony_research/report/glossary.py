@@ -10,7 +10,7 @@ __all__ = ["TERMS", "glossary_of"]
 # each term with the words by which a page uses it
 TERMS = MappingProxyType(
     {
-        "95% CI": "95% confidence interval: were the study repeated many times, 95 of 100 such intervals would hold the true figure. A wide interval means an uncertain figure.",
+        "95% CI": "95% confidence interval: were the study repeated many times, at least 95 of 100 such intervals would hold the true figure. A wide interval means an uncertain figure; rounded and suppressed counts widen it.",
         "Adjusted": "compared within groups of people of the same age, sex or other characteristic named, so that these do not explain the figure.",
         "Bootstrap": "the analysis is repeated on people drawn at random, with replacement, from those studied, to see which findings stay.",
         "Censoring": "follow-up of a person that ends without the event being seen: they left, or the data end.",

@@ -62,11 +62,24 @@ def write_index(out: str | Path) -> Path:
 def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the key figures of one question side by side, hub by hub; a measure that a report lacks is marked so.
 
-    A measure is compared where its name, the time among it, is the same in two reports at least.
+    Each is read at one time for all: the latest at which more than half of the reports have a figure, else that at which most have.
     """
     made = [entry for entry in group if entry["status"] == "done" and entry["figures"]]
-    measures = list(dict.fromkeys(measure for entry in made for measure in entry["figures"]))
-    shared = [m for m in measures if sum(m in entry["figures"] for entry in made) > 1]
+    times: dict[str, list[str]] = {}  # of each measure, its name at each time, the latest first
+    for entry in made:
+        for measure, measured in entry["measured"].items():
+            if measure not in times.setdefault(measured, []):
+                times[measured].append(measure)
+
+    def given(measure: str) -> int:
+        return sum(entry["figures"].get(measure, NOT_AVAILABLE) not in MARKS for entry in made)
+
+    there = {m: sum(m in entry["figures"] for entry in made) for names in times.values() for m in names}
+    shared = [
+        next((m for m in names if given(m) > len(made) / 2), max(names, key=given))
+        for names in times.values()
+        if max(there[m] for m in names) > 1
+    ]
     if len(made) < 2 or not shared:
         return None
     rows = [(entry["whom"], [entry["figures"].get(m, NOT_AVAILABLE) for m in shared]) for entry in made]
@@ -113,7 +126,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         return {
             **unknown, "notebook": folder.name.split("--")[0], "title": folder.name, "hub": None, "generated": None,
             "folder": folder.name, "status": "failed", "status_words": "not made", "error": why, "report": None,
-            "links": links, "made": "date unknown", "open_notebook": "", "finding": "", "figures": {}, "approval": "",
+            "links": links, "made": "date unknown", "open_notebook": "", "finding": "", "figures": {}, "measured": {}, "approval": "",
         }  # fmt: skip
     error = record.get("error")
     complete = all((folder / name).exists() for name in ("report.html", "report.ipynb"))
@@ -121,6 +134,11 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         error = "The report is not complete: it was interrupted, or a file was taken away. Make it again."
     failed = record["status"] != "done" or not complete
     notebook = record["notebook"]
+    figures = [
+        (one[0], one[1], one[2] if len(one) > 2 else one[0])
+        for found in record.get("findings", [])
+        for one in found["figures"]
+    ]
     return {
         "folder": folder.name,
         "notebook": notebook["name"],
@@ -138,7 +156,8 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         "generated": record["study"]["generated"],
         "policy": str(record["policy"]["title"]),
         "finding": next((found["text"] for found in record.get("findings", [])), ""),
-        "figures": {m: value for found in record.get("findings", []) for m, value in found["figures"]},
+        "figures": {m: value for m, value, _ in figures},
+        "measured": {m: measured for m, _, measured in figures},
         "approval": record.get("approval", ""),
         "report": None if failed else f"{quote(folder.name)}/report.html",
         "links": links,

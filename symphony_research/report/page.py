@@ -45,6 +45,7 @@ def report_page(page: Page, record: Mapping[str, Any]) -> str:
             made=when(record["finished"]),
             day=when(record["finished"]).split(",")[0],
             policy=policy_in_words(record["policy"]),
+            rounded=record["policy"].get("name") != "synthetic",
             parameters=_parameters(record),
             page=page,
             marks=MARKS,
@@ -89,13 +90,13 @@ def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {"name": name, "value": _in_words(value), "help": capital(helps.get(name, ""))}
         for name, value in record["parameters"].items()
-        if name not in ("study", "policy", "level", "hub", "author", "contact", "status")
+        if name not in ("study", "policy", "level", "author", "contact", "status") and (name, value) != ("hub", None)
     ]
 
 
 def _in_words(value: Any) -> str:
     if value is None:
-        return "not set"
+        return "by default"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):

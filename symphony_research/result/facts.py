@@ -23,10 +23,14 @@ class KeyFigure:
         What it is, in words that are the same in each report.
     value : str
         The figure with its unit and interval, or a mark where there is none.
+    measured : str
+        What it is without the time at which it was read: of figures that differ in
+        their time alone, reports are compared by the one that most of them have.
     """
 
     measure: str
     value: str
+    measured: str = ""
 
 
 def of_whom(settings: Mapping[str, Any]) -> str:
@@ -47,13 +51,13 @@ def of_whom(settings: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def facts_of(settings: Mapping[str, Any], n_persons: int | None = None) -> dict[str, str]:
+def facts_of(settings: Mapping[str, Any], n_persons: int | None = None, *, rounded: bool = False) -> dict[str, str]:
     """Return who, where and when: from the predicates and dates of the population alone, but for the number of people."""
     population = settings.get("population") or {}
     enrolled = population.get("index") == "enrolment"
     told = {}
     if n_persons is not None:
-        told["People"] = number(n_persons)
+        told["People"] = f"about {number(n_persons)}" if rounded else number(n_persons)
     whom = of_whom(settings)
     if whom:
         told["Population"] = capital(whom)
@@ -62,7 +66,7 @@ def facts_of(settings: Mapping[str, Any], n_persons: int | None = None) -> dict[
     period = settings.get("period") or (None, None)
     until = population.get("until") or period[1]
     if enrolled and period[0]:
-        told["Joined"] = f"from {_day(period[0])}, time zero is the day each person joined"
+        told["Joined"] = f"from {_day(period[0])}; time runs from each person's day of joining"
     elif population.get("index") and not enrolled:
         told["As of"] = _day(population["index"])
     if enrolled and until:

@@ -200,7 +200,8 @@ def plot_survival(
         ax.set_xticks(ticks, labels)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
         plain_axes(ax, grid="y")
-        ax.set_xlabel(f"{unit} since the start of follow-up", fontsize=LABEL, color=INK)
+        start = result.starts_at.removesuffix("the start") or "the start of follow-up"  # type: ignore[attr-defined]
+        ax.set_xlabel(f"{unit} since {start}", fontsize=LABEL, color=INK)
         tall = _TALL if own else axes_points(ax)[1]
         whom = wrapped(_share_of_whom(result, curves), tall, LABEL, even=True)
         ax.set_ylabel(whom, fontsize=LABEL, color=INK)
@@ -237,6 +238,7 @@ def _keys(result: Result, curves: Sequence[_Curve], limit: float) -> dict[str, A
     if len(curves) == 1:
         mark: dict[str, Any] = {"marker": "o", "markersize": 3.5} if only.on_grid else {}
         name = next(words for kind, words in _ESTIMATES.items() if is_family(result, (kind,)))
+        name = "Life-table estimate" if only.on_grid and only.cause is None else name
         keys[name] = Line2D([], [], color=only.colour, linewidth=1.8, linestyle=only.style, **mark)
     if any(c.steps["lower"].is_not_null().any() for c in curves):
         colour = only.colour if len(curves) == 1 else QUIET
@@ -278,8 +280,11 @@ def _mark(result: Result, record: dict[str, Any]) -> str:
 
 
 def _causes(result: Result) -> list[int | None]:
-    """Return the causes drawn, one line each."""
-    return list(result.settings["causes"])[:2] if "cause" in result.estimates.columns else [None]
+    """Return the causes drawn, one line each: the first and one that competes, of many groups the first alone."""
+    if "cause" not in result.estimates.columns:
+        return [None]
+    crowded = bool(result.by) and result.estimates.select(result.by).n_unique() > 2
+    return list(result.settings["causes"])[: 1 if crowded else 2]
 
 
 def _top(result: Result, limit: float) -> float:
@@ -392,7 +397,8 @@ def _share_of_whom(result: Result, curves: Sequence[_Curve]) -> str:
     causes = {c.cause for c in curves}
     if causes == {None}:
         event = result.settings.get("event_name")
-        return "Survival (Kaplan-Meier)" if event in (None, "death") else f"Free of {in_words(event)} (Kaplan-Meier)"
+        method = "life table" if curves[0].on_grid else "Kaplan-Meier"
+        return f"Survival ({method})" if event in (None, "death") else f"Free of {in_words(event)} ({method})"
     if len(causes) == 1:
         return f"Cumulative incidence of {result.cause_words(causes.pop())}"  # type: ignore[attr-defined]
     return "Cumulative incidence"

@@ -140,11 +140,7 @@ def provenance(result: Result) -> list[str]:
     notes = []
     if result.disclosure is not None:
         done = result.disclosure
-        many = done.suppressed
-        suppressed = f"; {number(many)} count{'' if many == 1 else 's'} suppressed" if many else ""
-        if result.names_what_is_suppressed or result.minimum_size_tables:
-            suppressed = ""
-        notes.append(f"Disclosure rule: {done.policy.title}{suppressed}.")
+        notes.append(f"Disclosure rule: {done.policy.title}.")
         if done.withheld:
             notes.append(
                 "Some counts are withheld: what they tell together could not be decided within the limit of the search."

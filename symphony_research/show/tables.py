@@ -35,6 +35,7 @@ from symphony_research.words.numbers import number
 
 __all__ = ["MOST_ROWS", "Sentence", "Table", "csv_of", "sentence", "table", "write_table"]
 
+_SET_IN = "\u2003"  # before the name of a row that stands under another
 MOST_ROWS = 20  # of a table on a page; the others stand in its CSV
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what begins so
 
@@ -259,6 +260,21 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
     return Path(path)
 
 
+def _with_groups(text: str) -> str:
+    """Say before the name of each row that is set in what it is set in under: by ear rows of several groups have one name."""
+    group = ""
+
+    def row(found: re.Match[str]) -> str:
+        nonlocal group
+        name = found["name"]
+        if not name.startswith(_SET_IN):
+            group = name.split(",")[0]
+            return found[0]
+        return f'<th scope="row" class="sub"><span class="unseen">{group}: </span>{name.removeprefix(_SET_IN)}</th>'
+
+    return re.sub(r'<th scope="row"[^>]*>(?P<name>.*?)</th>', row, text)
+
+
 def _columns(result: Result, columns: Sequence[str] | None) -> list[str]:
     available = result.estimates.columns
     if columns is None:
@@ -294,7 +310,8 @@ def _html(
     text = text.replace('<table class="symphony">', f'<table class="{kind}"><caption>{escape(caption)}</caption>', 1)
     # the first cell of a row is its heading; one that is set in stands under another
     text = re.sub(r"<tr><td( class=\"number\")?>(.*?)</td>", r'<tr><th scope="row"\1>\2</th>', text)
-    text = text.replace('<th scope="row">\u2003', '<th scope="row" class="sub">')
+    if printed is not None:
+        text = _with_groups(text)
     warning = band(result)
     above = f'<p class="undisclosed">{escape(warning)}</p>' if warning else ""
     notes = []

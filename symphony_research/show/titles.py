@@ -322,16 +322,17 @@ def curve_title(result: Result, limit: float) -> str:
     if when is None or not known:
         return few_title("group")
     label = confidence_of(result.settings)
+    by = "By" if cause is not None else "At"  # an event comes by a day, and people are alive at it
     if not result.by:
         said = share_with_interval(*_estimate(known[0]), label=label)
-        return fitting(f"By {when}, {said} {had}", f"By {when}: {said}")
+        return fitting(f"{by} {when}, {said} {had}", f"{by} {when}: {said}")
     if len(known) == 1:
         group = strata_words({c: known[0][c] for c in result.by})
         said = share_with_interval(*_estimate(known[0]))
         return fitting(
-            f"{capital(group)}: by {when}, {said} {had}",
-            f"{capital(group)}: {said} by {when}",
-            f"By {when}: {said} of the one group drawn",
+            f"{capital(group)}: {by.lower()} {when}, {said} {had}",
+            f"{capital(group)}: {said} {by.lower()} {when}",
+            f"{by} {when}: {said} of the one group drawn",
         )
     rows = sorted(known, key=lambda row: row["estimate"])
     apart = not overlap(rows[0], rows[-1])
@@ -340,23 +341,25 @@ def curve_title(result: Result, limit: float) -> str:
     if len(known) == 2:
         each = f"{shares[0]} ({groups[0]}), {shares[1]} ({groups[1]})"
         if apart:
-            return fitting(f"By {when}, {each} {had}", f"By {when}: {each}", f"By {when}: {shares[0]} and {shares[1]}")
+            return fitting(
+                f"{by} {when}, {each} {had}", f"{by} {when}: {each}", f"{by} {when}: {shares[0]} and {shares[1]}"
+            )
         return fitting(
-            f"No clear difference in {event} by {when}: {each}",
-            f"No clear difference by {when}: {each}",
-            f"No clear difference between the groups by {when}",
+            f"No clear difference in {event} {by.lower()} {when}: {each}",
+            f"No clear difference {by.lower()} {when}: {each}",
+            f"No clear difference between the groups {by.lower()} {when}",
         )
     low, high = percentage(rows[0]["estimate"]), percentage(rows[-1]["estimate"])
     if not apart:
         return fitting(
-            f"No clear difference in {event} between the {len(known)} groups by {when}: {low}–{high}",
-            f"No clear difference between the {len(known)} groups by {when}: {low}–{high}",
+            f"No clear difference in {event} between the {len(known)} groups {by.lower()} {when}: {low}–{high}",
+            f"No clear difference between the {len(known)} groups {by.lower()} {when}: {low}–{high}",
         )
     ends = [strata_words({c: row[c] for c in result.by}) for row in (rows[0], rows[-1])]
     return fitting(
-        f"By {when}, from {low} ({ends[0]}) to {high} ({ends[1]}) {had}",
-        f"By {when}: from {low} ({ends[0]}) to {high} ({ends[1]})",
-        f"By {when}: from {low} to {high} of the groups",
+        f"{by} {when}, from {low} ({ends[0]}) to {high} ({ends[1]}) {had}",
+        f"{by} {when}: from {low} ({ends[0]}) to {high} ({ends[1]})",
+        f"{by} {when}: from {low} to {high} of the groups",
     )
 
 

@@ -20,6 +20,7 @@ from symphony_research.words.numbers import number
 __all__ = ["Tables"]
 
 Tables = Mapping[str, pl.DataFrame]
+_LEFT = ", as they left or the data ended"
 _ACTUARIAL = {
     "method": "life table (actuarial) on a grid of times; the limits hold the exact estimate and its interval, "
     "whatever the grid and the rounding conceal",
@@ -67,7 +68,7 @@ class _Curve(Result):
         unit = capital(self.time_unit)
         words = {
             **type(self).own_words,
-            "time": f"{unit} from the start" if unit else "Time",
+            "time": f"{unit} since {self.starts_at}" if unit else "Time",
             "n_at_risk": "Number at risk",
         }
         if self.on_grid:
@@ -78,6 +79,16 @@ class _Curve(Result):
     def clauses_of(settings: Mapping[str, Any]) -> list[tuple[int | None, str]]:
         """Return each cause (None where there is one event) with what happened, in words."""
         raise NotImplementedError
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the counts were rounded or suppressed."""
+        return self.disclosure is not None and not self.disclosure.policy.changes_nothing
+
+    @property
+    def starts_at(self) -> str:
+        """From when time runs, in words: "joining", "the start of follow-up"."""
+        return "joining" if (self.settings.get("population") or {}).get("index") == "enrolment" else "the start"
 
     def after_joining(self) -> str:
         """Return from when and of whom, as the end of a title: " after joining complex care, Yeovil"."""
@@ -94,12 +105,13 @@ class _Curve(Result):
         elif self.disclosure is None or self.disclosure.policy.changes_nothing:
             events = self.count_tables.get("events")
             people = None if events is None else int(events.filter(pl.col("kind") >= 0)["n_persons"].sum())
-        told = facts_of(self.settings, people)
+        told = facts_of(self.settings, people, rounded=self.is_rounded)
         if people is None:
             told = {"People": SUPPRESSED, **told}
         horizon = (self.settings.get("population") or {}).get("horizon")
         if horizon:
-            told["Follow-up"] = f"to the event, death, leaving or the end of the data, at most {number(horizon)} days"
+            ends = "death" if self.settings.get("event_name") == "death" else "the event, death"
+            told["Follow-up"] = f"to {ends}, the end of registration or of the data, at most {number(horizon)} days"
         return told | self._follow_up_facts()
 
     def _follow_up_facts(self) -> dict[str, str]:
@@ -108,9 +120,12 @@ class _Curve(Result):
             return {}
         frame = self.estimates
         told = {}
-        deaths = frame["n_events"][-1]
         last = f"{frame['time'][-1]:g} {self.time_unit}"
-        told["Deaths"] = f"{SUPPRESSED if deaths is None else number(deaths)} within {last}"
+        less = f"Followed for under {last}"
+        for name, column, after in (("Deaths", "n_events", f" within {last}"), (less, "n_censored", _LEFT)):
+            n = frame[column][-1]
+            about = "about " if self.is_rounded and n else ""
+            told[name] = SUPPRESSED if n is None else f"{about}{number(n)}{after}"
         at_risk = dict(frame.select("time", "n_at_risk").iter_rows())
         start = at_risk.get(0.0)
         told["Median follow-up"] = SUPPRESSED
@@ -119,7 +134,7 @@ class _Curve(Result):
             after = [time for time in at_risk if time > half[-1]]
             unit = self.time_unit
             told["Median follow-up"] = (
-                f"{half[-1]:g} to {after[0]:g} {unit}" if after else f"{half[-1]:g} {unit} or more"
+                f"{half[-1]:g} to {after[0]:g} {unit}" if after else f"the full {half[-1]:g} {unit}"
             )
         return told
 

@@ -124,7 +124,9 @@ class CumulativeIncidence(_Curve):
     def cause_words(self, cause: int) -> str:
         """Name of a cause in words."""
         names = self.settings.get("cause_names") or {}
-        return in_words(names.get(cause, names.get(str(cause), f"cause {cause}")))
+        said = in_words(names.get(cause, names.get(str(cause), f"cause {cause}")))
+        # a competing event is counted only where it came before the first cause
+        return said if cause == self.settings["causes"][0] else f"{said} first"
 
     def sentence(self) -> str:
         """Return the share to whom each cause had happened at the headline time."""

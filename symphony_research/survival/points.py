@@ -19,7 +19,7 @@ from symphony_research.survival.grid import require_grid_time
 from symphony_research.survival.risk import at_risk, starts_at
 from symphony_research.words.lexicon import COLUMN_WORDS, capital, in_words
 from symphony_research.words.numbers import number
-from symphony_research.words.phrases import share_with_interval, strata_words
+from symphony_research.words.phrases import joined, share_with_interval, strata_words
 
 __all__ = ["CurvePoints", "at"]
 
@@ -30,7 +30,6 @@ class CurvePoints(_Curve):
     """A curve at chosen times."""
 
     figure: ClassVar[str | None] = None
-    title: ClassVar[str] = "Estimates at fixed times"
     own_settings: ClassVar[frozenset[str]] = _Curve.own_settings | {"curve", "times"}
     shown: ClassVar[tuple[str, ...]] = ("what", "time", "n_at_risk", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -67,6 +66,12 @@ class CurvePoints(_Curve):
         # strata stand in the order of the estimates, each with its times
         order = list(dict.fromkeys(key[:-1] for key in self.estimates.select(*self.by, "time").iter_rows()))
         return pl.DataFrame([rows[key] for key in sorted(rows, key=lambda key: (order.index(key[:-1]), key[-1]))])
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """What the table holds: which curve, and by what."""
+        by = f", by {joined(COLUMN_WORDS.get(c, in_words(c)).lower() for c in self.by)}" if self.by else ""
+        return f"{_FAMILIES[self.settings['curve']].title} at fixed times{by}"
 
     @property
     def interval_words(self) -> str:

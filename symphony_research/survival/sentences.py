@@ -69,20 +69,26 @@ def curve_sentence(result: _Curve, clauses: Sequence[Clause]) -> str:
 
 
 def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure, ...]:
-    """Return the share of each clause at the headline time, of each group."""
+    """Return the share of each clause, of each group, at the headline time and the fixed times before it; and of how many."""
     end = headline_time(result)
     if end is None:
         return ()
     found = []
+    if result.on_grid and not result.by:
+        people = _read(result, clauses[0][0], 0.0)[0][1]["n_at_risk"]
+        found.append(KeyFigure("People", SUPPRESSED if people is None else number(people)))
+    times = [t for t in _FIXED if t < end] if result.time_unit == "days" else []
     for cause, words in clauses if not result.by else clauses[:1]:
-        for group, row in _read(result, cause, end):
-            value = (
-                result.missing_marker(row, "estimate")
-                if row["estimate"] is None
-                else share_with_interval(row["estimate"], row["lower"], row["upper"])
-            )
-            measure = f"{capital(words.removeprefix('were '))} {_by(end, result.time_unit, clauses)}"
-            found.append(KeyFigure(f"{measure}: {group}" if group else measure, value))
+        what = capital(words.removeprefix("were "))
+        for time in (end, *map(float, reversed(times))):
+            for group, row in _read(result, cause, time):
+                value = (
+                    result.missing_marker(row, "estimate")
+                    if row["estimate"] is None
+                    else share_with_interval(row["estimate"], row["lower"], row["upper"])
+                )
+                of = f": {group}" if group else ""
+                found.append(KeyFigure(f"{what} {_by(time, result.time_unit, clauses)}{of}", value, f"{what}{of}"))
     return tuple(found)
 
 
@@ -124,7 +130,7 @@ def _compared(read: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     first, second = sorted(known, key=lambda row: row["lower"])
     if first["upper"] < second["lower"]:
         return " Their intervals do not overlap."
-    return " Their intervals overlap: no clear difference."
+    return " Their intervals overlap: too uncertain to tell them apart."
 
 
 def _earlier(result: _Curve, clauses: Sequence[Clause], end: float | None) -> str:

@@ -103,11 +103,11 @@ def test_as_journals_print_it() -> None:
     shown = [[cell.strip() for cell in line] for line in lines]
     first = shown.index(["Characteristic", "All"])
     assert shown[first + 1 : first + 6] == [
-        ["People, n", "3"], ["Sex, n (%)", ""], ["Women", "2 (67%)"], ["Men", "1 (33%)"], ["Age, years, n (%)", ""],
+        ["People, n", "3"], ["Sex, n (%)", ""], ["Sex: Women", "2 (67%)"], ["Sex: Men", "1 (33%)"], ["Age, years, n (%)", ""],
     ]  # fmt: skip
-    assert ["0–4", "1 (33%)"] in shown
-    assert ["85 or older", "0 (0%)"] not in shown  # of nobody
-    assert ["1 (most deprived)", "1 (33%)"] in shown
+    assert ["Age: 0–4", "1 (33%)"] in shown
+    assert ["Age: 85 or older", "0 (0%)"] not in shown  # of nobody
+    assert ["Deprivation: 1 (most deprived)", "1 (33%)"] in shown
     assert ["Observed for under 12 months before, n (%)", "2 (67%)"] in shown
     assert ["Cost, 12 months before, £, mean (SD)", "617 (580)"] in shown
     headings = [line[0] for line in shown if line[0].endswith("n (%)")]

@@ -84,7 +84,7 @@ def test_whom_a_report_is_about():
     assert facts_of(hub, 340) == {
         "People": "340",
         "Population": "Complex care, Yeovil",
-        "Joined": "from 1 April 2011, time zero is the day each person joined",
+        "Joined": "from 1 April 2011; time runs from each person's day of joining",
         "Data to": "31 March 2018",
         "Study": "S",
     }

@@ -340,7 +340,7 @@ def test_where_nothing_is_clear_the_title_says_so(drawn):
         said = title_of(drawn["independent", figure, "released"][1])
         assert "clear" in said or said.startswith("No "), (figure, said)
     assert title_of(drawn["independent", "survival by", "released"][1]).startswith(
-        "No clear difference in survival by "
+        "No clear difference in survival at "
     )
 
 
