@@ -76,6 +76,8 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
 	$(BIN)/python tests/bench/orders.py docs/bench-orders.md
+	-$(PIP) install statsmodels
+	$(BIN)/python tests/bench/cox.py docs/bench-cox.md
 	$(BIN)/python tests/bench/reports.py docs/bench-reports.md
 	-$(PIP) install --no-deps multimorbidity-hypergraphs numba llvmlite
 	$(BIN)/python tests/bench/masks.py docs/bench-masks.md

@@ -14,6 +14,7 @@ from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
 from symphony_research.show.findings import facts, finding, heading
 from symphony_research.show.flow import plot_attrition
+from symphony_research.show.forest import plot_effects
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
 from symphony_research.show.network import plot_network
 from symphony_research.show.pictures import Picture, picture, write_figure
@@ -39,6 +40,7 @@ __all__ = [
     "plot_comparison",
     "plot_condition_count",
     "plot_cooccurrence_matrix",
+    "plot_effects",
     "plot_further_conditions",
     "plot_network",
     "plot_prevalence",

@@ -154,6 +154,35 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     return made
 
 
+def of_models(world: World) -> dict[str, sr.Result]:
+    """Regression models by sex (without strata by year of birth), where the people allow one to be fitted."""
+    covariates = ["sex"] if len(world.levels) > 1 else ["birth_year"]
+    rng = np.random.default_rng((world.seed, 66))
+    people = world.people.with_columns(
+        n_admissions=pl.Series(rng.poisson(1.2, world.people.height)), years=(pl.col("time") / 365)
+    )
+    died = people.with_columns((pl.col("event") == 1).cast(pl.Int64).alias("event"))
+    s = sr.survival
+    timed: dict[str, Any] = {"time": "time", "event": "event", "covariates": covariates}
+    named: dict[str, Any] = {"time_unit": "days", "event_name": OUTCOME}
+    profile = {"sex": world.levels[0]} if covariates == ["sex"] else {"birth_year": 1935}
+    make: dict[str, Any] = {
+        "cox": lambda: s.cox_regression(died, **timed, **named),
+        "risk": lambda: s.absolute_risk(s.cox_regression(died, **timed, **named), profile, [60, 180, 330]),
+        "proportional": lambda: s.proportional_hazards_test(died, **timed),
+        "fine_gray": lambda: s.fine_gray(people, **timed, time_unit="days"),
+        "parametric": lambda: s.parametric_survival(died, **timed, **named, distributions=["weibull", "log_normal"]),
+        "rates": lambda: s.rate_regression(people, events="n_admissions", person_years="years", covariates=covariates),
+    }  # fmt: skip
+    made = {}
+    for name, work in make.items():
+        try:
+            made[name] = work()
+        except SymphonyError:  # nobody has the event at a level, or there is no competing event
+            continue
+    return made
+
+
 def of_order(world: World) -> dict[str, sr.Result]:
     """Temporal precedence of conditions."""
     records, persons = world.onsets()
@@ -224,12 +253,12 @@ def everything(world: World) -> dict[str, sr.Result]:
     made = of_patterns(world)
     if world.by:
         made |= of_patterns(world, world.by)
-    return made | adjusted(world) | of_two_groups(world) | of_time(world) | (of_time(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
+    return made | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:
     """Every kind of count of a study, once: of conditions and of time, whole and by stratum."""
-    made = of_patterns(world, (), LATTICE) | (of_time(world) if curves else {})
+    made = of_patterns(world, (), LATTICE) | (of_time(world) | of_models(world) if curves else {})
     if world.name in WITH_BASELINE:
         made |= of_baseline(world) | (of_baseline(world, world.by) if world.by else {})
     if world.by:
@@ -288,6 +317,10 @@ PLOTS = {
     "Attrition": ("plot_attrition",),
     "SurvivalCurve": ("plot_survival",),
     "CumulativeIncidence": ("plot_survival",),
+    "CoxRegression": ("plot_effects",),
+    "FineGrayRegression": ("plot_effects",),
+    "ParametricSurvival": ("plot_effects",),
+    "RateRegression": ("plot_effects",),
 }
 
 

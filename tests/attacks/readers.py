@@ -11,7 +11,8 @@ from typing import Any
 
 from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 
-CURVES = ("kaplan_meier", "incidence", "points", "quantile", "logrank")
+MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rates")
+CURVES = (*MODELS, "kaplan_meier", "incidence", "points", "quantile", "logrank")
 
 
 def read_tables(folder: Path) -> dict[str, list[Row]]:
@@ -53,6 +54,8 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
     base = base_of(kind)
     if column[-2:] in ("_a", "_b"):
         level, column = book.levels["ab".index(column[-1])], column[:-2]
+    if base in MODELS:
+        return _of_model(base, column, record, book)
     if "characteristic" in record:
         return _of_characteristic(record, book, level)
     if "state" in record:
@@ -77,6 +80,17 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         with_it = [book.conditions[0]] if base == "companions" and record.get("combination") is None and column == "n_persons" and record.get("__csv") else []  # fmt: skip
         return book.sets(level, book.at_least([*with_it, record["condition"]]))
     return book.sets(level, book.masks())
+
+
+def _of_model(base: str, column: str, record: Mapping[str, Any], book: Codebook) -> Sum:
+    """People of a level of a model's covariate, those of them with the event by a time, or their number of events."""
+    level = record.get("category") if record.get("variable") == "sex" else None
+    if column == "n_persons":
+        return book.sets(level, book.masks())
+    if base == "rates":  # events are no people: a number of its own for each level
+        names = [("events", own) for own in ([level] if level is not None else book.levels or [""])]
+        return sum_of(book.apart(name) for name in names if name in book.further)
+    return _in_state("incidence" if base == "fine_gray" else base, record["time"], "event 1", book, level)
 
 
 def _of_characteristic(record: Mapping[str, Any], book: Codebook, level: str | None) -> Sum:
@@ -138,7 +152,7 @@ def of_result(kind: str, result: Any, book: Codebook) -> Iterator[Cell]:
     small = _small_strata(result)
     for name, table in result.count_tables.items():
         listed = not (result.rows_from_records and name in result.minimum_size_tables[:1])
-        counts = [c for c in table.columns if c.startswith("n_") and c not in ("n_conditions", "n_others")]
+        counts = [c for c in table.columns if c.startswith("n_") and c in result.roles[name].people]
         counts += [c for c in ("observed",) if c in table.columns]
         for record in table.iter_rows(named=True):
             level = record.get("sex")

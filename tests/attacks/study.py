@@ -135,6 +135,10 @@ def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]
             for r in joined.iter_rows(named=True):
                 pair = sorted((r["first"], r["second"]))
                 found += [((name, *pair), int(r[name] or 0)) for name in readers.ORDERS]
+    if "rates" in results:
+        tables = results["rates"].count_tables
+        for name in ("coefficients", "references"):
+            found += [(("events", r["category"] or ""), r["n_events"]) for r in tables[name].iter_rows(named=True)]
     baseline = results.get("baseline__by_sex", results.get("baseline"))
     if baseline is not None:
         for r in baseline.count_tables["categories"].iter_rows(named=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,7 +13,12 @@ import polars as pl
 import pytest
 
 HERE = Path(__file__).parent
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "survival"
+# the real data stand beside the checkout, or where this variable says
+REAL = (
+    Path(os.environ.get("SYMPHONY_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data") / "survival"
+)
+# R scripts that read the folder of real data, with the packages that each needs beside survival
+ON_REAL_DATA = {"regression": ("cmprsk", "MASS")}
 # data sets of lifelines the R script reads
 FROM_LIFELINES = (
     "rossi",
@@ -38,7 +44,9 @@ def from_lifelines(name: str) -> pl.DataFrame:
 @cache
 def from_folder(name: str) -> pl.DataFrame:
     if not REAL.is_dir():
-        pytest.skip("the survival data sets are not beside the checkout (../shared/data/survival)")
+        pytest.skip(
+            "the survival data sets are not beside the checkout (../shared/data/survival) nor where SYMPHONY_SHARED_DATA says"
+        )
     return pl.read_csv(REAL / f"{name}.csv", null_values="NA", infer_schema_length=None)
 
 
@@ -135,15 +143,23 @@ def prepared() -> Callable[[str, str], pl.DataFrame]:
 
 
 @pytest.fixture(scope="session")
+def real_table() -> Callable[[str], pl.DataFrame]:
+    """Return a table of the folder of real data by its name; skip where that is not here."""
+    return from_folder
+
+
+@pytest.fixture(scope="session")
 def expected() -> Callable[[str], pl.DataFrame]:
     """Return a table of R's values, every column as text but for the numbers named in it."""
     return lambda name: pl.read_csv(HERE / "expected" / f"{name}.csv", infer_schema=False)
 
 
 def run_scripts(origin: str, out: Path, dumps: Path) -> None:
-    """Run one R script: origin is "real", "lifelines", "measures" or "strata"."""
+    """Run one R script: origin is "real", "lifelines", "measures", "strata" or one of those on real data."""
     if origin in ("measures", "strata"):
         command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(out)]
+    elif origin in ON_REAL_DATA:
+        command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(REAL), str(out)]
     else:
         if origin == "lifelines":
             for name in FROM_LIFELINES:
@@ -154,16 +170,23 @@ def run_scripts(origin: str, out: Path, dumps: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def require_r_package(name: str) -> None:
+    """Skip unless R has a package."""
+    asked = subprocess.run(["Rscript", "-e", f"library({name})"], capture_output=True, check=False, timeout=60)
+    if asked.returncode:
+        pytest.skip(f"R has no package {name}")
+
+
 @pytest.fixture(scope="session")
 def run_r_scripts() -> Callable[[str, Path], None]:
     """Return what runs the R scripts into a folder; skip unless R with its survival package is here."""
     if not shutil.which("Rscript"):
         pytest.skip("Rscript is not installed")
-    asked = subprocess.run(["Rscript", "-e", "library(survival)"], capture_output=True, check=False, timeout=60)
-    if asked.returncode:
-        pytest.skip("R has no package survival")
+    require_r_package("survival")
 
     def run(origin: str, out: Path) -> None:
+        for name in ON_REAL_DATA.get(origin, ()):
+            require_r_package(name)
         dumps = out / "lifelines"
         dumps.mkdir()
         run_scripts(origin, out, dumps)

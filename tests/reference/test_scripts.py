@@ -9,6 +9,7 @@ TABLES = {
     "real": ("kaplan_meier_real", "cumulative_incidence_real", "logrank_real"),
     "lifelines": ("kaplan_meier_lifelines", "cumulative_incidence_lifelines", "logrank_lifelines"),
     "measures": ("measures",),
+    "regression": ("regression",),
     "strata": ("strata", "strata_cells", "strata_triads"),
 }
 
@@ -16,7 +17,7 @@ TABLES = {
 @pytest.mark.r
 @pytest.mark.parametrize("origin", list(TABLES))
 def test_scripts_give_the_stored_values(origin, tmp_path, expected, prepared, run_r_scripts):
-    if origin == "real":
+    if origin in ("real", "regression"):
         prepared("real", "heart")  # skips where the data are absent
     run_r_scripts(origin, tmp_path)
     for name in TABLES[origin]:
