@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -62,24 +62,24 @@ def write_index(out: str | Path) -> Path:
 def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the key figures of one question side by side, hub by hub; a measure that a report lacks is marked so.
 
-    Each is read at one time for all: the latest at which more than half of the reports have a figure, else that at which most have.
+    An outcome is read at one time for all hubs and groups: the latest at which more than half of its figures are there, else that with most.
     """
     made = [entry for entry in group if entry["status"] == "done" and entry["figures"]]
-    times: dict[str, list[str]] = {}  # of each measure, its name at each time, the latest first
+    # of each outcome its times, the latest first, and what each of its groups is called at each
+    outcomes: dict[str, dict[str, dict[str, str]]] = {}
     for entry in made:
-        for measure, measured in entry["measured"].items():
-            if measure not in times.setdefault(measured, []):
-                times[measured].append(measure)
+        for measure, (measured, time) in entry["measured"].items():
+            outcomes.setdefault(measured.split(": ")[0], {}).setdefault(time, {})[measured] = measure
 
-    def given(measure: str) -> int:
-        return sum(entry["figures"].get(measure, NOT_AVAILABLE) not in MARKS for entry in made)
+    def given(names: Iterable[str]) -> list[bool]:
+        return [entry["figures"].get(name, NOT_AVAILABLE) not in MARKS for name in names for entry in made]
 
-    there = {m: sum(m in entry["figures"] for entry in made) for names in times.values() for m in names}
-    shared = [
-        next((m for m in names if given(m) > len(made) / 2), max(names, key=given))
-        for names in times.values()
-        if max(there[m] for m in names) > 1
-    ]
+    shared = []
+    for times in outcomes.values():
+        shares = {time: sum(known) / len(known) for time, names in times.items() if (known := given(names.values()))}
+        chosen = next((time for time, share in shares.items() if share > 0.5), max(shares, key=lambda t: shares[t]))
+        named = times[chosen].values()
+        shared += [m for m in named if sum(m in entry["figures"] for entry in made) > 1]
     if len(made) < 2 or not shared:
         return None
     rows = [(entry["whom"], [entry["figures"].get(m, NOT_AVAILABLE) for m in shared]) for entry in made]
@@ -157,7 +157,9 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         "policy": str(record["policy"]["title"]),
         "finding": next((found["text"] for found in record.get("findings", [])), ""),
         "figures": {m: value for m, value, _ in figures},
-        "measured": {m: measured for m, _, measured in figures},
+        "measured": {
+            m: (measured, m.removeprefix(measured.split(": ")[0]).split(":")[0]) for m, _, measured in figures
+        },
         "approval": record.get("approval", ""),
         "report": None if failed else f"{quote(folder.name)}/report.html",
         "links": links,
