@@ -31,8 +31,7 @@ def text_of(tag: Tag | BeautifulSoup) -> str:
 def test_key_findings_come_first_and_settings_in_the_annex(reports: Path) -> None:
     for name, page in pages(reports):
         headings = [text_of(h) for h in page.find_all(["h1", "h2", "h3"])]
-        assert headings[1] == "Key findings", name
-        assert headings[2] == "Who, where and when", name
+        assert headings[1:4] == ["What this report cannot show", "Key findings", "Who, where and when"], name
         annex = headings.index("Annex")
         for words in ("Settings", "Methods", "Disclosure control", "Data and provenance", "Glossary"):
             assert headings.index(words) > annex, (name, words)
@@ -115,15 +114,23 @@ def test_hubs_are_compared_at_one_time(reports: Path) -> None:
     (table,) = [t for t in index.find_all("table") if "side by side" in text_of(t)]
     assert len(table.select("tbody tr")) == len(hubs)
     heads = [text_of(th) for th in table.select("thead th")][1:]
+    assert heads.pop(0) == "People"
     assert heads
-    assert all("365 days" in head for head in heads), heads
+    # an outcome and its groups are read at one time
+    times = {}
+    for head in heads:
+        outcome, day = re.fullmatch(r"(.*?) (?:within|at) (\d+) days(?:: .*)?", head).groups()
+        times.setdefault(outcome, set()).add(day)
+    assert all(len(days) == 1 for days in times.values()), heads
     for row in table.select("tbody tr"):
-        cells = [text_of(td) for td in row.find_all("td")]
+        people, *cells = [text_of(td) for td in row.find_all("td")]
+        assert re.fullmatch(r"\[c\]|[\d,]+", people)
         assert len(cells) == len(heads)
         assert all(re.fullmatch(r"\[[cxz]\]|[<>]?[\d.]+% \([<>]?[\d.]+ to [<>]?[\d.]+\)", c) for c in cells), cells
         # and each of them is the page's own
         record = json.loads((reports / _folder(hubs, text_of(row.th)) / "provenance.json").read_text())
-        own = {measure: value for found in record["findings"] for measure, value in found["figures"]}
+        own = {measure: value for found in record["findings"] for measure, value, _ in found["figures"]}
+        assert people == own["People"]
         assert cells == [own.get(head, "[x]") for head in heads]
 
 
