@@ -60,6 +60,7 @@ class Source:
     population: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     period: tuple[str, str] | None = None  # first and last day of the study
+    landmark: float = 0.0  # the time of follow-up from which time is counted: of those still at risk at it
 
     def as_settings(self) -> dict[str, Any]:
         """Return the source as entries of `Result.settings`."""
@@ -70,6 +71,7 @@ class Source:
             "population": dict(self.population),
             **({"note": self.note} if self.note else {}),
             **({"period": list(self.period)} if self.period else {}),
+            **({"landmark": self.landmark} if self.landmark else {}),
         }
 
 

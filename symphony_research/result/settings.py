@@ -15,7 +15,7 @@ COMMON = frozenset(
         "library_version", "by", "study", "fingerprint", "generated", "population", "note", "method", "reference",
         "conditions", "values", "confidence", "adjust", "correction", "min_persons", "min_size", "max_size", "kind",
         "which", "against", "top", "period", "price_year", "cost_period", "interval", "time", "event", "entry", "weights", "time_unit",
-        "event_name", "causes", "cause_names", "seed", "measure", "names", "condition", "handling", "value", "form", "released",
+        "event_name", "causes", "cause_names", "seed", "measure", "names", "condition", "handling", "value", "form", "released", "landmark",
     }
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ from symphony_research.show.frame import (
     nothing_to_draw,
 )
 from symphony_research.show.gate import is_family, require_family
+from symphony_research.show.numbers_at_risk import NumbersAtRisk, mark_of
 from symphony_research.show.style import (
     INK,
     LABEL,
@@ -31,16 +32,14 @@ from symphony_research.show.style import (
     QUIET,
     SMALL,
     colours,
-    darker,
     drawing,
     plain_axes,
     text_height,
-    text_width,
     wrapped,
 )
 from symphony_research.show.time_axis import grid_ticks, time_ticks
 from symphony_research.show.titles import curve_title, few_title
-from symphony_research.words.lexicon import in_words
+from symphony_research.words.lexicon import capital, in_words
 from symphony_research.words.numbers import duration, number
 from symphony_research.words.phrases import confidence_of, strata_words
 
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_survival"]
 
-_ROW = 13.0  # height of a row of the table under the axes
 _STEPS: dict[float, float] = {
     5: 1,
     10: 2,
@@ -62,9 +60,13 @@ _STEPS: dict[float, float] = {
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (7, 2, 1.5, 2)), (0, (3, 1.2)), (0, (9, 3)))
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 _GAP_STYLE: Any = (0, (1, 1.6))
-_ESTIMATES = {"SurvivalCurve": "Kaplan-Meier estimate", "CumulativeIncidence": "Cumulative incidence"}
-_NAMES = 140.0  # width of the names of rows, in points
-_TABLE = 40.0  # from the axes to the table, over ticks and label of the axis
+_ESTIMATES = {
+    "SurvivalCurve": "Kaplan-Meier estimate",
+    "CumulativeIncidence": "Cumulative incidence",
+    "NelsonAalen": "Nelson-Aalen estimate",
+    "MeanCumulativeCount": "Mean cumulative count",
+}
+_CALLS = "kaplan_meier, cumulative_incidence, nelson_aalen or mean_cumulative_count"
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
 
 
@@ -81,6 +83,8 @@ class _Curve:
     on_grid: bool  # straight between the grid's times, where it is known; else it steps on the days of events
     begins: float = 0.0  # the time from which anybody is at risk
     competing: bool = False  # a second cause of a group: thin, with open marks
+    begins_at: float = 0.0  # its value before anything has happened
+    scale: float = 100.0  # a share is drawn as a percentage
 
     @property
     def suppressed(self) -> bool:
@@ -101,7 +105,7 @@ def plot_survival(
 
     Parameters
     ----------
-    result : SurvivalCurve or CumulativeIncidence
+    result : SurvivalCurve, CumulativeIncidence, NelsonAalen or MeanCumulativeCount
         The curves: one a stratum and, for cumulative incidence, one each for
         the first two causes (the second thin, with open marks).
     ax : matplotlib.axes.Axes, optional
@@ -113,7 +117,7 @@ def plot_survival(
         Where the axis ends, in the curve's unit; by default with the longest
         curve. For a released curve a time of its grid.
     highest : float, optional
-        Top of the axis, in percent; it begins at 0. By default 100, or less
+        Top of the axis, in percent of a share; it begins at 0. By default 100, or less
         where a cumulative incidence stays low.
     title : str, optional
         By default the finding, in at most 15 words.
@@ -152,15 +156,15 @@ def plot_survival(
     >>> ax.get_xlabel()
     'Months since the start of follow-up'
     """
-    require_family(result, ("SurvivalCurve", "CumulativeIncidence"), "plot_survival",
-                   "kaplan_meier or cumulative_incidence", title)  # fmt: skip
+    require_family(result, tuple(_ESTIMATES), "plot_survival", _CALLS, title)
     if (horizon is not None and not horizon > 0) or any(not t >= 0 for t in times or ()):
         raise ArgumentError("horizon must be above 0, and times 0 or more, in the curve's own unit.")
     estimates, released = result.estimates, bool(result.on_grid)  # type: ignore[attr-defined]
     if released and horizon is not None:
-        from symphony_research.survival.grid import require_grid_time
+        from symphony_research.survival.grid import landmark_of, require_grid_time
 
-        require_grid_time(horizon, result.time_unit, result.settings.get("grid"))  # type: ignore[attr-defined]
+        unit, since = result.time_unit, landmark_of(result.settings)  # type: ignore[attr-defined]
+        require_grid_time(horizon, unit, result.settings.get("grid"), since=since)
     with drawing():
         if not estimates.height:
             ax, own = begin(ax, _WIDTH, 2.0)
@@ -176,7 +180,7 @@ def plot_survival(
             return nothing_to_draw(ax, result, own=own, title=title or few_title("group"), notes=_not_drawn(every))
         title = curve_title(result, limit) if title is None else title
         wide = _WIDTH * 72 * 0.75 if ax is None else axes_points(ax)[0]
-        table = _Table(result, strata, colours(len(strata)))
+        table = NumbersAtRisk(result, strata, colours(len(strata)))
         counted_in = str(result.time_unit)  # type: ignore[attr-defined]
         columns = table.columns_in(wide)
         if released and times is None:
@@ -190,7 +194,7 @@ def plot_survival(
         names = [*(c.words for c in every if len(every) > 1), *keys]
         legend = text_height("x", SMALL) * 1.3 * -(-len(names) // legend_columns(names, wide)) if names else 0
         around = head_height(result, title, across) + foot_height(result, notes, across) + legend + 2 * MARGIN
-        ax, own = begin(ax, _WIDTH, (_TALL + around + _TABLE + _ROW + sum(table.heights)) / 72)
+        ax, own = begin(ax, _WIDTH, (_TALL + around + table.height) / 72)
         for curve in curves:
             _draw(ax, curve, limit, 0.0 if curve.competing else 0.16 if len(strata) <= 2 else 0.08)
         ax.set_xlim(0, limit)
@@ -198,7 +202,7 @@ def plot_survival(
         if top in _STEPS:
             ax.set_yticks([k * _STEPS[top] for k in range(int(top / _STEPS[top]) + 1)])
         ax.set_xticks(ticks, labels)
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}{_percent(result)}")
         plain_axes(ax, grid="y")
         start = result.starts_at.removesuffix("the start") or "the start of follow-up"  # type: ignore[attr-defined]
         ax.set_xlabel(f"{unit} since {start}", fontsize=LABEL, color=INK)
@@ -224,7 +228,8 @@ def _told(result: Result, curves: Sequence[_Curve], limit: float) -> list[str]:
         at = _corners(curve, limit)
         when = duration(float(at["time"][-1]), str(result.time_unit))  # type: ignore[attr-defined]
         name = f"{curve.words}: " if curve.words else ""
-        said.append(f"{name}{at['estimate'][0]:.0f}% at the start, {at['estimate'][-1]:.0f}% at {when}")
+        first, last = ((f"{v:.0f}%" if _percent(result) else number(float(v))) for v in at["estimate"][[0, -1]])
+        said.append(f"{name}{first} at the start, {last} at {when}")
     return said
 
 
@@ -259,24 +264,19 @@ def _not_drawn(curves: Sequence[_Curve]) -> list[str]:
 def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: float) -> list[str]:
     notes = []
     if any(curve.on_grid for curve in curves):
-        notes.append("Life-table (actuarial) estimates at the times marked; the intervals allow for grid and rounding.")
+        notes.append(str(result.grid_words))  # type: ignore[attr-defined]
     if any(curve.competing for curve in curves):
         notes.append("Competing event: thin, open marks, no interval.")
     if result.by and len(curves) > 1:
         notes.append("Groups clearly differ where their intervals at one time do not overlap.")
-    if top < 100:
+    if top < 100 and _percent(result):
         notes.append(f"The scale ends at {top:g}%.")
     left_out = len(result.settings.get("causes", ())) - len(_causes(result))
     if left_out > 0:
         notes.append(f"{left_out} more competing cause{'s' if left_out > 1 else ''} not drawn.")
-    marks = {_mark(result, row) for row in read.iter_rows(named=True) if row["n_at_risk"] is None}
+    marks = {mark_of(result, row) for row in read.iter_rows(named=True) if row["n_at_risk"] is None}
     words = {"[c]": "suppressed by disclosure control", "[x]": "beyond the end of follow-up"}
     return notes + [f"{mark} {words.get(mark, words['[x]'])}." for mark in sorted(marks)]
-
-
-def _mark(result: Result, record: dict[str, Any]) -> str:
-    """Return what stands for a number at risk that is not there; of an exact curve only its end is not."""
-    return result.missing_marker(record, "n_at_risk") if result.on_grid else "[x]"  # type: ignore[attr-defined]
 
 
 def _causes(result: Result) -> list[int | None]:
@@ -290,10 +290,24 @@ def _causes(result: Result) -> list[int | None]:
 def _top(result: Result, limit: float) -> float:
     """Return where the axis ends: a curve of something rare would lie flat under a whole hundred."""
     if "cause" not in result.estimates.columns:
-        return 100.0
+        return 100.0 if _percent(result) else _top_of_number(result, limit)
     seen = result.estimates.filter((pl.col("time") <= limit) & pl.col("cause").is_in(result.settings["causes"][:2]))
     reached = 100 * max(v for c in ("estimate", "upper") for v in [*seen[c].drop_nulls().to_list(), 0.0])
     return float(next((t for t in _STEPS if reached <= 0.95 * t), 100))
+
+
+def _percent(result: Result) -> str:
+    """Return the mark of a curve of shares, nothing for one of numbers."""
+    return "%" if result.is_share else ""  # type: ignore[attr-defined]
+
+
+def _top_of_number(result: Result, limit: float) -> float:
+    """Return a round number above the curves and, up to twice their height, their intervals."""
+    seen = result.estimates.filter(pl.col("time") <= limit)
+    highest = max([*seen["estimate"].drop_nulls().to_list(), 0.0])
+    reached = 1.05 * min(max([*seen["upper"].drop_nulls().to_list(), highest]), 2 * highest) or 1.0
+    power = 10.0 ** np.floor(np.log10(reached))
+    return float(next(k * power for k in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if reached <= k * power))
 
 
 def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> list[_Curve]:
@@ -318,19 +332,20 @@ def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> l
             # causes of one population are told apart by colour as well
             own = colour if names else colours(2)[0 if cause is None else causes.index(cause)]
             found.append(
-                _Curve(": ".join(named), own, style, cause, part, mark, on_grid, begins, bool(names) and place > 0)
-            )
+                _Curve(": ".join(named), own, style, cause, part, mark, on_grid, begins, bool(names) and place > 0,
+                       float(result.begins_at), 100.0 if _percent(result) else 1.0)  # type: ignore[attr-defined]
+            )  # fmt: skip
     return found
 
 
 def _corners(curve: _Curve, limit: float) -> dict[str, Any]:
-    """Return the points of a curve up to the limit, in percent; it begins where nobody has had the event."""
+    """Return the points of a curve up to the limit, of a share in percent; it begins where nobody has had the event."""
     known = curve.steps.drop_nulls("estimate") if curve.on_grid else curve.steps
     steps = known.filter(pl.col("time") <= limit)
     begun = curve.on_grid and bool((steps["time"] <= 0).any())
-    first = [] if begun else [100.0 if curve.cause is None else 0.0]
+    first = [] if begun else [curve.scale * curve.begins_at]
     time = [*([] if begun else [curve.begins]), *steps["time"].to_list()]
-    values = {c: [*first, *(100 * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
+    values = {c: [*first, *(curve.scale * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
     if not curve.on_grid and known.height > steps.height:  # it goes on beyond the picture
         time.append(limit)
         for value in values.values():
@@ -395,6 +410,8 @@ def _draw(ax: Axes, curve: _Curve, limit: float, shading: float) -> None:
 
 def _share_of_whom(result: Result, curves: Sequence[_Curve]) -> str:
     causes = {c.cause for c in curves}
+    if not _percent(result):
+        return capital(result.quantity)  # type: ignore[attr-defined]
     if causes == {None}:
         event = result.settings.get("event_name")
         method = "life table" if curves[0].on_grid else "Kaplan-Meier"
@@ -402,57 +419,3 @@ def _share_of_whom(result: Result, curves: Sequence[_Curve]) -> str:
     if len(causes) == 1:
         return f"Cumulative incidence of {result.cause_words(causes.pop())}"  # type: ignore[attr-defined]
     return "Cumulative incidence"
-
-
-@dataclass(frozen=True)
-class _Table:
-    """The numbers at risk, one row a stratum."""
-
-    result: Result
-    strata: Sequence[dict[str, Any]]
-    colours: Sequence[str]
-
-    @property
-    def words(self) -> list[str]:
-        """The names of the rows, broken into lines; none without strata."""
-        return [wrapped(strata_words(names), _NAMES, SMALL, "bold") if names else "" for names in self.strata]
-
-    @property
-    def heights(self) -> list[float]:
-        """Heights of the rows, in points."""
-        return [max(_ROW, text_height(words, SMALL) + 5) for words in self.words]
-
-    def columns_in(self, width: float) -> int:
-        """Return how many columns of numbers stand side by side in so many points."""
-        most = self.result.estimates["n_at_risk"].max()
-        return max(2, int(width / (text_width(number(most), SMALL) + 8)))  # type: ignore[arg-type]
-
-    def read(self, times: Sequence[float]) -> pl.DataFrame:
-        """Return the number at risk at each time; null where it is suppressed, or a curve has ended."""
-        from symphony_research.survival import at
-
-        read = at(self.result, times).estimates
-        if "cause" in read.columns:  # at risk of any: every cause's rows say the same
-            read = read.filter(pl.col("cause") == self.result.settings["causes"][0])
-        return read
-
-    def draw(self, ax: Axes, read: pl.DataFrame) -> None:
-        """Write the rows under the axes."""
-        top = _TABLE
-        beside = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
-        first = number(self.result.estimates["n_at_risk"].max())  # type: ignore[arg-type]
-        edge = text_width(first, SMALL) / 2
-        ax.annotate("Number at risk", (0, 0), (-edge, -top), ha="left", fontsize=SMALL, fontweight="bold",
-                    annotation_clip=False, gid="at risk title", **beside)  # type: ignore[arg-type]  # fmt: skip
-        down = -top - _ROW
-        for names, words, height, colour in zip(self.strata, self.words, self.heights, self.colours, strict=True):
-            part = same_stratum(read, names) if names else read
-            if names:
-                ax.annotate(words, (0, 0), (-edge - 8, down), ha="right", fontsize=SMALL,
-                            color=darker(colour), fontweight="bold", annotation_clip=False, gid="at risk row",
-                            **beside)  # type: ignore[arg-type]  # fmt: skip
-            for record in part.iter_rows(named=True):
-                people, time = record["n_at_risk"], record["time"]
-                ax.annotate(_mark(self.result, record) if people is None else number(people), (time, 0), (0, down), ha="center", fontsize=SMALL, annotation_clip=False,
-                            gid="at risk", **beside)  # type: ignore[arg-type]  # fmt: skip
-            down -= height

@@ -14,6 +14,7 @@ import polars as pl
 
 from symphony_research.inference import FOUND
 from symphony_research.result import Result
+from symphony_research.survival.figures import titles_of
 from symphony_research.survival.sentences import shares_at
 from symphony_research.words.lexicon import capital, happened, in_words
 from symphony_research.words.numbers import number, percentage, roughly, times
@@ -301,6 +302,9 @@ def comparison_title(drawn: pl.DataFrame, names: tuple[str, str], stratum: Mappi
 
 def curve_title(result: Result, limit: float) -> str:
     """Say what share had the event at one time that is drawn, and whether groups clearly differ in it."""
+    if not result.is_share:  # type: ignore[attr-defined]
+        titles = titles_of(result, limit)  # type: ignore[arg-type]
+        return fitting(*titles) if titles else few_title("group")
     causes = result.settings.get("causes")
     cause = causes[0] if causes else None
     names = result.settings.get("cause_names") or {}

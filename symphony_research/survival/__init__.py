@@ -9,12 +9,17 @@ from symphony_research.survival.curves import (
     kaplan_meier,
 )
 from symphony_research.survival.fine_gray import FineGrayRegression, fine_gray
+from symphony_research.survival.gray import GrayTest, gray_test
+from symphony_research.survival.hazard import NelsonAalen, nelson_aalen
+from symphony_research.survival.landmark import landmark
 from symphony_research.survival.logrank import LogRankTest, logrank_test
+from symphony_research.survival.mean_cumulative import MeanCumulativeCount, mean_cumulative_count
 from symphony_research.survival.parametric import ParametricSurvival, parametric_survival
 from symphony_research.survival.points import CurvePoints, at
 from symphony_research.survival.proportional import ProportionalHazardsTest, proportional_hazards_test
 from symphony_research.survival.quantiles import CurveQuantile, quantile
 from symphony_research.survival.rates import RateRegression, rate_regression
+from symphony_research.survival.restricted_mean import RestrictedMeanSurvivalTime, restricted_mean_survival_time
 
 __all__ = [
     "AbsoluteRisk",
@@ -23,20 +28,29 @@ __all__ = [
     "CurvePoints",
     "CurveQuantile",
     "FineGrayRegression",
+    "GrayTest",
     "LogRankTest",
+    "MeanCumulativeCount",
+    "NelsonAalen",
     "ParametricSurvival",
     "ProportionalHazardsTest",
     "RateRegression",
+    "RestrictedMeanSurvivalTime",
     "SurvivalCurve",
     "absolute_risk",
     "at",
     "cox_regression",
     "cumulative_incidence",
     "fine_gray",
+    "gray_test",
     "kaplan_meier",
+    "landmark",
     "logrank_test",
+    "mean_cumulative_count",
+    "nelson_aalen",
     "parametric_survival",
     "proportional_hazards_test",
     "quantile",
     "rate_regression",
+    "restricted_mean_survival_time",
 ]

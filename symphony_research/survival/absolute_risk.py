@@ -17,7 +17,8 @@ from symphony_research.result.cells import CellDefinition, Nested, Relation
 from symphony_research.result.roles import Count, Internal, Key, ModelEstimate, TableRoles
 from symphony_research.survival.cox import CoxRegression
 from symphony_research.survival.fine_gray import FineGrayRegression
-from symphony_research.survival.grid import event_state, followed, people_in, require_grid_time
+from symphony_research.survival.grid import event_state, require_grid_time
+from symphony_research.survival.grid_cells import followed, people_in
 from symphony_research.survival.released_effects import FEWEST_FREE, Tables, nice_step, smallest_cells
 from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, capital, happened, in_words
 from symphony_research.words.numbers import number

@@ -50,7 +50,7 @@ import numpy as np
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.inference.ends import ends_of_count
 
-__all__ = ["Estimate", "cumulative_incidence_on_grid", "survival_on_grid"]
+__all__ = ["Estimate", "cumulative_incidence_on_grid", "restricted_mean_on_grid", "survival_on_grid"]
 
 Released = Mapping[str, Any] | None
 EXACT = {"threshold": 0, "rounding": 1}
@@ -101,21 +101,30 @@ class _Stratum:
         # at most so many enter in the interval that ends at each time
         self.entered = np.append(0.0, np.maximum(self.waiting.high[:-1] - self.waiting.low[1:], 0))
 
+    def ends_at_risk(self, leaving: _Bounds, others: _Bounds) -> tuple[Array, Array]:
+        """Bound the number at risk and those who left before: G and H of each interval, by the time at which it ends."""
+        w, r = self.entered, self.at_risk
+        least = self.least - np.append(self.most, self.waiting.high[:-1]) - others.high
+        least = np.maximum(least, r.low + leaving.low - w)
+        most = self.most - self.waiting.low - np.append(0, others.low[:-1])
+        return least, np.minimum(most, np.append(np.inf, r.high[:-1] + leaving.high[:-1]) + w)
+
+    def least_until(self, least: Array, leaving: _Bounds, at: int) -> Array:
+        """Return the least G of each interval where as many leave up to a time as may."""
+        y = least.copy()
+        y[at] = max(y[at], self.at_risk.low[at] + leaving.high[at] - self.entered[at])
+        return y
+
     def survival(self, leaving: _Bounds, others: _Bounds) -> tuple[_Bounds, Array]:
         """Bound the product-limit estimate of one way to leave at each time, and Greenwood's sum from above.
 
         `others` leave otherwise. Of censoring the same holds as of events: at a grid time neither is over.
         """
-        w, r = self.entered, self.at_risk
-        least = self.least - np.append(self.most, self.waiting.high[:-1]) - others.high
-        least = np.maximum(least, r.low + leaving.low - w)
-        most = self.most - self.waiting.low - np.append(0, others.low[:-1])
-        most = np.minimum(most, np.append(np.inf, r.high[:-1] + leaving.high[:-1]) + w)
-        size = len(w)
+        least, most = self.ends_at_risk(leaving, others)
+        size = len(least)
         low, high, greenwood = np.ones(size), np.ones(size), np.zeros(size)
         for at in range(1, size):
-            y = least.copy()
-            y[at] = max(y[at], r.low[at] + leaving.high[at] - w[at])
+            y = self.least_until(least, leaving, at)
             for a, b, own in _blocks(leaving, at, leaving.high[at]):
                 y_of_last, y_of_first = y[own].min() - b, y[own].min() - a
                 certain = y_of_last > 0
@@ -178,6 +187,40 @@ def cumulative_incidence_on_grid(
         lower, upper = np.where(none, np.nan, lower), np.where(none, np.nan, upper)
         found.append(_given(_life_table(people, k)[1], lower, upper))
     return found
+
+
+def restricted_mean_on_grid(
+    times: Array, counts: Mapping[str, Array], released: Released, horizon: float, z: float
+) -> tuple[float | None, float | None, float | None]:
+    """Estimate the area under the survival curve up to a grid time, with limits for the exact one and its interval.
+
+    Between two grid times the exact curve lies between its values at them, as it never rises. Its variance is the sum
+    over events of A^2 / (Y (Y - 1)), A being the area from the event to the horizon: no more than the highest area from
+    the grid time before, times what Greenwood's sum grows by; at most that from the start times all of it.
+    """
+    none = (None, None, None)
+    if _nobody_known(counts) or not np.isclose(times, horizon).any():
+        return none
+    end = int(np.flatnonzero(np.isclose(times, horizon))[0])
+    people = _Stratum(counts, ["event 1"], released)
+    free = _life_table(people, 0)[0][: end + 1]
+    if np.isnan(free[[0, end]]).any():
+        return none
+    survival, greenwood = people.survival(people.every, people.censored)
+    at, low, high, wide = times[: end + 1], survival.low[: end + 1], survival.high[: end + 1], np.diff(times[: end + 1])
+    known = ~np.isnan(free)
+    shown, when = free[known], at[known]
+    estimate = float((np.diff(when) * (shown[1:] + shown[:-1]) / 2).sum())
+    least, most = float((wide * low[1:]).sum()), wide * high[:-1]
+    after = np.append(np.cumsum(most[::-1])[::-1], 0.0)  # highest area from each grid time to the horizon
+    # an event m at most adds what it adds to Greenwood's sum at its latest; by parts, since areas fall and the sum grows
+    sums = greenwood[: end + 1]
+    with np.errstate(invalid="ignore"):
+        variance = float((sums[1:] * (after[:-1] ** 2 - after[1:] ** 2)).sum())
+    error = np.sqrt(variance) if np.isfinite(variance) else np.inf
+    top = float(most.sum())
+    lower, upper = max(least - z * error, 0.0), min(top + z * error, horizon)
+    return estimate, min(lower, estimate), max(upper, estimate)
 
 
 def _nobody_known(counts: Mapping[str, Array]) -> bool:

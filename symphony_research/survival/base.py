@@ -13,7 +13,8 @@ from symphony_research.result import Disclosure, Result
 from symphony_research.result.cells import Relation
 from symphony_research.result.facts import facts_of, of_whom
 from symphony_research.result.roles import TableRoles
-from symphony_research.survival.grid import curve_roles, grid_table, relations_of
+from symphony_research.survival.grid import AT_RISK, grid_table, landmark_of
+from symphony_research.survival.grid_cells import curve_roles, relations_of
 from symphony_research.words.lexicon import NOT_AVAILABLE, NOT_ESTIMABLE, SUPPRESSED, capital
 from symphony_research.words.numbers import number
 
@@ -33,6 +34,14 @@ class _Curve(Result):
 
     own_settings: ClassVar[frozenset[str]] = frozenset({"grid"})
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    # whether its estimate is a share of people, shown as a percentage; and what it is before anything has happened
+    is_share: ClassVar[bool] = True
+    begins_at: ClassVar[float] = 0.0
+    # whether a released estimate is the life table's
+    actuarial: ClassVar[bool] = True
+    grid_words: ClassVar[str] = (
+        "Life-table (actuarial) estimates at the times marked; the intervals allow for grid and rounding."
+    )
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
@@ -53,7 +62,7 @@ class _Curve(Result):
 
     def disclosed(self, tables: Tables, record: Disclosure, **settings: Any) -> Result:
         """Return the released curve, which says how it is computed."""
-        if "grid" in tables:
+        if "grid" in tables and self.actuarial:
             settings = {**settings, **_ACTUARIAL}
         return super().disclosed(tables, record, **settings)
 
@@ -87,7 +96,9 @@ class _Curve(Result):
 
     @property
     def starts_at(self) -> str:
-        """From when time runs, in words: "joining", "the start of follow-up"."""
+        """From when time runs, in words: "joining", "the landmark", "the start"."""
+        if landmark_of(self.settings):
+            return "the landmark"
         return "joining" if (self.settings.get("population") or {}).get("index") == "enrolment" else "the start"
 
     def after_joining(self) -> str:
@@ -98,16 +109,20 @@ class _Curve(Result):
 
     def facts(self) -> Mapping[str, str]:
         """Return who was observed, from when, how long, and how many died."""
-        start = self.estimates.filter(pl.col("time") == 0) if self.on_grid else None
         people = None
-        if start is not None and not self.by and start.height:
-            people = start["n_at_risk"][0]
+        if self.on_grid and not self.by:
+            grid = self.count_tables["grid"]
+            start = grid.filter((pl.col("time") == 0) & (pl.col("state") == AT_RISK))
+            people = start["n_persons"][0] if start.height else None
         elif self.disclosure is None or self.disclosure.policy.changes_nothing:
             events = self.count_tables.get("events")
             people = None if events is None else int(events.filter(pl.col("kind") >= 0)["n_persons"].sum())
         told = facts_of(self.settings, people, rounded=self.is_rounded)
         if people is None:
             told = {"People": SUPPRESSED, **told}
+        since = landmark_of(self.settings)
+        if since:
+            told["Landmark"] = f"those still at risk at {since:g} {self.time_unit}, from then".replace(" ,", ",")
         horizon = (self.settings.get("population") or {}).get("horizon")
         if horizon:
             ends = "death" if self.settings.get("event_name") == "death" else "the event, death"
@@ -119,10 +134,13 @@ class _Curve(Result):
         if not self.on_grid or self.by or self.settings.get("event_name") != "death":
             return {}
         frame = self.estimates
+        deaths = "n_deaths" if "n_deaths" in frame.columns else "n_events"  # beside recurrent events
+        if not {"time", deaths, "n_censored"} <= set(frame.columns):  # no curve, or one read at some times
+            return {}
         told = {}
         last = f"{frame['time'][-1]:g} {self.time_unit}"
         less = f"Followed for under {last}"
-        for name, column, after in (("Deaths", "n_events", f" within {last}"), (less, "n_censored", _LEFT)):
+        for name, column, after in (("Deaths", deaths, f" within {last}"), (less, "n_censored", _LEFT)):
             n = frame[column][-1]
             about = "about " if self.is_rounded and n else ""
             told[name] = SUPPRESSED if n is None else f"{about}{number(n)}{after}"
@@ -131,10 +149,10 @@ class _Curve(Result):
         told["Median follow-up"] = SUPPRESSED
         if start and None not in at_risk.values():
             half = [time for time, n in at_risk.items() if n >= start / 2]
-            after = [time for time in at_risk if time > half[-1]]
+            later = [time for time in at_risk if time > half[-1]]
             unit = self.time_unit
             told["Median follow-up"] = (
-                f"{half[-1]:g} to {after[0]:g} {unit}" if after else f"the full {half[-1]:g} {unit}"
+                f"{half[-1]:g} to {later[0]:g} {unit}" if later else f"the full {half[-1]:g} {unit}"
             )
         return told
 

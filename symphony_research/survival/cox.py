@@ -16,7 +16,8 @@ from symphony_research.result.cells import CellDefinition, everybody
 from symphony_research.result.roles import Internal, TableRoles
 from symphony_research.survival.effect_tables import counts_by_level, effects_table, tests_table
 from symphony_research.survival.effects import _Effects
-from symphony_research.survival.grid import checked_grid, event_state, followed, grid_until, people_in
+from symphony_research.survival.grid import checked_grid, event_state, grid_until
+from symphony_research.survival.grid_cells import followed, people_in
 from symphony_research.survival.model_rows import ModelRows, model_rows
 from symphony_research.survival.partial_likelihood import At, Fit, PartialLikelihood, fitted
 from symphony_research.survival.released_effects import Tables

@@ -33,6 +33,7 @@ class SurvivalCurve(_Curve):
     shown: ClassVar[tuple[str, ...]] = ("time", "n_at_risk", "n_events", "n_censored", "estimate", "lower", "upper")
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({"estimate": "Event-free"})
+    begins_at: ClassVar[float] = 1.0
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -220,7 +221,7 @@ def kaplan_meier(
     confidence : float, default 0.95
         Of the pointwise intervals.
     interval : {"log", "log_log", "plain"}
-        Scale on which the interval is symmetric.
+        Scale on which the interval is symmetric; "log-log" may be written for "log_log".
     time_unit, event_name : str, optional
         Unit of time, such as "days", and the event in words.
     grid : sequence of float, optional
@@ -262,6 +263,7 @@ def kaplan_meier(
     >>> sr.survival.kaplan_meier(people, time="time", event="event").estimates["estimate"].to_list()
     [0.75, 0.5, 0.5]
     """
+    interval = interval.replace("-", "_") if isinstance(interval, str) else interval  # R writes "log-log"
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
     by = _strata(by, frame)
@@ -320,7 +322,7 @@ def cumulative_incidence(
     confidence : float, default 0.95
         Of the pointwise intervals.
     interval : {"log", "log_log", "plain"}
-        Scale on which the interval is symmetric.
+        Scale on which the interval is symmetric; "log-log" may be written for "log_log".
     time_unit : str, optional
         Unit of time, such as "days".
     cause_names : mapping, optional
@@ -358,6 +360,7 @@ def cumulative_incidence(
     >>> curve.filter(pl.col("cause") == 1)["estimate"].to_list()
     [0.25, 0.25, 0.5, 0.5]
     """
+    interval = interval.replace("-", "_") if isinstance(interval, str) else interval  # R writes "log-log"
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
     by = _strata(by, frame)

@@ -1,8 +1,8 @@
-"""Tests of whether curves differ: the log-rank family."""
+"""Tests of whether curves differ: the log-rank family, stratified and for trend."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,194 +11,114 @@ import polars as pl
 from symphony_research.collapse import column_names, event_table, names_of, source_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.policy import Policy
-from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, Relation
-from symphony_research.result.roles import Count, Internal, Key, Known, Level, ModelEstimate, TableRoles
-from symphony_research.survival.grid import (
-    checked_grid,
-    event_state,
-    followed,
-    grid_until,
-    people_in,
-    same_without_names,
-    strata_of,
-)
+from symphony_research.survival.grid import checked_grid, strata_of
+from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, test_row
 from symphony_research.survival.risk import at_risk
-from symphony_research.words.numbers import number
-from symphony_research.words.phrases import joined
 
 __all__ = ["WEIGHTINGS", "LogRankTest", "logrank_test"]
 
-WEIGHTINGS = ("gehan_breslow", "tarone_ware", "peto_peto")
+WEIGHTINGS = ("gehan_breslow", "tarone_ware", "peto_peto", "fleming_harrington")
 
 
-class LogRankTest(Result):
+class LogRankTest(_GroupTest):
     """One test of the hypothesis that the event comes at the same rate in every group.
 
     Released, the statistic stays behind: it would tell the days of the events. What is released is the p value as a
     level, and of each group its people, its events up to the last time of the grid, and those expected by then.
     """
 
-    figure: ClassVar[str | None] = None
     title: ClassVar[str] = "Log-rank test"
-    own_settings: ClassVar[frozenset[str]] = frozenset({"weighting", "grid"})
-    shown: ClassVar[tuple[str, ...]] = ("statistic", "degrees_of_freedom", "p_value")
+    name: ClassVar[str] = "log-rank"
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Weighted observed less expected events, with the hypergeometric covariance."""
+        row = released_row(tables)
+        return test_row(LogRankTest.tested(tables["events"], settings, by)) if row is None else row
 
     @classmethod
-    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """Return the roles of the daily table, which is never released, of the groups and of the test."""
-        return {
-            "events": TableRoles({"kind": Internal(), "time": Internal(), "n_persons": Internal()}),
-            "groups": TableRoles(
-                {"time": Key(), "n_persons": Count(), "observed": Count(), "expected": ModelEstimate()}, counts=_counted
-            ),
-            "test": TableRoles({"degrees_of_freedom": Known(), "p_value": Level()}),
-        }
+    def tested(cls, events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...]) -> Compared:
+        """Return statistic, degrees of freedom and p value of the daily table."""
+        weighting, powers = settings["weighting"], settings.get("powers")
+        parts = _by_time(events, settings, by)
+        weights = [_scores(there, had, weighting, powers) for there, had in parts]
+        there, had = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return _logrank(there, had, np.concatenate(weights), settings.get("trend"))
 
-    @staticmethod
-    def relations(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any]) -> Iterable[Relation]:
-        """Yield that the events of each group are those of a curve that gives them no name, or that does."""
-        times = tables["groups"]["time"].unique() if "groups" in tables else ()
-        return same_without_names(settings, times, (event_state(1),))
-
-    @staticmethod
-    def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Weighted observed less expected events, with the hypergeometric covariance."""
-        schema = {"statistic": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64}
-        if "test" in tables:
-            return tables["test"].select(pl.lit(None).alias("statistic"), "degrees_of_freedom", "p_value").cast(schema)  # type: ignore[arg-type]
-        statistic, freedom, p_value = _logrank(*_by_time(tables["events"], by)[1:], settings["weighting"])
-        row = {"statistic": [statistic], "degrees_of_freedom": [freedom], "p_value": [p_value]}
-        return pl.DataFrame(row, schema=schema)
-
-    @staticmethod
-    def release_form(
-        tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy
-    ) -> Mapping[str, pl.DataFrame]:
-        """Return the p value of all days, and each group's events up to the last grid time at which anybody is at risk."""
-        if policy.changes_nothing or "test" in tables:
-            return tables
-        events = tables["events"]
-        groups = _groups(events, by, until=grid_until(events, settings)[-1])
-        test = LogRankTest.derive(tables, settings, by).drop("statistic")
-        return {"groups": groups.with_columns(pl.col("expected").round_sig_figs(2)), "test": test}
-
-    @staticmethod
-    def trim(
-        tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]
-    ) -> Mapping[str, pl.DataFrame]:
-        """Leave out what was expected, and the p value, where a group is suppressed: with the others they would tell of it."""
-        if (
-            "test" not in tables
-            or not tables["groups"].select("n_persons", "observed").null_count().sum_horizontal().sum()
-        ):
-            return tables
-        return {
-            "groups": tables["groups"].with_columns(pl.lit(None, dtype=pl.Float64).alias("expected")),
-            "test": tables["test"].with_columns(pl.lit(None, dtype=pl.Float64).alias("p_value")),
-        }
-
-    @property
-    def released_by_level(self) -> bool:
-        """Whether the p value is a level that it does not exceed."""
-        return "test" in self.count_tables
-
-    @property
-    def groups(self) -> pl.DataFrame:
-        """People, observed and expected events of each group; released, up to `time`."""
-        self._refuse_undisclosed("The groups of")
-        return self.count_tables["groups"] if self.released_by_level else _groups(self.count_tables["events"], self.by)
-
-    def small_counts(self, threshold: int = 7) -> int:
-        """Return the number of counts of 1 to `threshold` people in the result, those by day among them."""
-        counts = [
-            c
-            for table in self.count_tables.values()
-            for c in table.iter_columns()
-            if c.name in ("n_persons", "observed")
-        ]
-        return sum(int(column.is_between(1, threshold).sum()) for column in counts)
-
-    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
-        """Return the words of a level, and the mark of what is not released."""
-        if not self.released_by_level or column not in ("statistic", "p_value"):
-            return super().format_cell(record, column)
-        return "[c]" if record[column] is None else _level_words(record[column])
-
-    def sentence(self) -> str:
-        """Return whether the groups differ more than expected if the event came at one rate."""
-        row = self.estimates.row(0, named=True)
-        if row["p_value"] is None:
-            return f"Groups by {joined(self.by)} are too small to compare."
-        if self.released_by_level:
-            differ = "differ" if row["p_value"] <= 0.05 else "do not clearly differ"
-            return f"Groups by {joined(self.by)} {differ} (log-rank test, p {_level_words(row['p_value'])})."
-        differ = "differ" if row["p_value"] < 0.05 else "do not clearly differ"
-        return (
-            f"Groups by {joined(self.by)} {differ} (log-rank statistic {number(row['statistic'])} on "
-            f"{row['degrees_of_freedom']} degrees of freedom, p {_p_words(row['p_value'])})."
+    @classmethod
+    def counted_groups(
+        cls, events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...], until: float | None = None
+    ) -> pl.DataFrame:
+        """Return people, observed and expected events of each group; up to a time, which is then a column."""
+        parts = _by_time(events, settings, by, np.inf if until is None else until)
+        there, had = (np.concatenate(column) for column in zip(*parts, strict=True))
+        share = there / np.maximum(there.sum(axis=1), 1)[:, None]
+        everyone = events.filter(pl.col("kind") >= 0).group_by(by).agg(pl.col("n_persons").sum())
+        people = (
+            events.select(by)
+            .unique(maintain_order=True)
+            .join(everyone, on=by, how="left", nulls_equal=True, maintain_order="left")
+        )
+        counted = had.sum(axis=0)
+        return people.with_columns(
+            pl.Series("observed", counted) if until is None else pl.Series("observed", counted.astype(np.int64)),
+            pl.Series("expected", (had.sum(axis=1)[:, None] * share).sum(axis=0)),
+            *([] if until is None else [pl.lit(until, dtype=pl.Float64).alias("time")]),
         )
 
 
-def _counted(row: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
-    """Return whom a count of a group is of: all of it, or those with the event by the grid time, as a curve counts them."""
-    return people_in(settings, row["time"], event_state(1)) if column == "observed" else followed(settings)
-
-
-def _level_words(level: float) -> str:
-    return "> 0.05" if level > 0.05 else f"≤ {level:g}"
-
-
-def _p_words(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"= {p:.3f}"
-
-
 def _by_time(
-    events: pl.DataFrame, by: tuple[str, ...], until: float = np.inf
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the times of an event, and people at risk and events as (times, groups) arrays."""
-    happened = events.filter((pl.col("kind") > 0) & (pl.col("time") <= until))
-    moments = happened["time"].unique().sort().to_numpy()
+    events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...], until: float = np.inf
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return people at risk and events as (times, groups) arrays, at the times of an event; of each stratum."""
     groups = strata_of(events, by)
-    there, had = (np.zeros((len(moments), len(groups))) for _ in range(2))
-    for g, names in enumerate(groups):
-        there[:, g] = at_risk(same_stratum(events, names), moments)
-        own = same_stratum(happened, names)
-        np.add.at(had[:, g], np.searchsorted(moments, own["time"].to_numpy()), own["n_persons"].to_numpy())
-    return moments, there, had
+    found = []
+    for stratum in strata_of(events, tuple(settings.get("strata") or ())):
+        inside = same_stratum(events, stratum) if stratum else events
+        happened = inside.filter((pl.col("kind") > 0) & (pl.col("time") <= until))
+        moments = happened["time"].unique().sort().to_numpy()
+        there, had = (np.zeros((len(moments), len(groups))) for _ in range(2))
+        for g, names in enumerate(groups):
+            # with strata a group has several rows of one kind and time, in one stratum one
+            there[:, g] = at_risk(same_stratum(inside, names), moments)
+            own = same_stratum(happened, names)
+            np.add.at(had[:, g], np.searchsorted(moments, own["time"].to_numpy()), own["n_persons"].to_numpy())
+        found.append((there, had))
+    return found
 
 
-def _scores(at_risk: np.ndarray, happened: np.ndarray, weighting: str | None) -> np.ndarray:
+def _scores(
+    at_risk: np.ndarray, happened: np.ndarray, weighting: str | None, powers: Sequence[float] | None
+) -> np.ndarray:
     n, d = at_risk.sum(axis=1), happened.sum(axis=1)
     if weighting == "gehan_breslow":
         return np.asarray(n)
     if weighting == "tarone_ware":
         return np.asarray(np.sqrt(n))
-    if weighting == "peto_peto":
-        # the pooled curve just before each time, as R's survdiff(rho = 1)
-        return np.concatenate([[1.0], np.cumprod(1 - d / n)[:-1]]) if len(n) else np.ones(0)
-    return np.ones(len(n))
+    if weighting is None:
+        return np.ones(len(n))
+    # the pooled curve just before each time: itself as in R's survdiff(rho = 1), or powers of it and of what it lacks of 1
+    before = np.concatenate([[1.0], np.cumprod(1 - d / n)[:-1]]) if len(n) else np.ones(0)
+    p, q = (1.0, 0.0) if weighting == "peto_peto" else powers or (0.0, 0.0)
+    return np.asarray(before**p * (1 - before) ** q)
 
 
-def _logrank(
-    at_risk: np.ndarray, happened: np.ndarray, weighting: str | None
-) -> tuple[float | None, int, float | None]:
-    from scipy.special import chdtrc
-
+def _logrank(at_risk: np.ndarray, happened: np.ndarray, w: np.ndarray, trend: Sequence[float] | None) -> Compared:
     n, d = at_risk.sum(axis=1), happened.sum(axis=1)
-    w = _scores(at_risk, happened, weighting)
     share = at_risk / np.maximum(n, 1)[:, None]
     difference = (w[:, None] * (happened - d[:, None] * share)).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.where(n > 1, w**2 * d * (n - d) / (n - 1), 0.0)
     covariance = np.diag((spread[:, None] * share).sum(axis=0)) - np.einsum("t,tg,th->gh", spread, share, share)
     use = _compared(spread[:, None] * share)
-    freedom = len(use)
-    if freedom < 1:
+    if trend is None:
+        return compared(difference, covariance, use)
+    scores = np.asarray(trend, dtype=float)
+    total, variance = scores @ difference, float(scores @ covariance @ scores)
+    # nothing is compared where all groups that ever meet have one score
+    if variance <= 1e-12 * float(scores**2 @ np.diag(covariance)):
         return None, 0, None
-    statistic = float(difference[use] @ np.linalg.solve(covariance[np.ix_(use, use)], difference[use]))
-    return statistic, freedom, float(chdtrc(freedom, statistic))
+    return compared(np.array([total]), np.array([[variance]]), [0])
 
 
 def _compared(weight: np.ndarray) -> list[int]:
@@ -215,24 +135,6 @@ def _compared(weight: np.ndarray) -> list[int]:
     return [g for g in range(len(sets)) if (sets[g + 1 :] == sets[g]).any()]
 
 
-def _groups(events: pl.DataFrame, by: tuple[str, ...], until: float | None = None) -> pl.DataFrame:
-    """Return people, observed and expected events of each group; up to a time, which is then a column."""
-    _, there, had = _by_time(events, by, np.inf if until is None else until)
-    share = there / np.maximum(there.sum(axis=1), 1)[:, None]
-    everyone = events.filter(pl.col("kind") >= 0).group_by(by).agg(pl.col("n_persons").sum())
-    people = (
-        events.select(by)
-        .unique(maintain_order=True)
-        .join(everyone, on=by, how="left", nulls_equal=True, maintain_order="left")
-    )
-    counted = had.sum(axis=0)
-    return people.with_columns(
-        pl.Series("observed", counted) if until is None else pl.Series("observed", counted.astype(np.int64)),
-        pl.Series("expected", (had.sum(axis=1)[:, None] * share).sum(axis=0)),
-        *([] if until is None else [pl.lit(until, dtype=pl.Float64).alias("time")]),
-    )
-
-
 def logrank_test(
     frame: Any,
     *,
@@ -242,6 +144,9 @@ def logrank_test(
     entry: str | None = None,
     weights: str | None = None,
     weighting: str | None = None,
+    powers: tuple[float, float] | None = None,
+    strata: str | Sequence[str] = (),
+    trend: bool | Mapping[Any, float] = False,
     time_unit: str | None = None,
     event_name: str | None = None,
     grid: Sequence[float] | None = None,
@@ -261,9 +166,18 @@ def logrank_test(
         Column with the time from which each person was observed.
     weights : str, optional
         Integer numbers of people a row stands for.
-    weighting : {None, "gehan_breslow", "tarone_ware", "peto_peto"}
-        Weight of each time: 1, the number at risk, its square root, or the
-        pooled Kaplan-Meier estimate just before.
+    weighting : {None, "gehan_breslow", "tarone_ware", "peto_peto", "fleming_harrington"}
+        Weight of each time: 1, the number at risk, its square root, the pooled
+        Kaplan-Meier estimate S just before, or S^p (1 - S)^q.
+    powers : (float, float), optional
+        p and q of the Fleming-Harrington weights, 0 or more: (1, 0) weighs early
+        differences, (0, 1) late ones.
+    strata : str or sequence of str, optional
+        Columns within whose levels groups are compared: observed less expected events
+        and their covariances are summed over them. In each the pooled curve is its own.
+    trend : bool or mapping, default False
+        Test for a trend over the groups instead of any difference. True scores the groups 1, 2, ...
+        in their order; a mapping gives each level of the one column `by` its score.
     time_unit, event_name : str, optional
         Unit of time, such as "days", and the event in words.
     grid : sequence of float, optional
@@ -281,10 +195,13 @@ def logrank_test(
     Raises
     ------
     ArgumentError
-        On missing columns, missing values, or fewer than two groups; with counts of rows.
+        On missing columns, missing values, fewer than two groups, powers without their weighting, or
+        scores that do not fit the groups; with counts of rows.
 
     References
     ----------
+    Fleming, T. R. and Harrington, D. P. (1991). Counting Processes and Survival Analysis, chapter 7. Wiley.
+    Tarone, R. E. (1975). Tests for trend in life table analysis. Biometrika 62, 679-682.
     Mantel, N. (1966). Evaluation of survival data and two new rank order
     statistics arising in its consideration. Cancer Chemotherapy Reports 50, 163-170.
     Tarone, R. E. and Ware, J. (1977). Biometrika 64, 156-160.
@@ -300,30 +217,78 @@ def logrank_test(
     """
     if weighting is not None:
         require_one_of(weighting, WEIGHTINGS, argument="weighting")
-    by = names_of(by, column_names(frame))
+    given = _checked_powers(weighting, powers)
+    columns = column_names(frame)
+    by, within = names_of(by, columns), names_of(strata, columns)
     if not by:
         raise ArgumentError("by names the columns that form the groups; at least one is needed.")
-    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
+    if set(by) & set(within):
+        raise ArgumentError(f"{', '.join(sorted(set(by) & set(within)))}: a column forms groups or strata, not both.")
+    events = event_table(frame, time=time, event=event, entry=entry, by=(*by, *within), weights=weights)
     if (events["kind"] > 1).any():
         raise ArgumentError(
             f"Event column '{event}' holds causes above 1. Count the other causes as censored "
-            "(0) to compare cause-specific rates."
+            "(0) to compare cause-specific rates, or use gray_test to compare cumulative incidences."
         )
     unit = time_unit or source_of(frame).population.get("time_unit")
     groups = events.select(by).unique().height
     if groups < 2:
         raise ArgumentError(f"There is {groups} group by {', '.join(by)}; a test needs two or more.")
     settings = {
-        "method": "log-rank" if weighting is None else f"log-rank, {weighting.replace('_', '-')} weights",
+        "method": _method(weighting, given, within, bool(trend)),
         "reference": "Mantel 1966",
         "time": time,
         "event": event,
         "entry": entry,
         "weights": weights,
         "weighting": weighting,
+        "powers": given,
+        "strata": list(within),
+        "trend": _checked_scores(trend, events, by),
         "time_unit": unit,
         "event_name": event_name or source_of(frame).population.get("event"),
         "grid": checked_grid(grid, unit),
         **source_of(frame).as_settings(),
     }
     return LogRankTest({"events": events}, settings, by)
+
+
+def _method(weighting: str | None, powers: list[float] | None, strata: Sequence[str], trend: bool) -> str:
+    of = f" ({powers[0]:g}, {powers[1]:g})" if powers else ""
+    weights = "" if weighting is None else f", {weighting.replace('_', '-')}{of} weights"
+    return f"log-rank{' for trend' if trend else ''}{weights}{', stratified' if strata else ''}"
+
+
+def _checked_powers(weighting: str | None, powers: Sequence[float] | None) -> list[float] | None:
+    if (powers is not None) != (weighting == "fleming_harrington"):
+        raise ArgumentError('weighting="fleming_harrington" needs powers=(p, q), and no other weighting takes powers.')
+    if powers is None:
+        return None
+    given = [float(p) for p in powers]
+    if len(given) != 2 or not all(0 <= p < np.inf for p in given):
+        raise ArgumentError(f"powers={tuple(powers)} must be two numbers, 0 or more: p and q of S^p (1 - S)^q.")
+    return given
+
+
+def _checked_scores(trend: bool | Mapping[Any, float], events: pl.DataFrame, by: tuple[str, ...]) -> list[float] | None:
+    """Return the score of each group in order; None where no trend is tested."""
+    if trend is False:
+        return None
+    groups = strata_of(events, by)
+    if trend is True:
+        unknown = sum(any(level is None for level in names.values()) for names in groups)
+        if unknown:
+            raise ArgumentError(
+                f"{unknown} group has no level of {', '.join(by)}, so no place in an order: leave it out, or give scores."
+            )
+        return [float(k + 1) for k in range(len(groups))]
+    if len(by) != 1:
+        raise ArgumentError(f"Scores are of the levels of one column; by names {len(by)}.")
+    levels = [names[by[0]] for names in groups]
+    without = sum(level not in trend for level in levels)
+    if without:
+        raise ArgumentError(f"{without} of {len(levels)} levels of '{by[0]}' have no score in trend.")
+    scores = [float(trend[level]) for level in levels]
+    if not np.isfinite(scores).all() or len(set(scores)) < 2:
+        raise ArgumentError("The scores of a trend must be finite numbers, and not all the same.")
+    return scores

@@ -13,9 +13,13 @@ from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
+from symphony_research.result.roles import TableRoles
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
-from symphony_research.survival.grid import require_grid_time
+from symphony_research.survival.figures import number_with_interval
+from symphony_research.survival.grid import landmark_of, require_grid_time
+from symphony_research.survival.hazard import NelsonAalen
+from symphony_research.survival.mean_cumulative import MeanCumulativeCount
 from symphony_research.survival.risk import at_risk, starts_at
 from symphony_research.words.lexicon import COLUMN_WORDS, capital, in_words
 from symphony_research.words.numbers import number
@@ -23,23 +27,35 @@ from symphony_research.words.phrases import joined, share_with_interval, strata_
 
 __all__ = ["CurvePoints", "at"]
 
-_FAMILIES: dict[str, type[_Curve]] = {"SurvivalCurve": SurvivalCurve, "CumulativeIncidence": CumulativeIncidence}
+_FAMILIES: dict[str, type[_Curve]] = {
+    f.__name__: f for f in (SurvivalCurve, CumulativeIncidence, NelsonAalen, MeanCumulativeCount)
+}
 
 
 class CurvePoints(_Curve):
     """A curve at chosen times."""
 
     figure: ClassVar[str | None] = None
-    own_settings: ClassVar[frozenset[str]] = _Curve.own_settings | {"curve", "times"}
+    own_settings: ClassVar[frozenset[str]] = MeanCumulativeCount.own_settings | {"curve", "times"}
     shown: ClassVar[tuple[str, ...]] = ("what", "time", "n_at_risk", "estimate", "lower", "upper")
-    percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
-    own_words: ClassVar[Mapping[str, str]] = {"what": "", "estimate": "Share of people"}
+    own_words: ClassVar[Mapping[str, str]] = {"what": "", "estimate": "Estimate"}
+
+    @property
+    def percentages(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Columns that are shares of people."""
+        return ("estimate", "lower", "upper") if _FAMILIES[self.settings["curve"]].is_share else ()
+
+    @property
+    def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
+        """Headings, of a share that it is one."""
+        return {**super().column_words, **({"estimate": "Share of people"} if self.percentages else {})}
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Return the curve, derived again and read at the times."""
         curve = _FAMILIES[settings["curve"]].derive(tables, settings, by)
-        points = _read(curve, tables.get("events"), by, settings["times"])
+        begins_at = _FAMILIES[settings["curve"]].begins_at
+        points = _read(curve, tables.get("events"), by, settings["times"], begins_at)
         curve_of = _FAMILIES[settings["curve"]]
         words = {cause: capital(said.removeprefix("were ")) for cause, said in curve_of.clauses_of(settings)}
         if "cause" in points.columns:
@@ -50,6 +66,7 @@ class CurvePoints(_Curve):
 
     def display(self) -> pl.DataFrame | None:
         """Return one row a time, of each stratum, and a column for each outcome."""
+        said = share_with_interval if self.percentages else number_with_interval
         rows: dict[tuple[Any, ...], dict[str, str]] = {}
         for row in self.estimates.sort("time", maintain_order=True).iter_rows(named=True):
             line = rows.setdefault((*(row[c] for c in self.by), row["time"]), {})
@@ -61,7 +78,7 @@ class CurvePoints(_Curve):
             line[f"{row['what']} ({self.interval_words})"] = (
                 self.missing_marker(row, "estimate")
                 if row["estimate"] is None
-                else share_with_interval(row["estimate"], row["lower"], row["upper"])
+                else said(row["estimate"], row["lower"], row["upper"])
             )
         # strata stand in the order of the estimates, each with its times
         order = list(dict.fromkeys(key[:-1] for key in self.estimates.select(*self.by, "time").iter_rows()))
@@ -83,7 +100,17 @@ class CurvePoints(_Curve):
         """Return the counts on the grid; the times must be among its own."""
         if not policy.changes_nothing:
             _require_on_grid(settings)
-        return _Curve.release_form(tables, settings, by, policy)
+        return _FAMILIES[settings["curve"]].release_form(tables, settings, by, policy)
+
+    @staticmethod
+    def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
+        """Leave out what the curve leaves out."""
+        return _FAMILIES[settings["curve"]].trim(tables, settings, by)
+
+    @classmethod
+    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+        """Return the roles of the curve's tables."""
+        return _FAMILIES[settings["curve"]].roles_of(settings)
 
     def sentence(self) -> str:
         """Return what the curve says at its end."""
@@ -93,7 +120,9 @@ class CurvePoints(_Curve):
 
 def _require_on_grid(settings: Mapping[str, Any]) -> None:
     for time in settings["times"]:
-        require_grid_time(time, settings.get("time_unit"), settings.get("grid"), what="time")
+        require_grid_time(
+            time, settings.get("time_unit"), settings.get("grid"), what="time", since=landmark_of(settings)
+        )
 
 
 def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
@@ -101,7 +130,7 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
 
     Parameters
     ----------
-    result : SurvivalCurve or CumulativeIncidence
+    result : SurvivalCurve, CumulativeIncidence, NelsonAalen or MeanCumulativeCount
         The curve; what was disclosed stays so.
     times : float or sequence of float
         In the curve's own unit; of a released curve, times of its grid.
@@ -129,8 +158,8 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     >>> sr.survival.at(curve, [0, 2, 2.5]).estimates["n_at_risk"].to_list()
     [4, 3, 1]
     """
-    if not isinstance(result, (SurvivalCurve, CumulativeIncidence)):
-        raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
+    if not isinstance(result, _Curve) or type(result).__name__ not in _FAMILIES:
+        raise ArgumentError("A curve is needed: the result of kaplan_meier, cumulative_incidence or nelson_aalen.")
     wanted = [float(t) for t in ([times] if isinstance(times, (int, float)) else times)]
     if not np.isfinite(wanted).all():
         raise ArgumentError(f"{np.sum(~np.isfinite(wanted))} of {len(wanted)} times are no finite number.")
@@ -141,11 +170,10 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
 
 
 def _read(
-    frame: pl.DataFrame, events: pl.DataFrame | None, by: tuple[str, ...], times: Sequence[float]
+    frame: pl.DataFrame, events: pl.DataFrame | None, by: tuple[str, ...], times: Sequence[float], begins_at: float
 ) -> pl.DataFrame:
     """Return the estimates of a curve at the times, for each stratum and cause."""
     strata = [*by, *(["cause"] if "cause" in frame.columns else [])]
-    start = 0.0 if "cause" in frame.columns else 1.0
     figures = ("estimate", "lower", "upper")
     known = (frame if events is None else events)["time"]
     wanted = at_known_times(times, known, tie_width(known))
@@ -160,7 +188,9 @@ def _read(
         values = {column: part[column].to_list() for column in ("n_at_risk", *figures)}
         # the time itself where it is the grid's, and the last step before it where a curve goes by day
         columns: dict[str, Any] = {
-            column: [None if past[k] else start if done[k] < 0 else values[column][done[k]] for k in range(len(wanted))]
+            column: [
+                None if past[k] else begins_at if done[k] < 0 else values[column][done[k]] for k in range(len(wanted))
+            ]
             for column in ("n_at_risk", *figures)
         }
         if events is not None:

@@ -39,6 +39,7 @@ def test_arguments_after_the_first_are_keyword_only(name: str, function: object)
         p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
     ]  # fmt: skip
     allowed = {"suppress": 2, "compare": 2, "import_survey": 2, "at": 2, "picture": 2, "absolute_risk": 3}
+    allowed |= {"mean_cumulative_count": 2}
     allowed |= {"write_table": 2, "write_figure": 2, "write_network": 2, "write_acro": 2}
     short = name.split(".")[-1]
     limit = allowed.get(short, 1)
@@ -47,8 +48,10 @@ def test_arguments_after_the_first_are_keyword_only(name: str, function: object)
 
 @pytest.mark.parametrize(("name", "function"), FUNCTIONS, ids=[n for n, _ in FUNCTIONS])
 def test_the_same_word_for_the_same_thing(name: str, function: object) -> None:
-    # rows with a baseline hazard of their own are no rows of the result, which `by` names
-    own = {"strata"} if name in ("survival.cox_regression", "survival.proportional_hazards_test") else set()
+    # strata are what `by` names everywhere but in a stratified test, where `by` names the groups, and in a model, where
+    # rows with a baseline hazard of their own are no rows of the result
+    stratified = ("logrank_test", "gray_test", "cox_regression", "proportional_hazards_test")
+    own = {"strata"} if name in {f"survival.{test}" for test in stratified} else set()
     assert not (WORDS - own) & set(inspect.signature(function).parameters), name
 
 
@@ -69,6 +72,8 @@ def test_docstrings_say_what_a_manual_page_says(name: str, function: object) -> 
 
 @pytest.mark.parametrize(("name", "function"), ESTIMATORS, ids=[n for n, _ in ESTIMATORS])
 def test_an_estimator_returns_a_result_and_cites_its_method(name: str, function: object) -> None:
+    if name == "survival.landmark":  # a step before an estimator: people in, a table of people out
+        return
     module = importlib.import_module(function.__module__)
     returned = getattr(module, str(inspect.signature(function).return_annotation), None)
     assert inspect.isclass(returned), name

@@ -24,7 +24,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 MARKS = ("*", "[c]")
 NO_ROW = "no row"
-OUTCOMES = 2  # of the Kaplan-Meier curves, and of the cumulative incidence
+OUTCOMES = 3  # of the Kaplan-Meier curves, of the cumulative incidence, and of death after any number of events
 MOST = 2000  # people that an unknown may be of
 Row = dict[str, str]
 Sum = tuple[tuple[int, int], ...]  # (unknown, coefficient), in order

@@ -24,7 +24,9 @@ OF_PATTERNS = (
     "prevalence", "condition_count", "condition_count_top", "exact", "at_least", "closed", "maximal", "further", "companions",
     "cooccurrence", "backbone", "set_centrality", "centrality", "communities", "costs", "costs_at_least",
 )  # fmt: skip
-OF_TIME = ("kaplan_meier", "incidence", "points", "quantile", "logrank")
+OF_TIME = (
+    "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark", "mean_count",
+)  # fmt: skip
 BY = "__by_sex"
 # studies of which the baseline is attacked beside every other count; in the others, where everything is, and by itself
 WITH_BASELINE = ("squeezed", "random 4")
@@ -144,7 +146,23 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
         "kaplan_meier" + end: curve,
         "points" + end: sr.survival.at(curve, range(0, 331, 60)),
         "quantile" + end: sr.survival.quantile(curve),
+        "hazard" + end: sr.survival.nelson_aalen(
+            died, time="time", event="event", by=by, time_unit="days", event_name=OUTCOME
+        ),
+        "restricted_mean" + end: sr.survival.restricted_mean_survival_time(
+            died, time="time", event="event", by=by, horizon=180, time_unit="days", event_name=OUTCOME
+        ),
     }
+    if (frame["time"] > 90).any():
+        later = sr.survival.landmark(died, time="time", event="event", at=90, by=by)
+        made["landmark" + end] = sr.survival.kaplan_meier(
+            later, time="time", event="event", by=by, weights="n_persons", time_unit="days", event_name=OUTCOME
+        )
+    made["mean_count" + end] = mean_count(world, by)
+    if by and (frame["event"] == 1).any():
+        made["gray" + end] = sr.survival.gray_test(
+            frame, time="time", event="event", by=by, time_unit="days", cause_names={1: OUTCOME, 2: "death"}
+        )
     if (frame["event"] > 0).any():
         made["incidence" + end] = sr.survival.cumulative_incidence(
             frame, time="time", event="event", by=by, time_unit="days", cause_names={1: OUTCOME, 2: "death"}
@@ -152,6 +170,25 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     if by:
         made["logrank" + end] = sr.survival.logrank_test(died, time="time", event="event", by=by, time_unit="days")
     return made
+
+
+def after_events(world: World) -> pl.DataFrame:
+    """Follow-up that goes on after a first event, as that of recurrent events does: until death, or the end of the data."""
+    last, longer = world.people["time"].max(), 1 + 7 * (pl.col("person_id") % 20)
+    had = pl.col("event") == 1
+    return world.people.with_row_index("person_id").with_columns(
+        pl.when(had).then(pl.min_horizontal(pl.col("time") + longer, pl.lit(last))).otherwise("time").alias("until"),
+        ((pl.col("event") == 2) | (had & (pl.col("person_id") % 5 == 0))).cast(pl.Int64).alias("died"),
+    )
+
+
+def mean_count(world: World, by: tuple[str, ...]) -> sr.Result:
+    """Recurrent events: one to three of whoever has any; deaths end them."""
+    people = after_events(world)
+    had = people.filter(pl.col("event") == 1).with_columns(pl.col("time").repeat_by(1 + pl.col("person_id") % 3))
+    often = had.select("person_id", "time").explode("time")
+    persons = people.drop("time", "event").rename({"until": "time"})
+    return sr.survival.mean_cumulative_count(often, persons, end="time", by=by, time_unit="days", event_name=OUTCOME)
 
 
 def of_models(world: World) -> dict[str, sr.Result]:
@@ -287,6 +324,8 @@ def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:
             repr(sr.table(result, rows=3)),
         ]
         texts += [str(getattr(result, name)) for name in ("overall", "groups", "quality") if hasattr(result, name)]
+        if type(result).__name__ == "RestrictedMeanSurvivalTime" and result.by:
+            texts.append(str(result.differences))
         (folder / f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
         crossed = _crossed(result)
         if crossed:
@@ -317,6 +356,8 @@ PLOTS = {
     "Attrition": ("plot_attrition",),
     "SurvivalCurve": ("plot_survival",),
     "CumulativeIncidence": ("plot_survival",),
+    "NelsonAalen": ("plot_survival",),
+    "MeanCumulativeCount": ("plot_survival",),
     "CoxRegression": ("plot_effects",),
     "FineGrayRegression": ("plot_effects",),
     "ParametricSurvival": ("plot_effects",),

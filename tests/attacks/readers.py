@@ -12,7 +12,11 @@ from typing import Any
 from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 
 MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rates")
-CURVES = (*MODELS, "kaplan_meier", "incidence", "points", "quantile", "logrank")
+CURVES = (
+    *MODELS, "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark",
+    "mean_count",
+)  # fmt: skip
+LANDMARK = 90
 
 
 def read_tables(folder: Path) -> dict[str, list[Row]]:
@@ -82,6 +86,15 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
     return book.sets(level, book.masks())
 
 
+def _since(time: float, state: str, book: Codebook, level: str | None) -> Sum:
+    """People who left between a landmark and a time since, or are at risk at it."""
+    now = _in_state("kaplan_meier", LANDMARK + time, state, book, level)
+    if state == "at risk":
+        return now
+    before = {unknown for unknown, _ in _in_state("kaplan_meier", LANDMARK, state, book, level)}
+    return tuple(pair for pair in now if pair[0] not in before)
+
+
 def _of_model(base: str, column: str, record: Mapping[str, Any], book: Codebook) -> Sum:
     """People of a level of a model's covariate, those of them with the event by a time, or their number of events."""
     level = record.get("category") if record.get("variable") == "sex" else None
@@ -122,8 +135,10 @@ def _less(of: Sum, unknowns: Sequence[int]) -> Sum:
 
 def _in_state(base: str, time: float, state: str, book: Codebook, level: str | None) -> Sum:
     """People with an event up to a time, censored before it, or at risk: the rest."""
+    if base == "landmark":
+        return _since(time, state, book, level)
     until, before, _ = book.by(time)
-    causes, outcome = ((1, 2), 1) if base == "incidence" else ((1,), 0)
+    causes, outcome = ((1, 2), 1) if base in ("incidence", "gray") else ((1,), 2) if base == "mean_count" else ((1,), 0)
     censored = [c for c in range(book.causes) if c not in causes]
     if state.startswith("event"):
         return book.ended(level, [int(state.split()[1])], until, outcome)

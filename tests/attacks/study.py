@@ -162,9 +162,13 @@ def truth_of(world: worlds.World, results: Mapping[str, sr.Result], book: Codebo
     if book.times:
         for sex, cause, time in world.people.select("sex", "event", "time").iter_rows():
             level = sex if book.levels else None
-            for outcome in range(attacker.OUTCOMES):
+            for outcome in range(2):
                 ((at, _),) = book.ended(level, [cause], [min(book.slot(time), book.slots - 1)], outcome)
                 found[at] += 1
+        for sex, died, time in produce.after_events(world).select("sex", "died", "until").iter_rows():
+            level = sex if book.levels else None
+            ((at, _),) = book.ended(level, [died], [min(book.slot(time), book.slots - 1)], 2)
+            found[at] += 1
     for name, n in _parts(results):
         found[book.apart(name)] = n
     return found
@@ -183,6 +187,13 @@ def structure_of(book: Codebook) -> dict[Sum, Ends]:
                 ended = [u for u, _ in book.ended(level, range(book.causes), range(book.slots), outcome)]
                 found[tuple(sorted([*whole, *((u, -1) for u in ended)]))] = (0, 0)
             found |= {((u, 1), (u + book.of_times, -1)): (0, 0) for u in ended_of(book, level)}
+            for time in book.times[
+                1:
+            ]:  # who is at risk of a first event is still followed, and who died without one has died
+                for first, ever in (("at risk", "at risk"), ("event 2", "event 1")):
+                    few = readers._in_state("incidence", time, first, book, level)
+                    many = readers._in_state("mean_count", time, ever, book, level)
+                    found[tuple(sorted([*many, *((u, -n) for u, n in few)]))] = (0, np.inf)
     of_whole: dict[tuple[str, str], list[int]] = {}
     for name in book.further:
         if name[0] == "baseline":

@@ -8,6 +8,15 @@ import pytest
 TABLES = {
     "real": ("kaplan_meier_real", "cumulative_incidence_real", "logrank_real"),
     "lifelines": ("kaplan_meier_lifelines", "cumulative_incidence_lifelines", "logrank_lifelines"),
+    "nonparametric": (
+        "nelson_aalen",
+        "restricted_mean",
+        "logrank_stratified",
+        "logrank_family",
+        "gray",
+        "incidence_etm",
+        "recurrent_mets",
+    ),
     "measures": ("measures",),
     "regression": ("regression",),
     "strata": ("strata", "strata_cells", "strata_triads"),
@@ -17,7 +26,7 @@ TABLES = {
 @pytest.mark.r
 @pytest.mark.parametrize("origin", list(TABLES))
 def test_scripts_give_the_stored_values(origin, tmp_path, expected, prepared, run_r_scripts):
-    if origin in ("real", "regression"):
+    if origin in ("real", "regression", "nonparametric"):
         prepared("real", "heart")  # skips where the data are absent
     run_r_scripts(origin, tmp_path)
     for name in TABLES[origin]:

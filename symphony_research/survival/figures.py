@@ -1,0 +1,94 @@
+"""Sentences and key figures of curves that are no share of people: a cumulative hazard, a mean number of events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symphony_research.collapse.margins import same_stratum
+from symphony_research.result import KeyFigure
+from symphony_research.survival.base import _Curve
+from symphony_research.survival.sentences import headline_time
+from symphony_research.words.lexicon import capital
+from symphony_research.words.numbers import number
+from symphony_research.words.phrases import strata_words
+
+__all__ = ["figures_of", "number_with_interval", "read_at", "sentence_of", "titles_of"]
+
+
+def number_with_interval(value: float | None, lower: float | None, upper: float | None, *, label: str = "") -> str:
+    """Return a figure and its interval: "0.31 (0.25 to 0.38)", or with a label "0.31 (95% CI 0.25 to 0.38)"."""
+    if lower is None or upper is None:
+        return number(value)
+    return f"{number(value)} ({f'{label} ' if label else ''}{number(lower)} to {number(upper)})"
+
+
+def read_at(result: _Curve, time: float) -> list[tuple[str, dict[str, Any]]]:
+    """Return the row of each group at a time, with the group in words."""
+    from symphony_research.survival.points import at
+
+    frame = at(result, time).estimates
+    groups = frame.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
+    rows = [(strata_words(names), same_stratum(frame, names) if names else frame) for names in groups]
+    return [(words, own.row(0, named=True)) for words, own in rows if own.height]
+
+
+def _when(result: _Curve, time: float) -> str:
+    unit = result.time_unit
+    return (
+        f"by {number(int(time) if float(time).is_integer() else time)} {unit}".rstrip() if unit else f"by time {time:g}"
+    )
+
+
+def sentence_of(result: _Curve, quantity: str) -> str:
+    """Return what a curve is at the headline time, with its interval; groups side by side."""
+    end = headline_time(result)
+    rows = [] if end is None else read_at(result, end)
+    known = [(group, row) for group, row in rows if row["estimate"] is not None]
+    if end is None or not known:
+        return f"No group is large enough to show the {quantity}."
+    label = f"{100 * result.settings.get('confidence', 0.95):g}% CI"
+    said = [
+        f"{number_with_interval(row['estimate'], row['lower'], row['upper'], label=label if k == 0 else '')}{f' for {group}' if group else ''}"
+        for k, (group, row) in enumerate(known)
+    ]
+    each = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    gone = [f"{group} {result.missing_marker(row, 'estimate')}" for group, row in rows if row["estimate"] is None]
+    without = f" ({', '.join(gone)})" if gone else ""
+    return f"{capital(_when(result, end))}, the {quantity} was {each}{without}."
+
+
+def figures_of(result: _Curve, quantity: str) -> tuple[KeyFigure, ...]:
+    """Return what a curve is at the headline time, of each group."""
+    end = headline_time(result)
+    found = []
+    for group, row in read_at(result, end) if end is not None else []:
+        missing = row["estimate"] is None
+        value = (
+            result.missing_marker(row, "estimate")
+            if missing
+            else number_with_interval(row["estimate"], row["lower"], row["upper"])
+        )
+        measure = f"{capital(quantity)} {_when(result, end or 0.0)}"
+        found.append(KeyFigure(f"{measure}: {group}" if group else measure, value))
+    return tuple(found)
+
+
+def titles_of(result: _Curve, limit: float) -> tuple[str, ...]:
+    """Return the figure of each group at the headline time as a title, in fewer and fewer words; empty where there is none."""
+    end = headline_time(result)
+    end = end if end is None else min(end, limit)
+    rows = [] if end is None else [(g, r) for g, r in read_at(result, end) if r["estimate"] is not None]
+    if end is None or not rows:
+        return ()
+    label = f"{100 * result.settings.get('confidence', 0.95):g}% CI"
+    quantity, short = capital(str(result.quantity)), capital(str(result.quantity).split(" of ")[0])  # type: ignore[attr-defined]
+    when = _when(result, end)
+    if len(rows) == 1:
+        group, row = rows[0]
+        figure = number_with_interval(row["estimate"], row["lower"], row["upper"], label=label)
+        of_whom = f" ({group})" if group else ""
+        return tuple(f"{what} {when}: {figure}{of_whom}" for what in (quantity, short))
+    ordered = sorted(rows, key=lambda pair: pair[1]["estimate"])
+    low, high = ((number(row["estimate"]), group) for group, row in (ordered[0], ordered[-1]))
+    ends = f"{low[0]} ({low[1]}) to {high[0]} ({high[1]})"
+    return f"{quantity} {when}: {ends}", f"{short} {when}: {ends}", f"{short} {when}: {low[0]} to {high[0]}"
