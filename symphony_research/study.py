@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from symphony_research.checks import Finding, Findings, check_tables
+from symphony_research.completeness import completeness_by_month
 from symphony_research.door.duplicates import near_names, repeated_rows, same_parts
 from symphony_research.door.folder import Found, look_through
 from symphony_research.door.stamp import Content, Stamp, content_of, read_stamp, write_stamp
-from symphony_research.door.study_settings import imported_notes, period_of, read_settings
+from symphony_research.door.study_settings import data_end_of, imported_notes, period_of, read_settings
 from symphony_research.door.table import BROKEN, UNREADABLE, read_table
 from symphony_research.door.text import TextFile
 from symphony_research.door.values import schema_type
@@ -55,6 +56,9 @@ class Study:
     note : str
         What a reader of any number must know of it, such as that a survey is
         unweighted; it stands on every page and under every figure and table.
+    data_end : mapping
+        The last day of the tables that hold nothing after it, where that is before
+        the study's last.
     signed : mapping
         Author, contact and status of its reports, as study.toml gives them.
     """
@@ -71,6 +75,7 @@ class Study:
     given: frozenset[str] = frozenset()
     note: str = ""
     signed: Mapping[str, str] = field(default_factory=dict)
+    data_end: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def persons(self) -> pl.LazyFrame:
@@ -138,6 +143,10 @@ class Study:
     def has(self, table: str) -> bool:
         """Return whether the study came with that table."""
         return table in self.given
+
+    def last_day(self, *tables: str) -> date:
+        """Return the last day that all these tables cover: the study's, or the earliest of their own."""
+        return min([self.period[1], *(self.data_end[name] for name in tables if name in self.data_end)])
 
     @property
     def costs(self) -> tuple[str, ...]:
@@ -246,22 +255,24 @@ def _open(folder: Path, *, again: bool = False) -> tuple[Study | None, Findings]
     if stamp is not None:
         tables, _ = _tables(there, settings, faults, [], known=stamp.texts)
         period = _period(settings, tables, faults)
+        data_end = data_end_of(settings, period, faults)
         if period is not None and not faults:
-            study = _study(folder, name, settings, tables, period, content, generated=stamp.generated)
+            study = _study(folder, name, settings, tables, period, data_end, content, generated=stamp.generated)
             return study, Findings(name, ())
     faults += there.faults + same_parts(there.files, content.digests)
     notes = imported_notes(settings) + there.notes
     tables, texts = _tables(there, settings, faults, notes)
-    period = None
+    period, data_end = None, {}
     try:
         period = _period(settings, tables, faults)
+        data_end = data_end_of(settings, period, faults)
         faults += check_tables(tables, period=period, conditions=settings.get("conditions"))
         faults += near_names(tables, settings.get("conditions"))
         repeated, told = repeated_rows(tables, settings.get("repeated_rows", ()), exactly=again)
         faults += repeated
         notes += told
         if again and period is not None and "activity" in tables and "date" in tables["activity"].collect_schema():
-            notes += _completeness(tables["activity"], period)
+            notes += completeness_by_month(tables["activity"], period, stated=data_end.get("activity"))
     except BROKEN:  # damage that only a certain way of reading meets
         if not any(fault.message.startswith(UNREADABLE) for fault in faults):
             faults.append(Finding("the tables", "", 0, UNREADABLE))
@@ -270,7 +281,7 @@ def _open(folder: Path, *, again: bool = False) -> tuple[Study | None, Findings]
         return None, findings
     generated = "generator" in settings and _is_generated(folder, content)
     write_stamp(content, folder, Stamp(generated, texts))
-    return _study(folder, name, settings, tables, period, content, generated=generated), findings
+    return _study(folder, name, settings, tables, period, data_end, content, generated=generated), findings
 
 
 def _tables(
@@ -312,6 +323,7 @@ def _study(
     settings: Mapping[str, Any],
     tables: Mapping[str, pl.LazyFrame],
     period: tuple[date, date],
+    data_end: Mapping[str, date],
     content: Content,
     *,
     generated: bool,
@@ -330,6 +342,7 @@ def _study(
         frozenset(tables),
         str(settings.get("note", "")),
         settings.get("report", {}),
+        data_end,
     )
 
 
@@ -367,25 +380,3 @@ def _period(
         )
     )
     return None
-
-
-def _completeness(activity: pl.LazyFrame, period: tuple[date, date]) -> list[str]:
-    first, last = period
-    every = pl.LazyFrame({"month": pl.date_range(first.replace(day=1), last, "1mo", eager=True)})
-    months = (
-        activity.select(pl.col("date").dt.truncate("1mo").alias("month"))
-        .group_by("month")
-        .len()
-        .join(every, on="month", how="right")
-        .select("month", pl.col("len").fill_null(0))
-        .sort("month")
-        .collect(engine="streaming")
-    )
-    if months.height < 3:
-        return []
-    usual = float(months["len"].median() or 0)  # type: ignore[arg-type]
-    lines = [f"Activity by month: {months.height} months, {usual:,.0f} rows in the median one."]
-    thin = months.filter(pl.col("len") < 0.8 * usual)
-    for month, rows in thin.iter_rows():
-        lines.append(f"  {month:%B %Y} holds {100 * rows / usual:.0f}% of the median month: perhaps incomplete.")
-    return lines

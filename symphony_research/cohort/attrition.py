@@ -53,13 +53,15 @@ class Attrition(Result):
 
     def sentence(self) -> str:
         """Return how many people were studied, of how many."""
-        frame = self.estimates
+        frame, did = self.estimates, "met the inclusion criteria"
+        if (self.settings.get("population") or {}).get("event"):
+            did = "were followed up"
         start, end = frame["n_persons"][0], frame["n_persons"][-1]
         if not end:
-            return "Too few people met the inclusion criteria for anything to be shown."
+            return f"Too few people {did} for anything to be shown."
         if frame.height == 1:
-            return f"About {roughly(end)} people {self.settings['start']} met the inclusion criteria."
-        return f"Of about {roughly(start)} people {self.settings['start']}, about {roughly(end)} met the inclusion criteria."
+            return f"About {roughly(end)} people {self.settings['start']} {did}."
+        return f"Of about {roughly(start)} people {self.settings['start']}, about {roughly(end)} {did}."
 
     def instead_of_table(self) -> str | None:
         """Return that nobody is excluded, and whom the criteria would have excluded; a table would have one row."""
@@ -71,5 +73,7 @@ class Attrition(Result):
 
 def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
     if record["step"] == STUDIED:
+        if (settings.get("population") or {}).get("event") == "readmission":
+            return everybody().in_state("first discharge", "followed")  # as curves from a discharge count them
         return everybody()  # the people of the cohort: one number with that of every other table of them
     return unrelated(f"excluded at the step: {record['step']}")

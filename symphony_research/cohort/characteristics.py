@@ -219,7 +219,7 @@ def _with_care(
         return people
     observed = pl.max_horizontal("registered_since", "birth_date", pl.lit(start)) <= pl.col("__first")
     people = people.with_columns(pl.when(observed).then(pl.lit(WHOLE)).otherwise(pl.lit(PART)).alias(LOOK_BACK))
-    rules = {name: EVENTS[event] for name, event in CARE.items()}
+    rules = {name: EVENTS[event].rule for name, event in CARE.items()}
     recorded = study.activity.select(
         *[rule.any().alias(name) for name, rule in rules.items() if rule is not None],
         (pl.col("cost") > 0).any().alias(COST),

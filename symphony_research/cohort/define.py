@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 
@@ -10,7 +11,10 @@ import polars as pl
 
 from symphony_research.cohort.attrition import STUDIED, Attrition
 from symphony_research.cohort.bands import age_band
-from symphony_research.cohort.people import Cohort, as_date, listed_conditions
+from symphony_research.cohort.people import Cohort
+from symphony_research.cohort.rows import PersonRows, as_date, listed_conditions
+from symphony_research.cohort.spells import joined_spells
+from symphony_research.cohort.strata import STRATA
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.schema import RESIDENCES, SEXES
 from symphony_research.study import Study
@@ -19,6 +23,9 @@ from symphony_research.words.lexicon import in_words
 __all__ = ["define_cohort"]
 
 OLDEST = 200
+MOST_PEOPLE = 1_000_000  # of a part; larger studies are read part by part
+SEED = 2013  # of the parts
+FAR = date(9999, 1, 1)  # of what lasts
 
 
 def define_cohort(
@@ -83,7 +90,6 @@ def define_cohort(
         require_one_of(residence, RESIDENCES, argument="residence")
     low, high = _age_range(age)
     _require_known(study, programme=programme, hub=hub, practice=practice, area=area, sex=sex)
-    people = study.persons.collect(engine="streaming")
     enrolled = programme is not None or hub is not None
     if enrolled and index is not None:
         raise ArgumentError("index is for everybody; people on a programme have the day they joined. Leave one out.")
@@ -91,22 +97,13 @@ def define_cohort(
     if not study.period[0] <= day <= study.period[1]:
         first, last = study.period
         raise ArgumentError(f"index={day.isoformat()} is outside the study, {first.isoformat()} to {last.isoformat()}.")
-    people = _with_index(study, people, programme, hub, day if not enrolled else None)
-    people = _with_registration(study, people)
-    people = people.with_columns(_age(pl.col("birth_date"), pl.col("index_date")).alias("age"))
-    people = people.with_columns(
-        age_band(pl.col("age"), study.age_bands).alias("age_band"),
-        ((pl.col("deprivation_decile") + 1) // 2).alias("deprivation_quintile"),
-    )
-    if min_conditions is not None:
-        people = _with_condition_number(study, people, listed_conditions(study, conditions))
+    listed = None if min_conditions is None else listed_conditions(study, conditions)
 
     rules: list[tuple[str, pl.Expr]] = []
     start = "in the study"
     if enrolled:
         what = " with ".join(in_words(part) for part in (programme or "any programme", hub) if part)
         start = f"enrolled on {what}"
-        people = people.filter(pl.col("index_date").is_not_null())
         # before the first day nothing is recorded, so nothing could be seen to happen
         rules.append(("who joined before the study's first day", pl.col("index_date") >= study.period[0]))
     when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}"
@@ -140,11 +137,17 @@ def define_cohort(
         "index": "enrolment" if enrolled else day.isoformat(), "until": study.period[1].isoformat(),
     }  # fmt: skip
     population = {key: value for key, value in population.items() if value is not None}
-    steps = []
-    for step, rule in rules:
-        kept = people.filter(rule.fill_null(False))
-        steps.append((step, people.height - kept.height))
-        people = kept
+    gone = dict.fromkeys((step for step, _ in rules), 0)
+    kept = []
+    for part in _parts(study):
+        people = _observed(part, programme, hub, None if enrolled else day, listed)
+        for step, rule in rules:
+            left = people.filter(rule.fill_null(False))
+            gone[step] += people.height - left.height
+            people = left
+        kept.append(_narrow(people, study))
+    people = pl.concat(kept)
+    steps = list(gone.items())
     steps.append((STUDIED, people.height))
     table = pl.DataFrame(steps, schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
     # a rule that left nobody out is not worth a line
@@ -158,10 +161,43 @@ def define_cohort(
             **study.source(**population).as_settings(),
         },
     )
+    return Cohort(attrition, PersonRows(study, MappingProxyType(population), people))
+
+
+def _parts(study: Study) -> Iterator[Study]:
+    """Yield the study in parts of so many people that one of them fits in memory with all that is joined to it."""
+    people = study.persons.select(pl.len()).collect(engine="streaming").item()
+    parts = -(-people // MOST_PEOPLE)
+    if parts <= 1:
+        yield study
+        return
+    for number in range(parts):
+        own = pl.col("person_id").hash(SEED) % parts == number
+        held = {
+            name: study.tables[name].filter(own) for name in ("persons", "registrations", "conditions", "enrolments")
+        }
+        yield replace(study, tables={**study.tables, **held})
+
+
+def _observed(
+    study: Study, programme: str | None, hub: str | None, day: date | None, listed: Sequence[str] | None
+) -> pl.DataFrame:
+    """Return the people with an index date, and what is known of them on it."""
+    people = _with_index(study, programme, hub, day)
+    people = _with_registration(study, people)
+    people = people.with_columns(_age(pl.col("birth_date"), pl.col("index_date")).alias("age"))
     people = people.with_columns(
-        pl.min_horizontal("death_date", "registered_until", pl.lit(study.period[1])).alias("exit_date")
+        age_band(pl.col("age"), study.age_bands).alias("age_band"),
+        ((pl.col("deprivation_decile") + 1) // 2).alias("deprivation_quintile"),
     )
-    return Cohort(study, MappingProxyType(population), attrition, people)
+    return people if listed is None else _with_condition_number(study, people, listed)
+
+
+def _narrow(people: pl.DataFrame, study: Study) -> pl.DataFrame:
+    """Return the people with the end of what is known of them; text that many share is kept once."""
+    end = pl.min_horizontal("death_date", "registered_until", pl.lit(study.period[1])).alias("exit_date")
+    texts = [name for name in STRATA if people.schema.get(name) == pl.String]
+    return people.with_columns(end, pl.col(texts).cast(pl.Categorical)).drop("n_conditions", strict=False)
 
 
 def _age_range(age: tuple[int | None, int | None] | None) -> tuple[int, int]:
@@ -204,24 +240,33 @@ def _require_known(study: Study, **wanted: str | None) -> None:
             raise ArgumentError(f"The study has no {argument} '{value}'. {there}{suggestion(str(value), known)}")
 
 
-def _with_index(
-    study: Study, people: pl.DataFrame, programme: str | None, hub: str | None, day: date | None
-) -> pl.DataFrame:
+def _with_index(study: Study, programme: str | None, hub: str | None, day: date | None) -> pl.DataFrame:
+    """Return the persons with a common index date, or those enrolled with the day of their first enrolment."""
     if day is not None:
+        people = study.persons.collect(engine="streaming")
         nothing = [pl.lit(None, dtype=pl.String).alias(name) for name in ("programme", "hub")]
-        return people.with_columns(pl.lit(day).alias("index_date"), *nothing)
+        return people.with_columns(
+            pl.lit(day).alias("index_date"), *nothing, pl.lit(None, dtype=pl.Date).alias("programme_until")
+        )
     rows = study.enrolments
     if programme is not None:
         rows = rows.filter(pl.col("programme") == programme)
     if hub is not None:
         rows = rows.filter(pl.col("hub") == hub)
+    spells = rows.select("person_id", "programme", "hub", "start_date", pl.col("end_date").fill_null(FAR))
+    # a time on the programme that goes on the next day, with whichever hub, is one
     first = (
-        rows.sort("person_id", "start_date", "programme", "hub")
+        joined_spells(spells, start="start_date", end="end_date", touch_days=1, order=("programme", "hub"))
+        .filter(pl.col("run") == 1)
         .group_by("person_id", maintain_order=True)
-        .agg(pl.col("start_date").first().alias("index_date"), pl.col("programme", "hub").first())
-        .collect()
+        .agg(
+            pl.col("start_date").first().alias("index_date"),
+            pl.col("programme", "hub").first(),
+            pl.col("end_date").max().alias("programme_until"),
+        )
     )
-    return people.join(first, on="person_id", how="left")
+    # few of the study's people are on a programme
+    return study.persons.join(first, on="person_id", how="inner").collect(engine="streaming")
 
 
 def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
@@ -232,31 +277,21 @@ def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
             pl.lit(None, dtype=pl.Date).alias("registered_since"),
             pl.lit(study.period[1]).alias("registered_until"),
         )
-    far = pl.lit(date(9999, 1, 1))
     dated = people.lazy().select("person_id", "index_date").drop_nulls()  # of a hub, few of the study's people
-    spells = (
-        study.registrations.select("person_id", "practice_id", "start_date", pl.col("end_date").fill_null(far))
-        .join(dated, on="person_id", how="semi")
-        .sort("person_id", "start_date", "end_date")
-        .with_columns(pl.col("end_date").cum_max().shift(1).over("person_id").alias("__before"))
-        .with_columns(
-            # a move to another practice the next day is not a missing value in registration
-            (pl.col("start_date") > pl.col("__before").dt.offset_by("1d"))
-            .fill_null(True)
-            .cum_sum()
-            .over("person_id")
-            .alias("__run")
-        )
-        .with_columns(
-            pl.col("start_date").min().over("person_id", "__run").alias("registered_since"),
-            pl.col("end_date").max().over("person_id", "__run").alias("registered_until"),
-        )
+    rows = study.registrations.select("person_id", "practice_id", "start_date", pl.col("end_date").fill_null(FAR)).join(
+        dated, on="person_id", how="semi"
+    )
+    # a move to another practice the next day is not a missing value in registration
+    spells = joined_spells(rows, start="start_date", end="end_date", touch_days=1)
+    runs = spells.group_by("person_id", "run").agg(
+        pl.col("start_date").min().alias("registered_since"), pl.col("end_date").max().alias("registered_until")
     )
     here = (
         spells.join(dated, on="person_id", how="inner")
         .filter(pl.col("index_date").is_between(pl.col("start_date"), pl.col("end_date")))
+        .join(runs, on=["person_id", "run"], how="inner")
         .group_by("person_id")
-        .agg(pl.col("practice_id", "registered_since", "registered_until").sort_by("start_date").last())
+        .agg(pl.col("practice_id", "registered_since", "registered_until").sort_by("start_date", "practice_id").last())
         .collect(engine="streaming")
     )
     return people.join(here, on="person_id", how="left")

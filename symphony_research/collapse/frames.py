@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
+from symphony_research.collapse.collapsed import Collapsed
 from symphony_research.errors import ArgumentError, require_columns
 
 __all__ = [
@@ -71,6 +72,8 @@ def native_frame(
         If it is not a frame or lacks a column; with the columns that it has.
     """
     wanted = None if columns is None else list(dict.fromkeys(columns))
+    if isinstance(frame, Collapsed):
+        frame = frame.to_frame()
     if isinstance(frame, pl.DataFrame | pl.LazyFrame):
         lazy = frame.lazy()
         if wanted is not None:

@@ -1,4 +1,4 @@
-"""The other collapses: tidy frames with `n_persons` that carry their source."""
+"""Follow-up collapsed to counts of what happened when."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import polars as pl
 
+from symphony_research.collapse.collapsed import Collapsed, follow_up_columns
 from symphony_research.collapse.frames import as_lazy, refuse_names
 from symphony_research.collapse.levels import level
 from symphony_research.collapse.ties import with_ties
-from symphony_research.errors import ArgumentError, DisclosureError
-from symphony_research.result import Source, inside_report
+from symphony_research.errors import ArgumentError
 
-__all__ = ["Collapsed", "event_table", "source_of"]
+__all__ = ["event_table"]
 
 MOST_PEOPLE = 10**10  # a row standing for more is not a count of people, and sums of counts must fit 64 bits
 MOST_CAUSES = 2**31 - 1
@@ -22,54 +22,14 @@ _RESERVED = (
 )  # fmt: skip
 
 
-class Collapsed(pl.DataFrame):
-    """A collapsed table that remembers which study and which people it is about.
-
-    It is an ordinary Polars frame; a frame made from it by Polars no longer
-    carries the source, and is then treated as a population unknown.
-    """
-
-    source: Source
-
-    def _refuse(self) -> None:
-        if inside_report():
-            raise DisclosureError(
-                "A collapsed table counts people as they are. Show the disclosed result made from it."
-            )
-
-    def __repr__(self) -> str:
-        self._refuse()
-        return super().__repr__()
-
-    def __str__(self) -> str:
-        self._refuse()
-        return super().__str__()
-
-    def _repr_html_(self, *, _from_series: bool = False) -> str:
-        self._refuse()
-        return super()._repr_html_(_from_series=_from_series)
-
-    @classmethod
-    def of(cls, frame: pl.DataFrame, source: Source) -> Collapsed:
-        """Return the frame with its source."""
-        collapsed = cls(frame)
-        collapsed.source = source
-        return collapsed
-
-
-def source_of(frame: Any) -> Source:
-    """Return the source a frame carries, or an unknown one."""
-    return getattr(frame, "source", None) or Source()
-
-
 def event_table(
     frame: Any,
     *,
-    time: str,
-    event: str,
-    entry: str | None,
+    time: str | None = None,
+    event: str | None = None,
+    entry: str | None = None,
     by: tuple[str, ...],
-    weights: str | None,
+    weights: str | None = None,
 ) -> pl.DataFrame:
     """Collapse follow-up to counts of what happened when.
 
@@ -77,9 +37,9 @@ def event_table(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
+    time, event : str, optional
         Time at which follow-up ends, and how: 0 (or False) = censored,
-        otherwise the cause, 1, 2, ...
+        otherwise the cause, 1, 2, ...; a `Collapsed` names its own.
     entry : str or None
         Time from which the person was observed; they are at risk after it.
     by : tuple of str
@@ -100,10 +60,13 @@ def event_table(
         On missing columns, missing values, unknown codes, times that are not numbers or
         not after entry, weights that are not whole; with counts of rows.
     """
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     if weights is None and isinstance(frame, Collapsed) and "n_persons" in frame.columns:
         raise ArgumentError(
             "This table is collapsed: each row stands for the people in its column n_persons. Pass weights='n_persons'."
         )
+    if isinstance(frame, Collapsed):
+        frame.require_distinct(by)
     wanted = tuple(name for name in (time, event, entry, weights, *by) if name is not None)
     people = as_lazy(frame, columns=wanted)
     schema = people.collect_schema()
@@ -121,6 +84,9 @@ def event_table(
         (pl.col(entry) if entry else pl.lit(None, dtype=pl.Float64)).alias("__entry"),
         (pl.col(weights) if weights else pl.lit(1, dtype=pl.Int64)).alias("__weight"),
     )
+    if weights is None:  # many people share a day: faults and ties are looked for in what is left
+        keys = [*by, "__time", "__event", "__entry"]
+        people = people.group_by(keys).agg(pl.len().cast(pl.Int64).alias("__weight")).collect(engine="streaming").lazy()
     _refuse_faults(people, time, event, entry, weights)
     people = with_ties(people, ["__time", "__entry"] if entry else ["__time"])
     counted = pl.col("__weight").cast(pl.Int64).sum().alias("n_persons")
@@ -172,8 +138,9 @@ def _refuse_faults(people: pl.LazyFrame, time: str, event: str, entry: str | Non
             ~_no_number(t) & ~_no_number(came) & (t <= came) if entry else pl.lit(False)
         ),
     }
+    rows = pl.lit(1, dtype=pl.Int64) if weights else pl.col("__weight")
     counts = people.select(
-        [condition.fill_null(False).sum().alias(str(i)) for i, condition in enumerate(faults.values())]
+        [(condition.fill_null(False) * rows).sum().alias(str(i)) for i, condition in enumerate(faults.values())]
     ).collect(engine="streaming")
     found = [f"{counts[str(i)][0]:,} rows have {what}" for i, what in enumerate(faults) if counts[str(i)][0]]
     if found:

@@ -14,7 +14,7 @@ from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.policy import policy_named
 from symphony_research.schema import STUDY_TABLES
 
-__all__ = ["REPORT_KEYS", "STATUSES", "imported_notes", "period_of", "read_settings", "toml_text"]
+__all__ = ["REPORT_KEYS", "STATUSES", "data_end_of", "imported_notes", "period_of", "read_settings", "toml_text"]
 
 REPORT_KEYS = ("author", "contact", "status")  # whose name stands under the reports
 STATUSES = ("draft", "approved")
@@ -48,7 +48,7 @@ _SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "source": (_is(str), "a text"),
     "note": (_is(str), "a text"),
     "price_year": (_is(str), "a text"),
-    "period": (_is(dict), "a table: [period] with start and end"),
+    "period": (_is(dict), "a table: [period] with start and end, and perhaps data_end"),
     "disclosure": (_is(dict), "a table: [disclosure] with policy"),
     "columns": (
         lambda value: isinstance(value, dict) and all(_texts(names) for names in value.values()),
@@ -189,3 +189,34 @@ def period_of(settings: Mapping[str, Any], faults: list[Finding]) -> tuple[date,
         faults.append(Finding("study.toml", "period", 0, "needs start and end as dates, start first (2011-04-01)."))
         return None
     return ends[0], ends[1]
+
+
+def data_end_of(
+    settings: Mapping[str, Any], period: tuple[date, date] | None, faults: list[Finding]
+) -> dict[str, date]:
+    """Return the last day of the tables that hold nothing after it, as study.toml states them under [period]."""
+    given = (settings.get("period") or {}).get("data_end", {})
+    if not isinstance(given, dict):
+        told = 'must be tables with their last days, as in data_end = { activity = "2018-01-31" }.'
+        faults.append(Finding("study.toml", "period.data_end", 0, told))
+        return {}
+    ends: dict[str, date] = {}
+    for table, value in given.items():
+        where = f"period.data_end.{table}"
+        day = value.date() if isinstance(value, datetime) else value
+        if isinstance(day, str):
+            try:
+                day = date.fromisoformat(day)
+            except ValueError:
+                day = None
+        if table not in STUDY_TABLES:
+            told = f"is not a table. Tables: {', '.join(STUDY_TABLES)}.{suggestion(table, STUDY_TABLES)}"
+            faults.append(Finding("study.toml", where, 0, told))
+        elif not isinstance(day, date):
+            faults.append(Finding("study.toml", where, 0, "must be a date, such as 2018-01-31."))
+        elif period is not None and not period[0] <= day <= period[1]:
+            told = f"is outside the study, {period[0].isoformat()} to {period[1].isoformat()}."
+            faults.append(Finding("study.toml", where, 0, told))
+        else:
+            ends[table] = day
+    return ends

@@ -151,7 +151,7 @@ def plot_survival(
     --------
     >>> import symphony_research as sr
     >>> people = sr.define_cohort(sr.example_study()).follow_up(event="death")
-    >>> curve = sr.survival.kaplan_meier(people, time="time", event="event", weights="n_persons")
+    >>> curve = sr.survival.kaplan_meier(people)
     >>> ax = sr.plot_survival(sr.suppress(curve, sr.Policy.synthetic()), horizon=365)
     >>> ax.get_xlabel()
     'Months since the start of follow-up'

@@ -8,6 +8,7 @@ from symphony_research.survival.curves import (
     cumulative_incidence,
     kaplan_meier,
 )
+from symphony_research.survival.event_rates import EventRate, event_rate
 from symphony_research.survival.fine_gray import FineGrayRegression, fine_gray
 from symphony_research.survival.gray import GrayTest, gray_test
 from symphony_research.survival.hazard import NelsonAalen, nelson_aalen
@@ -27,6 +28,7 @@ __all__ = [
     "CumulativeIncidence",
     "CurvePoints",
     "CurveQuantile",
+    "EventRate",
     "FineGrayRegression",
     "GrayTest",
     "LogRankTest",
@@ -41,6 +43,7 @@ __all__ = [
     "at",
     "cox_regression",
     "cumulative_incidence",
+    "event_rate",
     "fine_gray",
     "gray_test",
     "kaplan_meier",

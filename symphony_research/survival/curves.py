@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, names_of, source_of
+from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.result import KeyFigure
@@ -191,8 +191,8 @@ def _strata(by: str | Sequence[str], frame: Any) -> tuple[str, ...]:
 def kaplan_meier(
     frame: Any,
     *,
-    time: str,
-    event: str,
+    time: str | None = None,
+    event: str | None = None,
     entry: str | None = None,
     by: str | Sequence[str] = (),
     weights: str | None = None,
@@ -208,9 +208,10 @@ def kaplan_meier(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
+    time, event : str, optional
         Column with the time at which follow-up ends, and whether the event
-        ended it (1 or True) or not (0 or False).
+        ended it (1 or True) or not (0 or False). What `Cohort.follow_up` returns names
+        them itself, as it does `entry` and `weights`.
     entry : str, optional
         Column with the time from which each person was observed. They are at
         risk after it, up to and including `time`.
@@ -268,6 +269,7 @@ def kaplan_meier(
     normal_quantile(confidence)
     by = _strata(by, frame)
     unit = time_unit or source_of(frame).population.get("time_unit")
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
         raise ArgumentError(
@@ -294,8 +296,8 @@ def kaplan_meier(
 def cumulative_incidence(
     frame: Any,
     *,
-    time: str,
-    event: str,
+    time: str | None = None,
+    event: str | None = None,
     entry: str | None = None,
     by: str | Sequence[str] = (),
     weights: str | None = None,
@@ -311,8 +313,9 @@ def cumulative_incidence(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
-        Column with the time at which follow-up ends, and how: 0 = censored, 1, 2, ... = cause.
+    time, event : str, optional
+        Column with the time at which follow-up ends, and how: 0 = censored, 1, 2, ... = cause. What
+        `Cohort.follow_up` returns names them itself, as it does `entry` and `weights`.
     entry : str, optional
         Column with the time from which each person was observed.
     by : str or sequence of str, optional
@@ -365,6 +368,7 @@ def cumulative_incidence(
     normal_quantile(confidence)
     by = _strata(by, frame)
     unit = time_unit or source_of(frame).population.get("time_unit")
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     followed = source_of(frame).population.get("event")
     usual = {1: followed} if followed == "death" else {1: followed, 2: "death"} if followed else {}

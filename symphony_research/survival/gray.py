@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, names_of, source_of
+from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
@@ -16,7 +16,7 @@ from symphony_research.result.cells import Relation
 from symphony_research.survival.curves import _cause_names
 from symphony_research.survival.grid import checked_grid, strata_of
 from symphony_research.survival.grid_cells import beside_one_cause
-from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, test_row
+from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, row_of_test
 from symphony_research.survival.risk import at_risk, causes_of
 
 __all__ = ["GrayTest", "gray_test"]
@@ -40,7 +40,7 @@ class GrayTest(_GroupTest):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Gray's scores, with his variance."""
         row = released_row(tables)
-        return test_row(GrayTest.tested(tables["events"], settings, by)) if row is None else row
+        return row_of_test(GrayTest.tested(tables["events"], settings, by)) if row is None else row
 
     @classmethod
     def tested(cls, events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...]) -> Compared:
@@ -132,8 +132,8 @@ def _independent(covariance: Array) -> list[int]:
 def gray_test(
     frame: Any,
     *,
-    time: str,
-    event: str,
+    time: str | None = None,
+    event: str | None = None,
     by: str | Sequence[str],
     cause: int = 1,
     strata: str | Sequence[str] | None = None,
@@ -149,8 +149,9 @@ def gray_test(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
-        Column with the time at which follow-up ends, and how: 0 = censored, 1, 2, ... = cause.
+    time, event : str, optional
+        Column with the time at which follow-up ends, and how: 0 = censored, 1, 2, ... = cause. What
+        `Cohort.follow_up` returns names them itself.
     by : str or sequence of str
         Columns that form the groups, two or more.
     cause : int, default 1
@@ -208,6 +209,7 @@ def gray_test(
         raise ArgumentError(f"{', '.join(sorted(set(by) & set(within)))}: a column forms groups or strata, not both.")
     if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not np.isfinite(rho):
         raise ArgumentError(f"rho={rho!r} must be a finite number.")
+    time, event, _, weights = follow_up_columns(frame, time=time, event=event, entry=None, weights=weights)
     events = event_table(frame, time=time, event=event, entry=None, by=(*by, *within), weights=weights)
     names = _cause_names(cause_names)
     causes = sorted({*causes_of(events), *names})

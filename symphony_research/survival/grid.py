@@ -178,7 +178,13 @@ def event_state(cause: int) -> str:
 
 
 def grid_until(events: pl.DataFrame, settings: Mapping[str, Any]) -> list[float]:
-    """Return the grid's times up to the last one at which anybody is at risk."""
+    """Return the grid's times up to the last one at which anybody is at risk; refuse what does not count people."""
+    unit = (settings.get("population") or {}).get("unit", "person")
+    if unit != "person":
+        raise DisclosureError(
+            f"This counts each {unit}, of which one person may have many, so that its counts protect nobody. Follow people: "
+            "cohort.follow_up(event=..., unit='person')."
+        )
     times = events.filter(pl.col("kind") >= 0)["time"]
     since, longest = landmark_of(settings), float(times.max() or 0.0) + tie_width(times)  # type: ignore[arg-type]
     unit, grid = settings.get("time_unit"), settings.get("grid")

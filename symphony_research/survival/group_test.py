@@ -17,7 +17,7 @@ from symphony_research.survival.grid_cells import followed, people_in, same_with
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import joined
 
-__all__ = ["Compared", "compared", "test_row"]
+__all__ = ["Compared", "compared", "row_of_test"]
 
 Tables = Mapping[str, pl.DataFrame]
 Compared = tuple[float | None, int, float | None]  # statistic, degrees of freedom, p value
@@ -143,7 +143,7 @@ class _GroupTest(Result):
         return f"{self.name}, stratified by {joined(strata)}," if strata else self.name
 
 
-def test_row(found: Compared) -> pl.DataFrame:
+def row_of_test(found: Compared) -> pl.DataFrame:
     """Return the one row of a test."""
     return pl.DataFrame({name: [value] for name, value in zip(_SCHEMA, found, strict=True)}, schema=_SCHEMA)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import event_table, source_of
+from symphony_research.collapse import event_table, follow_up_columns, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile
 from symphony_research.result import KeyFigure
@@ -77,8 +77,8 @@ class NelsonAalen(_Curve):
 def nelson_aalen(
     frame: Any,
     *,
-    time: str,
-    event: str,
+    time: str | None = None,
+    event: str | None = None,
     entry: str | None = None,
     by: str | Sequence[str] = (),
     weights: str | None = None,
@@ -94,9 +94,10 @@ def nelson_aalen(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
+    time, event : str, optional
         Column with the time at which follow-up ends, and whether the event
-        ended it (1 or True) or not (0 or False).
+        ended it (1 or True) or not (0 or False). What
+        `Cohort.follow_up` returns names them itself.
     entry : str, optional
         Column with the time from which each person was observed.
     by : str or sequence of str, optional
@@ -152,6 +153,7 @@ def nelson_aalen(
     by = _strata(by, frame)
     source = source_of(frame)
     unit = time_unit or source.population.get("time_unit")
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
         raise ArgumentError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from symphony_research.collapse import Collapsed, column_names, event_table, names_of, source_of
+from symphony_research.collapse import Collapsed, column_names, event_table, follow_up_columns, names_of, source_of
 from symphony_research.collapse.frames import as_lazy
 from symphony_research.collapse.ties import tie_width
 from symphony_research.errors import ArgumentError
@@ -19,8 +19,8 @@ __all__ = ["landmark"]
 def landmark(
     frame: Any,
     *,
-    time: str,
-    event: str,
+    time: str | None = None,
+    event: str | None = None,
     at: float,
     entry: str | None = None,
     by: str | Sequence[str] = (),
@@ -32,8 +32,9 @@ def landmark(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
-        Column with the time at which follow-up ends, and how: 0 = censored, 1, 2, ... = cause.
+    time, event : str, optional
+        Column with the time at which follow-up ends, and how: 0 = censored, 1, 2, ... = cause. What
+        `Cohort.follow_up` returns names them itself.
     at : float
         The landmark, in the unit of `time`. A curve after it can be released only if it is a time of the
         grid; its own grid is then everybody's, counted from the landmark.
@@ -80,6 +81,7 @@ def landmark(
         raise ArgumentError(f"at={at!r} must be a time of 0 or more, in the unit of '{time}'.")
     by = names_of(by, column_names(frame))
     # which refuses what is no follow-up, with counts of rows
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     width = tie_width(events["time"])
     people = as_lazy(frame, columns=tuple(c for c in (time, event, entry, weights, *by) if c is not None))
@@ -100,4 +102,11 @@ def landmark(
     if not kept.height:
         raise ArgumentError(f"Nobody is at risk at {at:g}: all had an event or were censored before, or entered after.")
     source = source_of(frame)
-    return Collapsed.of(kept, replace(source, landmark=source.landmark + float(at)))
+    return Collapsed(
+        kept,
+        replace(source, landmark=source.landmark + float(at)),
+        tuple(by),
+        time=time,
+        event=event,
+        weights="n_persons",
+    )

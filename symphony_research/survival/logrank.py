@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, names_of, source_of
+from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.survival.grid import checked_grid, strata_of
-from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, test_row
+from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, row_of_test
 from symphony_research.survival.risk import at_risk
 
 __all__ = ["WEIGHTINGS", "LogRankTest", "logrank_test"]
@@ -34,7 +34,7 @@ class LogRankTest(_GroupTest):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Weighted observed less expected events, with the hypergeometric covariance."""
         row = released_row(tables)
-        return test_row(LogRankTest.tested(tables["events"], settings, by)) if row is None else row
+        return row_of_test(LogRankTest.tested(tables["events"], settings, by)) if row is None else row
 
     @classmethod
     def tested(cls, events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...]) -> Compared:
@@ -138,8 +138,8 @@ def _compared(weight: np.ndarray) -> list[int]:
 def logrank_test(
     frame: Any,
     *,
-    time: str,
-    event: str,
+    time: str | None = None,
+    event: str | None = None,
     by: str | Sequence[str],
     entry: str | None = None,
     weights: str | None = None,
@@ -157,9 +157,10 @@ def logrank_test(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
+    time, event : str, optional
         Column with the time at which follow-up ends, and whether the event
-        ended it (1 or True) or not (0 or False).
+        ended it (1 or True) or not (0 or False). What `Cohort.follow_up` returns names
+        them itself, as it does `entry` and `weights`.
     by : str or sequence of str
         Columns that form the groups, two or more.
     entry : str, optional
@@ -224,6 +225,7 @@ def logrank_test(
         raise ArgumentError("by names the columns that form the groups; at least one is needed.")
     if set(by) & set(within):
         raise ArgumentError(f"{', '.join(sorted(set(by) & set(within)))}: a column forms groups or strata, not both.")
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=(*by, *within), weights=weights)
     if (events["kind"] > 1).any():
         raise ArgumentError(

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import event_table, source_of
+from symphony_research.collapse import event_table, follow_up_columns, source_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import tie_width
 from symphony_research.errors import ArgumentError
@@ -171,8 +171,8 @@ def _of_grid(grid: pl.DataFrame, settings: Mapping[str, Any], z: float) -> tuple
 def restricted_mean_survival_time(
     frame: Any,
     *,
-    time: str,
-    event: str,
+    time: str | None = None,
+    event: str | None = None,
     horizon: float,
     entry: str | None = None,
     by: str | Sequence[str] = (),
@@ -188,9 +188,10 @@ def restricted_mean_survival_time(
     ----------
     frame : frame
         One row per person, or per group of equal people with `weights`.
-    time, event : str
+    time, event : str, optional
         Column with the time at which follow-up ends, and whether the event
-        ended it (1 or True) or not (0 or False).
+        ended it (1 or True) or not (0 or False). What
+        `Cohort.follow_up` returns names them itself.
     horizon : float
         Up to which time the mean is taken, in the unit of `time`; to be released, a
         time of the grid.
@@ -247,6 +248,7 @@ def restricted_mean_survival_time(
     by = _strata(by, frame)
     source = source_of(frame)
     unit = time_unit or source.population.get("time_unit")
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
         raise ArgumentError(

@@ -59,6 +59,8 @@ COUNT_COLUMNS = (
     "n_same_day",
     "n_alone",
     "n_left_out",
+    "n_with_event",
+    "n_readmitted",
     "n_both_a",
     "n_both_b",
 )

@@ -12,7 +12,7 @@ import symphony_research
 PACKAGE = Path(symphony_research.__file__).parent
 LEVELS = {
     0: {"errors", "files", "schema", "policy", "words", "result", "inference", "reference", "door"},
-    1: {"checks", "synthetic", "surveys"},
+    1: {"checks", "completeness", "synthetic", "surveys"},
     2: {"study", "survey"},
     3: {"collapse"},
     4: {"cohort", "example"},
@@ -92,3 +92,14 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     script = "import sys, symphony_research; print(sorted(m for m in ('numpy', 'polars', 'scipy', 'matplotlib') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_person_rows_have_one_private_seam() -> None:
+    """No room but the cohort's reads the rows of people, and there `_rows` is read by what collapses them alone."""
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        if room_of(path) != "cohort":
+            assert "cohort.rows" not in text, f"{path.name} reads person rows"
+            assert "._rows" not in text or room_of(path) in ("door", "survey"), f"{path.name} reads a cohort's rows"
+        elif path.name not in ("people.py", "described.py", "observed.py"):
+            assert "._rows" not in text, f"{path.name}: take PersonRows as an argument"

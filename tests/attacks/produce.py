@@ -172,6 +172,18 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     return made
 
 
+def of_rates(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
+    """Events and person-years, of the people whom the curves follow; each has one event at most."""
+    had = (pl.col("event") == 1).cast(pl.Int64)
+    counted = [
+        pl.len().cast(pl.Int64).alias("n_persons"),
+        had.sum().alias("n_events"),
+        (pl.col("time").sum() / 365.25).alias("person_years"),
+    ]
+    table = world.people.group_by(by).agg(counted) if by else world.people.select(counted)
+    return {"rates" + (BY if by else ""): sr.survival.event_rate(table, by=by, event_name=OUTCOME)}
+
+
 def after_events(world: World) -> pl.DataFrame:
     """Follow-up that goes on after a first event, as that of recurrent events does: until death, or the end of the data."""
     last, longer = world.people["time"].max(), 1 + 7 * (pl.col("person_id") % 20)
@@ -209,7 +221,7 @@ def of_models(world: World) -> dict[str, sr.Result]:
         "proportional": lambda: s.proportional_hazards_test(died, **timed),
         "fine_gray": lambda: s.fine_gray(people, **timed, time_unit="days"),
         "parametric": lambda: s.parametric_survival(died, **timed, **named, distributions=["weibull", "log_normal"]),
-        "rates": lambda: s.rate_regression(people, events="n_admissions", person_years="years", covariates=covariates),
+        "rate_model": lambda: s.rate_regression(people, events="n_admissions", person_years="years", covariates=covariates),
     }  # fmt: skip
     made = {}
     for name, work in make.items():
@@ -229,10 +241,11 @@ def of_order(world: World) -> dict[str, sr.Result]:
 
 
 def of_rules(world: World) -> dict[str, sr.Result]:
-    """Whom the rules of a cohort left out of the example study: rules of a seed."""
+    """Whom the rules of a cohort left out of the example study, and the readmissions of the rest: rules of a seed."""
     low = 3 + world.seed % 40
     sex = ("F", "M")[world.seed % 2]
-    return {"attrition": sr.define_cohort(sr.example_study(), age=(low, 60 + world.seed % 35), sex=sex).attrition}
+    cohort = sr.define_cohort(sr.example_study(), age=(low, 60 + world.seed % 35), sex=sex)
+    return {"attrition": cohort.attrition, "readmissions": cohort.readmissions()}
 
 
 def of_baseline(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
@@ -290,7 +303,7 @@ def everything(world: World) -> dict[str, sr.Result]:
     made = of_patterns(world)
     if world.by:
         made |= of_patterns(world, world.by)
-    return made | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
+    return made | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:

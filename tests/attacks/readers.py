@@ -11,7 +11,8 @@ from typing import Any
 
 from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 
-MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rates")
+ELSEWHERE = ("attrition", "readmissions")  # of another study
+MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rate_model")
 CURVES = (
     *MODELS, "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark",
     "mean_count",
@@ -66,6 +67,8 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         return _in_state(base, record["time"], str(record["state"]), book, level)
     if column == "observed":
         return _in_state(base, record["time"], "event 1", book, level)
+    if column == "n_with_event":
+        return book.ended(level, [1], range(book.slots), outcome=1)
     if "first" in record:
         return _of_order(column, record, book)
     if "n_others" in record:
@@ -100,7 +103,7 @@ def _of_model(base: str, column: str, record: Mapping[str, Any], book: Codebook)
     level = record.get("category") if record.get("variable") == "sex" else None
     if column == "n_persons":
         return book.sets(level, book.masks())
-    if base == "rates":  # events are no people: a number of its own for each level
+    if base == "rate_model":  # events are no people: a number of its own for each level
         names = [("events", own) for own in ([level] if level is not None else book.levels or [""])]
         return sum_of(book.apart(name) for name in names if name in book.further)
     return _in_state("incidence" if base == "fine_gray" else base, record["time"], "event 1", book, level)
@@ -217,7 +220,7 @@ def _without_a_row(kind: str, result: Any, book: Codebook, small: set[str | None
 
 def of_files(kind: str, rows: Sequence[Row], book: Codebook) -> Iterator[Cell]:
     """The counts of a CSV: of people, and of the whole that a share is of."""
-    if base_of(kind) in (*CURVES, "sequences", "attrition") or not rows:
+    if base_of(kind) in (*CURVES, *ELSEWHERE, "sequences") or not rows:
         return
     wholes = {}
     for r in rows:

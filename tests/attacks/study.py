@@ -64,7 +64,7 @@ class Attacked:
     @cached_property
     def cells(self) -> list[Cell]:
         """Every count of conditions, strata, orders and curves, in results and in files."""
-        found = [c for kind, r in self.released.items() if kind != "attrition" for c in readers.of_result(kind, r, self.book)]  # fmt: skip
+        found = [c for kind, r in self.released.items() if kind not in readers.ELSEWHERE for c in readers.of_result(kind, r, self.book)]  # fmt: skip
         for kind, rows in self.tables.items():
             found += readers.of_files(kind, rows, self.book)
         return [*found, *self.crossed]
@@ -135,8 +135,8 @@ def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]
             for r in joined.iter_rows(named=True):
                 pair = sorted((r["first"], r["second"]))
                 found += [((name, *pair), int(r[name] or 0)) for name in readers.ORDERS]
-    if "rates" in results:
-        tables = results["rates"].count_tables
+    if "rate_model" in results:
+        tables = results["rate_model"].count_tables
         for name in ("coefficients", "references"):
             found += [(("events", r["category"] or ""), r["n_events"]) for r in tables[name].iter_rows(named=True)]
     baseline = results.get("baseline__by_sex", results.get("baseline"))

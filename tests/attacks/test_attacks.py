@@ -139,6 +139,17 @@ def test_a_baseline_table_tells_no_small_count(name: str, policy: str) -> None:
     assert dominance.shown(made.tables, world) == []
 
 
+@pytest.mark.parametrize("name", ["0", "1", "2", "4", "squeezed"])
+def test_rates_beside_curves_tell_no_small_count(name: str) -> None:
+    world = world_of(name)
+    results = produce.of_rates(world) | produce.of_time(world)
+    results |= produce.of_rates(world, world.by) | produce.of_time(world, world.by) if world.by else {}
+    made = attack(world, POLICIES["nhs_england"], results)
+    assert made.wrong_counts() == []
+    assert [str(f) for f in made.at_risk()] == []
+    assert made.wrong_words() == []
+
+
 def test_a_baseline_without_its_relations_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:
     # the attacker finds it, so the test above can fail
     monkeypatch.setattr(Baseline, "relations", staticmethod(lambda tables, settings: ()))

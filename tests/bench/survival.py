@@ -60,7 +60,9 @@ def main() -> None:
     def three_curves() -> Any:
         found = sr.survival.kaplan_meier(cause_one, **both, interval="log_log").estimates
         for estimate in ("nelson_aalen",):
-            found = getattr(sr.survival, estimate)(cause_one, **both).estimates if hasattr(sr.survival, estimate) else found
+            found = (
+                getattr(sr.survival, estimate)(cause_one, **both).estimates if hasattr(sr.survival, estimate) else found
+            )
         return found, sr.survival.cumulative_incidence(frame, **both).estimates
 
     def lifelines_curve() -> Any:

@@ -313,3 +313,9 @@ def test_too_few_people_leave_no_number() -> None:
         released.estimates["n_persons"].drop_nulls().to_list()
         == [0] * released.estimates["n_persons"].is_not_null().sum()
     )
+
+
+def test_the_number_of_conditions_is_that_of_the_list_whatever_a_rule_counts() -> None:
+    # 1 and 2 have asthma, the rule's one condition; of three listed 1 has three and 2 one
+    found = counts(sr.define_cohort(study(), index=INDEX, min_conditions=1, conditions=["asthma"]).baseline())
+    assert [found["n_conditions", n] for n in ("0", "1", "2", "3")] == [0, 1, 0, 1]

@@ -130,36 +130,48 @@ def test_follow_up_of_everybody_until_the_first_emergency_admission() -> None:
     # 1: admitted on 2012-05-01, day 30; 2: died 2013-03-01, day 334 (the admission was elective)
     # 3: moved practice without a missing value, so to the study's end, day 729; 6: left on 2012-09-30, day 182
     table = sr.define_cohort(study(), index=INDEX).follow_up(event="emergency_admission")
-    assert table.rows() == [(30.0, 1, 0.0, 1), (182.0, 0, 0.0, 1), (334.0, 2, 0.0, 1), (729.0, 0, 0.0, 1)]
+    assert table.to_frame().rows() == [(30.0, 1, 0.0, 1), (182.0, 0, 0.0, 1), (334.0, 2, 0.0, 1), (729.0, 0, 0.0, 1)]
 
 
 def test_an_event_on_the_index_day_is_half_a_day_after_it() -> None:
     table = sr.define_cohort(study(), index=INDEX, sex="F", age=(60, None)).follow_up(event="accident_and_emergency")
-    assert table.rows() == [(0.5, 1, 0.0, 1)]
+    assert table.to_frame().rows() == [(0.5, 1, 0.0, 1)]
 
 
 def test_death_is_the_event_and_not_its_competitor() -> None:
     table = sr.define_cohort(study(), index=INDEX, sex="M").follow_up(event="death")
-    assert table.rows() == [(182.0, 0, 0.0, 1), (334.0, 1, 0.0, 1)]
+    assert table.to_frame().rows() == [(182.0, 0, 0.0, 1), (334.0, 1, 0.0, 1)]
 
 
-def test_readmission_runs_from_the_first_discharge() -> None:
-    # 1: discharged 2012-05-04, back on 2013-06-01: 393 days; nobody else had an emergency admission
-    table = sr.define_cohort(study(), index=INDEX).follow_up(event="readmission")
-    assert table.rows() == [(393.0, 1, 0.0, 1)]
+def test_readmission_runs_from_each_discharge() -> None:
+    # 1: discharged 2012-05-04, back on 2013-06-01: 393 days, and again 2013-06-02, 302 days to the last; 2: discharged
+    # 2013-02-03 from planned care, died 26 days later
+    cohort = sr.define_cohort(study(), index=INDEX)
+    table = cohort.follow_up(event="readmission")
+    assert table.columns == ["time", "event", "entry", "n_persons", "n_discharges"]
+    assert table.to_frame().rows() == [(26.0, 2, 0.0, 1, 1), (302.0, 0, 0.0, 1, 1), (393.0, 1, 0.0, 1, 1)]
+    first = cohort.follow_up(event="readmission", unit="person")
+    assert first.to_frame().rows() == [(26.0, 2, 0.0, 1), (393.0, 1, 0.0, 1)]
 
 
 def test_a_horizon_ends_follow_up() -> None:
-    table = sr.define_cohort(study(), index=INDEX).follow_up(event="emergency_admission", horizon=100)
-    assert table.rows() == [(30.0, 1, 0.0, 1), (100.0, 0, 0.0, 3)]
+    # the last day is inside, so whoever has no event on it is censored half a day later
+    cohort = sr.define_cohort(study(), index=INDEX)
+    table = cohort.follow_up(event="emergency_admission", horizon=100)
+    assert table.to_frame().rows() == [(30.0, 1, 0.0, 1), (100.5, 0, 0.0, 3)]
+    on_the_day = cohort.follow_up(event="emergency_admission", horizon=30)
+    assert on_the_day.to_frame().rows() == [(30.0, 1, 0.0, 1), (30.5, 0, 0.0, 3)]
+    # leaving on the last day itself is leaving
+    gone = cohort.follow_up(event="death", horizon=182)
+    assert gone.to_frame().rows() == [(182.0, 0, 0.0, 1), (182.5, 0, 0.0, 3)]
 
 
 def test_people_on_a_programme_start_on_the_day_they_joined() -> None:
     # 1 joined North on 2012-05-01 (the later enrolment is not the first), 2 joined South on 2013-01-15
     every = sr.define_cohort(study(), programme="complex_care").follow_up(event="death", by="hub")
-    assert every.rows() == [(699.0, 0, 0.0, "North", 1), (45.0, 1, 0.0, "South", 1)]
+    assert every.to_frame().rows() == [(699.0, 0, 0.0, "North", 1), (45.0, 1, 0.0, "South", 1)]
     north = sr.define_cohort(study(), hub="North")
-    assert north.follow_up(event="emergency_admission").rows() == [(0.5, 1, 0.0, 1)]
+    assert north.follow_up(event="emergency_admission").to_frame().rows() == [(0.5, 1, 0.0, 1)]
     # it starts from those who could be included
     assert north.attrition.estimates.rows() == [("enrolled on any programme with North", 0, 1)]
 

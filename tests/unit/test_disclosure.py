@@ -498,8 +498,9 @@ def test_no_environment_variable_makes_or_unmakes_a_report(monkeypatch: pytest.M
 def test_a_collapsed_table_is_not_shown_in_a_report_and_not_taken_for_people() -> None:
     cohort = sr.define_cohort(sr.example_study())
     table = cohort.follow_up(event="death")
-    with pytest.raises(sr.ArgumentError, match="Pass weights='n_persons'"):
-        sr.survival.kaplan_meier(table, time="time", event="event")
+    # it knows its own weights, so its rows are never taken for people
+    counted = sr.survival.kaplan_meier(table, time="time", event="event").estimates["n_at_risk"][0]
+    assert counted == table.to_frame()["n_persons"].sum()
     patterns_ = cohort.patterns()
     with report_mode():
         for look in (repr, str, lambda t: t._repr_html_(), lambda t: patterns_.to_frame()):

@@ -17,8 +17,13 @@ SIX = pl.DataFrame({"time": [1, 2, 2, 3, 5, 6], "event": [1, 1, 0, 2, 1, 0], "ar
 def test_by_hand():
     # at 2: events on days 1 and 2 are over; censored on day 2 is in with time 0; 3, 5, 6 become 1, 3, 4
     later = sr.survival.landmark(SIX, at=2, **NAMED)
-    assert sorted(later.select("time", "event", "n_persons").rows()) == [(0, 0, 1), (1, 2, 1), (3, 1, 1), (4, 0, 1)]
-    died = later.with_columns((pl.col("event") > 0).cast(pl.Int64).alias("event"))
+    assert sorted(later.to_frame().select("time", "event", "n_persons").rows()) == [
+        (0, 0, 1),
+        (1, 2, 1),
+        (3, 1, 1),
+        (4, 0, 1),
+    ]
+    died = later.to_frame().with_columns((pl.col("event") > 0).cast(pl.Int64).alias("event"))
     curve = sr.survival.kaplan_meier(died, weights="n_persons", **NAMED).estimates
     # of those at risk after day 2: 1 of 3, then 1 of 2
     assert curve["estimate"].to_list() == pytest.approx([1, 2 / 3, 1 / 3, 1 / 3])
@@ -38,7 +43,7 @@ def test_it_is_the_curve_given_the_landmark():
 def test_weights_strata_entry_and_a_second_landmark():
     weighted = SIX.with_columns(entry=pl.Series([0, 0, 0, 0, 3, 1]), people=pl.Series([1, 1, 1, 2, 3, 4]))
     later = sr.survival.landmark(weighted, at=2, entry="entry", weights="people", by="arm", **NAMED)
-    assert later.rows() == [("a", 2, 1, 2), ("b", 0, 0, 1), ("b", 0, 4, 4)]
+    assert later.to_frame().rows() == [("a", 2, 1, 2), ("b", 0, 0, 1), ("b", 0, 4, 4)]
     twice = sr.survival.landmark(sr.survival.landmark(SIX, at=1, **NAMED), at=2, weights="n_persons", **NAMED)
     assert twice.source.landmark == 3
     assert twice.equals(sr.survival.landmark(SIX, at=3, **NAMED))
@@ -70,6 +75,7 @@ def test_a_released_curve_stands_on_everybody_s_grid(people):
     # 90, 120, ..., 330, 365 days from the start
     assert safe.estimates["time"].to_list() == [*range(0, 241, 30), 275]
     assert sr.survival.at(safe, 275).estimates["estimate"].item() is not None
+    assert safe.column_words["time"] == "Days since the landmark"
     with pytest.raises(ArgumentError, match="The next one is 275"):
         sr.survival.at(safe, 270)
 

@@ -62,7 +62,7 @@ def test_curves_are_read_at_fixed_times_whatever_the_data():
     # a horizon that was asked for is the time of every hub; where follow-up is shorter the reason is said
     cohort = sr.define_cohort(sr.example_study())
     asked = cohort.follow_up(event="death", horizon=365)
-    short = sr.survival.kaplan_meier(asked.filter(pl.col("time") < 200), time="time", event="event", weights="n_persons",
+    short = sr.survival.kaplan_meier(asked.to_frame().filter(pl.col("time") < 200), time="time", event="event", weights="n_persons",
                                      time_unit="days")  # fmt: skip
     assert sr.survival.kaplan_meier(asked, time="time", event="event", weights="n_persons").key_figures()[0].measure == "Alive at 365 days"  # fmt: skip
     assert short.sentence().endswith(".")

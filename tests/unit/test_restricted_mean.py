@@ -71,3 +71,10 @@ def test_released_it_needs_a_time_of_the_grid():
     assert safe.estimates["estimate"].to_list() == pytest.approx(exact.estimates["estimate"].to_list(), rel=0.02)
     assert sr.suppress(safe, NHS).estimates.equals(safe.estimates)
     assert safe.facts()
+
+
+def test_facts_of_a_released_mean_to_death_are_no_curve_s():
+    # every count on the grid is of a curve: a mean to death has no row a time from which deaths could be read
+    rows = people(*((day % 400, int(day % 3 == 0), "a") for day in range(0, 4000, 3)))
+    mean = sr.survival.restricted_mean_survival_time(rows, horizon=365, time_unit="days", event_name="death", **NAMED)
+    assert sr.suppress(mean, NHS).facts() == {"People": "about 1,335"}  # 1,334 rows, to the nearest 5

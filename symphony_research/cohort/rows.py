@@ -1,0 +1,74 @@
+"""The one private seam to person rows: the other rooms of the cohort read people through it, and nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from symphony_research.errors import ArgumentError, suggestion
+from symphony_research.study import Study
+
+__all__ = ["PersonRows", "as_date", "conditions_on", "listed_conditions"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PersonRows:
+    """The people of a cohort, one row each; nothing of it is shown or given out.
+
+    Attributes
+    ----------
+    study : Study
+    rules : mapping
+        The population as predicates and dates.
+    people : polars.DataFrame
+        `person_id`, `index_date`, `exit_date`, the first and last day of unbroken
+        registration, `programme_until`, dates of birth and death, and the strata.
+    """
+
+    study: Study
+    rules: Mapping[str, Any]
+    people: pl.DataFrame = field(repr=False)
+
+    def __repr__(self) -> str:
+        return "PersonRows (not shown)"
+
+
+def conditions_on(rows: PersonRows, day: pl.Expr, listed: Sequence[str]) -> pl.LazyFrame:
+    """Return person and condition, of those recorded by a day."""
+    people = rows.people.lazy().select("person_id", "index_date")
+    known = pl.col("onset_date").is_null() | (pl.col("onset_date") <= day)
+    return (
+        rows.study.conditions.filter(pl.col("condition").is_in(list(listed)))
+        .join(people, on="person_id", how="inner")
+        .filter(known)
+        .select("person_id", "condition")
+    )
+
+
+def listed_conditions(study: Study, conditions: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the conditions asked for, or all of the study's, in alphabetical order; refuse unknown ones."""
+    known = study.condition_names()
+    if conditions is None:
+        return known
+    for name in conditions:
+        if name not in known:
+            raise ArgumentError(
+                f"The study has no condition '{name}'. Conditions: {', '.join(known)}.{suggestion(name, known)}"
+            )
+    return tuple(sorted(set(conditions)))
+
+
+def as_date(value: Any, argument: str) -> date:
+    """Return a date, or the date a text like 2015-04-01 stands for."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ArgumentError(f"{argument}={value!r} is not a date. Write it as 2015-04-01.") from None
+    if not isinstance(value, date):
+        raise ArgumentError(f"{argument} must be a date, such as 2015-04-01.")
+    return value
