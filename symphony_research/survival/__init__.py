@@ -21,6 +21,7 @@ from symphony_research.survival.proportional import ProportionalHazardsTest, pro
 from symphony_research.survival.quantiles import CurveQuantile, quantile
 from symphony_research.survival.rates import RateRegression, rate_regression
 from symphony_research.survival.restricted_mean import RestrictedMeanSurvivalTime, restricted_mean_survival_time
+from symphony_research.survival.standardised_risk import StandardisedRisk, standardised_risk
 
 __all__ = [
     "AbsoluteRisk",
@@ -38,6 +39,7 @@ __all__ = [
     "ProportionalHazardsTest",
     "RateRegression",
     "RestrictedMeanSurvivalTime",
+    "StandardisedRisk",
     "SurvivalCurve",
     "absolute_risk",
     "at",
@@ -56,4 +58,5 @@ __all__ = [
     "quantile",
     "rate_regression",
     "restricted_mean_survival_time",
+    "standardised_risk",
 ]

@@ -22,7 +22,7 @@ from symphony_research.survival.model_rows import ModelRows, model_rows
 from symphony_research.survival.partial_likelihood import At, Fit, PartialLikelihood, fitted
 from symphony_research.survival.released_effects import Tables
 from symphony_research.survival.risk_sets import summed_by
-from symphony_research.words.lexicon import outcome
+from symphony_research.words.lexicon import capital, outcome
 
 __all__ = ["TIES", "CoxRegression", "cox_regression"]
 
@@ -261,7 +261,7 @@ def cox_regression(
     tables = modelled(own, of, at, fit, robust=robust, cluster=cluster, cause=cause or 1)
     unit = time_unit or source_of(frame).population.get("time_unit")
     settings = {
-        "method": f"Cox proportional hazards, {ties.capitalize()} ties"
+        "method": f"Cox proportional hazards, {capital(ties)} ties"
         + (", robust variance" if robust else "")
         + (f", cause-specific hazard of cause {cause}" if cause else ""),
         "reference": "Cox 1972; Efron 1977" if ties == "efron" else "Cox 1972; Breslow 1974",

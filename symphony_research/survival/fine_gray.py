@@ -16,6 +16,7 @@ from symphony_research.survival.grid import checked_grid
 from symphony_research.survival.model_rows import ModelRows, model_rows
 from symphony_research.survival.partial_likelihood import fitted
 from symphony_research.survival.risk_sets import Index, Tail
+from symphony_research.words.lexicon import capital
 
 __all__ = ["FineGrayRegression", "fine_gray"]
 
@@ -124,7 +125,7 @@ def fine_gray(
     tables = modelled(own, of, at, fit, robust=True, cluster=cluster, cause=cause)
     unit = time_unit or source_of(frame).population.get("time_unit")
     settings = {
-        "method": f"Fine-Gray subdistribution hazard of cause {cause}, {ties.capitalize()} ties, robust variance",
+        "method": f"Fine-Gray subdistribution hazard of cause {cause}, {capital(ties)} ties, robust variance",
         "reference": "Fine and Gray 1999; Geskus 2011", "time": time, "event": event, "entry": None, "covariates": list(names),
         "cluster": cluster, "strata": [], "weights": weights, "ties": ties, "robust": True, "cause": cause, "causes": causes,
         "confidence": confidence, "time_unit": unit, "event_name": event_name or source_of(frame).population.get("event"),

@@ -20,7 +20,7 @@ from symphony_research.survival.figures import figures_of, sentence_of
 from symphony_research.survival.grid import checked_grid
 from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.risk import over, risk_table
-from symphony_research.words.lexicon import outcome
+from symphony_research.words.lexicon import capital, outcome
 
 __all__ = ["HAZARD_INTERVALS", "NelsonAalen", "nelson_aalen"]
 
@@ -60,7 +60,7 @@ class NelsonAalen(_Curve):
 
     def heading(self) -> str:
         """Return the event and the people as a title."""
-        return f"{self.quantity.capitalize()}{self.after_joining()}"
+        return f"{capital(self.quantity)}{self.after_joining()}"
 
     @property
     def quantity(self) -> str:

@@ -25,7 +25,7 @@ from symphony_research.survival.hazard import HAZARD_INTERVALS
 from symphony_research.survival.mean_release import RELEASED_MEANS, coarse_means, means_on_grid
 from symphony_research.survival.recurrent_events import two_sample
 from symphony_research.survival.recurrent_people import checked_people, daily_means, follow_up_of
-from symphony_research.words.lexicon import in_words
+from symphony_research.words.lexicon import capital, in_words
 
 __all__ = ["MeanCumulativeCount", "mean_cumulative_count"]
 
@@ -138,7 +138,7 @@ class MeanCumulativeCount(_Curve):
 
     def heading(self) -> str:
         """Return the event and the people as a title."""
-        return f"{self.quantity.capitalize()}{self.after_joining()}"
+        return f"{capital(self.quantity)}{self.after_joining()}"
 
     def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
         """Return what stands for a figure that is not there."""

@@ -20,7 +20,7 @@ from symphony_research.survival.effect_tables import model_cells, tests_table
 from symphony_research.survival.model_rows import ModelRows, model_rows
 from symphony_research.survival.partial_likelihood import fitted
 from symphony_research.survival.released_effects import FEWEST_FREE, Tables
-from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, in_words
+from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, capital, in_words
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import joined
 
@@ -195,7 +195,7 @@ def proportional_hazards_test(
         pl.Series("smallest_cell", [0 if few else n for n in [*smallest, min(smallest)]], dtype=pl.Int64)
     )
     settings = {
-        "method": f"score test of covariates times time ({transform}), {ties.capitalize()} ties",
+        "method": f"score test of covariates times time ({transform}), {capital(ties)} ties",
         "reference": "Grambsch and Therneau 1994", "time": time, "event": event, "entry": entry, "weights": weights,
         "covariates": list(names), "strata": list(strata_names), "ties": ties, "cause": cause, "transform": transform,
         **source_of(frame).as_settings(),

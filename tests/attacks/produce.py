@@ -214,6 +214,9 @@ def of_models(world: World) -> dict[str, sr.Result]:
     s = sr.survival
     timed: dict[str, Any] = {"time": "time", "event": "event", "covariates": covariates}
     named: dict[str, Any] = {"time_unit": "days", "event_name": OUTCOME}
+    older = pl.when(people["birth_year"] < 1935).then(pl.lit("older")).otherwise(pl.lit("younger"))
+    banded = people.with_columns(older.alias("age_group"))
+    causes = {1: OUTCOME, 2: "death"}
     profile = {"sex": world.levels[0]} if covariates == ["sex"] else {"birth_year": 1935}
     make: dict[str, Any] = {
         "cox": lambda: s.cox_regression(died, **timed, **named),
@@ -222,6 +225,8 @@ def of_models(world: World) -> dict[str, sr.Result]:
         "fine_gray": lambda: s.fine_gray(people, **timed, time_unit="days"),
         "parametric": lambda: s.parametric_survival(died, **timed, **named, distributions=["weibull", "log_normal"]),
         "rate_model": lambda: s.rate_regression(people, events="n_admissions", person_years="years", covariates=covariates),
+        "standardised": lambda: s.standardised_risk(banded, time="time", event="event", by="sex", standardise="age_group",
+                                                    times=[60, 180, 330], time_unit="days", cause_names=causes),
     }  # fmt: skip
     made = {}
     for name, work in make.items():
@@ -336,7 +341,9 @@ def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:
             repr(sr.sentence(result)),
             repr(sr.table(result, rows=3)),
         ]
-        texts += [str(getattr(result, name)) for name in ("overall", "groups", "quality") if hasattr(result, name)]
+        texts += [
+            str(getattr(result, name)) for name in ("overall", "groups", "quality", "test") if hasattr(result, name)
+        ]
         if type(result).__name__ == "RestrictedMeanSurvivalTime" and result.by:
             texts.append(str(result.differences))
         (folder / f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
@@ -375,6 +382,7 @@ PLOTS = {
     "FineGrayRegression": ("plot_effects",),
     "ParametricSurvival": ("plot_effects",),
     "RateRegression": ("plot_effects",),
+    "StandardisedRisk": ("plot_standardised_risk",),
 }
 
 

@@ -14,9 +14,10 @@ from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 ELSEWHERE = ("attrition", "readmissions")  # of another study
 MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rate_model")
 CURVES = (
-    *MODELS, "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark",
+    *MODELS, "standardised", "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark",
     "mean_count",
 )  # fmt: skip
+COMPETING = ("incidence", "gray", "standardised")
 LANDMARK = 90
 
 
@@ -65,6 +66,8 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         return _of_characteristic(record, book, level)
     if "state" in record:
         return _in_state(base, record["time"], str(record["state"]), book, level)
+    if base == "standardised" and column == "n_events":
+        return _in_state(base, record["time"], "event 1", book, level)
     if column == "observed":
         return _in_state(base, record["time"], "event 1", book, level)
     if column == "n_with_event":
@@ -141,7 +144,7 @@ def _in_state(base: str, time: float, state: str, book: Codebook, level: str | N
     if base == "landmark":
         return _since(time, state, book, level)
     until, before, _ = book.by(time)
-    causes, outcome = ((1, 2), 1) if base in ("incidence", "gray") else ((1,), 2) if base == "mean_count" else ((1,), 0)
+    causes, outcome = ((1, 2), 1) if base in COMPETING else ((1,), 2) if base == "mean_count" else ((1,), 0)
     censored = [c for c in range(book.causes) if c not in causes]
     if state.startswith("event"):
         return book.ended(level, [int(state.split()[1])], until, outcome)

@@ -139,7 +139,7 @@ def test_a_baseline_table_tells_no_small_count(name: str, policy: str) -> None:
     assert dominance.shown(made.tables, world) == []
 
 
-@pytest.mark.parametrize("name", ["0", "1", "2", "4", "squeezed"])
+@pytest.mark.parametrize("name", ["0", "squeezed", *(pytest.param(n, marks=pytest.mark.slow) for n in ("1", "2", "4"))])
 def test_rates_beside_curves_tell_no_small_count(name: str) -> None:
     world = world_of(name)
     results = produce.of_rates(world) | produce.of_time(world)

@@ -18,7 +18,11 @@ REAL = (
     Path(os.environ.get("SYMPHONY_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data") / "survival"
 )
 # R scripts that read the folder of real data, with the packages that each needs beside survival
-ON_REAL_DATA = {"regression": ("cmprsk", "MASS"), "nonparametric": ("survMisc", "cmprsk", "etm", "mets")}
+ON_REAL_DATA = {
+    "regression": ("cmprsk", "MASS"),
+    "nonparametric": ("survMisc", "cmprsk", "etm", "mets"),
+    "standardised": (),
+}
 # data sets of lifelines the R script reads
 FROM_LIFELINES = (
     "rossi",

@@ -19,6 +19,7 @@ TABLES = {
     ),
     "measures": ("measures",),
     "regression": ("regression",),
+    "standardised": ("standardised",),
     "strata": ("strata", "strata_cells", "strata_triads"),
 }
 
@@ -26,7 +27,7 @@ TABLES = {
 @pytest.mark.r
 @pytest.mark.parametrize("origin", list(TABLES))
 def test_scripts_give_the_stored_values(origin, tmp_path, expected, prepared, run_r_scripts):
-    if origin in ("real", "regression", "nonparametric"):
+    if origin in ("real", "regression", "nonparametric", "standardised"):
         prepared("real", "heart")  # skips where the data are absent
     run_r_scripts(origin, tmp_path)
     for name in TABLES[origin]:
