@@ -341,15 +341,22 @@ def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:
             repr(sr.sentence(result)),
             repr(sr.table(result, rows=3)),
         ]
-        texts += [
-            str(getattr(result, name)) for name in ("overall", "groups", "quality", "test") if hasattr(result, name)
-        ]
-        if type(result).__name__ == "RestrictedMeanSurvivalTime" and result.by:
+        kind = type(result).__name__
+        texts += [str(getattr(result, name)) for name in ("overall", "groups", "quality") if hasattr(result, name)]
+        if has_test(result):
+            texts.append(str(result.test))
+        if kind == "RestrictedMeanSurvivalTime" and result.by:
             texts.append(str(result.differences))
         (folder / f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
         crossed = _crossed(result)
         if crossed:
             (folder / f"{name}.cross.html").write_text(crossed, encoding="utf-8")
+
+
+def has_test(result: sr.Result) -> bool:
+    """Whether a result has a test beside its estimates, which a mean count has of two groups alone."""
+    kind = type(result).__name__
+    return kind == "StandardisedRisk" or (kind == "MeanCumulativeCount" and "test" in result.count_tables)
 
 
 def _crossed(result: sr.Result) -> str:

@@ -109,7 +109,10 @@ def _of_model(base: str, column: str, record: Mapping[str, Any], book: Codebook)
     if base == "rate_model":  # events are no people: a number of its own for each level
         names = [("events", own) for own in ([level] if level is not None else book.levels or [""])]
         return sum_of(book.apart(name) for name in names if name in book.further)
-    return _in_state("incidence" if base == "fine_gray" else base, record["time"], "event 1", book, level)
+    like = "incidence" if base == "fine_gray" else base
+    if record["time"] > book.times[-1]:  # a risk may be asked for after the end: everybody's event has come by then
+        return book.ended(level, [1], range(book.slots), outcome=int(like in COMPETING))
+    return _in_state(like, record["time"], "event 1", book, level)
 
 
 def _of_characteristic(record: Mapping[str, Any], book: Codebook, level: str | None) -> Sum:

@@ -94,7 +94,9 @@ class Attacked:
             released, exact = self.released[kind], self.results[kind]
             shown = texts.numbers_of([released.estimates, *released.count_tables.values()])
             shown |= _explained(released)
-            extra = [getattr(released, x) for x in ("overall", "groups", "quality", "test") if hasattr(released, x)]
+            extra = [getattr(released, x) for x in ("overall", "groups", "quality") if hasattr(released, x)]
+            if produce.has_test(released):
+                extra.append(released.test)
             if (base := readers.base_of(kind)) in ("points", "quantile"):  # it says what the released curve says
                 extra.append(self.released[kind.replace(base, "kaplan_meier")].estimates)
             shown |= texts.numbers_of(extra)
