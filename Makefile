@@ -78,6 +78,8 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/orders.py docs/bench-orders.md
 	-$(PIP) install statsmodels
 	$(BIN)/python tests/bench/cox.py docs/bench-cox.md
+	$(BIN)/python tests/bench/survival.py docs/bench-survival.md
+	$(BIN)/python tests/bench/cohort.py docs/bench-cohort.md
 	$(BIN)/python tests/bench/reports.py docs/bench-reports.md
 	-$(PIP) install --no-deps multimorbidity-hypergraphs numba llvmlite
 	$(BIN)/python tests/bench/masks.py docs/bench-masks.md
