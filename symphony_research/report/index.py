@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
+from statistics import mean
 from typing import Any
 from urllib.parse import quote
 
@@ -65,26 +66,33 @@ def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
     An outcome is read at one time for all hubs and groups: the latest at which more than half of its figures are there, else that with most.
     """
     made = [entry for entry in group if entry["status"] == "done" and entry["figures"]]
-    # of each outcome its times, the latest first, and what each of its groups is called at each
-    outcomes: dict[str, dict[str, dict[str, str]]] = {}
+    # of each outcome its times, the latest first, and the measures of its groups at each
+    outcomes: dict[str, dict[str, dict[str, None]]] = {}
     for entry in made:
-        for measure, (measured, time) in entry["measured"].items():
-            outcomes.setdefault(measured.split(": ")[0], {}).setdefault(time, {})[measured] = measure
+        for measure, (_, outcome, time) in entry["figures"].items():
+            outcomes.setdefault(outcome, {}).setdefault(time, {})[measure] = None
 
-    def given(names: Iterable[str]) -> list[bool]:
-        return [entry["figures"].get(name, NOT_AVAILABLE) not in MARKS for name in names for entry in made]
+    def value(entry: Mapping[str, Any], measure: str) -> str:
+        return str(entry["figures"][measure][0]) if measure in entry["figures"] else NOT_AVAILABLE
 
-    shared = []
+    shared: list[str] = []
     for times in outcomes.values():
-        shares = {time: sum(known) / len(known) for time, names in times.items() if (known := given(names.values()))}
-        chosen = next((time for time, share in shares.items() if share > 0.5), max(shares, key=lambda t: shares[t]))
-        named = times[chosen].values()
-        shared += [m for m in named if sum(m in entry["figures"] for entry in made) > 1]
+        given = {
+            time: mean(value(entry, measure) not in MARKS for measure in measures for entry in made)
+            for time, measures in times.items()
+        }
+        chosen = next((time for time, share in given.items() if share > 0.5), max(given, key=lambda time: given[time]))
+        shared += [m for m in times[chosen] if sum(m in entry["figures"] for entry in made) > 1]
     if len(made) < 2 or not shared:
         return None
-    rows = [(entry["whom"], [entry["figures"].get(m, NOT_AVAILABLE) for m in shared]) for entry in made]
+    rows = [(entry["whom"], [value(entry, m) for m in shared]) for entry in made]
     text = " ".join(value for _, values in rows for value in values)
     return {"measures": shared, "rows": rows, "marks": {m: words for m, words in MARKS.items() if m in text}}
+
+
+def _with_outcome(measure: str, value: str, outcome: str = "", time: str = "") -> tuple[str, str, str]:
+    """Return a key figure's value, outcome and time; records of before name the measure alone."""
+    return value, outcome or measure, time
 
 
 def _how_to_open(record: Mapping[str, Any]) -> str:
@@ -126,7 +134,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         return {
             **unknown, "notebook": folder.name.split("--")[0], "title": folder.name, "hub": None, "generated": None,
             "folder": folder.name, "status": "failed", "status_words": "not made", "error": why, "report": None,
-            "links": links, "made": "date unknown", "open_notebook": "", "finding": "", "figures": {}, "measured": {}, "approval": "",
+            "links": links, "made": "date unknown", "open_notebook": "", "finding": "", "figures": {}, "approval": "",
         }  # fmt: skip
     error = record.get("error")
     complete = all((folder / name).exists() for name in ("report.html", "report.ipynb"))
@@ -134,11 +142,6 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         error = "The report is not complete: it was interrupted, or a file was taken away. Make it again."
     failed = record["status"] != "done" or not complete
     notebook = record["notebook"]
-    figures = [
-        (one[0], one[1], one[2] if len(one) > 2 else one[0])
-        for found in record.get("findings", [])
-        for one in found["figures"]
-    ]
     return {
         "folder": folder.name,
         "notebook": notebook["name"],
@@ -156,10 +159,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         "generated": record["study"]["generated"],
         "policy": str(record["policy"]["title"]),
         "finding": next((found["text"] for found in record.get("findings", [])), ""),
-        "figures": {m: value for m, value, _ in figures},
-        "measured": {
-            m: (measured, m.removeprefix(measured.split(": ")[0]).split(":")[0]) for m, _, measured in figures
-        },
+        "figures": {one[0]: _with_outcome(*one) for found in record.get("findings", []) for one in found["figures"]},
         "approval": record.get("approval", ""),
         "report": None if failed else f"{quote(folder.name)}/report.html",
         "links": links,

@@ -23,14 +23,15 @@ class KeyFigure:
         What it is, in words that are the same in each report.
     value : str
         The figure with its unit and interval, or a mark where there is none.
-    measured : str
-        What it is without the time at which it was read: of figures that differ in
-        their time alone, reports are compared by the one that most of them have.
+    outcome, time : str
+        What the measure is of, without group and time, and the time at which it was
+        read: an outcome is compared at one time for all reports and groups.
     """
 
     measure: str
     value: str
-    measured: str = ""
+    outcome: str = ""
+    time: str = ""
 
 
 def of_whom(settings: Mapping[str, Any]) -> str:
@@ -66,7 +67,8 @@ def facts_of(settings: Mapping[str, Any], n_persons: int | None = None, *, round
     period = settings.get("period") or (None, None)
     until = population.get("until") or period[1]
     if enrolled and period[0]:
-        told["Joined"] = f"from {_day(period[0])}; time runs from each person's day of joining"
+        origin = "discharge" if population.get("event") == "readmission" else "each person's day of joining"
+        told["Joined"] = f"from {_day(period[0])}; time runs from {origin}"
     elif population.get("index") and not enrolled:
         told["As of"] = _day(population["index"])
     if enrolled and until:

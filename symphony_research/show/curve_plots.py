@@ -204,8 +204,7 @@ def plot_survival(
         ax.set_xticks(ticks, labels)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}{_percent(result)}")
         plain_axes(ax, grid="y")
-        start = result.starts_at.removesuffix("the start") or "the start of follow-up"  # type: ignore[attr-defined]
-        ax.set_xlabel(f"{unit} since {start}", fontsize=LABEL, color=INK)
+        ax.set_xlabel(f"{unit} since {result.time_origin}", fontsize=LABEL, color=INK)  # type: ignore[attr-defined]
         tall = _TALL if own else axes_points(ax)[1]
         whom = wrapped(_share_of_whom(result, curves), tall, LABEL, even=True)
         ax.set_ylabel(whom, fontsize=LABEL, color=INK)

@@ -29,7 +29,7 @@ class Finding(Sentence):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         data, _ = super()._repr_mimebundle_()
-        figures = [[f.measure, f.value, f.measured or f.measure] for f in self.figures]
+        figures = [[f.measure, f.value, f.outcome or f.measure, f.time] for f in self.figures]
         return data, {ROLE: {"role": "finding", "figures": figures}}
 
 

@@ -19,8 +19,7 @@ from symphony_research.show.gate import release, require_disclosed, require_show
 from symphony_research.show.style import DPI, drawing
 from symphony_research.show.tables import Sentence
 from symphony_research.show.writing import beside, suffix_of
-from symphony_research.words.lexicon import COLUMN_WORDS, in_words
-from symphony_research.words.phrases import joined, of_whom
+from symphony_research.words.phrases import of_whom, strata_phrase
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,8 +116,7 @@ def _picture_of(figure: Any, png: bytes, result: Result) -> Picture:
 def caption_of(result: Result) -> str:
     """Return what a figure shows, of whom, and as of when; what its title and its notes say is not said again."""
     whom = of_whom(result.settings)
-    by = [COLUMN_WORDS.get(c, in_words(c)).lower() for c in result.by]
-    title = f"{result.title}, by {joined(by)}" if by else result.title
+    title = f"{result.title}, by {strata_phrase(result.by)}" if result.by else result.title
     return f"{title}. {whom}" if whom else title
 
 

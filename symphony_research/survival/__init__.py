@@ -21,7 +21,8 @@ from symphony_research.survival.proportional import ProportionalHazardsTest, pro
 from symphony_research.survival.quantiles import CurveQuantile, quantile
 from symphony_research.survival.rates import RateRegression, rate_regression
 from symphony_research.survival.restricted_mean import RestrictedMeanSurvivalTime, restricted_mean_survival_time
-from symphony_research.survival.standardised_risk import StandardisedRisk, standardised_risk
+from symphony_research.survival.standardised_result import StandardisedRisk
+from symphony_research.survival.standardised_risk import standardised_risk
 
 __all__ = [
     "AbsoluteRisk",

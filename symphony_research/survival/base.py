@@ -77,7 +77,7 @@ class _Curve(Result):
         unit = capital(self.time_unit)
         words = {
             **type(self).own_words,
-            "time": f"{unit} since {self.starts_at}" if unit else "Time",
+            "time": f"{unit} since {self.time_origin}" if unit else "Time",
             "n_at_risk": "Number at risk",
         }
         if self.on_grid:
@@ -95,17 +95,19 @@ class _Curve(Result):
         return self.disclosure is not None and not self.disclosure.policy.changes_nothing
 
     @property
-    def starts_at(self) -> str:
-        """From when time runs, in words: "joining", "the landmark", "the start"."""
+    def time_origin(self) -> str:
+        """From when time runs, in words: "joining", "discharge", "the landmark", "the start of follow-up"."""
         if landmark_of(self.settings):
             return "the landmark"
-        return "joining" if (self.settings.get("population") or {}).get("index") == "enrolment" else "the start"
+        population = self.settings.get("population") or {}
+        if population.get("event") == "readmission":
+            return "discharge"
+        return "joining" if population.get("index") == "enrolment" else "the start of follow-up"
 
     def after_joining(self) -> str:
         """Return from when and of whom, as the end of a title: " after joining complex care, Yeovil"."""
         whom = of_whom(self.settings)
-        joined_first = (self.settings.get("population") or {}).get("index") == "enrolment"
-        return f" after joining {whom}" if whom and joined_first else f": {whom}" if whom else ""
+        return f" after joining {whom}" if whom and self.time_origin == "joining" else f": {whom}" if whom else ""
 
     def facts(self) -> Mapping[str, str]:
         """Return who was observed, from when, how long, and how many died."""

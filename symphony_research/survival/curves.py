@@ -15,6 +15,7 @@ from symphony_research.inference import Array, normal_quantile
 from symphony_research.result import KeyFigure
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.grid import checked_grid
+from symphony_research.survival.grid_cells import DEATH
 from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.risk import causes_of, over, risk_table
 from symphony_research.survival.sentences import curve_figures, curve_sentence
@@ -370,9 +371,7 @@ def cumulative_incidence(
     unit = time_unit or source_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
-    followed = source_of(frame).population.get("event")
-    usual = {1: followed} if followed == "death" else {1: followed, 2: "death"} if followed else {}
-    names = _cause_names(cause_names) or usual
+    names = names_of_causes(frame, cause_names)
     causes = sorted({*causes_of(events), *(int(c) for c in names)}) or [1]
     settings = {
         "method": f"Aalen-Johansen, multinomial variance, {interval.replace('_', '-')} interval",
@@ -392,8 +391,8 @@ def cumulative_incidence(
     return CumulativeIncidence({"events": events}, settings, by)
 
 
-def _cause_names(given: Mapping[int, str] | None) -> dict[int, str]:
-    """Return the words for causes by their codes.
+def names_of_causes(frame: Any, given: Mapping[int, str] | None) -> dict[int, str]:
+    """Return the words for causes by their codes: those given, else those of what `Cohort.follow_up` made.
 
     Raises
     ------
@@ -408,4 +407,7 @@ def _cause_names(given: Mapping[int, str] | None) -> dict[int, str]:
             f"cause_names: {', '.join(map(repr, wrong))} is no cause; its keys are the codes of the event column from 1 on, "
             f'as in {{1: "admission", 2: "death"}}.{zero}'
         )
-    return {int(key): str(name) for key, name in names.items()}
+    if names:
+        return {int(key): str(name) for key, name in names.items()}
+    event = source_of(frame).population.get("event")
+    return {1: event} if event == DEATH else {1: event, 2: DEATH} if event else {}

@@ -68,8 +68,9 @@ def figures_of(result: _Curve, quantity: str) -> tuple[KeyFigure, ...]:
             if missing
             else number_with_interval(row["estimate"], row["lower"], row["upper"])
         )
-        measure = f"{capital(quantity)} {_when(result, end or 0.0)}"
-        found.append(KeyFigure(f"{measure}: {group}" if group else measure, value))
+        when = _when(result, end or 0.0)
+        measure = f"{capital(quantity)} {when}{f': {group}' if group else ''}"
+        found.append(KeyFigure(measure, value, capital(quantity), when))
     return tuple(found)
 
 

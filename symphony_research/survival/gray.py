@@ -13,7 +13,7 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
 from symphony_research.result.cells import Relation
-from symphony_research.survival.curves import _cause_names
+from symphony_research.survival.curves import names_of_causes
 from symphony_research.survival.grid import checked_grid, strata_of
 from symphony_research.survival.grid_cells import beside_one_cause
 from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, row_of_test
@@ -211,8 +211,8 @@ def gray_test(
         raise ArgumentError(f"rho={rho!r} must be a finite number.")
     time, event, _, weights = follow_up_columns(frame, time=time, event=event, entry=None, weights=weights)
     events = event_table(frame, time=time, event=event, entry=None, by=(*by, *within), weights=weights)
-    names = _cause_names(cause_names)
-    causes = sorted({*causes_of(events), *names})
+    names = names_of_causes(frame, cause_names)
+    causes = sorted({*causes_of(events), *(int(given) for given in cause_names or ())})
     if cause not in causes:
         raise ArgumentError(f"cause={cause!r} happened to nobody. Causes: {', '.join(map(str, causes)) or 'none'}.")
     groups = events.select(by).unique().height
@@ -220,7 +220,6 @@ def gray_test(
         raise ArgumentError(f"There is {groups} group by {', '.join(by)}; a test needs two or more.")
     source = source_of(frame)
     unit = time_unit or source.population.get("time_unit")
-    followed = source.population.get("event")
     settings = {
         "method": f"Gray's test{f', rho = {rho:g}' if rho else ''}{', stratified' if within else ''}",
         "reference": "Gray 1988",
@@ -230,7 +229,7 @@ def gray_test(
         "weights": weights,
         "cause": int(cause),
         "causes": causes,
-        "cause_names": names or ({1: followed, 2: "death"} if followed and followed != "death" else {}),
+        "cause_names": names,
         "strata": list(within),
         "rho": float(rho),
         "time_unit": unit,

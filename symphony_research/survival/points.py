@@ -23,7 +23,7 @@ from symphony_research.survival.mean_cumulative import MeanCumulativeCount
 from symphony_research.survival.risk import at_risk, starts_at
 from symphony_research.words.lexicon import COLUMN_WORDS, capital, in_words
 from symphony_research.words.numbers import number
-from symphony_research.words.phrases import joined, share_with_interval, strata_words
+from symphony_research.words.phrases import share_with_interval, strata_phrase, strata_words
 
 __all__ = ["CurvePoints", "at"]
 
@@ -87,7 +87,7 @@ class CurvePoints(_Curve):
     @property
     def title(self) -> str:  # type: ignore[override]
         """What the table holds: which curve, and by what."""
-        by = f", by {joined(COLUMN_WORDS.get(c, in_words(c)).lower() for c in self.by)}" if self.by else ""
+        by = f", by {strata_phrase(self.by)}" if self.by else ""
         return f"{_FAMILIES[self.settings['curve']].title} at fixed times{by}"
 
     @property

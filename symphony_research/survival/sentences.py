@@ -87,8 +87,8 @@ def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure,
                     if row["estimate"] is None
                     else share_with_interval(row["estimate"], row["lower"], row["upper"])
                 )
-                of = f": {group}" if group else ""
-                found.append(KeyFigure(f"{what} {_by(time, result.time_unit, clauses)}{of}", value, f"{what}{of}"))
+                when = _by(time, result.time_unit, clauses)
+                found.append(KeyFigure(f"{what} {when}{f': {group}' if group else ''}", value, what, when))
     return tuple(found)
 
 

@@ -129,7 +129,7 @@ def test_hubs_are_compared_at_one_time(reports: Path) -> None:
         assert all(re.fullmatch(r"\[[cxz]\]|[<>]?[\d.]+% \([<>]?[\d.]+ to [<>]?[\d.]+\)", c) for c in cells), cells
         # and each of them is the page's own
         record = json.loads((reports / _folder(hubs, text_of(row.th)) / "provenance.json").read_text())
-        own = {measure: value for found in record["findings"] for measure, value, _ in found["figures"]}
+        own = {measure: value for found in record["findings"] for measure, value, *_ in found["figures"]}
         assert people == own["People"]
         assert cells == [own.get(head, "[x]") for head in heads]
 

@@ -301,3 +301,14 @@ def test_arguments_that_make_no_sense_are_refused() -> None:
     bare = dataclasses.replace(study(), given=frozenset({"persons", "activity"}))
     with pytest.raises(sr.ArgumentError, match="no table enrolments"):
         sr.define_cohort(bare, index=DAY).follow_up(enrolment="complex_care")
+
+
+def test_the_words_of_a_curve_say_that_time_runs_from_discharge() -> None:
+    cohort = sr.define_cohort(study(), programme="complex_care")
+    curve = sr.survival.cumulative_incidence(cohort.follow_up(event="readmission", horizon=365, unit="person"))
+    assert curve.column_words["time"] == "Days since discharge"
+    assert "joining" not in curve.heading()
+    assert curve.facts()["Joined"].endswith("time runs from discharge")
+    death = sr.survival.kaplan_meier(cohort.follow_up(event="death", horizon=365))
+    assert death.column_words["time"] == "Days since joining"
+    assert death.facts()["Joined"].endswith("time runs from each person's day of joining")

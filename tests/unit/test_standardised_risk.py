@@ -286,7 +286,9 @@ def test_the_sentence_names_each_of_three_groups(exact):
     assert " and " in said
     assert "of Yeovil had at least one emergency admission. The groups do not clearly differ (Wald test, p = " in said
     assert exact.heading() == "First emergency admission by hub, standardised for age and sex"
-    assert exact.key_figures()[0].measured.endswith("standardised for age and sex: Frome")
+    first = exact.key_figures()[0]
+    assert first.outcome.endswith("standardised for age and sex")
+    assert first.measure == f"{first.outcome}, {first.time}: Frome"
 
 
 def test_the_sentence_gives_the_ends_of_many_groups():
