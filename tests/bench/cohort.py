@@ -7,6 +7,7 @@ Each run is a process of its own, so that its peak memory is its own.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -97,8 +98,11 @@ def run(code: str, *arguments: str) -> dict:
 
 
 def main() -> None:
-    target = Path(sys.argv[1])
-    people = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000_000
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    reader.add_argument("people", type=int, nargs="?", default=10_000_000, help="people to time with")
+    given = reader.parse_args()
+    target, people = given.target, given.people
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / "study"
         write_study(folder, people)

@@ -9,6 +9,7 @@ is its own too.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -94,13 +95,17 @@ def apart(task: str, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    if sys.argv[1] == "--task":
-        found = TASKS[sys.argv[2]](Path(sys.argv[3]))
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, nargs="?", help="file to write")
+    reader.add_argument("people", type=int, nargs="?", default=PEOPLE, help="people to count")
+    reader.add_argument("--task", nargs=2, help="one step, in a process of its own")
+    given = reader.parse_args()
+    if given.task:
+        found = TASKS[given.task[0]](Path(given.task[1]))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # kilobytes on Linux
         print(json.dumps({**found, "gigabytes": peak}))
         return
-    target = Path(sys.argv[1])
-    people = int(sys.argv[2]) if len(sys.argv) > 2 else PEOPLE
+    target, people = given.target, given.people
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_people(folder, people)

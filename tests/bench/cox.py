@@ -9,9 +9,9 @@ at least in proportion. statsmodels is installed for this alone; without it its 
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -79,8 +79,11 @@ def timed(
 
 
 def main() -> None:
-    target = Path(sys.argv[1])
-    people = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    reader.add_argument("people", type=int, nargs="?", default=1_000_000, help="people to time with")
+    given = reader.parse_args()
+    target, people = given.target, given.people
     share = 0.1 if people > 200_000 else 1.0
     contenders = [
         ("symphony_research, intervals, tests, counts and baseline hazard with it", ours, REPEATS, 1.0),

@@ -8,6 +8,7 @@ counts the people in it, and is charged for bringing it into its own form.
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
@@ -130,8 +131,11 @@ def import_times() -> tuple[float, float]:
 
 
 def main() -> None:
-    target = Path(sys.argv[1])
-    people = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    reader.add_argument("people", type=int, nargs="?", default=1_000_000, help="people to time with")
+    given = reader.parse_args()
+    target, people = given.target, given.people
     contenders = [
         ("symphony_research: patterns, pairs, sets", ours, REPEATS),
         ("symphony_research: the same with expected counts, intervals and tests", ours_with_estimates, REPEATS),

@@ -10,6 +10,7 @@ seconds or 12 GB; the size told is the largest that ended. People are those of
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -249,8 +250,12 @@ def long_table(people: int) -> list[str]:
 
 
 def main() -> None:
-    if sys.argv[1] == "--task":
-        run(*sys.argv[2:])
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, nargs="?", help="file to write")
+    reader.add_argument("--task", nargs="+", help="one contender, in a process of its own")
+    given = reader.parse_args()
+    if given.task:
+        run(*given.task)
         return
     lines = [
         "# From masks and from records with long ids, beside the peers",
@@ -271,7 +276,7 @@ def main() -> None:
         *long_table(2_000_000),
         *long_table(10_000_000),
     ]
-    Path(sys.argv[1]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    given.target.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
 

@@ -5,6 +5,7 @@ python tests/bench/orders.py docs/bench-orders.md
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
@@ -74,6 +75,9 @@ def clustered(number: int, seed: int) -> pl.DataFrame:
 
 
 def main() -> None:
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    target = reader.parse_args().target
     lines = [
         "# Speed of orders of onset and of comparing networks",
         "",
@@ -103,7 +107,7 @@ def main() -> None:
         )
     text = "\n".join([*lines, ""])
     print(text)
-    Path(sys.argv[1]).write_text(text, encoding="utf-8")
+    target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

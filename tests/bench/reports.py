@@ -8,6 +8,7 @@ a process of its own, and the two sides take turns; processor seconds are those 
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -193,7 +194,11 @@ def page(people: int, reports: int, best: dict[str, tuple[float, float]], split:
 
 
 def main() -> None:
-    target, people = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else PEOPLE
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    reader.add_argument("people", type=int, nargs="?", default=PEOPLE, help="people of the study")
+    given = reader.parse_args()
+    target, people = given.target, given.people
     with tempfile.TemporaryDirectory() as home:
         study = f"{home}/study"
         sr.synthesise(study, people=people, progress=False)
@@ -208,7 +213,7 @@ def main() -> None:
 
 if __name__ == "__main__":
     tasks: dict[str, Callable[..., None]] = {"ours": our_run, "empty": empty_run, "split": split_run}
-    if sys.argv[1] in tasks:
+    if sys.argv[1:] and sys.argv[1] in tasks:
         tasks[sys.argv[1]](*sys.argv[2:])
     else:
         main()

@@ -9,9 +9,9 @@ incidence on a million people with `calculate_variance=False`.
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -50,8 +50,11 @@ def main() -> None:
     import symphony_research as sr
 
     warnings.simplefilter("ignore")
-    target = Path(sys.argv[1])
-    people = int(sys.argv[2]) if len(sys.argv) > 2 else PEOPLE
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    reader.add_argument("people", type=int, nargs="?", default=PEOPLE, help="people to time with")
+    given = reader.parse_args()
+    target, people = given.target, given.people
     frame = people_of(people)
     cause_one = frame.with_columns((pl.col("event") == 1).cast(pl.Int64).alias("event"))
     fewer = frame.head(min(people, COMPETING))

@@ -14,8 +14,8 @@ deficiency. IEEE Transactions on Visualization and Computer Graphics 15,
 
 from __future__ import annotations
 
+import argparse
 import io
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,14 @@ def figures(study: Any, release: Callable[[Any], Any]) -> Iterator[tuple[str, An
 
 
 def main() -> None:
-    target = Path(sys.argv[1])
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="folder to write to")
+    reader.add_argument("study", type=str, nargs="?", default=None, help="folder of a study; by default the example")
+    given = reader.parse_args()
+    target = given.target
     target.mkdir(parents=True, exist_ok=True)
-    study = sr.read_study(sys.argv[2]) if len(sys.argv) > 2 else sr.example_study()
-    policy = study.disclosure_policy("nhs_england") if len(sys.argv) > 2 else sr.Policy.synthetic()
+    study = sr.read_study(given.study) if given.study else sr.example_study()
+    policy = study.disclosure_policy("nhs_england") if given.study else sr.Policy.synthetic()
     for name, (result, plot, options) in figures(study, lambda found: sr.suppress(found, policy)):
         shown = show.picture(result, plot, **options)
         if isinstance(shown, show.Picture):

@@ -8,7 +8,7 @@ observed/expected of every set is known from the probabilities of the sets. Ever
 
 from __future__ import annotations
 
-import sys
+import argparse
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -139,7 +139,11 @@ def run(people: int, draws: int) -> list[tuple[str, int, float, float]]:
 
 
 def main() -> None:
-    draws = int(sys.argv[2]) if len(sys.argv) > 2 else 5_000
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    reader.add_argument("draws", type=int, nargs="?", default=5_000, help="draws a row")
+    given = reader.parse_args()
+    draws = given.draws
     rows = [row for people in (1_000, 10_000) for row in run(people, draws)]
     error = 100 * (0.95 * 0.05 / draws) ** 0.5
     text = "\n".join(
@@ -159,7 +163,7 @@ def main() -> None:
         ]
     )
     print(text)
-    Path(sys.argv[1]).write_text(text, encoding="utf-8")
+    given.target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

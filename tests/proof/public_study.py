@@ -5,7 +5,7 @@ python tests/proof/public_study.py docs/public_study.png [seed]
 
 from __future__ import annotations
 
-import sys
+import argparse
 from datetime import date
 
 import matplotlib
@@ -31,7 +31,11 @@ def in_words(name: str) -> str:
 
 
 def main() -> None:
-    target, seed = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2013
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", help="file to write")
+    reader.add_argument("seed", type=int, nargs="?", default=2013, help="seed of the generator")
+    given = reader.parse_args()
+    target, seed = given.target, given.seed
     tables = generate_tables(114_874, seed=seed)
     spells = tables["registrations"].with_columns(pl.col("end_date").fill_null(parameters.PERIOD_END))
     there = spells.filter((pl.col("start_date") <= LAST) & (pl.col("end_date") >= FIRST))["person_id"].unique()

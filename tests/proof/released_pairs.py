@@ -5,7 +5,7 @@ python tests/proof/released_pairs.py [people] [seed]
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -33,7 +33,11 @@ def boxes(safe: sr.Result, policy: sr.Policy) -> np.ndarray:
 
 
 def main() -> None:
-    people, seed = (int(x) for x in (*sys.argv[1:], *(PEOPLE, SEED)[len(sys.argv) - 1 :]))
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("people", type=int, nargs="?", default=PEOPLE, help="people of the study")
+    reader.add_argument("seed", type=int, nargs="?", default=SEED, help="seed of the generator")
+    given = reader.parse_args()
+    people, seed = given.people, given.seed
     policy = sr.Policy.nhs_england()
     with tempfile.TemporaryDirectory() as folder:
         sr.synthesise(Path(folder) / "study", people=people, seed=seed)

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from fractions import Fraction
 from itertools import pairwise
 from math import comb, factorial, log, prod
@@ -236,4 +236,6 @@ def lines(tables: int = TABLES) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(lines(int(sys.argv[1]) if len(sys.argv) > 1 else TABLES)))
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("tables", type=int, nargs="?", default=TABLES, help="random tables")
+    print("\n".join(lines(reader.parse_args().tables)))
