@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations as subsets
-from math import comb
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import polars as pl
 
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.margins import as_float, nan_to_null, pattern_settings, split
-from symphony_research.collapse.set_roles import LOG_P, MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
-from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata
+from symphony_research.collapse.set_roles import of_set
+from symphony_research.collapse.strata_counts import forms_of_sets
 from symphony_research.collapse.within_strata import split_strata, tables_of_rows
 from symphony_research.errors import ArgumentError, DisclosureError, require_one_of
 from symphony_research.inference import (
@@ -22,14 +20,14 @@ from symphony_research.inference import (
     adjusted_p,
     normal_quantile,
 )
-from symphony_research.multimorbidity.set_counts import factor_names, is_scaled, set_tables
+from symphony_research.multimorbidity.set_counts import possible_sets, roles_of_sets, set_tables
 from symphony_research.multimorbidity.set_tests import against_expected
 from symphony_research.multimorbidity.sets import WHICH, as_bits
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition
 from symphony_research.result.forms import AdjustedForms
-from symphony_research.result.roles import Count, Internal, Known, Role, TableRoles
+from symphony_research.result.roles import TableRoles
 from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import about, times
 from symphony_research.words.phrases import (
@@ -44,7 +42,7 @@ from symphony_research.words.phrases import (
     stratum_words,
 )
 
-__all__ = ["Combinations", "combinations", "roles_of_sets"]
+__all__ = ["Combinations", "combinations"]
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -209,40 +207,6 @@ class Combinations(Result):
             f"{about(first['n_persons'])} people; {confidence_of(self.settings)} "
             f"{between(first['oe_lower'], first['oe_upper'], times)})."
         )
-
-
-def possible_sets(settings: Mapping[str, Any]) -> int:
-    """Return the number of sets of the sizes asked for; at-least sets of one are not tested."""
-    k = len(settings["conditions"])
-    smallest = settings["min_size"] if settings["kind"] == "exact" else max(settings["min_size"], 2)
-    largest = k if settings["max_size"] is None else min(settings["max_size"], k)
-    return sum(comb(k, size) for size in range(smallest, largest + 1))
-
-
-def roles_of_sets(settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-    """Return the roles of the tables of sets, and of what describes their people."""
-    means = mean_roles(settings["values"])
-    strata = {"strata": roles_of_strata(settings["adjust"])} if is_scaled(settings) else {}
-    factors: dict[str, Role] = {name: factor_role(name) for name in factor_names(settings)}
-    if factors:
-        factors["figures"] = Known()
-    cells: dict[str, Role] = {
-        **SET_KEYS,
-        "n_persons": Count(),
-        "thinned": Internal(),
-        **means,
-        **factors,
-        LOG_P: Internal(),
-    }
-    return MappingProxyType(
-        {
-            "cells": TableRoles(cells, of_set),
-            "margins": MARGINS,
-            "pairs": PAIRS,
-            "population": TableRoles({"n_persons": Count(), **means}, of_everybody),
-            **strata,
-        }
-    )
 
 
 def combinations(

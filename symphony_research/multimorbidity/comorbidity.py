@@ -17,7 +17,8 @@ from symphony_research.collapse.sums import herfindahl
 from symphony_research.collapse.within_strata import Row, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND, adjusted_p, normal_quantile, wilson_interval
-from symphony_research.multimorbidity.combinations import Combinations, combinations, roles_of_sets
+from symphony_research.multimorbidity.combinations import Combinations, combinations
+from symphony_research.multimorbidity.set_counts import roles_of_sets
 from symphony_research.result import Result
 from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.words.lexicon import capital, in_words

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import comb
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,8 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, TooManySetsError, unpack
 from symphony_research.collapse.patterns import HUNDRED, combination_names
-from symphony_research.collapse.set_roles import LOG_P
-from symphony_research.collapse.strata_counts import strata_table
+from symphony_research.collapse.set_roles import LOG_P, MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
+from symphony_research.collapse.strata_counts import factor_role, roles_of_strata, strata_table
 from symphony_research.collapse.sums import herfindahl
 from symphony_research.collapse.within_strata import Row, strata_pairs
 from symphony_research.errors import ArgumentError
@@ -22,8 +24,9 @@ from symphony_research.inference.intersections import sets_log_mid_p
 from symphony_research.multimorbidity.expectation import against_parts, independence
 from symphony_research.multimorbidity.sets import as_tuples, closed_of, counts_by_stratum, sets_of
 from symphony_research.policy import mining_threshold
+from symphony_research.result.roles import Count, Internal, Known, Role, TableRoles
 
-__all__ = ["FACTORS", "factor_names", "is_scaled", "set_tables"]
+__all__ = ["FACTORS", "factor_names", "is_scaled", "possible_sets", "roles_of_sets", "set_tables"]
 
 CHANCES = ("expected", "score_variance", "log_ratio_variance")
 ZERO_BELOW = 1e-13
@@ -149,3 +152,37 @@ def _summed(part: pl.DataFrame, value: str) -> Integers:
     if (hundredths.sum() or 0) > 2**53:
         raise ArgumentError(f"The sum of '{value}' over all people exceeds {2**53 // HUNDRED:,}: use a larger unit.")
     return hundredths.cast(pl.Int64).to_numpy()
+
+
+def possible_sets(settings: Mapping[str, Any]) -> int:
+    """Return the number of sets of the sizes asked for; at-least sets of one are not tested."""
+    k = len(settings["conditions"])
+    smallest = settings["min_size"] if settings["kind"] == "exact" else max(settings["min_size"], 2)
+    largest = k if settings["max_size"] is None else min(settings["max_size"], k)
+    return sum(comb(k, size) for size in range(smallest, largest + 1))
+
+
+def roles_of_sets(settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
+    """Return the roles of the tables of sets, and of what describes their people."""
+    means = mean_roles(settings["values"])
+    strata = {"strata": roles_of_strata(settings["adjust"])} if is_scaled(settings) else {}
+    factors: dict[str, Role] = {name: factor_role(name) for name in factor_names(settings)}
+    if factors:
+        factors["figures"] = Known()
+    cells: dict[str, Role] = {
+        **SET_KEYS,
+        "n_persons": Count(),
+        "thinned": Internal(),
+        **means,
+        **factors,
+        LOG_P: Internal(),
+    }
+    return MappingProxyType(
+        {
+            "cells": TableRoles(cells, of_set),
+            "margins": MARGINS,
+            "pairs": PAIRS,
+            "population": TableRoles({"n_persons": Count(), **means}, of_everybody),
+            **strata,
+        }
+    )
