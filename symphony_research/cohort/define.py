@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
+from typing import Any
 
 import polars as pl
 
 from symphony_research.cohort.attrition import STUDIED, Attrition
 from symphony_research.cohort.bands import age_band
+from symphony_research.cohort.index_dates import GIVEN, LABEL, index_dates_of
 from symphony_research.cohort.people import Cohort
 from symphony_research.cohort.rows import PersonRows, as_date, listed_conditions
 from symphony_research.cohort.spells import joined_spells
@@ -40,7 +42,7 @@ def define_cohort(
     residence: str | None = None,
     min_conditions: int | None = None,
     conditions: Sequence[str] | None = None,
-    index: date | str | None = None,
+    index: Any = None,
 ) -> Cohort:
     """Say who is studied, from when and until when.
 
@@ -63,9 +65,11 @@ def define_cohort(
         Take people with at least this many conditions on the index date.
     conditions : sequence of str, optional
         The conditions that `min_conditions` counts; by default the study's list.
-    index : date, optional
+    index : date or frame, optional
         The index date of everybody, for a cohort that is not one of enrolment;
-        by default the study's first day.
+        by default the study's first day. Or a frame of `person_id` and `index_date`, with a `label` to be a stratum
+        if wanted: its people from their own dates, of which somebody may have several, such as a control of several cases.
+        Follow-up then runs from each index date; `n_persons` still counts people, once.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def define_cohort(
     Raises
     ------
     ArgumentError
-        If a programme, hub, practice or area is not in the study.
+        If a programme, hub, practice or area is not in the study, or a frame of index dates has faults.
 
     Examples
     --------
@@ -93,20 +97,21 @@ def define_cohort(
     enrolled = programme is not None or hub is not None
     if enrolled and index is not None:
         raise ArgumentError("index is for everybody; people on a programme have the day they joined. Leave one out.")
-    day = study.period[0] if index is None else as_date(index, "index")
+    own = None if index is None or isinstance(index, (str, date)) else index_dates_of(study, index)
+    day = study.period[0] if index is None or own is not None else as_date(index, "index")
     if not study.period[0] <= day <= study.period[1]:
         first, last = study.period
         raise ArgumentError(f"index={day.isoformat()} is outside the study, {first.isoformat()} to {last.isoformat()}.")
     listed = None if min_conditions is None else listed_conditions(study, conditions)
 
     rules: list[tuple[str, pl.Expr]] = []
-    start = "in the study"
+    start = "in the study" if own is None else "with an index date"
     if enrolled:
         what = " with ".join(in_words(part) for part in (programme or "any programme", hub) if part)
         start = f"enrolled on {what}"
         # before the first day nothing is recorded, so nothing could be seen to happen
         rules.append(("who joined before the study's first day", pl.col("index_date") >= study.period[0]))
-    when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}"
+    when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}" if own is None else "on their index date"
     rules.append(
         (
             f"not yet born, or no longer alive, {when}",
@@ -134,21 +139,23 @@ def define_cohort(
     population = {
         "programme": programme, "hub": hub, "practice": practice, "area": area, "sex": sex, "residence": residence,
         "age": list(age) if age else None, "min_conditions": min_conditions,
-        "index": "enrolment" if enrolled else day.isoformat(), "until": study.period[1].isoformat(),
+        "index": "enrolment" if enrolled else day.isoformat() if own is None else GIVEN,
+        "index_dates": None if own is None else own.digest, "until": study.period[1].isoformat(),
     }  # fmt: skip
     population = {key: value for key, value in population.items() if value is not None}
     gone = dict.fromkeys((step for step, _ in rules), 0)
     kept = []
+    several = own is not None and own.several
     for part in _parts(study):
-        people = _observed(part, programme, hub, None if enrolled else day, listed)
+        people = _observed(part, programme, hub, own.rows if own else None if enrolled else day, listed)
         for step, rule in rules:
             left = people.filter(rule.fill_null(False))
-            gone[step] += people.height - left.height
+            gone[step] += _people(people, several) - _people(left, several)
             people = left
         kept.append(_narrow(people, study))
     people = pl.concat(kept)
     steps = list(gone.items())
-    steps.append((STUDIED, people.height))
+    steps.append((STUDIED, _people(people, several)))
     table = pl.DataFrame(steps, schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
     # a rule that left nobody out is not worth a line
     table = table.filter((pl.col("n_persons") > 0) | (pl.col("step") == STUDIED))
@@ -161,7 +168,12 @@ def define_cohort(
             **study.source(**population).as_settings(),
         },
     )
-    return Cohort(attrition, PersonRows(study, MappingProxyType(population), people))
+    return Cohort(attrition, PersonRows(study, MappingProxyType(population), people, several))
+
+
+def _people(frame: pl.DataFrame, several: bool) -> int:
+    """Return the number of people; whoever is left with one of several index dates is still there."""
+    return frame["person_id"].n_unique() if several else frame.height
 
 
 def _parts(study: Study) -> Iterator[Study]:
@@ -180,7 +192,11 @@ def _parts(study: Study) -> Iterator[Study]:
 
 
 def _observed(
-    study: Study, programme: str | None, hub: str | None, day: date | None, listed: Sequence[str] | None
+    study: Study,
+    programme: str | None,
+    hub: str | None,
+    day: date | pl.DataFrame | None,
+    listed: Sequence[str] | None,
 ) -> pl.DataFrame:
     """Return the people with an index date, and what is known of them on it."""
     people = _with_index(study, programme, hub, day)
@@ -196,7 +212,7 @@ def _observed(
 def _narrow(people: pl.DataFrame, study: Study) -> pl.DataFrame:
     """Return the people with the end of what is known of them; text that many share is kept once."""
     end = pl.min_horizontal("death_date", "registered_until", pl.lit(study.period[1])).alias("exit_date")
-    texts = [name for name in STRATA if people.schema.get(name) == pl.String]
+    texts = [name for name in (*STRATA, LABEL) if people.schema.get(name) == pl.String]
     return people.with_columns(end, pl.col(texts).cast(pl.Categorical)).drop("n_conditions", strict=False)
 
 
@@ -240,14 +256,16 @@ def _require_known(study: Study, **wanted: str | None) -> None:
             raise ArgumentError(f"The study has no {argument} '{value}'. {there}{suggestion(str(value), known)}")
 
 
-def _with_index(study: Study, programme: str | None, hub: str | None, day: date | None) -> pl.DataFrame:
-    """Return the persons with a common index date, or those enrolled with the day of their first enrolment."""
+def _with_index(study: Study, programme: str | None, hub: str | None, day: date | pl.DataFrame | None) -> pl.DataFrame:
+    """Return the persons with a common index date or with their own, or those enrolled with the day of their first enrolment."""
     if day is not None:
-        people = study.persons.collect(engine="streaming")
         nothing = [pl.lit(None, dtype=pl.String).alias(name) for name in ("programme", "hub")]
-        return people.with_columns(
-            pl.lit(day).alias("index_date"), *nothing, pl.lit(None, dtype=pl.Date).alias("programme_until")
-        )
+        nothing.append(pl.lit(None, dtype=pl.Date).alias("programme_until"))
+        if isinstance(day, pl.DataFrame):
+            people = study.persons.join(day.lazy(), on="person_id", how="inner").collect(engine="streaming")
+            return people.with_columns(nothing)
+        people = study.persons.collect(engine="streaming")
+        return people.with_columns(pl.lit(day).alias("index_date"), *nothing)
     rows = study.enrolments
     if programme is not None:
         rows = rows.filter(pl.col("programme") == programme)
@@ -277,7 +295,7 @@ def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
             pl.lit(None, dtype=pl.Date).alias("registered_since"),
             pl.lit(study.period[1]).alias("registered_until"),
         )
-    dated = people.lazy().select("person_id", "index_date").drop_nulls()  # of a hub, few of the study's people
+    dated = people.lazy().select("person_id", "index_date").drop_nulls().unique()  # of a hub, few of the study's people
     rows = study.registrations.select("person_id", "practice_id", "start_date", pl.col("end_date").fill_null(FAR)).join(
         dated, on="person_id", how="semi"
     )
@@ -290,26 +308,28 @@ def _with_registration(study: Study, people: pl.DataFrame) -> pl.DataFrame:
         spells.join(dated, on="person_id", how="inner")
         .filter(pl.col("index_date").is_between(pl.col("start_date"), pl.col("end_date")))
         .join(runs, on=["person_id", "run"], how="inner")
-        .group_by("person_id")
+        .group_by("person_id", "index_date")
         .agg(pl.col("practice_id", "registered_since", "registered_until").sort_by("start_date", "practice_id").last())
         .collect(engine="streaming")
     )
-    return people.join(here, on="person_id", how="left")
+    return people.join(here, on=["person_id", "index_date"], how="left")
 
 
 def _with_condition_number(study: Study, people: pl.DataFrame, listed: Sequence[str]) -> pl.DataFrame:
     known = pl.col("onset_date").is_null() | (pl.col("onset_date") <= pl.col("index_date"))
     number = (
         study.conditions.filter(pl.col("condition").is_in(list(listed)))
-        .join(people.lazy().select("person_id", "index_date"), on="person_id", how="inner")
+        .join(people.lazy().select("person_id", "index_date").unique(), on="person_id", how="inner")
         .filter(known)
-        .select("person_id", "condition")
+        .select("person_id", "index_date", "condition")
         .unique()
-        .group_by("person_id")
+        .group_by("person_id", "index_date")
         .agg(pl.len().cast(pl.Int64).alias("n_conditions"))
         .collect(engine="streaming")
     )
-    return people.join(number, on="person_id", how="left").with_columns(pl.col("n_conditions").fill_null(0))
+    return people.join(number, on=["person_id", "index_date"], how="left").with_columns(
+        pl.col("n_conditions").fill_null(0)
+    )
 
 
 def _age(birth: pl.Expr, day: pl.Expr) -> pl.Expr:

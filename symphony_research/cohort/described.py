@@ -64,11 +64,12 @@ class Described:
         >>> cohort.patterns(by="sex", values="cost").by
         ('sex',)
         """
+        self._rows.require_one_index("patterns")
         by, values = names_of(by), names_of(values)
         listed = listed_conditions(self._rows.study, conditions)
         people = with_strata(self._rows, by)
         day = pl.col("index_date") if on == "index" else pl.lit(as_date(on, "on"))
-        held = conditions_on(self._rows, day, listed)
+        held = conditions_on(self._rows, day, listed).drop("index_date")
         if values:
             people = people.join(measured(self._rows, values, months), on="person_id", how="left").with_columns(
                 pl.col(values).fill_null(0.0)
@@ -150,12 +151,13 @@ class Described:
         >>> baseline.estimates.columns
         ['characteristic', 'category', 'n_persons', 'estimate', 'mean_cost', 'standard_deviation']
         """
+        self._rows.require_one_index("the baseline table")
         by, listed = names_of(by), listed_conditions(self._rows.study, conditions)
         if type(months) is not int or months < 1:
             raise ArgumentError(f"months={months} must be an integer number of months, at least one.")
         if type(commonest) is not int or commonest < 0:
             raise ArgumentError(f"commonest={commonest} must be an integer number of conditions, 0 for none.")
-        held = conditions_on(self._rows, pl.col("index_date"), listed)
+        held = conditions_on(self._rows, pl.col("index_date"), listed).drop("index_date")
         return baseline_of(
             self._rows.study,
             self._rows.rules,

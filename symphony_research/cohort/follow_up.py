@@ -118,6 +118,7 @@ def follow_up_of(
     leave_programme: bool,
     enrolment: str | None,
     unit: str | None,
+    lost: bool = False,
 ) -> Collapsed:
     """Collapse follow-up; the arguments are those of `Cohort.follow_up`."""
     study = rows.study
@@ -125,6 +126,8 @@ def follow_up_of(
         event = "emergency_admission" if study.has("activity") else "death"
     require_one_of(event, EVENTS, argument="event")
     by_discharge = _by_discharge(event, unit)
+    if event == "readmission":
+        rows.require_one_index("readmissions")
     tables = [*(["activity"] if event != "death" else []), *(["enrolments"] if enrolment or leave_programme else [])]
     last = governing_day(study, *tables, until=until)
     if leave_programme and enrolment is None and rows.rules.get("index") != "enrolment":
@@ -154,16 +157,26 @@ def follow_up_of(
     asked = {
         "event": event, "until": last.isoformat(), "time_unit": "days", "horizon": horizon, "washout": washout or None,
         "entry": window.entry.isoformat() if window.entry else None, "leave_programme": leave_programme or None,
-        "enrolment": enrolment, "unit": "discharge" if by_discharge else None,
+        "enrolment": enrolment, "unit": "discharge" if by_discharge else "index date" if rows.several else None,
     }  # fmt: skip
     source = source_of_period(rows, *tables, last=last, **asked)
     attrition = steps.attrition(intervals["person_id"].n_unique(), source)
-    return _collapsed(intervals, event, by, source, attrition, by_discharge=by_discharge, state=enrolment is not None)
+    return _collapsed(
+        intervals,
+        event,
+        by,
+        source,
+        attrition,
+        by_discharge=by_discharge,
+        state=enrolment is not None,
+        lost=lost,
+        several=rows.several,
+    )
 
 
 def _collapsed(
     intervals: pl.DataFrame, event: str, by: tuple[str, ...], source: Source, attrition: Attrition,
-    *, by_discharge: bool, state: bool,
+    *, by_discharge: bool, state: bool, lost: bool, several: bool,
 ) -> Collapsed:  # fmt: skip
     died = 1 if event == "death" else 2
     code = pl.when(pl.col("reason") == "event").then(1).when(pl.col("reason") == "death").then(died).otherwise(0)
@@ -171,26 +184,29 @@ def _collapsed(
         (pl.col("exit") / 2).alias("time"),
         code.cast(pl.Int32).alias("event"),
         (pl.col("entry") / 2).alias("entry"),
+        *([(pl.col("reason") == "left_registration").cast(pl.Int64).alias("lost")] if lost else []),
     ]
+    names = ["time", "event", "entry", *(["lost"] if lost else [])]
     counts = [pl.len().cast(pl.Int64).alias("n_persons")]
-    if by_discharge:
-        counts = [pl.col("person_id").n_unique().cast(pl.Int64).alias("n_persons"), counts[0].alias("n_discharges")]
+    unit = "n_discharges" if by_discharge else "n_index_dates" if several else "n_persons"
+    if unit != "n_persons":  # of which one person may have several
+        counts = [pl.col("person_id").n_unique().cast(pl.Int64).alias("n_persons"), counts[0].alias(unit)]
     table = (
         intervals.select(*keys, *by, "person_id")
-        .group_by(["time", "event", "entry", *by])
+        .group_by([*names, *by])
         .agg(counts)
-        .sort([*by, "time", "event", "entry"], nulls_last=True)
+        .sort([*by, *names], nulls_last=True)
     )
     return Collapsed(
         table,
         source,
         by,
-        sums=("n_discharges",) if by_discharge else ("n_persons",),
+        sums=(unit,),
         time="time",
         event="event",
         entry="entry" if (table["entry"] > 0).any() else None,
-        weights="n_discharges" if by_discharge else "n_persons",
-        cluster="person" if by_discharge else None,
+        weights=unit,
+        cluster=None if unit == "n_persons" else "person",
         distinct_by=(ENROLLED,) if state else (),
         attrition=attrition,
     )
@@ -206,7 +222,7 @@ def _by_discharge(event: str, unit: str | None) -> bool:
 
 def with_first(study: Study, intervals: pl.DataFrame, event: str) -> pl.DataFrame:
     """Add the day of the first event from the index date on."""
-    dated = intervals.lazy().select("person_id", "index_date")
+    dated = intervals.lazy().select("person_id", "index_date").unique()
     first = (
         events_of(study, event, among=dated)
         .join(dated, on="person_id", how="inner")
@@ -226,18 +242,19 @@ def _washed_out(study: Study, people: pl.DataFrame, event: str, washout: int | N
         raise ArgumentError(f"washout={washout!r} must be an integer number of days, 0 for none.")
     if event in ("death", "readmission"):
         raise ArgumentError(f"washout is for events that people may have had before the index date, not '{event}'.")
-    dated = people.lazy().select("person_id", "index_date")
+    dated = people.lazy().select("person_id", "index_date").unique()
     since = (pl.col("index_date") - pl.col("event_date")).dt.total_days()
     had = (
         events_of(study, event, among=dated)
         .join(dated, on="person_id", how="inner")
         .filter(since.is_between(1, washout))
-        .select("person_id")
+        .select("person_id", "index_date", pl.lit(True).alias("__had"))
         .unique()
         .collect(engine="streaming")
     )
     words = f"with {EVENTS[event].words} in the {washout} days before"
-    return steps.keep(people, ~pl.col("person_id").is_in(had["person_id"].implode()), words)
+    people = people.join(had, on=["person_id", "index_date"], how="left", maintain_order="left")
+    return steps.keep(people, pl.col("__had").is_null(), words).drop("__had")
 
 
 def _after_discharge(
@@ -276,7 +293,7 @@ def with_enrolment(rows: PersonRows, people: pl.DataFrame, programme: str, leave
     spells = rows.study.enrolments.filter(pl.col("programme") == programme).select(
         "person_id", "start_date", pl.col("end_date").fill_null(far)
     )
-    dated = people.lazy().select("person_id", "index_date")
+    dated = people.lazy().select("person_id", "index_date").unique()
     runs = (
         joined_spells(spells.join(dated, on="person_id", how="inner"), start="start_date", end="end_date", touch_days=1)
         .group_by("person_id", "run", "index_date")
@@ -286,8 +303,8 @@ def with_enrolment(rows: PersonRows, people: pl.DataFrame, programme: str, leave
         runs = runs.filter(pl.col("programme_until") >= pl.col("index_date"))
     first = (
         runs.sort("enrolled_on")
-        .group_by("person_id", maintain_order=True)
+        .group_by("person_id", "index_date", maintain_order=True)
         .agg(pl.col("enrolled_on", "programme_until").first())
         .collect(engine="streaming")
     )
-    return people.drop("programme_until").join(first, on="person_id", how="left")
+    return people.drop("programme_until").join(first, on=["person_id", "index_date"], how="left")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from symphony_research.cohort.follow_up import follow_up_of
+from symphony_research.cohort.home import days_at_home_of
 from symphony_research.cohort.rates import rates_of
 from symphony_research.cohort.readmission import ReadmissionRate, readmissions_of
 from symphony_research.cohort.rows import PersonRows
@@ -31,6 +32,7 @@ class Observed:
         leave_programme: bool = False,
         enrolment: str | None = None,
         unit: str | None = None,
+        lost: bool = False,
     ) -> Collapsed:
         """Collapse the time from the index date to the first event.
 
@@ -62,6 +64,9 @@ class Observed:
         unit : {"person", "discharge"}, optional
             What is observed after a discharge: each person's first live discharge, or by
             default every one.
+        lost : bool, default False
+            Add a column `lost`: 1 for whoever left their practice, and so the study, before anything else ended
+            their follow-up, for `sr.survival.loss_bounds`.
 
         Returns
         -------
@@ -101,6 +106,7 @@ class Observed:
             leave_programme=leave_programme,
             enrolment=enrolment,
             unit=unit,
+            lost=lost,
         )
 
     def rates(
@@ -235,3 +241,42 @@ class Observed:
             exclude_kinds=names_of(exclude_kinds),
             confidence=confidence,
         )
+
+    def days_at_home(
+        self, *, horizon: int = 365, by: str | Sequence[str] = (), until: date | str | None = None
+    ) -> Collapsed:
+        """Collapse the days that people are alive and out of hospital over a horizon from the index date.
+
+        Parameters
+        ----------
+        horizon : int, default 365
+            Days from the index date, which is the first of them.
+        by : str or sequence of str
+            Strata, any of `STRATA`.
+        until : date, optional
+            Last day of follow-up, as in `follow_up`.
+
+        Returns
+        -------
+        Collapsed
+            `time` (days from index to death, censoring or the horizon), `event` (1 = death), the strata, `n_persons`,
+            and sums over them: `days_at_home`, `days_at_home_squared`. `sr.survival.days_at_home` takes it.
+
+        Raises
+        ------
+        ArgumentError
+            If a stratum is unknown, or the study has no activity or no days of discharge.
+
+        Notes
+        -----
+        A day in hospital is a night there: a stay takes the days from admission up to the one before discharge, so that
+        a day case takes none. Spells that touch are one stay. The day of death is no day at home.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> cohort = sr.define_cohort(sr.example_study())
+        >>> cohort.days_at_home(horizon=90).columns
+        ['time', 'event', 'n_persons', 'days_at_home', 'days_at_home_squared']
+        """
+        return days_at_home_of(self._rows, horizon=horizon, by=names_of(by), until=until)

@@ -25,6 +25,7 @@ def onsets_of(
     conditions: Sequence[str] | None,
 ) -> Onsets:
     """Return when each condition of each person began; the arguments are those of `Cohort.onsets`."""
+    rows.require_one_index("onsets")
     study = rows.study
     for name in adjust:
         require_one_of(name, ("birth_year", *STRATA), argument="adjust")

@@ -45,6 +45,7 @@ def rates_of(
     episode_days: int,
 ) -> Collapsed:
     """Collapse person-time and events; the arguments are those of `Cohort.rates`."""
+    rows.require_one_index("rates")
     study = rows.study
     if event is None:
         event = "emergency_admission" if study.has("activity") else "death"

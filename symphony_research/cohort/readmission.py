@@ -223,6 +223,7 @@ def readmissions_of(
     confidence: float,
 ) -> ReadmissionRate:
     """Collapse discharges to sums by person; the arguments are those of `Cohort.readmissions`."""
+    rows.require_one_index("readmissions")
     if type(days) is not int or days < 1:
         raise ArgumentError(f"days={days} must be an integer number of days, at least one.")
     for kind in exclude_kinds:

@@ -17,7 +17,7 @@ __all__ = ["PersonRows", "as_date", "conditions_on", "listed_conditions"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PersonRows:
-    """The people of a cohort, one row each; nothing of it is shown or given out.
+    """The people of a cohort, one row each or one an index date; nothing of it is shown or given out.
 
     Attributes
     ----------
@@ -27,25 +27,42 @@ class PersonRows:
     people : polars.DataFrame
         `person_id`, `index_date`, `exit_date`, the first and last day of unbroken
         registration, `programme_until`, dates of birth and death, and the strata.
+    several : bool
+        Whether somebody has several index dates, and so several rows.
     """
 
     study: Study
     rules: Mapping[str, Any]
     people: pl.DataFrame = field(repr=False)
+    several: bool = False
+
+    def require_one_index(self, what: str) -> None:
+        """Refuse what would count somebody with several index dates more than once.
+
+        Raises
+        ------
+        ArgumentError
+            Saying what.
+        """
+        if self.several:
+            raise ArgumentError(
+                f"Somebody of this cohort has several index dates, and would be counted more than once in {what}. Follow them with "
+                "follow_up, or give each person one index date."
+            )
 
     def __repr__(self) -> str:
         return "PersonRows (not shown)"
 
 
 def conditions_on(rows: PersonRows, day: pl.Expr, listed: Sequence[str]) -> pl.LazyFrame:
-    """Return person and condition, of those recorded by a day."""
-    people = rows.people.lazy().select("person_id", "index_date")
+    """Return person, index date and condition, of those recorded by a day."""
+    people = rows.people.lazy().select("person_id", "index_date").unique()
     known = pl.col("onset_date").is_null() | (pl.col("onset_date") <= day)
     return (
         rows.study.conditions.filter(pl.col("condition").is_in(list(listed)))
         .join(people, on="person_id", how="inner")
         .filter(known)
-        .select("person_id", "condition")
+        .select("person_id", "index_date", "condition")
     )
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from symphony_research.collapse.collapsed import Collapsed, follow_up_columns
 from symphony_research.collapse.frames import as_lazy, refuse_names
 from symphony_research.collapse.levels import level
+from symphony_research.collapse.tally import tallied
 from symphony_research.collapse.ties import with_ties
 from symphony_research.errors import ArgumentError
 
@@ -77,20 +78,25 @@ def event_table(
         raise ArgumentError(f"Event column '{event}' is {schema[event]}; it must be Boolean, or 0, 1, 2, ...")
     counts_by_cause = [name for name in by if name.startswith("n_") and name[2:].isdigit()]
     refuse_names(by, (*_RESERVED, *counts_by_cause), what="by")
+    counted = None
+    if weights is None and not isinstance(frame, pl.LazyFrame):  # in memory: many people share a day
+        counted = tallied(people.select(list(dict.fromkeys(wanted))).collect(), "__weight")
+        people = people if counted is None else counted.lazy()
     people = people.select(
         *[level(name, schema[name]) for name in by],
         pl.col(time).alias("__time"),
         pl.col(event).cast(pl.Float64).alias("__event"),
         (pl.col(entry) if entry else pl.lit(None, dtype=pl.Float64)).alias("__entry"),
-        (pl.col(weights) if weights else pl.lit(1, dtype=pl.Int64)).alias("__weight"),
-    )
-    if weights is None:  # many people share a day: faults and ties are looked for in what is left
+        (pl.col(weights) if weights else pl.col("__weight") if counted is not None else pl.lit(1, dtype=pl.Int64))
+        .alias("__weight"),
+    )  # fmt: skip
+    if weights is None and counted is None:  # faults and ties are looked for in what is left
         keys = [*by, "__time", "__event", "__entry"]
         people = people.group_by(keys).agg(pl.len().cast(pl.Int64).alias("__weight")).collect(engine="streaming").lazy()
     _refuse_faults(people, time, event, entry, weights)
     people = with_ties(people, ["__time", "__entry"] if entry else ["__time"])
-    counted = pl.col("__weight").cast(pl.Int64).sum().alias("n_persons")
-    left = people.group_by([*by, "__event", "__time"]).agg(counted)
+    summed = pl.col("__weight").cast(pl.Int64).sum().alias("n_persons")
+    left = people.group_by([*by, "__event", "__time"]).agg(summed)
     tables = [
         left.select(
             [
@@ -102,7 +108,7 @@ def event_table(
         )
     ]
     if entry:
-        came = people.group_by([*by, "__entry"]).agg(counted)
+        came = people.group_by([*by, "__entry"]).agg(summed)
         kind = schema[time] if schema[time] == schema[entry] else pl.Float64
         tables = [tables[0].with_columns(pl.col("time").cast(kind))]
         tables.append(

@@ -20,6 +20,7 @@ from symphony_research.show.network import plot_network
 from symphony_research.show.pictures import Picture, picture, write_figure
 from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.risk_forest import plot_standardised_risk
+from symphony_research.show.stacked import plot_stacked_incidence
 from symphony_research.show.tables import Sentence, Table, sentence, table, write_table
 from symphony_research.show.upset import EXACT_SET_CAUTION, plot_upset
 
@@ -46,6 +47,7 @@ __all__ = [
     "plot_network",
     "plot_prevalence",
     "plot_sequences",
+    "plot_stacked_incidence",
     "plot_standardised_risk",
     "plot_survival",
     "plot_upset",

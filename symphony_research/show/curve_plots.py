@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -99,6 +99,7 @@ def plot_survival(
     times: Sequence[float] | None = None,
     horizon: float | None = None,
     highest: float | None = None,
+    mortality: bool = False,
     title: str | None = None,
 ) -> Axes:
     """Draw curves of time until an event, with the number at risk below.
@@ -119,6 +120,8 @@ def plot_survival(
     highest : float, optional
         Top of the axis, in percent of a share; it begins at 0. By default 100, or less
         where a cumulative incidence stays low.
+    mortality : bool, default False
+        Draw one less survival, of a Kaplan-Meier curve of death.
     title : str, optional
         By default the finding, in at most 15 words.
 
@@ -129,7 +132,7 @@ def plot_survival(
     Raises
     ------
     ArgumentError
-        If the result is not a curve, the horizon or a time is not positive, or a
+        If one less survival is asked for where anything competes with the event; if the result is not a curve, the horizon or a time is not positive, or a
         released curve is to be drawn at a time that is not its grid's.
     DisclosureError
         Inside a report, if the result has not passed `suppress`.
@@ -159,6 +162,8 @@ def plot_survival(
     require_family(result, tuple(_ESTIMATES), "plot_survival", _CALLS, title)
     if (horizon is not None and not horizon > 0) or any(not t >= 0 for t in times or ()):
         raise ArgumentError("horizon must be above 0, and times 0 or more, in the curve's own unit.")
+    if mortality:
+        _require_death(result)
     estimates, released = result.estimates, bool(result.on_grid)  # type: ignore[attr-defined]
     if released and horizon is not None:
         from symphony_research.survival.grid import landmark_of, require_grid_time
@@ -174,6 +179,7 @@ def plot_survival(
         times = None if times is None else at_known_times(times, given, width).tolist()
         limit = float(at_known_times(horizon, given, width)) if horizon else max([*given.to_list(), *(times or ())])
         every = _curves(result, strata, limit)
+        every = [_turned(curve) for curve in every] if mortality else every
         curves = [c for c in every if not c.suppressed]
         if not curves:
             ax, own = begin(ax, _WIDTH, 2.0)
@@ -206,10 +212,11 @@ def plot_survival(
         plain_axes(ax, grid="y")
         ax.set_xlabel(f"{unit} since {result.time_origin}", fontsize=LABEL, color=INK)  # type: ignore[attr-defined]
         tall = _TALL if own else axes_points(ax)[1]
-        whom = wrapped(_share_of_whom(result, curves), tall, LABEL, even=True)
+        whom = "Mortality (1 − Kaplan-Meier)" if mortality else _share_of_whom(result, curves)
+        whom = wrapped(whom, tall, LABEL, even=True)
         ax.set_ylabel(whom, fontsize=LABEL, color=INK)
         table.draw(ax, read)
-        _say_suppressed(ax, [c for c in every if c.suppressed], "cause" in estimates.columns)
+        _say_suppressed(ax, [c for c in every if c.suppressed], mortality or "cause" in estimates.columns)
 
         def settle() -> None:
             named = [(c.words, c.colour, _end(c, limit)) for c in curves] if len(every) > 1 else []
@@ -218,6 +225,30 @@ def plot_survival(
         kind = f"Line chart of {len(curves)} curve{'s' * (len(curves) > 1)} over time, with a table of numbers at risk"
         return finish(ax, result, own=own, title=title, notes=notes, settle=settle, kind=kind,
                       told=_told(result, curves, limit))  # fmt: skip
+
+
+def _require_death(result: Result) -> None:
+    """Refuse one less survival of an event that something competes with.
+
+    Raises
+    ------
+    ArgumentError
+        Unless it is a Kaplan-Meier curve of death.
+    """
+    event = result.settings.get("event_name")
+    if not is_family(result, ("SurvivalCurve",)) or event != "death":
+        what = "an event without a name" if event is None else in_words(event)
+        raise ArgumentError(
+            f"One less Kaplan-Meier is the share with the event only where nothing else can end the risk of it, as with death. Of {what} "
+            "it counts whoever died first as still able to have the event, and overstates it: use cumulative_incidence."
+        )
+
+
+def _turned(curve: _Curve) -> _Curve:
+    """Return a curve of survival as one of what it lacks of everybody."""
+    ends = {"estimate": "estimate", "lower": "upper", "upper": "lower"}
+    steps = curve.steps.with_columns((1 - pl.col(other)).alias(own) for own, other in ends.items())
+    return replace(curve, steps=steps, begins_at=0.0)
 
 
 def _told(result: Result, curves: Sequence[_Curve], limit: float) -> list[str]:

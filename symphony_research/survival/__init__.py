@@ -8,12 +8,14 @@ from symphony_research.survival.curves import (
     cumulative_incidence,
     kaplan_meier,
 )
+from symphony_research.survival.days_at_home import DaysAtHome, days_at_home
 from symphony_research.survival.event_rates import EventRate, event_rate
 from symphony_research.survival.fine_gray import FineGrayRegression, fine_gray
 from symphony_research.survival.gray import GrayTest, gray_test
 from symphony_research.survival.hazard import NelsonAalen, nelson_aalen
 from symphony_research.survival.landmark import landmark
 from symphony_research.survival.logrank import LogRankTest, logrank_test
+from symphony_research.survival.loss_bounds import LossBounds, loss_bounds
 from symphony_research.survival.mean_cumulative import MeanCumulativeCount, mean_cumulative_count
 from symphony_research.survival.parametric import ParametricSurvival, parametric_survival
 from symphony_research.survival.points import CurvePoints, at
@@ -30,10 +32,12 @@ __all__ = [
     "CumulativeIncidence",
     "CurvePoints",
     "CurveQuantile",
+    "DaysAtHome",
     "EventRate",
     "FineGrayRegression",
     "GrayTest",
     "LogRankTest",
+    "LossBounds",
     "MeanCumulativeCount",
     "NelsonAalen",
     "ParametricSurvival",
@@ -46,12 +50,14 @@ __all__ = [
     "at",
     "cox_regression",
     "cumulative_incidence",
+    "days_at_home",
     "event_rate",
     "fine_gray",
     "gray_test",
     "kaplan_meier",
     "landmark",
     "logrank_test",
+    "loss_bounds",
     "mean_cumulative_count",
     "nelson_aalen",
     "parametric_survival",

@@ -13,7 +13,7 @@ from symphony_research.result import Disclosure, Result
 from symphony_research.result.cells import Relation
 from symphony_research.result.facts import facts_of, of_whom
 from symphony_research.result.roles import TableRoles
-from symphony_research.survival.grid import AT_RISK, grid_table, landmark_of
+from symphony_research.survival.grid import AT_RISK, after_landmark, grid_table, landmark_of
 from symphony_research.survival.grid_cells import curve_roles, relations_of
 from symphony_research.words.lexicon import NOT_AVAILABLE, NOT_ESTIMABLE, SUPPRESSED, capital
 from symphony_research.words.numbers import number
@@ -103,6 +103,11 @@ class _Curve(Result):
         if population.get("event") == "readmission":
             return "discharge"
         return "joining" if population.get("index") == "enrolment" else "the start of follow-up"
+
+    @property
+    def after_landmark(self) -> str:
+        """What stands after a time counted from a landmark; nothing where there is none."""
+        return after_landmark(self.settings)
 
     def after_joining(self) -> str:
         """Return from when and of whom, as the end of a title: " after joining complex care, Yeovil"."""

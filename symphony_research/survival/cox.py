@@ -16,7 +16,7 @@ from symphony_research.result.cells import CellDefinition, everybody
 from symphony_research.result.roles import Internal, TableRoles
 from symphony_research.survival.effect_tables import counts_by_level, effects_table, tests_table
 from symphony_research.survival.effects import _Effects
-from symphony_research.survival.grid import checked_grid, event_state, grid_until
+from symphony_research.survival.grid import after_landmark, checked_grid, event_state, grid_until
 from symphony_research.survival.grid_cells import followed, people_in
 from symphony_research.survival.model_rows import ModelRows, model_rows
 from symphony_research.survival.partial_likelihood import At, Fit, PartialLikelihood, fitted
@@ -94,7 +94,7 @@ class CoxRegression(_Effects):
     def of_what(self) -> str:
         """Return what the hazard is of."""
         name = self.settings.get("event_name")
-        return f" of {outcome(name)}" if name else ""
+        return (f" of {outcome(name)}" if name else "") + after_landmark(self.settings)
 
 
 def robust_covariance(of: PartialLikelihood, at: At, naive: Array, cluster: pl.Series | None) -> Array:
@@ -111,7 +111,15 @@ def robust_covariance(of: PartialLikelihood, at: At, naive: Array, cluster: pl.S
 
 
 def modelled(
-    own: ModelRows, of: PartialLikelihood, at: At, fit: Fit, *, robust: bool, cluster: str | None, cause: int
+    own: ModelRows,
+    of: PartialLikelihood,
+    at: At,
+    fit: Fit,
+    *,
+    robust: bool,
+    cluster: str | None,
+    cause: int,
+    person: str | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Return the tables of a fitted model: its effects with their counts, its tests, and its baseline hazard."""
     scale, centre = own.covariates.scale, own.covariates.centre
@@ -128,7 +136,7 @@ def modelled(
     happened = pl.col("kind") == cause
     counts: dict[str, Any] = counts_by_level(
         own.rows, own.covariates.columns, pattern=own.pattern, events=pl.when(happened).then("n_persons").otherwise(0),
-        cluster=cluster, by_day=True,
+        cluster=cluster, by_day=True, person=person,
     )  # fmt: skip
     tables = effects_table(own.covariates.columns, estimate, spread, {**counts, "centre": centre, "scale": scale})
     ratio = 2 * (fit.log_likelihood - fit.log_likelihood_null)
@@ -155,6 +163,7 @@ def cox_regression(
     event: str,
     covariates: str | Sequence[str],
     entry: str | None = None,
+    person: str | None = None,
     cluster: str | None = None,
     strata: str | Sequence[str] = (),
     weights: str | None = None,
@@ -173,7 +182,7 @@ def cox_regression(
     ----------
     frame : frame
         One row per person (or per interval of follow-up of a person, with `entry`
-        and `cluster`), or per group of equal people with `weights`.
+        and `person`: covariates may change from one to the next), or per group of equal people with `weights`.
     time, event : str
         Column with the time at which follow-up ends, and whether the event
         ended it (1 or True) or not (0 or False); with `cause`, 0, 1, 2, ...
@@ -182,9 +191,12 @@ def cox_regression(
         but the reference.
     entry : str, optional
         Column with the time from which each row was observed.
+    person : str, optional
+        Column that says whose row each is, where a person has several. People are then
+        counted once, and the variance is robust to dependence within them.
     cluster : str, optional
-        Column of a person's or practice's id: the variance is then robust to
-        dependence within clusters.
+        Column of a practice's, pair's or, of people with several index dates, person's id: the variance
+        is then robust to dependence within clusters. By default those of `person`.
     strata : str or sequence of str
         Columns whose groups have a baseline hazard of their own.
     weights : str, optional
@@ -217,13 +229,16 @@ def cox_regression(
     Raises
     ------
     ArgumentError
-        On missing columns or values, no events, collinear covariates, or a likelihood
+        On missing columns or values, no events, collinear covariates, rows of one person that overlap, or a likelihood
         without a maximum (separation); with counts of rows.
 
     Notes
     -----
     Rows are collapsed to the distinct patterns of entry, time, event, covariates,
     strata and cluster first, so days and age bands make a large population small.
+    A covariate that changes (on a programme, admitted before) is one row for each stretch in which it is constant: entered
+    as if it had been known from the start, it would count time before the change as time after it. `n_persons` of a level
+    are the people who ever are at it, so that levels do not add up.
     With `weights` ties are those of repeated rows; R's `weights=` are `sampling_weights` here.
 
     Disclosure: coefficients are rounded to a step of at least the rounding base over their smallest
@@ -251,21 +266,22 @@ def cox_regression(
     """
     require_one_of(ties, TIES, argument="ties")
     normal_quantile(confidence)
+    cluster = cluster or person
     own, names, strata, causes = model_rows(
         frame, time=time, event=event, covariates=covariates, entry=entry, cluster=cluster, strata=strata, weights=weights,
-        sampling_weights=sampling_weights, cause=cause, reference=reference,
+        sampling_weights=sampling_weights, cause=cause, reference=reference, person=person,
     )  # fmt: skip
     of = own.likelihood(ties)
     fit, at = fitted(of, own.covariates.names)
     robust = cluster is not None or sampling_weights is not None
-    tables = modelled(own, of, at, fit, robust=robust, cluster=cluster, cause=cause or 1)
+    tables = modelled(own, of, at, fit, robust=robust, cluster=cluster, cause=cause or 1, person=person)
     unit = time_unit or source_of(frame).population.get("time_unit")
     settings = {
         "method": f"Cox proportional hazards, {capital(ties)} ties"
         + (", robust variance" if robust else "")
         + (f", cause-specific hazard of cause {cause}" if cause else ""),
         "reference": "Cox 1972; Efron 1977" if ties == "efron" else "Cox 1972; Breslow 1974",
-        "time": time, "event": event, "entry": entry, "covariates": list(names), "cluster": cluster, "strata": list(strata),
+        "time": time, "event": event, "entry": entry, "covariates": list(names), "person": person, "cluster": cluster, "strata": list(strata),
         "weights": weights, "sampling_weights": sampling_weights, "ties": ties, "robust": robust, "cause": cause,
         "confidence": confidence, "time_unit": unit, "event_name": event_name or source_of(frame).population.get("event"),
         "grid": checked_grid(grid, unit), **({"causes": causes} if cause else {}), **source_of(frame).as_settings(),

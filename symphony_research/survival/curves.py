@@ -274,8 +274,9 @@ def kaplan_meier(
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
         raise ArgumentError(
-            f"Event column '{event}' holds causes above 1. Use cumulative_incidence, where "
-            "causes compete, or say which is the event with a column of 0 and 1."
+            f"Event column '{event}' holds causes above 1, which compete: Kaplan-Meier would count whoever died as still able to have "
+            "the event, and one less it overstates how many have it. Use cumulative_incidence, where causes compete, or for the "
+            "cause-specific curve say which is the event with a column of 0 and 1."
         )
     settings = {
         "method": f"Kaplan-Meier, Greenwood variance, {interval.replace('_', '-')} interval",

@@ -47,7 +47,14 @@ def effects_table(
 
 
 def counts_by_level(
-    rows: pl.DataFrame, columns: tuple[Column, ...], *, pattern: Any, events: pl.Expr, cluster: str | None, by_day: bool
+    rows: pl.DataFrame,
+    columns: tuple[Column, ...],
+    *,
+    pattern: Any,
+    events: pl.Expr,
+    cluster: str | None,
+    by_day: bool,
+    person: str | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Count the people and events of every level, the whole, and the people off the commonest value of a number.
 
@@ -64,14 +71,21 @@ def counts_by_level(
         Of which distinct ones are counted (else -1).
     by_day : bool
         Whether events are kept by day, to be counted on the grid of times at release.
+    person : str, optional
+        Whose row each is, where several are of one: people are then the distinct ones, who may be at several levels one
+        after the other, and clusters are no more than the people with an event.
     """
     people = pl.col("n_persons")
     variables = list(dict.fromkeys(c.covariate for c in columns))
     distinct = pl.col(cluster).n_unique() if cluster else pl.lit(-1)
-    counted = [people.sum(), pl.col("n_events").sum(), distinct.cast(pl.Int64).alias("n_clusters")]
+    number = people.sum()
+    if person:
+        number = pl.col(person).n_unique().cast(pl.Int64).alias("n_persons")
+        distinct = pl.min_horizontal(distinct, pl.col(person).filter(pl.col("n_events") > 0).n_unique())
+    counted = [number, pl.col("n_events").sum(), distinct.cast(pl.Int64).alias("n_clusters")]
     held = rows.select(
         *variables,
-        *([cluster] if cluster and cluster not in variables else []),
+        *(c for c in dict.fromkeys((cluster, person)) if c and c not in variables),
         "n_persons",
         events.cast(pl.Int64).alias("n_events"),
     )

@@ -41,6 +41,7 @@ class _Effects(Result):
             "covariates",
             "strata",
             "cluster",
+            "person",
             "sampling_weights",
             "ties",
             "cause",
@@ -96,6 +97,8 @@ class _Effects(Result):
     @classmethod
     def relations(cls, tables: Tables, settings: Mapping[str, Any]) -> Iterable[Relation]:
         """Yield that levels make up all people and all events, and that events are among people."""
+        if settings.get("person"):  # who is at several levels one after the other, and may have several events
+            return
         for name in _COUNTED:
             for row in tables[name].iter_rows(named=True):
                 yield Nested(cls.cell(row, "n_events", settings), cls.cell(row, "n_persons", settings))

@@ -34,9 +34,8 @@ def read_at(result: _Curve, time: float) -> list[tuple[str, dict[str, Any]]]:
 
 def _when(result: _Curve, time: float) -> str:
     unit = result.time_unit
-    return (
-        f"by {number(int(time) if float(time).is_integer() else time)} {unit}".rstrip() if unit else f"by time {time:g}"
-    )
+    when = f"by {number(int(time) if float(time).is_integer() else time)} {unit}" if unit else f"by time {time:g}"
+    return when + result.after_landmark
 
 
 def sentence_of(result: _Curve, quantity: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -34,6 +34,7 @@ def fine_gray(
     time: str,
     event: str,
     covariates: str | Sequence[str],
+    entry: str | None = None,
     cause: int = 1,
     cluster: str | None = None,
     weights: str | None = None,
@@ -55,6 +56,8 @@ def fine_gray(
         1, 2, ... = cause.
     covariates : str or sequence of str
         Numbers, yes and no, or text.
+    entry : str, optional
+        Column with the time from which each person was observed.
     cause : int, default 1
         The cause whose cumulative incidence is modelled.
     cluster : str, optional
@@ -80,13 +83,16 @@ def fine_gray(
     Raises
     ------
     ArgumentError
-        As `cox_regression`, and if there is no competing event.
+        As `cox_regression`, if there is no competing event, or if late entry leaves a time before which nobody
+        who is at risk later had entered: the share that enters late cannot be estimated there.
 
     Notes
     -----
     Whoever has had a competing event at t stays at risk with weight G(u) / G(t), G the
     Kaplan-Meier estimate of being uncensored just before a time: R's `coxph` on `finegray()`, to
-    the last digits. `crr` of R's package cmprsk differs in the third figure: it counts people with an
+    the last digits. With late entry G is multiplied by H, the product-limit estimate, in reversed time, of
+    having entered before a time (Geskus 2011), since those who died of the competing cause before they could
+    enter are missing too. `crr` of R's package cmprsk differs in the third figure: it counts people with an
     event on the day of a censoring as still at risk of being censored, and its standard errors add what
     estimating G adds, where the sandwich takes G as known.
 
@@ -110,7 +116,7 @@ def fine_gray(
     require_one_of(ties, TIES, argument="ties")
     normal_quantile(confidence)
     own, names, _, causes = model_rows(
-        frame, time=time, event=event, covariates=covariates, entry=None, cluster=cluster, strata=(), weights=weights,
+        frame, time=time, event=event, covariates=covariates, entry=entry, cluster=cluster, strata=(), weights=weights,
         sampling_weights=None, cause=cause, reference=reference,
     )  # fmt: skip
     kinds = own.rows["kind"].to_numpy()
@@ -126,7 +132,7 @@ def fine_gray(
     unit = time_unit or source_of(frame).population.get("time_unit")
     settings = {
         "method": f"Fine-Gray subdistribution hazard of cause {cause}, {capital(ties)} ties, robust variance",
-        "reference": "Fine and Gray 1999; Geskus 2011", "time": time, "event": event, "entry": None, "covariates": list(names),
+        "reference": "Fine and Gray 1999; Geskus 2011", "time": time, "event": event, "entry": entry, "covariates": list(names),
         "cluster": cluster, "strata": [], "weights": weights, "ties": ties, "robust": True, "cause": cause, "causes": causes,
         "confidence": confidence, "time_unit": unit, "event_name": event_name or source_of(frame).population.get("event"),
         "grid": checked_grid(grid, unit), **source_of(frame).as_settings(),
@@ -135,26 +141,51 @@ def fine_gray(
 
 
 def _tail(own: ModelRows, kinds: Index, competing: Index) -> Tail:
-    """Return the rows with a competing event, and the share uncensored just before their and every event's time."""
-    times = own.rows["time"].to_numpy()
+    """Return the rows with a competing event, and the share that could be observed just before their and every event's time.
+
+    Raises
+    ------
+    ArgumentError
+        If that share is 0 just before a competing event.
+    """
+    times, people = own.rows["time"].to_numpy(), own.people
+    entries = own.rows["entry"].to_numpy() if "entry" in own.rows.columns else None
     censored = kinds == 0
     moments = np.unique(times[censored])
-    order = np.sort(times)  # rows are in order of time
-    after = np.append(np.cumsum(own.people[np.argsort(times, kind="stable")][::-1])[::-1], 0)
-    left = np.bincount(np.searchsorted(moments, times[censored]), own.people[censored], len(moments))
+    left = np.bincount(np.searchsorted(moments, times[censored]), people[censored], len(moments))
     # events on the day of a censoring come before it
-    gone = np.searchsorted(order, moments, side="left")
-    tied = np.zeros(len(moments))
-    same = np.searchsorted(moments, times[~censored])
-    known = (
-        (same < len(moments)) & (moments[np.minimum(same, len(moments) - 1)] == times[~censored])
-        if len(moments)
-        else same < 0
+    still = _after(times[censored], people[censored], moments, "left") + _after(
+        times[~censored], people[~censored], moments, "right"
     )
-    np.add.at(tied, same[known], own.people[~censored][known])
-    share = np.concatenate([[1.0], np.cumprod(1 - left / (after[gone] - tied))])
+    if entries is not None:  # whoever enters at a time is at risk after it
+        still = still - _after(entries, people, moments, "left")
+    uncensored = _steps(moments, np.concatenate([[1.0], np.cumprod(1 - left / still)]))
 
     def before(at: Array) -> Array:
-        return np.asarray(share[np.searchsorted(moments, at, side="left")])
+        return uncensored(at) if entries is None else uncensored(at) * entered(at)
 
-    return Tail(competing, 1 / before(times[competing]), before(own.sets.times))
+    if entries is not None:
+        came = np.unique(entries)
+        new = np.bincount(np.searchsorted(came, entries), people, len(came))
+        # in reversed time people are at risk of entering from their own time back to their entry
+        there = _after(times, people, came, "right") - _after(entries, people, came, "right")
+        entered = _steps(came, np.concatenate([np.cumprod((1 - new / there)[::-1])[::-1], [1.0]]))
+    share = before(times[competing])
+    if (share <= 0).any():
+        raise ArgumentError(
+            f"Late entry cannot be allowed for: {int(people[competing][share <= 0].sum()):,} people had a competing event before a "
+            "time at which all who are at risk entered. Begin later, with entry and time counted from there."
+        )
+    return Tail(competing, 1 / share, before(own.sets.times))
+
+
+def _after(moments: Array, people: Array, at: Array, side: Literal["left", "right"]) -> Array:
+    """Count people whose time is at or after each time ("left"), or after it ("right")."""
+    order = np.argsort(moments, kind="stable")
+    later = np.append(np.cumsum(people[order][::-1])[::-1], 0.0)
+    return np.asarray(later[np.searchsorted(moments[order], at, side=side)])
+
+
+def _steps(moments: Array, values: Array) -> Callable[[Array], Array]:
+    """Return the function that is values[k] just before times after k of the moments."""
+    return lambda at: np.asarray(values[np.searchsorted(moments, at, side="left")])

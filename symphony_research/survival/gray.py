@@ -16,7 +16,15 @@ from symphony_research.result.cells import Relation
 from symphony_research.survival.curves import names_of_causes
 from symphony_research.survival.grid import checked_grid, strata_of
 from symphony_research.survival.grid_cells import beside_one_cause
-from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, row_of_test
+from symphony_research.survival.group_test import (
+    Compared,
+    Tables,
+    _GroupTest,
+    compared,
+    independent,
+    released_row,
+    row_of_test,
+)
 from symphony_research.survival.risk import at_risk, causes_of
 
 __all__ = ["GrayTest", "gray_test"]
@@ -51,7 +59,7 @@ class GrayTest(_GroupTest):
             own = same_stratum(events, stratum) if stratum else events
             found = _gray(*_counts(own, groups, settings["cause"]), settings["rho"])
             score, covariance = score + found[0], covariance + found[1]
-        return compared(score, covariance, _independent(covariance))
+        return compared(score, covariance, independent(covariance))
 
     @classmethod
     def counted_groups(
@@ -118,23 +126,13 @@ def _gray(n: Array, own: Array, other: Array, rho: float) -> tuple[Array, Array]
     return score, covariance
 
 
-def _independent(covariance: Array) -> list[int]:
-    """Return groups whose scores are not determined by others': all but one, where each is compared with every other."""
-    scale = float(np.abs(covariance).max(initial=0.0))
-    chosen: list[int] = []
-    for g in range(len(covariance) - 1):
-        trial = [*chosen, g]
-        if np.linalg.matrix_rank(covariance[np.ix_(trial, trial)], tol=1e-9 * scale, hermitian=True) == len(trial):
-            chosen = trial
-    return chosen if scale > 0 else []
-
-
 def gray_test(
     frame: Any,
     *,
     time: str | None = None,
     event: str | None = None,
     by: str | Sequence[str],
+    entry: str | None = None,
     cause: int = 1,
     strata: str | Sequence[str] | None = None,
     rho: float = 0,
@@ -154,6 +152,8 @@ def gray_test(
         `Cohort.follow_up` returns names them itself.
     by : str or sequence of str
         Columns that form the groups, two or more.
+    entry : str, optional
+        Refused: see the notes.
     cause : int, default 1
         The cause whose incidence is compared; all others compete with it.
     strata : str or sequence of str, optional
@@ -180,17 +180,21 @@ def gray_test(
     ------
     ArgumentError
         On missing columns, missing values, fewer than two groups, or nobody with the cause; with counts of rows.
+        With late entry.
 
     Notes
     -----
-    The variance is the one of Gray's own program, as in R's `cmprsk::cuminc`. Late entry is not
-    supported: the weights rest on everybody being at risk from the start. A log-rank test that
+    The variance is the one of Gray's own program, as in R's `cmprsk::cuminc`. It rests on everybody being at risk
+    from the start. With late entry risk sets must be weighted by the share that had entered (Geskus 2011), an estimate
+    whose own variance Gray's formula lacks; `fine_gray(entry=, covariates=)` on the groups has a robust test instead. A log-rank test that
     takes other causes for censoring compares rates, this one the incidences that result.
 
     References
     ----------
     Gray, R. J. (1988). A class of K-sample tests for comparing the cumulative incidence of a
     competing risk. Annals of Statistics 16, 1141-1154.
+    Geskus, R. B. (2011). Cause-specific cumulative incidence estimation and the Fine and
+    Gray model under both left truncation and right censoring. Biometrics 67, 39-49.
 
     Examples
     --------
@@ -209,7 +213,12 @@ def gray_test(
         raise ArgumentError(f"{', '.join(sorted(set(by) & set(within)))}: a column forms groups or strata, not both.")
     if isinstance(rho, bool) or not isinstance(rho, (int, float)) or not np.isfinite(rho):
         raise ArgumentError(f"rho={rho!r} must be a finite number.")
-    time, event, _, weights = follow_up_columns(frame, time=time, event=event, entry=None, weights=weights)
+    time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
+    if entry is not None:
+        raise ArgumentError(
+            f"People enter late (column '{entry}'), and Gray's test has everybody at risk from the start. Fit "
+            "fine_gray(entry=..., covariates=...) on the groups and read its test, or follow people from one time on."
+        )
     events = event_table(frame, time=time, event=event, entry=None, by=(*by, *within), weights=weights)
     names = names_of_causes(frame, cause_names)
     causes = sorted({*causes_of(events), *(int(given) for given in cause_names or ())})

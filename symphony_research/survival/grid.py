@@ -32,6 +32,7 @@ __all__ = [
     "CENSORED",
     "NOT_ENTERED",
     "UNITS",
+    "after_landmark",
     "checked_grid",
     "event_state",
     "grid_of",
@@ -181,9 +182,13 @@ def grid_until(events: pl.DataFrame, settings: Mapping[str, Any]) -> list[float]
     """Return the grid's times up to the last one at which anybody is at risk; refuse what does not count people."""
     unit = (settings.get("population") or {}).get("unit", "person")
     if unit != "person":
+        how = (
+            "Give each person one index date"
+            if unit == "index date"
+            else "Follow people: cohort.follow_up(event=..., unit='person')"
+        )
         raise DisclosureError(
-            f"This counts each {unit}, of which one person may have many, so that its counts protect nobody. Follow people: "
-            "cohort.follow_up(event=..., unit='person')."
+            f"This counts each {unit}, of which one person may have many, so that its counts protect nobody. {how}."
         )
     times = events.filter(pl.col("kind") >= 0)["time"]
     since, longest = landmark_of(settings), float(times.max() or 0.0) + tie_width(times)  # type: ignore[arg-type]
@@ -196,6 +201,18 @@ def grid_until(events: pl.DataFrame, settings: Mapping[str, Any]) -> list[float]
 def landmark_of(settings: Mapping[str, Any]) -> float:
     """Return the landmark from which time is counted, 0 where there is none."""
     return float(settings.get("landmark") or 0.0)
+
+
+def after_landmark(settings: Mapping[str, Any]) -> str:
+    """Return what stands after a time counted from a landmark: " after the landmark (90 days)"; nothing without one.
+
+    Examples
+    --------
+    >>> after_landmark({"landmark": 90.0, "time_unit": "days"})
+    ' after the landmark (90 days)'
+    """
+    since, unit = landmark_of(settings), settings.get("time_unit") or ""
+    return f" after the landmark ({f'{since:g} {unit}'.rstrip()})" if since else ""
 
 
 def grid_table(events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

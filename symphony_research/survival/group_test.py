@@ -12,12 +12,13 @@ from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Relation
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, ModelEstimate, TableRoles
-from symphony_research.survival.grid import event_state, grid_until
+from symphony_research.survival.grid import after_landmark, event_state, grid_until
 from symphony_research.survival.grid_cells import followed, people_in, same_without_names
+from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import joined
 
-__all__ = ["Compared", "compared", "row_of_test"]
+__all__ = ["Compared", "compared", "independent", "released_row", "row_of_test"]
 
 Tables = Mapping[str, pl.DataFrame]
 Compared = tuple[float | None, int, float | None]  # statistic, degrees of freedom, p value
@@ -123,7 +124,8 @@ class _GroupTest(Result):
     def sentence(self) -> str:
         """Return whether the groups differ more than expected if the event came at one rate."""
         row = self.estimates.row(0, named=True)
-        whom, test = f"Groups by {joined(self.by)}", self.test_words
+        since, by = after_landmark(self.settings).lstrip(), joined(self.by)
+        whom, test = f"{capital(since)}, groups by {by}" if since else f"Groups by {by}", self.test_words
         if row["p_value"] is None:
             return f"{whom} are too small to compare."
         if self.released_by_level:
@@ -164,6 +166,17 @@ def compared(difference: np.ndarray, covariance: np.ndarray, use: list[int]) -> 
         return None, 0, None
     statistic = float(difference[use] @ np.linalg.solve(covariance[np.ix_(use, use)], difference[use]))
     return statistic, freedom, float(chdtrc(freedom, statistic))
+
+
+def independent(covariance: np.ndarray) -> list[int]:
+    """Return groups whose scores are not determined by others': all but one, where each is compared with every other."""
+    scale = float(np.abs(covariance).max(initial=0.0))
+    chosen: list[int] = []
+    for g in range(len(covariance) - 1):
+        trial = [*chosen, g]
+        if np.linalg.matrix_rank(covariance[np.ix_(trial, trial)], tol=1e-9 * scale, hermitian=True) == len(trial):
+            chosen = trial
+    return chosen if scale > 0 else []
 
 
 def _counted(row: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:

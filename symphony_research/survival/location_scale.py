@@ -70,7 +70,8 @@ def fitted_location_scale(distribution: str, design: Array, time: Array, event: 
     design : (R, p) array
         Without an intercept.
     time, event, people : (R,) arrays
-        Times above 0; 1 where the event ended follow-up, else 0; people a row stands for.
+        Times above 0; 1 where the event ended follow-up, else 0; people a row stands for, below 0 for people taken
+        off: who enters late is given that they were free of the event until then, so that their survival to it is divided out.
 
     Raises
     ------
@@ -85,9 +86,10 @@ def fitted_location_scale(distribution: str, design: Array, time: Array, event: 
             z = (y - x @ b[:p]) / np.exp(b[p])
             return float((people * (_error(distribution, z, event)[0] - event * (b[p] + y))).sum())
 
-    mean = people @ y / people.sum()
+    there = np.maximum(people, 0.0)
+    mean = there @ y / there.sum()
     b = np.zeros(p + 1)
-    b[0], b[p] = mean, np.log(max(float(np.sqrt(people @ (y - mean) ** 2 / people.sum())), 1e-3))
+    b[0], b[p] = mean, np.log(max(float(np.sqrt(there @ (y - mean) ** 2 / there.sum())), 1e-3))
     now = value(b)
     for _ in range(MOST_STEPS):
         z, sigma = (y - x @ b[:p]) / np.exp(b[p]), np.exp(b[p])

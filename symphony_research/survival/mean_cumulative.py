@@ -21,9 +21,10 @@ from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.figures import figures_of, sentence_of
 from symphony_research.survival.grid import AT_RISK, checked_grid, strata_of
 from symphony_research.survival.grid_cells import relations_of
+from symphony_research.survival.group_test import compared, independent
 from symphony_research.survival.hazard import HAZARD_INTERVALS
 from symphony_research.survival.mean_release import RELEASED_MEANS, coarse_means, means_on_grid
-from symphony_research.survival.recurrent_events import two_sample
+from symphony_research.survival.recurrent_events import group_scores
 from symphony_research.survival.recurrent_people import checked_people, daily_means, follow_up_of
 from symphony_research.words.lexicon import capital, in_words
 
@@ -113,16 +114,16 @@ class MeanCumulativeCount(_Curve):
 
     @property
     def test(self) -> pl.DataFrame:
-        """The two-sample test of the means: `statistic` (null once released), `degrees_of_freedom`, `p_value`.
+        """The test that all groups have one mean: `statistic` (null once released), `degrees_of_freedom`, `p_value`.
 
         Raises
         ------
         ArgumentError
-            Unless there are two groups.
+            Unless there are two groups or more.
         """
         self._refuse_undisclosed("The test of")
         if "test" not in self.count_tables:
-            raise ArgumentError("The test compares two groups: give `by` a column of two levels.")
+            raise ArgumentError("The test compares groups: give `by` a column of two levels or more.")
         table = self.count_tables["test"]
         exact = "chi_squared" in table.columns
         statistic = pl.col("chi_squared") if exact else pl.lit(None, dtype=pl.Float64)
@@ -193,7 +194,7 @@ def mean_cumulative_count(
     entry : str, optional
         Column of `persons` with the time from which each was observed.
     by : str or sequence of str, optional
-        Columns of `persons`: one mean each; of two groups `.test` compares them.
+        Columns of `persons`: one mean each, which `.test` compares.
     confidence : float, default 0.95
         Of the pointwise intervals.
     interval : {"log", "plain"}
@@ -223,7 +224,8 @@ def mean_cumulative_count(
     would count the dead as able to have more. At one time events come before deaths, and both before
     censoring: whoever dies at u is at risk of an event at u. Programs that order ties otherwise give a third
     digit that differs. The variance sums over people the square of each one's influence, and so allows
-    for events that come in clusters. The test weighs times by Y1 Y2 / (Y1 + Y2).
+    for events that come in clusters. The test weighs times by Y1 Y2 / (Y1 + Y2); of more than two groups it is the
+    quadratic form of the scores, the sums of Y_k times a group's mean less that of all, in their covariance by person.
 
     References
     ----------
@@ -253,17 +255,12 @@ def mean_cumulative_count(
     groups = strata_of(daily, by)
     followed = [follow_up_of(people, happened, names) for names in groups]
     tables = {"events": daily, "recurrent": daily_means(daily, followed, groups)}
-    if len(groups) == 2:
-        from scipy.special import chdtrc
-
-        statistic = two_sample(*followed)
-        row = {
-            "chi_squared": statistic,
-            "degrees_of_freedom": 1,
-            "p_value": None if statistic is None else float(chdtrc(1, statistic)),
-        }
+    if len(groups) > 1:
+        score, covariance = group_scores(followed)
+        statistic, freedom, p = compared(score, covariance, independent(covariance))
         tables["test"] = pl.DataFrame(
-            [row], schema={"chi_squared": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64}
+            {"chi_squared": [statistic], "degrees_of_freedom": [freedom], "p_value": [p]},
+            schema={"chi_squared": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64},
         )
     source = source_of(persons)
     unit = time_unit or source.population.get("time_unit")

@@ -14,7 +14,7 @@ from symphony_research.survival.base import Tables
 from symphony_research.survival.grid import AT_RISK, grid_until, strata_of
 from symphony_research.survival.released_curves import counts_on_grid
 
-__all__ = ["RELEASED_MEANS", "coarse_means", "means_on_grid"]
+__all__ = ["RELEASED_MEANS", "coarse_means", "means_on_grid", "stepped"]
 
 RELEASED_MEANS = ("estimate", "lower_limit", "upper_limit")
 
@@ -45,12 +45,12 @@ def coarse_means(
                 rows.append({**names, "time": moment, "estimate": 0.0, "lower_limit": None, "upper_limit": None})
                 continue
             shown = row["n_with_event"] > policy.threshold and row["__wide"]
-            values = _stepped(row["estimate"], row["lower"], row["upper"], few) if shown else (None, None, None)
+            values = stepped(row["estimate"], row["lower"], row["upper"], few) if shown else (None, None, None)
             rows.append({**names, "time": moment, **dict(zip(RELEASED_MEANS, values, strict=True))})
     return pl.DataFrame(rows, schema=schema)
 
 
-def _stepped(value: float, lower: float, upper: float, least: float) -> tuple[float, float, float]:
+def stepped(value: float, lower: float, upper: float, least: float) -> tuple[float, float, float]:
     """Round a mean to a step of 1, 2 or 5 times a power of ten, no finer than two figures or `least`; its limits outwards."""
 
     def step_of(figure: float) -> float:

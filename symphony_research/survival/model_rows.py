@@ -57,6 +57,7 @@ def collapsed_rows(
     cluster: str | None,
     weights: str | None,
     sampling_weights: str | None,
+    person: str | None = None,
 ) -> pl.DataFrame:
     """Collapse people to the distinct patterns of what a model reads of them.
 
@@ -74,7 +75,12 @@ def collapsed_rows(
         raise ArgumentError(
             "This table is collapsed: each row stands for the people in its column n_persons. Pass weights='n_persons'."
         )
-    keys = tuple(dict.fromkeys((*covariates, *strata, *([cluster] if cluster else []))))
+    if isinstance(frame, Collapsed) and frame.entry is not None and entry is None:
+        raise ArgumentError(
+            f"People of this table enter late. Pass entry='{frame.entry}': without it they would count as at risk before they were "
+            "observed."
+        )
+    keys = tuple(dict.fromkeys((*covariates, *strata, *(c for c in (cluster, person) if c))))
     wanted = tuple(n for n in (time, event, entry, weights, sampling_weights, *keys) if n is not None)
     people = as_lazy(frame, columns=wanted)
     schema = people.collect_schema()
@@ -110,7 +116,30 @@ def collapsed_rows(
         *([pl.col("__entry").cast(pl.Float64).alias("entry")] if entry else []),
         (pl.col("__sampling") if sampling_weights else pl.lit(1.0)).alias("sampling"), "n_persons",
     ]  # fmt: skip
-    return rows.select(*keys, *named)
+    rows = rows.select(*keys, *named)
+    if person is not None:
+        _refuse_overlaps(rows, person, strata)
+    return rows
+
+
+def _refuse_overlaps(rows: pl.DataFrame, person: str, strata: tuple[str, ...]) -> None:
+    """Refuse a person who is at risk twice at one time.
+
+    Raises
+    ------
+    ArgumentError
+        With the count of rows.
+    """
+    start = pl.col("entry") if "entry" in rows.columns else pl.lit(-np.inf)
+    ordered = rows.sort(person, *strata, start, "time")
+    same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(1)) for c in (person, *strata))
+    again = (same & (start < pl.col("time").shift(1))).fill_null(False)
+    twice = ordered.select(again.sum() + (pl.col("n_persons") - 1).sum()).item()
+    if twice:
+        raise ArgumentError(
+            f"{twice:,} rows overlap another row of the same '{person}'{' and stratum' if strata else ''}. Rows of one person follow one "
+            "another: each from its entry to its time."
+        )
 
 
 def with_risk_sets(
@@ -157,15 +186,18 @@ def model_rows(
     sampling_weights: str | None,
     cause: int | None,
     reference: Mapping[str, Any] | None,
+    person: str | None = None,
 ) -> tuple[ModelRows, tuple[str, ...], tuple[str, ...], list[int]]:
     """Return people collapsed for a model, the names of its covariates and strata, and the causes there are."""
     strata = names_of(strata, column_names(frame))
     refuse_names(strata, RESERVED, what="strata")
-    others = [n for n in (time, event, entry, cluster, weights, sampling_weights, *strata) if n is not None]
+    others = [n for n in (time, event, entry, cluster, person, weights, sampling_weights, *strata) if n is not None]
+    if person is not None and weights is not None:
+        raise ArgumentError("weights counts people of whom a row stands for several; with person each row is of one.")
     names = covariate_names(frame, covariates, RESERVED, others)
     rows = collapsed_rows(
         frame, time=time, event=event, entry=entry, covariates=names, strata=strata, cluster=cluster, weights=weights,
-        sampling_weights=sampling_weights,
+        sampling_weights=sampling_weights, person=person,
     )  # fmt: skip
     causes = _causes(rows, event, cause)
     return with_risk_sets(rows, names, strata, reference, cause or 1), names, strata, causes

@@ -57,6 +57,7 @@ def parametric_survival(
     time: str,
     event: str,
     covariates: str | Sequence[str],
+    entry: str | None = None,
     weights: str | None = None,
     distributions: str | Sequence[str] = DISTRIBUTIONS,
     reference: Mapping[str, Any] | None = None,
@@ -75,6 +76,8 @@ def parametric_survival(
         Column with the time at which follow-up ends, above 0, and whether the event ended it.
     covariates : str or sequence of str
         Numbers, yes and no, or text.
+    entry : str, optional
+        Column with the time from which each person was observed.
     weights : str, optional
         Integer numbers of people a row stands for.
     distributions : sequence of {"weibull", "log_normal", "log_logistic", "generalised_gamma"}
@@ -101,6 +104,8 @@ def parametric_survival(
 
     Notes
     -----
+    Whoever enters late is given that they were free of the event until then: the likelihood is divided by their survival to
+    their entry.
     Weibull, log-normal and log-logistic models are those of `survreg` of R, to its last digits, by Newton's method.
     The generalised gamma is fitted by lifelines, started from the log-normal, to four to six figures.
 
@@ -128,7 +133,7 @@ def parametric_survival(
         raise ArgumentError(f"distributions is empty. Choose from: {', '.join(DISTRIBUTIONS)}.")
     normal_quantile(confidence)
     own, names, _, _ = model_rows(
-        frame, time=time, event=event, covariates=covariates, entry=None, cluster=None, strata=(), weights=weights,
+        frame, time=time, event=event, covariates=covariates, entry=entry, cluster=None, strata=(), weights=weights,
         sampling_weights=None, cause=None, reference=reference,
     )  # fmt: skip
     times = own.rows["time"].to_numpy()
@@ -172,7 +177,7 @@ def parametric_survival(
     unit = time_unit or source_of(frame).population.get("time_unit")
     settings = {
         "method": "accelerated failure time, the distribution with the smallest AIC" if len(wanted) > 1 else f"accelerated failure time, {wanted[0].replace('_', '-')}",
-        "reference": "Kalbfleisch and Prentice 2002", "time": time, "event": event, "entry": None, "covariates": list(names),
+        "reference": "Kalbfleisch and Prentice 2002", "time": time, "event": event, "entry": entry, "covariates": list(names),
         "weights": weights, "distributions": wanted, "confidence": confidence, "time_unit": unit,
         "event_name": event_name or source_of(frame).population.get("event"), "grid": checked_grid(grid, unit),
         **source_of(frame).as_settings(),
@@ -181,23 +186,38 @@ def parametric_survival(
 
 
 def _fitted(distribution: str, design: Array, times: Array, own: ModelRows) -> LocationScale:
-    event = own.sets.event.astype(float)
-    if distribution != "generalised_gamma":
-        return fitted_location_scale(distribution, design, times, event, own.people)
-    return _generalised_gamma(design, times, event, own.people)
+    event, people = own.sets.event.astype(float), own.people
+    entry = own.rows["entry"].to_numpy() if "entry" in own.rows.columns else np.zeros(len(times))
+    if distribution == "generalised_gamma":
+        return _generalised_gamma(design, times, event, people, entry)
+    return _located(distribution, design, times, event, people, entry)
 
 
-def _generalised_gamma(design: Array, times: Array, event: Array, people: Array) -> LocationScale:
+def _located(
+    distribution: str, design: Array, times: Array, event: Array, people: Array, entry: Array
+) -> LocationScale:
+    """Return a fit in which whoever enters late is taken off again as censored at their entry."""
+    late = entry > 0
+    return fitted_location_scale(
+        distribution, np.vstack([design, design[late]]), np.concatenate([times, entry[late]]),
+        np.concatenate([event, np.zeros(int(late.sum()))]), np.concatenate([people, -people[late]]),
+    )  # fmt: skip
+
+
+def _generalised_gamma(design: Array, times: Array, event: Array, people: Array, entry: Array) -> LocationScale:
     """Return the generalised gamma's fit by lifelines, from the log-normal, which it holds, on times of unit scale."""
     import pandas as pd
     from lifelines import GeneralizedGammaRegressionFitter
     from lifelines.exceptions import ConvergenceError
 
-    near = fitted_location_scale("log_normal", design, times, event, people)
+    near = _located("log_normal", design, times, event, people, entry)
     names = [f"x{k}" for k in range(design.shape[1])]
     frame = pd.DataFrame(design, columns=names)
     # log times less what the log-normal explains on average, in its own scale, are of unit size
     frame["time"], frame["event"], frame["people"] = times / np.exp(near.intercept), event, people
+    late: dict[str, Any] = {}
+    if (entry > 0).any():
+        frame["entry"], late = np.maximum(entry, 0.0) / np.exp(near.intercept), {"entry_col": "entry"}
     fitter = GeneralizedGammaRegressionFitter()
     terms = " + ".join(["1", *names])
     start = {"mu_": np.append(0.0, near.estimate), "sigma_": np.array([np.log(near.scale)]), "lambda_": np.array([0.1])}
@@ -206,7 +226,7 @@ def _generalised_gamma(design: Array, times: Array, event: Array, people: Array)
         try:
             fitter.fit(
                 frame, "time", "event", weights_col="people", regressors={"mu_": terms, "sigma_": "1", "lambda_": "1"},
-                initial_point=start,
+                initial_point=start, **late,
             )  # fmt: skip
         except ConvergenceError:
             raise ArgumentError(

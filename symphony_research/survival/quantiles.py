@@ -70,7 +70,7 @@ class CurveQuantile(_Curve):
             said.append(f"{group} {self._when(row)}".lstrip())
         if all(row["latest"] is None for row in frame.iter_rows(named=True)):
             last = self.estimates_end
-            until = f"within {number(last)} {self.time_unit}" if last else "within follow-up"
+            until = f"within {number(last)} {self.time_unit}{self.after_landmark}" if last else "within follow-up"
             return f"Fewer than {whose.lower()} {happened(event)} {until}."
         if not self.by:
             return f"{whose} {happened(event)} {said[0]}."
@@ -87,7 +87,7 @@ class CurveQuantile(_Curve):
         )
         level = f"{100 * self.settings.get('confidence', 0.95):g}% CI"
         ends = f"{_said(row['lower'])} to {_said(row['upper'])}"
-        return f"{when} {unit}".rstrip() + f" ({level} {ends})"
+        return f"{when} {unit}".rstrip() + f"{self.after_landmark} ({level} {ends})"
 
     @property
     def estimates_end(self) -> int | None:

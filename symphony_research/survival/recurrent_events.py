@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from symphony_research.inference import Array
 
-__all__ = ["FollowUp", "MeanCount", "mean_count", "two_sample"]
+__all__ = ["FollowUp", "MeanCount", "group_scores", "mean_count"]
 
 _AT_ONCE = 20_000_000  # people times moments held in memory at once
 
@@ -70,18 +70,25 @@ def mean_count(group: FollowUp) -> MeanCount:
     )  # fmt: skip
 
 
-def two_sample(first: FollowUp, second: FollowUp) -> float | None:
-    """Return the square of the weighted difference of two means over its variance: the log-rank weights of Ghosh and Lin."""
-    times = np.unique(np.concatenate([x for g in (first, second) for x in (g.end, g.time)]))
-    a, b = _Steps(first, times), _Steps(second, times)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where((a.at_risk > 0) & (b.at_risk > 0), a.at_risk * b.at_risk / (a.at_risk + b.at_risk), 0.0)
-    difference = float((weight * (a.gained - b.gained)).sum())
-    variance = 0.0
-    for steps in (a, b):
-        for own in steps.influences():
-            variance += float(((np.diff(own, axis=1, prepend=0.0) @ weight) ** 2).sum())
-    return difference**2 / variance if variance > 0 else None
+def group_scores(groups: Sequence[FollowUp]) -> tuple[Array, Array]:
+    """Return the score of each group and their covariance by person: the log-rank weights of Ghosh and Lin.
+
+    With Y_k people at risk, the score of group k sums Y_k (dm_k - dm), m being the mean of all groups weighted by who is
+    at risk; of two groups that is Y1 Y2 / (Y1 + Y2) times the difference of their means.
+    """
+    times = np.unique(np.concatenate([x for g in groups for x in (g.end, g.time)]))
+    steps = [_Steps(group, times) for group in groups]
+    there = np.array([one.at_risk for one in steps])
+    total = there.sum(axis=0)
+    share = np.divide(there, total, out=np.zeros_like(there), where=total > 0)
+    score, covariance = np.zeros(len(groups)), np.zeros((len(groups), len(groups)))
+    for k, one in enumerate(steps):
+        weight = there * ((np.arange(len(groups)) == k)[:, None] - share[k][None, :])
+        score += weight @ one.gained
+        for own in one.influences():
+            moved = np.diff(own, axis=1, prepend=0.0) @ weight.T
+            covariance += moved.T @ moved
+    return score, covariance
 
 
 class _Steps:

@@ -99,7 +99,7 @@ class RestrictedMeanSurvivalTime(_Curve):
         """Return the mean time event-free of each group, and the difference between two."""
         rows = self.estimates.to_dicts()
         known = [row for row in rows if row["estimate"] is not None]
-        horizon, unit = f"{self.settings['horizon']:g} {self.time_unit}".rstrip(), self.time_unit
+        horizon, unit = f"{self.settings['horizon']:g} {self.time_unit}".rstrip() + self.after_landmark, self.time_unit
         event = self.settings.get("event_name")
         free = "alive" if event == "death" else f"free of {outcome(event)}" if event else "event-free"
         if not known:

@@ -65,7 +65,7 @@ def curve_sentence(result: _Curve, clauses: Sequence[Clause]) -> str:
         of_whom = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} and {shares[-1]}"
         without = f" ({', '.join(gone)})" if gone else ""
         said.append(f"{of_whom} {words}{without}")
-    return f"{capital(_by(end, result.time_unit, clauses))}, {' and '.join(said)}.{_compared(read[clauses[0][0]])}"
+    return f"{capital(_by(end, result, clauses))}, {' and '.join(said)}.{_compared(read[clauses[0][0]])}"
 
 
 def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure, ...]:
@@ -87,7 +87,7 @@ def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure,
                     if row["estimate"] is None
                     else share_with_interval(row["estimate"], row["lower"], row["upper"])
                 )
-                when = _by(time, result.time_unit, clauses)
+                when = _by(time, result, clauses)
                 found.append(KeyFigure(f"{what} {when}{f': {group}' if group else ''}", value, what, when))
     return tuple(found)
 
@@ -106,7 +106,8 @@ def shares_at(result: Any, cause: int | None, limit: float | None) -> tuple[str 
             continue
         rows = [row for _, row in _read(result, cause, time)]
         if any(row["estimate"] is not None for row in rows):
-            return f"{time:g} {result.time_unit}".rstrip() if result.time_unit else f"time {time:g}", rows
+            when = f"{time:g} {result.time_unit}" if result.time_unit else f"time {time:g}"
+            return f"{when} after the landmark" if result.after_landmark else when, rows
     return None, []
 
 
@@ -114,12 +115,14 @@ def _level(result: _Curve) -> str:
     return f"{100 * result.settings.get('confidence', 0.95):g}% CI"
 
 
-def _by(time: float, unit: str, clauses: Sequence[Clause]) -> str:
-    """Return "within 365 days", or of survival "at 365 days"."""
+def _by(time: float, result: _Curve, clauses: Sequence[Clause]) -> str:
+    """Return "within 365 days", or of survival "at 365 days"; where time runs from a landmark, that it does."""
+    unit, since = result.time_unit, result.after_landmark
     said = number(int(time) if float(time).is_integer() else time)
     one = unit[:-1] if unit.endswith("s") and time == 1 else unit
     survival = clauses[0][0] is None
-    return f"{'at' if survival else 'within'} {said} {one}" if unit else f"{'at' if survival else 'by'} time {said}"
+    when = f"{'at' if survival else 'within'} {said} {one}" if unit else f"{'at' if survival else 'by'} time {said}"
+    return when + since
 
 
 def _compared(read: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
@@ -140,9 +143,10 @@ def _earlier(result: _Curve, clauses: Sequence[Clause], end: float | None) -> st
     why = [result.missing_marker(row, "estimate") for _, row in _read(result, clauses[0][0], end)]
     before = _last_given(result, clauses, end)
     if SUPPRESSED in why:
-        none = f"The figures {_by(end, result.time_unit, clauses)} are suppressed by disclosure control."
+        none = f"The figures {_by(end, result, clauses)} are suppressed by disclosure control."
     else:
-        none = f"Follow-up ends before {number(int(end))} {result.time_unit}, so there is no figure for that time."
+        when = f"{number(int(end))} {result.time_unit}{result.after_landmark}"
+        none = f"Follow-up ends before {when}, so there is no figure for that time."
     return f"{before} {none}".lstrip()
 
 
@@ -155,7 +159,7 @@ def _last_given(result: _Curve, clauses: Sequence[Clause], end: float) -> str:
         for _, row in _read(result, cause, float(time)):
             if row["estimate"] is not None:
                 share = share_with_interval(row["estimate"], row["lower"], row["upper"], label=_level(result))
-                return f"{capital(_by(time, result.time_unit, clauses))}, {share} of people {words}."
+                return f"{capital(_by(time, result, clauses))}, {share} of people {words}."
     return ""
 
 

@@ -26,6 +26,7 @@ OF_PATTERNS = (
 )  # fmt: skip
 OF_TIME = (
     "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark", "mean_count",
+    "days_at_home", "loss_bounds",
 )  # fmt: skip
 BY = "__by_sex"
 # studies of which the baseline is attacked beside every other count; in the others, where everything is, and by itself
@@ -159,6 +160,12 @@ def of_time(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
             later, time="time", event="event", by=by, weights="n_persons", time_unit="days", event_name=OUTCOME
         )
     made["mean_count" + end] = mean_count(world, by)
+    made["days_at_home" + end] = days_at_home(world, by)
+    if (frame["event"] == 1).any():
+        made["loss_bounds" + end] = sr.survival.loss_bounds(
+            frame, times=[60, 180, 330], time="time", event="event", by=by, time_unit="days",
+            cause_names={1: OUTCOME, 2: "death"},
+        )  # fmt: skip
     if by and (frame["event"] == 1).any():
         made["gray" + end] = sr.survival.gray_test(
             frame, time="time", event="event", by=by, time_unit="days", cause_names={1: OUTCOME, 2: "death"}
@@ -201,6 +208,14 @@ def mean_count(world: World, by: tuple[str, ...]) -> sr.Result:
     often = had.select("person_id", "time").explode("time")
     persons = people.drop("time", "event").rename({"until": "time"})
     return sr.survival.mean_cumulative_count(often, persons, end="time", by=by, time_unit="days", event_name=OUTCOME)
+
+
+def days_at_home(world: World, by: tuple[str, ...]) -> sr.Result:
+    """Days to death or the end, of which every second person's are a tenth fewer."""
+    people = after_events(world).drop("time", "event").rename({"until": "time"})
+    home = (pl.col("time").clip(0, 180) * (1 - 0.1 * (pl.col("person_id") % 2))).floor()
+    people = people.with_columns(home.alias("days_at_home"))
+    return sr.survival.days_at_home(people, horizon=180, time="time", event="died", by=by)
 
 
 def of_models(world: World) -> dict[str, sr.Result]:
@@ -382,7 +397,7 @@ PLOTS = {
     "Sequences": ("plot_sequences",),
     "Attrition": ("plot_attrition",),
     "SurvivalCurve": ("plot_survival",),
-    "CumulativeIncidence": ("plot_survival",),
+    "CumulativeIncidence": ("plot_survival", "plot_stacked_incidence"),
     "NelsonAalen": ("plot_survival",),
     "MeanCumulativeCount": ("plot_survival",),
     "CoxRegression": ("plot_effects",),

@@ -15,9 +15,9 @@ ELSEWHERE = ("attrition", "readmissions")  # of another study
 MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rate_model")
 CURVES = (
     *MODELS, "standardised", "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark",
-    "mean_count",
+    "mean_count", "days_at_home", "loss_bounds",
 )  # fmt: skip
-COMPETING = ("incidence", "gray", "standardised")
+COMPETING = ("incidence", "gray", "standardised", "loss_bounds")
 LANDMARK = 90
 
 
@@ -68,8 +68,8 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         return _in_state(base, record["time"], str(record["state"]), book, level)
     if base == "standardised" and column == "n_events":
         return _in_state(base, record["time"], "event 1", book, level)
-    if column == "observed":
-        return _in_state(base, record["time"], "event 1", book, level)
+    if column in ("observed", "n_lost"):  # all who are censored are lost
+        return _in_state(base, record["time"], "event 1" if column == "observed" else "censored", book, level)
     if column == "n_with_event":
         return book.ended(level, [1], range(book.slots), outcome=1)
     if "first" in record:
@@ -147,7 +147,9 @@ def _in_state(base: str, time: float, state: str, book: Codebook, level: str | N
     if base == "landmark":
         return _since(time, state, book, level)
     until, before, _ = book.by(time)
-    causes, outcome = ((1, 2), 1) if base in COMPETING else ((1,), 2) if base == "mean_count" else ((1,), 0)
+    causes, outcome = (
+        ((1, 2), 1) if base in COMPETING else ((1,), 2) if base in ("mean_count", "days_at_home") else ((1,), 0)
+    )
     censored = [c for c in range(book.causes) if c not in causes]
     if state.startswith("event"):
         return book.ended(level, [int(state.split()[1])], until, outcome)

@@ -22,6 +22,7 @@ ON_REAL_DATA = {
     "regression": ("cmprsk", "MASS"),
     "nonparametric": ("survMisc", "cmprsk", "etm", "mets"),
     "standardised": (),
+    "start_stop": (),
 }
 # data sets of lifelines the R script reads
 FROM_LIFELINES = (

@@ -8,6 +8,7 @@ import pytest
 import symphony_research as sr
 from symphony_research.errors import ArgumentError
 from symphony_research.result.cells import Partition
+from symphony_research.show.titles import curve_title
 
 NHS = sr.Policy.nhs_england()
 NAMED = {"time": "time", "event": "event"}
@@ -94,3 +95,25 @@ def test_its_counts_are_those_of_the_whole_curve(people):
     since = roles.counts({"time": 30.0, "state": "event 1"}, "n_persons", after.settings)
     before, until = (roles.counts({"time": t, "state": "event 1"}, "n_persons", whole.settings) for t in (90.0, 120.0))
     assert Partition(until, (before, since)) in list(after.relations(safe["after"].count_tables, after.settings))
+
+
+def test_sentences_say_that_time_is_counted_from_the_landmark():
+    # at 2: one dies on day 3 (1 day later), one on day 5 (3 later), one is censored on 6, one on day 2 itself
+    died = SIX.with_columns((pl.col("event") > 0).cast(pl.Int64).alias("event"))
+    later = sr.survival.landmark(died, at=2, by="arm", **NAMED)
+    named = {**NAMED, "weights": "n_persons", "time_unit": "days"}
+    after = "after the landmark (2 days)"
+    curve = sr.survival.kaplan_meier(later, event_name="death", **named)
+    assert curve.sentence().startswith(f"At 4 days {after}, 33% (95% CI ")
+    assert all(after in figure.measure for figure in curve.key_figures())
+    assert curve_title(curve, 4.0) == "At 4 days after the landmark, 33% (95% CI 6.7 to 100) were alive"
+    assert sr.survival.nelson_aalen(later, **named).sentence().startswith(f"By 4 days {after}, the cumulative hazard")
+    mean = sr.survival.restricted_mean_survival_time(later, horizon=3, **named)
+    assert mean.sentence().startswith(f"Over 3 days {after}, the mean time event-free")
+    assert f"within 3 days {after}" in sr.survival.quantile(curve).sentence()
+    test = sr.survival.logrank_test(later, by="arm", **named)
+    assert test.sentence().startswith("After the landmark (2 days), groups by arm")
+    incidence = sr.survival.cumulative_incidence(sr.survival.landmark(SIX, at=2, **NAMED), **named)
+    assert incidence.sentence().startswith(f"Within 4 days {after}, ")
+    # without a landmark nothing is added
+    assert "landmark" not in sr.survival.kaplan_meier(died, time_unit="days", **NAMED).sentence()

@@ -1,0 +1,8 @@
+"""Small studies that several tests read stand beside them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
