@@ -11,6 +11,17 @@ from symphony_research.cohort.define import define_cohort
 from symphony_research.cohort.events import EVENTS, Event
 from symphony_research.cohort.people import Cohort
 from symphony_research.cohort.readmission import ReadmissionRate
+from symphony_research.cohort.recurrent import RecurrentEvents
 from symphony_research.cohort.strata import STRATA
 
-__all__ = ["EVENTS", "STRATA", "Attrition", "Baseline", "Cohort", "Event", "ReadmissionRate", "define_cohort"]
+__all__ = [
+    "EVENTS",
+    "STRATA",
+    "Attrition",
+    "Baseline",
+    "Cohort",
+    "Event",
+    "ReadmissionRate",
+    "RecurrentEvents",
+    "define_cohort",
+]

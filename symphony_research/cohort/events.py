@@ -12,7 +12,7 @@ from symphony_research.cohort.stays import stays_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.study import Study
 
-__all__ = ["EVENTS", "Event", "events_of", "require_filled", "require_recorded"]
+__all__ = ["EVENTS", "Event", "events_of", "first_recorded", "require_filled", "require_recorded", "why_not_recorded"]
 
 _EMERGENCY = (pl.col("setting") == "inpatient") & (pl.col("kind") == "emergency")
 
@@ -41,6 +41,11 @@ class Event:
     unit: str
     rule: pl.Expr | None = field(default=None, repr=False)
     kind: str | None = None
+
+    @property
+    def plural(self) -> str:
+        """Several of them, in words."""
+        return f"{self.words}s"
 
     @property
     def reads_kind(self) -> bool:
@@ -134,6 +139,33 @@ def require_recorded(study: Study, event: Event) -> None:
         raise ArgumentError(f"The study has no activity table, so '{event.name}' cannot be analysed. Only 'death' can.")
     if event.reads_kind:
         require_filled(study, "kind", event.name)
+
+
+def why_not_recorded(study: Study, name: str) -> str:
+    """Return why a study cannot show an event, as the start of a sentence; nothing where it can.
+
+    An event that nobody of the study ever had is not one that never happened: its setting is not in the study.
+    """
+    event = EVENTS[name]
+    if event.unit == "person":
+        return ""
+    if not study.has("activity"):
+        return "The study has no table of activity"
+    assert event.rule is not None
+    rows = study.activity
+    if event.reads_kind and not rows.select((pl.col("setting") == "inpatient").any()).collect().item():
+        return "The study has no hospital admissions"
+    if event.reads_kind and not rows.select(pl.col("kind").is_not_null().any()).collect().item():
+        return "The study does not say which hospital admissions were emergencies"
+    if not rows.select(event.rule.any()).collect(engine="streaming").item():
+        # nobody is readmitted where nobody is admitted
+        return f"The study has no {EVENTS['emergency_admission' if event.reads_kind else name].plural}"
+    return ""
+
+
+def first_recorded(study: Study) -> str:
+    """Return the event that is studied where none is named: an emergency admission, or death where none is recorded."""
+    return "death" if why_not_recorded(study, "emergency_admission") else "emergency_admission"
 
 
 def require_filled(study: Study, column: str, wanted: str) -> None:

@@ -11,14 +11,15 @@ import polars as pl
 from symphony_research.cohort.at_risk import Window, at_risk, split_at, with_event
 from symphony_research.cohort.attrition import STUDIED, Attrition
 from symphony_research.cohort.discharges import discharges_of
-from symphony_research.cohort.events import EVENTS, events_of
+from symphony_research.cohort.events import EVENTS, events_of, first_recorded, why_not_recorded
 from symphony_research.cohort.rows import PersonRows, as_date
 from symphony_research.cohort.spells import joined_spells
 from symphony_research.cohort.strata import with_strata
 from symphony_research.collapse import Collapsed
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.result import Source
+from symphony_research.result import NotAvailable, Source, not_available
 from symphony_research.study import Study
+from symphony_research.words.lexicon import outcome
 
 __all__ = [
     "ENROLLED",
@@ -119,12 +120,14 @@ def follow_up_of(
     enrolment: str | None,
     unit: str | None,
     lost: bool = False,
-) -> Collapsed:
+    optional: bool = False,
+) -> Collapsed | NotAvailable:
     """Collapse follow-up; the arguments are those of `Cohort.follow_up`."""
     study = rows.study
-    if event is None:
-        event = "emergency_admission" if study.has("activity") else "death"
+    event = first_recorded(study) if event is None else event
     require_one_of(event, EVENTS, argument="event")
+    if optional and (why := why_not_recorded(study, event)):
+        return not_available(why, f"time to the {outcome(event)}", study.source(**rows.rules).as_settings())
     by_discharge = _by_discharge(event, unit)
     if event == "readmission":
         rows.require_one_index("readmissions")
@@ -135,7 +138,7 @@ def follow_up_of(
             "leave_programme is for people on a programme: define the cohort by one, or pass enrolment."
         )
     window = window_of(last, horizon=horizon, entry=entry, leave_programme=leave_programme, rows=rows)
-    people, steps = with_strata(rows, by), Steps()
+    people, steps = with_strata(rows, by, broad=True), Steps()
     if enrolment is not None:
         people = with_enrolment(rows, people, enrolment, leave_programme)
     people = _washed_out(study, people, event, washout, steps)

@@ -1,14 +1,16 @@
-"""What happens to a cohort: time to an event, events and person-years, readmissions."""
+"""What happens to a cohort: time to an event, every event, events and person-years, readmissions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from symphony_research.cohort.follow_up import follow_up_of
 from symphony_research.cohort.home import days_at_home_of
 from symphony_research.cohort.rates import rates_of
-from symphony_research.cohort.readmission import ReadmissionRate, readmissions_of
+from symphony_research.cohort.readmission import readmissions_of
+from symphony_research.cohort.recurrent import recurrent_events_of
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.collapse import Collapsed, names_of
 
@@ -33,14 +35,15 @@ class Observed:
         enrolment: str | None = None,
         unit: str | None = None,
         lost: bool = False,
-    ) -> Collapsed:
+        optional: bool = False,
+    ) -> Any:
         """Collapse the time from the index date to the first event.
 
         Parameters
         ----------
         event : str, optional
-            By default an emergency admission, or death where the study has no
-            activity. One of `EVENTS`: "emergency_admission", "admission",
+            By default an emergency admission, or death where the study records
+            none. One of `EVENTS`: "emergency_admission", "admission",
             "accident_and_emergency", "outpatient", "readmission" (an emergency
             admission after a live discharge; time runs from each discharge) or "death".
         until : date, optional
@@ -67,6 +70,8 @@ class Observed:
         lost : bool, default False
             Add a column `lost`: 1 for whoever left their practice, and so the study, before anything else ended
             their follow-up, for `sr.survival.loss_bounds`.
+        optional : bool, default False
+            Return a `NotAvailable`, which stands in a report as one sentence, where the study does not record the event.
 
         Returns
         -------
@@ -107,6 +112,7 @@ class Observed:
             enrolment=enrolment,
             unit=unit,
             lost=lost,
+            optional=optional,
         )
 
     def rates(
@@ -121,7 +127,8 @@ class Observed:
         enrolment: str | None = None,
         first: bool = False,
         episode_days: int = 0,
-    ) -> Collapsed:
+        optional: bool = False,
+    ) -> Any:
         """Collapse events and the time people are observed for rates.
 
         Parameters
@@ -137,6 +144,8 @@ class Observed:
             Count first events alone, and no time after them; else every event and all time.
         episode_days : int, default 0
             An event within so many days of the person's event before it is of the same episode.
+        optional : bool, default False
+            Return a `NotAvailable`, which stands in a report as one sentence, where the study does not record the event.
 
         Returns
         -------
@@ -173,6 +182,65 @@ class Observed:
             enrolment=enrolment,
             first=first,
             episode_days=episode_days,
+            optional=optional,
+        )
+
+    def recurrent_events(
+        self,
+        *,
+        event: str | None = None,
+        by: str | Sequence[str] = (),
+        until: date | str | None = None,
+        horizon: int | None = None,
+        entry: date | str = "index",
+        leave_programme: bool = False,
+        episode_days: int = 0,
+        optional: bool = False,
+    ) -> Any:
+        """List every event of people up to death or censoring, for `sr.survival.mean_cumulative_count`.
+
+        Parameters
+        ----------
+        event : str, optional
+            By default an emergency admission; as in `follow_up`, but for "death" and "readmission".
+        by : str or sequence of str
+            Strata, any of `STRATA`, as of the index date.
+        until, horizon, entry, leave_programme
+            As in `follow_up`.
+        episode_days : int, default 0
+            An event within so many days of the person's event before it is of the same episode.
+        optional : bool, default False
+            Return a `NotAvailable`, which stands in a report as one sentence, where the study does not record the event.
+
+        Returns
+        -------
+        RecurrentEvents
+            People and events by day, which are not shown: a variance by person follows from no table of counts.
+
+        Raises
+        ------
+        ArgumentError
+            If the event or a stratum is unknown, the study does not record it, or it happens once.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> again = sr.define_cohort(sr.example_study()).recurrent_events(horizon=365)
+        >>> again
+        RecurrentEvents of 'emergency_admission' (people are not shown)
+        >>> sr.survival.mean_cumulative_count(again).settings["recurrent_name"]
+        'emergency_admission'
+        """
+        return recurrent_events_of(
+            self._rows,
+            event=event,
+            by=names_of(by),
+            until=until,
+            horizon=horizon,
+            entry=entry,
+            leave_programme=leave_programme,
+            episode_days=episode_days,
+            optional=optional,
         )
 
     def readmissions(
@@ -183,7 +251,8 @@ class Observed:
         until: date | str | None = None,
         exclude_kinds: str | Sequence[str] = (),
         confidence: float = 0.95,
-    ) -> ReadmissionRate:
+        optional: bool = False,
+    ) -> Any:
         """Estimate the share of live discharges followed by an emergency admission.
 
         Parameters
@@ -197,6 +266,8 @@ class Observed:
         exclude_kinds : str or sequence of str
             Kinds of stay whose discharges are excluded, such as "maternity".
         confidence : float, default 0.95
+        optional : bool, default False
+            Return a `NotAvailable`, which stands in a report as one sentence, where the study does not record the event.
 
         Returns
         -------
@@ -215,7 +286,7 @@ class Observed:
         Every discharge within follow-up counts, from a stay of any kind, if the person
         left alive and the days after it were observed (to the end of the data and of
         registration; whoever dies in them was not readmitted). Spells that touch are one
-        stay. The share is a ratio of two sums over people, and its variance is by person:
+        stay. A readmission after a planned stay counts for each discharge before it. The share is a ratio of two sums over people, and its variance is by person:
         of n people with d discharges and r readmissions each, in all D and R, with p = R / D,
         n / (n - 1) times the sum of (r - p d) squared over D squared. The interval is
         Wilson's, of the number of independent discharges with that variance.
@@ -240,6 +311,7 @@ class Observed:
             until=until,
             exclude_kinds=names_of(exclude_kinds),
             confidence=confidence,
+            optional=optional,
         )
 
     def days_at_home(

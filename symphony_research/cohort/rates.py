@@ -8,7 +8,7 @@ import polars as pl
 
 from symphony_research.cohort.at_risk import at_risk, split_at, start_of, when_of, with_event
 from symphony_research.cohort.bands import age_band_names
-from symphony_research.cohort.events import EVENTS, events_of
+from symphony_research.cohort.events import EVENTS, events_of, first_recorded, why_not_recorded
 from symphony_research.cohort.follow_up import (
     ENROLLED,
     Steps,
@@ -22,6 +22,7 @@ from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.strata import STRATA, with_strata
 from symphony_research.collapse import Collapsed
 from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.result import NotAvailable, not_available
 
 __all__ = ["ATTAINED", "YEAR", "rates_of"]
 
@@ -43,13 +44,18 @@ def rates_of(
     enrolment: str | None,
     first: bool,
     episode_days: int,
-) -> Collapsed:
+    optional: bool,
+) -> Collapsed | NotAvailable:
     """Collapse person-time and events; the arguments are those of `Cohort.rates`."""
     rows.require_one_index("rates")
     study = rows.study
-    if event is None:
-        event = "emergency_admission" if study.has("activity") else "death"
+    event = first_recorded(study) if event is None else event
+    if optional and event == "readmission":
+        why = "Readmissions are counted by discharge"
+        return not_available(why, "their rate by time", study.source(**rows.rules).as_settings())
     require_one_of(event, [name for name in EVENTS if name != "readmission"], argument="event")
+    if optional and (why := why_not_recorded(study, event)):
+        return not_available(why, f"the rate of {EVENTS[event].plural}", study.source(**rows.rules).as_settings())
     for name in by:
         require_one_of(name, (YEAR, *STRATA), argument="by")
     if len(set(by)) < len(by):

@@ -12,13 +12,14 @@ import polars as pl
 
 from symphony_research.cohort.at_risk import Window
 from symphony_research.cohort.discharges import discharges_of
+from symphony_research.cohort.events import why_not_recorded
 from symphony_research.cohort.follow_up import Steps, followed, governing_day, source_of_period
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.strata import with_strata
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile, wilson_interval
 from symphony_research.policy import Policy
-from symphony_research.result import Result
+from symphony_research.result import KeyFigure, NotAvailable, Result, not_available
 from symphony_research.result.cells import CellDefinition, Partition, Relation, everybody
 from symphony_research.result.roles import Count, Internal, Key, Mean, ModelEstimate, Role, TableRoles
 from symphony_research.schema import KINDS
@@ -30,6 +31,7 @@ __all__ = ["ReadmissionRate", "readmissions_of"]
 Tables = Mapping[str, pl.DataFrame]
 DISCHARGED, STATES = "discharged alive", ("readmitted", "not readmitted")
 SUMS = ("n_discharges", "n_readmissions", "readmissions_squared", "products", "discharges_squared")
+MEASURE = "Discharges followed by an emergency admission"
 SHARES = ("share", "share_lower", "share_upper")
 
 
@@ -158,6 +160,21 @@ class ReadmissionRate(Result):
             told["People discharged"] = told.pop("People")
         return told
 
+    def key_figures(self) -> tuple[KeyFigure, ...]:
+        """Return the share of discharges followed by a readmission, of each group."""
+        when = f"within {self.settings['days']} days"
+        found = []
+        for row in self.estimates.iter_rows(named=True):
+            group = f": {strata_words({c: row[c] for c in self.by})}" if self.by else ""
+            missing = row["estimate"] is None
+            value = (
+                self.missing_marker(row, "estimate")
+                if missing
+                else share_with_interval(row["estimate"], row["lower"], row["upper"])
+            )
+            found.append(KeyFigure(f"{MEASURE} {when}{group}", value, MEASURE, when))
+        return tuple(found)
+
     def sentence(self) -> str:
         """Return the share of discharges followed by a readmission, or the highest and the lowest."""
         days = f"an emergency admission within {self.settings['days']} days"
@@ -221,7 +238,8 @@ def readmissions_of(
     until: date | str | None,
     exclude_kinds: tuple[str, ...],
     confidence: float,
-) -> ReadmissionRate:
+    optional: bool,
+) -> ReadmissionRate | NotAvailable:
     """Collapse discharges to sums by person; the arguments are those of `Cohort.readmissions`."""
     rows.require_one_index("readmissions")
     if type(days) is not int or days < 1:
@@ -229,6 +247,9 @@ def readmissions_of(
     for kind in exclude_kinds:
         require_one_of(kind, KINDS, argument="exclude_kinds")
     normal_quantile(confidence)
+    if optional and (why := why_not_recorded(rows.study, "readmission")):
+        what = "the share of discharges followed by an emergency readmission"
+        return not_available(why, what, rows.study.source(**rows.rules).as_settings())
     last = governing_day(rows.study, "activity", until=until)
     steps = Steps()
     people = followed(with_strata(rows, by), Window(last), steps)
@@ -282,10 +303,8 @@ def readmissions_of(
 
 
 def _how_counted(days: int, excluded: tuple[str, ...]) -> list[str]:
-    kinds = [kind for kind in ("maternity",) if kind not in excluded]
-    lacking = "cancer and mental health" + (" and, unless exclude_kinds says so, obstetrics" if kinds else "")
+    lacking = "cancer and mental health" if "maternity" in excluded else "cancer, mental health and obstetrics"
     return [
-        f"Discharges of the last {days} days observed, and of people who died in hospital, are excluded. A readmission "
-        "after a planned stay counts for each discharge before it.",
-        f"NHS England's exclusions of {lacking} are not applied: the study records no diagnoses.",
+        f"Excluded: discharges of the last {days} days observed, and deaths in hospital. NHS England's exclusions of "
+        f"{lacking} are not applied: the study records no diagnoses.",
     ]

@@ -25,6 +25,7 @@ TERMS = MappingProxyType(
         "Expected": "the number of people there would be if the conditions were independent of one another.",
         "Index date": "the day from which a person is studied.",
         "Kaplan-Meier": "an estimate of the share of people still free of the event at a given time, which uses everybody for as long as they were observed.",
+        "Mean number": "events a person on average up to a time, where somebody has several or none; death ends them.",
         "Median": "half of the people are below, half above.",
         "Multimorbidity": "living with two or more long-term conditions.",
         "Number at risk": "people who have not had the event and are under observation.",

@@ -27,7 +27,7 @@ from typing import Any
 from symphony_research.errors import DisclosureError
 from symphony_research.result import Result
 from symphony_research.result.mode import begin_report
-from symphony_research.show.findings import ROLE, Facts, Finding, Heading
+from symphony_research.show.findings import ROLE, Facts, Finding, Heading, Limit
 from symphony_research.show.gate import is_released
 from symphony_research.show.pictures import Picture, drawn_picture
 from symphony_research.show.tables import Sentence, Table
@@ -44,7 +44,7 @@ _KEPT = {
     "text/csv": ("caption", "rule"),
     ROLE: ("role", "figures"),
 }
-_SHOWN = (Picture, Table, Sentence, Finding, Heading, Facts)
+_SHOWN = (Picture, Table, Sentence, Finding, Limit, Heading, Facts)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,9 @@ def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
     if role.get("role") == "facts":
         page.facts += shown
         return ""
+    if role.get("role") == "limit":
+        page.limits += shown
+        return shown
     if role.get("role") == "finding":
         text = _text(output["data"].get("text/plain", ""))
         page.findings.append(Finding(text, html.escape(text), list(role.get("figures", []))))

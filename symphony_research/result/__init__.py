@@ -9,13 +9,17 @@ from symphony_research.result.core import (
     inside_report,
     library_version,
 )
+from symphony_research.result.not_available import NotAvailable, not_available, passed_on
 
 __all__ = [
     "Disclosure",
     "KeyFigure",
+    "NotAvailable",
     "Result",
     "Source",
     "confidential_report",
     "inside_report",
     "library_version",
+    "not_available",
+    "passed_on",
 ]

@@ -134,6 +134,8 @@ class Result:
     disclosure: Disclosure | None = None
 
     title: ClassVar[str] = "Result"
+    # whether it stands where a study does not allow a result, and has a sentence alone
+    holds_nothing: ClassVar[bool] = False
     # the function that draws it, as "module:function", so that none is loaded before it is asked for; None if there is none
     figure: ClassVar[str | None] = None
     own_settings: ClassVar[frozenset[str]] = frozenset()

@@ -17,6 +17,7 @@ from symphony_research.show.flow import plot_attrition
 from symphony_research.show.forest import plot_effects
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
 from symphony_research.show.network import plot_network
+from symphony_research.show.outcomes import outcome_picture, outcome_table
 from symphony_research.show.pictures import Picture, picture, write_figure
 from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.risk_forest import plot_standardised_risk
@@ -33,6 +34,8 @@ __all__ = [
     "facts",
     "finding",
     "heading",
+    "outcome_picture",
+    "outcome_table",
     "picture",
     "plot",
     "plot_attrition",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "drawn_picture", "picture", "write_figure"]
+__all__ = ["Picture", "caption_of", "drawn_picture", "paletted", "picture", "write_figure"]
 
 Plot = Callable[..., "Axes"]
 
@@ -74,7 +74,7 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     -------
     Picture or Sentence
         The same input gives the same bytes on one platform. The finding alone
-        where every group is too small to draw.
+        where every group is too small to draw; nothing where the study does not allow the result.
 
     Raises
     ------
@@ -92,6 +92,8 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     b'PNG'
     """
     require_showable(result, "picture")
+    if result.holds_nothing:
+        return release(Sentence(""), result)
     figure = _drawn(result, plot, options)
     nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
     if nothing:
@@ -110,7 +112,7 @@ def drawn_picture(figure: Any) -> Picture | None:
 
 def _picture_of(figure: Any, png: bytes, result: Result) -> Picture:
     described = str(getattr(figure, DESCRIBED, ""))
-    return release(Picture(result.sentence(), _paletted(png), caption_of(result), described), result)
+    return release(Picture(result.sentence(), paletted(png), caption_of(result), described), result)
 
 
 def caption_of(result: Result) -> str:
@@ -120,7 +122,7 @@ def caption_of(result: Result) -> str:
     return f"{title}. {whom}" if whom else title
 
 
-def _paletted(png: bytes) -> bytes:
+def paletted(png: bytes) -> bytes:
     """Return a PNG in 256 colours, which a figure of flat ones has enough of: a third of the size in notebooks and pages."""
     from PIL import Image
 

@@ -127,6 +127,12 @@ def _title(result: Result, at: float | None, drawn: pl.DataFrame) -> str:
     """Name the lowest and the highest standardised risk."""
     what = capital(outcome(result.event))  # type: ignore[attr-defined]
     within, groups = result.time_words(at), strata_phrase(result.by)  # type: ignore[attr-defined]
+    if drawn.height == 1:
+        row = drawn.row(0, named=True)
+        only = f"{percentage(row['estimate'])} of {strata_words({c: row[c] for c in result.by})}"
+        return fitting(
+            f"{what} {within}: {only}, standardised", f"{what}: {only}, standardised", f"Standardised risk: {only}"
+        )
     ends = f"{percentage(drawn['estimate'].min())} to {percentage(drawn['estimate'].max())}"  # type: ignore[arg-type]
     return fitting(
         f"{what} {within}: {ends} by {groups}, standardised for {result.standardised_for}",  # type: ignore[attr-defined]

@@ -175,6 +175,8 @@ def table(
     require_showable(result, "table")
     if rows < 1:
         raise ArgumentError(f"rows={rows} must be at least 1.")
+    if result.holds_nothing:
+        return release(Table("", ""), result)
     for own in (caption, *(words or {}).values()):
         require_plain_words(own, "caption or heading")
     frame = result.named

@@ -12,7 +12,7 @@ import polars as pl
 from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
-from symphony_research.result import KeyFigure
+from symphony_research.result import KeyFigure, passed_on
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.grid import checked_grid
 from symphony_research.survival.grid_cells import DEATH
@@ -265,6 +265,8 @@ def kaplan_meier(
     >>> sr.survival.kaplan_meier(people, time="time", event="event").estimates["estimate"].to_list()
     [0.75, 0.5, 0.5]
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     interval = interval.replace("-", "_") if isinstance(interval, str) else interval  # R writes "log-log"
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
@@ -365,6 +367,8 @@ def cumulative_incidence(
     >>> curve.filter(pl.col("cause") == 1)["estimate"].to_list()
     [0.25, 0.25, 0.5, 0.5]
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     interval = interval.replace("-", "_") if isinstance(interval, str) else interval  # R writes "log-log"
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)

@@ -15,7 +15,7 @@ from symphony_research.collapse.frames import refuse_names
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.policy import Policy
-from symphony_research.result import Result
+from symphony_research.result import Result, passed_on
 from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, everybody
 from symphony_research.result.roles import Count, Internal, Key, Mean, Role, TableRoles
 from symphony_research.survival.grid import event_state, grid_of
@@ -301,6 +301,8 @@ def event_rate(
     >>> rate.select("estimate", pl.col("lower", "upper").round(3)).row(0)
     (5.0, 2.398, 9.195)
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     normal_quantile(confidence)
     if not per > 0 or not np.isfinite(per):
         raise ArgumentError(f"per={per} must be a number of person-years above zero.")

@@ -12,6 +12,7 @@ from symphony_research.collapse import column_names, event_table, follow_up_colu
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
+from symphony_research.result import passed_on
 from symphony_research.result.cells import Relation
 from symphony_research.survival.curves import names_of_causes
 from symphony_research.survival.grid import checked_grid, strata_of
@@ -205,6 +206,8 @@ def gray_test(
     >>> test.estimates["degrees_of_freedom"].item()
     1
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     columns = column_names(frame)
     by, within = names_of(by, columns), names_of(strata or (), columns)
     if not by:

@@ -239,6 +239,12 @@ def grid_table(events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str,
         Without a grid for the unit, or with people who enter before time 0.
     """
     late = settings.get("entry") is not None
+    broad = [name for name in by if name in ("broad_age_band", "broad_n_conditions")]
+    if broad:
+        raise DisclosureError(
+            f"{', '.join(broad)} is for standardising: by it nothing is released, as it does not say how it relates to the "
+            "bands of other tables. Use age_band or n_conditions_band."
+        )
     if late and (events["time"] < 0).any():
         raise DisclosureError(
             "A curve with times below 0 cannot be released: count time from a start that nobody precedes."

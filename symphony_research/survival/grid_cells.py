@@ -180,8 +180,8 @@ def beside_one_cause(settings: Mapping[str, Any], times: Sequence[float]) -> Ite
                     if outer != inner:
                         yield Nested(inner, outer)
                     continue
-                # with death its only competitor, whoever had died before a time was censored before it
-                dead = everybody().in_state(f"{clock}; at {time:.12g}", f"{DEATH} before")
+                # with death its only competitor, whoever had died without it before a time was censored before it
+                dead = everybody().in_state(f"{clock}; without {name}; at {time:.12g}", f"{DEATH} before")
                 yield Partition(outer, (inner, dead))
                 yield Nested(dead, _people_in(clock, waited, time, states[DEATH]))
                 if before:

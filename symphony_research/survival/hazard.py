@@ -12,7 +12,7 @@ import polars as pl
 from symphony_research.collapse import event_table, follow_up_columns, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile
-from symphony_research.result import KeyFigure
+from symphony_research.result import KeyFigure, passed_on
 from symphony_research.survival.actuarial_hazard import hazard_interval, hazard_on_grid
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import _strata, _tidied
@@ -148,6 +148,8 @@ def nelson_aalen(
     >>> sr.survival.nelson_aalen(people, time="time", event="event").estimates["estimate"].round(3).to_list()
     [0.25, 0.583, 1.583]
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     require_one_of(interval, HAZARD_INTERVALS, argument="interval")
     normal_quantile(confidence)
     by = _strata(by, frame)

@@ -12,6 +12,7 @@ from symphony_research.collapse import Collapsed, column_names, event_table, fol
 from symphony_research.collapse.frames import as_lazy
 from symphony_research.collapse.ties import tie_width
 from symphony_research.errors import ArgumentError
+from symphony_research.result import passed_on
 
 __all__ = ["landmark"]
 
@@ -77,6 +78,8 @@ def landmark(
     >>> curve.estimates.select("time", "n_at_risk").rows()
     [(1, 2), (2, 1)]
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     if isinstance(at, bool) or not isinstance(at, (int, float)) or not 0 <= at < float("inf"):
         raise ArgumentError(f"at={at!r} must be a time of 0 or more, in the unit of '{time}'.")
     by = names_of(by, column_names(frame))

@@ -11,6 +11,7 @@ import polars as pl
 from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.result import passed_on
 from symphony_research.survival.grid import checked_grid, strata_of
 from symphony_research.survival.group_test import Compared, Tables, _GroupTest, compared, released_row, row_of_test
 from symphony_research.survival.risk import at_risk
@@ -216,6 +217,8 @@ def logrank_test(
     >>> test.estimates["degrees_of_freedom"].item()
     1
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     if weighting is not None:
         require_one_of(weighting, WEIGHTINGS, argument="weighting")
     given = _checked_powers(weighting, powers)

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from symphony_research.cohort import RecurrentEvents
 from symphony_research.collapse import column_names, event_table, names_of, source_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
-from symphony_research.result import KeyFigure
+from symphony_research.result import KeyFigure, passed_on
 from symphony_research.result.cells import Relation
 from symphony_research.result.roles import Internal, Key, Known, Level, ModelEstimate, TableRoles
 from symphony_research.survival.actuarial_hazard import hazard_interval
@@ -26,7 +27,7 @@ from symphony_research.survival.hazard import HAZARD_INTERVALS
 from symphony_research.survival.mean_release import RELEASED_MEANS, coarse_means, means_on_grid
 from symphony_research.survival.recurrent_events import group_scores
 from symphony_research.survival.recurrent_people import checked_people, daily_means, follow_up_of
-from symphony_research.words.lexicon import capital, in_words
+from symphony_research.words.lexicon import capital, plural
 
 __all__ = ["MeanCumulativeCount", "mean_cumulative_count"]
 
@@ -149,7 +150,7 @@ class MeanCumulativeCount(_Curve):
     def quantity(self) -> str:
         """What is estimated, in words."""
         event = self.settings["recurrent_name"]
-        return f"mean number of {f'{in_words(event)} ' if event else ''}events a person"
+        return f"mean number of {plural(event)} a person"
 
     @staticmethod
     def clauses_of(settings: Mapping[str, Any]) -> list[tuple[int | None, str]]:
@@ -161,7 +162,7 @@ class MeanCumulativeCount(_Curve):
 
 def mean_cumulative_count(
     events: Any,
-    persons: Any,
+    persons: Any = None,
     *,
     time: str = "time",
     person: str = "person_id",
@@ -181,8 +182,9 @@ def mean_cumulative_count(
 
     Parameters
     ----------
-    events : frame
-        One row an event: `person` and `time`. Several of one person at one time count as many.
+    events : frame or RecurrentEvents
+        One row an event: `person` and `time`. Several of one person at one time count as many. What
+        `Cohort.recurrent_events` returns holds the persons too, and knows its columns, strata and event.
     persons : frame
         One row a person: `person`, `end`, `died`, and where given `entry` and `by`.
     time : str, default "time"
@@ -242,6 +244,17 @@ def mean_cumulative_count(
     >>> sr.survival.mean_cumulative_count(events, persons).estimates["estimate"].to_list()
     [0.5, 1.0, 1.0, 1.5]
     """
+    if (gone := passed_on(events)) is not None:
+        return gone
+    source = source_of(persons if persons is not None else events)
+    if isinstance(events, RecurrentEvents):
+        if persons is not None:
+            raise ArgumentError("What recurrent_events returns holds its people: leave persons out.")
+        time, person, end, died, entry = "time", "person_id", "time", "event", events.entry
+        by, event_name = by or events.by, event_name or events.event
+        events, persons = events.events, events.persons
+    elif persons is None:
+        raise ArgumentError("persons is missing: one row a person, with the end of their follow-up.")
     require_one_of(interval, HAZARD_INTERVALS, argument="interval")
     normal_quantile(confidence)
     by = names_of(by, column_names(persons))
@@ -262,7 +275,6 @@ def mean_cumulative_count(
             {"chi_squared": [statistic], "degrees_of_freedom": [freedom], "p_value": [p]},
             schema={"chi_squared": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64},
         )
-    source = source_of(persons)
     unit = time_unit or source.population.get("time_unit")
     settings = {
         "method": f"mean cumulative count with death as terminal event, variance by person, {interval} interval",

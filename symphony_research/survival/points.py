@@ -12,7 +12,7 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import Policy
-from symphony_research.result import Result
+from symphony_research.result import Result, passed_on
 from symphony_research.result.roles import TableRoles
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
@@ -158,6 +158,8 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     >>> sr.survival.at(curve, [0, 2, 2.5]).estimates["n_at_risk"].to_list()
     [4, 3, 1]
     """
+    if (gone := passed_on(result)) is not None:
+        return gone
     if not isinstance(result, _Curve) or type(result).__name__ not in _FAMILIES:
         raise ArgumentError("A curve is needed: the result of kaplan_meier, cumulative_incidence or nelson_aalen.")
     wanted = [float(t) for t in ([times] if isinstance(times, (int, float)) else times)]

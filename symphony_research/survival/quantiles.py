@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
-from symphony_research.result import Result
+from symphony_research.result import Result, passed_on
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
 from symphony_research.words.lexicon import NOT_AVAILABLE, capital, happened, outcome
@@ -179,6 +179,8 @@ def quantile(result: Result, *, q: float = 0.5) -> CurveQuantile:
     >>> sr.survival.quantile(curve, q=0.5).estimates["latest"].item()
     3.0
     """
+    if (gone := passed_on(result)) is not None:
+        return gone
     if not isinstance(result, (SurvivalCurve, CumulativeIncidence)):
         raise ArgumentError("A curve is needed: the result of kaplan_meier or cumulative_incidence.")
     if isinstance(q, bool) or not isinstance(q, (int, float)) or not 0 < q < 1:

@@ -15,6 +15,7 @@ from symphony_research.collapse.ties import tie_width
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
+from symphony_research.result import passed_on
 from symphony_research.survival.actuarial import restricted_mean_on_grid
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import _strata
@@ -242,6 +243,8 @@ def restricted_mean_survival_time(
     >>> mean.estimates["estimate"].item()
     2.5
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     if isinstance(horizon, bool) or not isinstance(horizon, (int, float)) or not 0 < horizon < np.inf:
         raise ArgumentError(f"horizon={horizon!r} must be a time above 0, in the unit of '{time}'.")
     normal_quantile(confidence)

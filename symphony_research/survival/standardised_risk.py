@@ -11,11 +11,13 @@ import polars as pl
 from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import normal_quantile
+from symphony_research.result import not_available, passed_on
 from symphony_research.survival.curves import names_of_causes
 from symphony_research.survival.grid import checked_grid
 from symphony_research.survival.risk import causes_of
 from symphony_research.survival.standardised_result import TAKEN, StandardisedRisk
 from symphony_research.survival.standardising import LEAST_SHARE
+from symphony_research.words.phrases import strata_phrase
 
 __all__ = ["standardised_risk"]
 
@@ -36,6 +38,7 @@ def standardised_risk(
     event_name: str | None = None,
     cause_names: Mapping[int, str] | None = None,
     grid: Sequence[float] | None = None,
+    optional: bool = False,
 ) -> StandardisedRisk:
     """Compute the risk of groups by fixed times as it would be if all had the same ages, sexes or other strata.
 
@@ -67,6 +70,9 @@ def standardised_risk(
         Words for the causes, such as `{1: "emergency admission", 2: "death"}`.
     grid : sequence of float, optional
         As in `kaplan_meier`.
+    optional : bool, default False
+        Return a `NotAvailable`, which stands in a report as one sentence, where there are fewer than two groups or
+        they share too few strata.
 
     Returns
     -------
@@ -114,6 +120,8 @@ def standardised_risk(
     >>> risk.estimates.select("hub", "crude", pl.col("estimate").round(3)).rows()
     [('a', 0.5, 0.333), ('b', 0.5, 0.667)]
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     normal_quantile(confidence)
     columns = column_names(frame)
     by, strata = names_of(by, columns), names_of(standardise, columns)
@@ -154,23 +162,32 @@ def standardised_risk(
         "grid": checked_grid(grid, unit),
         **source_of(frame).as_settings(),
     }
-    _require_groups(events, by, strata)
+    why = _why_not_compared(events, by, strata)
+    if why and optional:
+        return not_available(why[0], f"the risk by {strata_phrase(by)}", source_of(frame).as_settings())  # type: ignore[return-value]
+    if why:
+        raise ArgumentError(why[1])
     return StandardisedRisk({"events": events}, settings, by)
 
 
-def _require_groups(events: pl.DataFrame, by: tuple[str, ...], strata: tuple[str, ...]) -> None:
-    """Raise ArgumentError unless there are two groups, and the strata that all have make up half of the people."""
+def _why_not_compared(events: pl.DataFrame, by: tuple[str, ...], strata: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return why groups cannot be compared, in short and in full; None if there are two, and the strata that all have make up half of the people."""
     people = events.filter(pl.col("kind") >= 0).group_by([*by, *strata]).agg(pl.col("n_persons").sum())
     people = people.filter(pl.col("n_persons") > 0)
     n_groups = people.select(by).unique().height
     if n_groups < 2:
-        raise ArgumentError(f"There is {n_groups} group by {', '.join(by)}; a comparison needs two or more.")
+        return (
+            f"There is one {strata_phrase(by)} here",
+            f"There is {n_groups} group by {', '.join(by)}; a comparison needs two or more.",
+        )
     own = people.group_by(strata).agg(pl.col("n_persons").sum(), pl.len().alias("__groups"))
     inside = own.filter(pl.col("__groups") == n_groups)
     share = int(inside["n_persons"].sum()) / int(own["n_persons"].sum())
     if share < LEAST_SHARE:
-        raise ArgumentError(
+        return (
+            f"Too few people have the same {strata_phrase(strata)} in each {strata_phrase(by)}",
             f"All {n_groups} groups have people in {inside.height} of {own.height} strata by {', '.join(strata)}, which make up "
             f"{100 * share:.0f}% of everybody: under half of the standard population would stand for all of it. Use coarser strata "
-            "(wider age bands, fewer columns), or leave out the smallest groups."
+            "(wider age bands, fewer columns), or leave out the smallest groups.",
         )
+    return None

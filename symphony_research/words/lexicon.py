@@ -134,6 +134,8 @@ COLUMN_WORDS = {
     "degrees_of_freedom": "Degrees of freedom",
     "hub": "Hub",
     "n_conditions_band": "Long-term conditions",
+    "broad_age_band": "Age",
+    "broad_n_conditions": "Number of conditions",
 }
 
 _PROPER = {
@@ -192,6 +194,13 @@ _OUTCOMES = {
 def outcome(event: str | None) -> str:
     """Return what is waited for as a noun: "first emergency admission"."""
     return _OUTCOMES.get(event or "") or (in_words(event) if event else "the event")
+
+
+def plural(event: str | None) -> str:
+    """Return several events as a noun: "emergency admissions"; of one that is not known "fall events"."""
+    if event in _OUTCOMES:
+        return f"{_OUTCOMES[event].removeprefix('first ')}s"
+    return f"{in_words(event)} events" if event else "events"
 
 
 def happened(event: str | None, *, yet: bool = True) -> str:

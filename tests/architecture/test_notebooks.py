@@ -18,7 +18,17 @@ FORBIDDEN = (
     ast.Try, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp, ast.BinOp, ast.JoinedStr, ast.Subscript,
 )  # fmt: skip
 # what a cell may end with: only these put a number on the page, and all of them refuse what is not disclosed
-SHOWS = {"picture", "table", "sentence", "cross_table", "finding", "heading", "facts"}
+SHOWS = {
+    "picture",
+    "table",
+    "sentence",
+    "cross_table",
+    "outcome_picture",
+    "outcome_table",
+    "finding",
+    "heading",
+    "facts",
+}
 # attributes that would reach past a result into its numbers
 PRIVATE = {"estimates", "count_tables", "frame", "to_frame", "collect", "persons", "activity", "conditions"}
 

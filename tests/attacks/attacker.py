@@ -24,7 +24,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 MARKS = ("*", "[c]")
 NO_ROW = "no row"
-OUTCOMES = 3  # of the Kaplan-Meier curves, of the cumulative incidence, and of death after any number of events
+# of the Kaplan-Meier curves, of the cumulative incidence, of death after any number of events, and of a second outcome
+OUTCOMES = 4
 MOST = 2000  # people that an unknown may be of
 Row = dict[str, str]
 Sum = tuple[tuple[int, int], ...]  # (unknown, coefficient), in order

@@ -15,7 +15,7 @@ import polars as pl
 from worlds import World
 
 import symphony_research as sr
-from symphony_research.cohort import Baseline
+from symphony_research.cohort import Baseline, ReadmissionRate
 from symphony_research.errors import SymphonyError
 from symphony_research.result import Source
 
@@ -29,6 +29,7 @@ OF_TIME = (
     "days_at_home", "loss_bounds",
 )  # fmt: skip
 BY = "__by_sex"
+OF_CURVES = ("SurvivalCurve", "CumulativeIncidence", "NelsonAalen", "MeanCumulativeCount")
 # studies of which the baseline is attacked beside every other count; in the others, where everything is, and by itself
 WITH_BASELINE = ("squeezed", "random 4")
 OUTCOME = "emergency admission"
@@ -62,7 +63,12 @@ def families() -> dict[str, type[sr.Result]]:
     while open_:
         for one in open_.pop().__subclasses__():
             open_.append(one)
-            if not one.__name__.startswith("_") and one.__module__.startswith("symphony_research."):
+            # what a study does not allow has no number
+            if (
+                not one.__name__.startswith("_")
+                and not one.holds_nothing
+                and one.__module__.startswith("symphony_research.")
+            ):
                 found[one.__name__] = one
     return found
 
@@ -72,7 +78,7 @@ def writers() -> list[str]:
     return sorted(
         n
         for n in sr.__all__
-        if n.startswith(("write_", "plot_")) or n in ("plot", "table", "cross_table", "picture", "sentence")
+        if n.startswith(("write_", "plot_", "outcome_")) or n in ("plot", "table", "cross_table", "picture", "sentence")
     )
 
 
@@ -199,6 +205,51 @@ def after_events(world: World) -> pl.DataFrame:
         pl.when(had).then(pl.min_horizontal(pl.col("time") + longer, pl.lit(last))).otherwise("time").alias("until"),
         ((pl.col("event") == 2) | (had & (pl.col("person_id") % 5 == 0))).cast(pl.Int64).alias("died"),
     )
+
+
+def attendances(world: World) -> pl.DataFrame:
+    """Follow-up to a second outcome of the same people: of every third, half way to the end; whoever dies before has none."""
+    people = after_events(world).drop("time", "event")
+    had = pl.col("person_id") % 3 == 0
+    return people.with_columns(
+        pl.when(had).then((pl.col("until") / 2).ceil().cast(pl.Int64)).otherwise("until").alias("time"),
+        pl.when(had).then(1).otherwise(2 * pl.col("died")).alias("event"),
+    )
+
+
+def attendance(world: World, by: tuple[str, ...]) -> sr.Result:
+    """Time to the second outcome, with death competing."""
+    return sr.survival.cumulative_incidence(
+        attendances(world), time="time", event="event", by=by, time_unit="days", cause_names={1: "A&E attendance", 2: "death"}
+    )  # fmt: skip
+
+
+def readmission(world: World) -> sr.Result:
+    """Discharges and readmissions of two in three people, drawn by a seed: one to four discharges each."""
+    rng = np.random.default_rng((world.seed, 30))
+    n = 2 * world.people.height // 3
+    d = rng.integers(1, 5, n)
+    r = rng.binomial(d, 0.2)
+    sums = {
+        "n_persons": n, "n_discharges": d.sum(), "n_readmissions": r.sum(), "readmissions_squared": (r * r).sum(),
+        "products": (r * d).sum(), "discharges_squared": (d * d).sum(),
+    }  # fmt: skip
+    again = int((r > 0).sum())
+    tables = {
+        "people": pl.DataFrame({"readmitted": ["readmitted", "not readmitted"], "n_persons": [again, n - again]}),
+        "population": pl.DataFrame({name: [int(value)] for name, value in sums.items()}),
+    }
+    settings = {"days": 30, "confidence": 0.95, "event_name": "readmission", **(world.source or Source()).as_settings()}
+    return ReadmissionRate(tables, settings, ())
+
+
+def of_report(world: World) -> dict[str, sr.Result]:
+    """What the notebook on time to events releases of one hub in its one call."""
+    whole, by_sex = of_time(world), of_time(world, world.by) if world.by else {}
+    rates = of_rates(world) | of_baseline(world)
+    made = {kind: whole[kind] for kind in ("incidence", "mean_count") if kind in whole} | rates
+    made |= {kind: by_sex[kind] for kind in ("incidence" + BY,) if kind in by_sex}
+    return made | {"attendance": attendance(world, ()), "readmission": readmission(world)}
 
 
 def mean_count(world: World, by: tuple[str, ...]) -> sr.Result:
@@ -362,6 +413,11 @@ def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:
             texts.append(str(result.test))
         if kind == "RestrictedMeanSurvivalTime" and result.by:
             texts.append(str(result.differences))
+        if kind in OF_CURVES:
+            texts.append(repr(sr.outcome_table(result, times=[30, 90, 180])))
+        if kind in OF_CURVES and not result.by:
+            shown = sr.outcome_picture(result)
+            texts += [str(getattr(shown, part, shown)) for part in ("sentence", "caption", "alt")]
         (folder / f"{name}.txt").write_text("\n".join(texts), encoding="utf-8")
         crossed = _crossed(result)
         if crossed:

@@ -15,10 +15,11 @@ ELSEWHERE = ("attrition", "readmissions")  # of another study
 MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rate_model")
 CURVES = (
     *MODELS, "standardised", "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark",
-    "mean_count", "days_at_home", "loss_bounds",
+    "mean_count", "days_at_home", "loss_bounds", "attendance",
 )  # fmt: skip
 COMPETING = ("incidence", "gray", "standardised", "loss_bounds")
 LANDMARK = 90
+READMITTED = ("readmitted", "not readmitted")
 
 
 def read_tables(folder: Path) -> dict[str, list[Row]]:
@@ -60,7 +61,7 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
     base = base_of(kind)
     if column[-2:] in ("_a", "_b"):
         level, column = book.levels["ab".index(column[-1])], column[:-2]
-    if base in MODELS:
+    if base in MODELS or base == "readmission":
         return _of_model(base, column, record, book)
     if "characteristic" in record:
         return _of_characteristic(record, book, level)
@@ -103,6 +104,8 @@ def _since(time: float, state: str, book: Codebook, level: str | None) -> Sum:
 
 def _of_model(base: str, column: str, record: Mapping[str, Any], book: Codebook) -> Sum:
     """People of a level of a model's covariate, those of them with the event by a time, or their number of events."""
+    if base == "readmission":
+        return sum_of(book.apart((base, state)) for state in READMITTED if record.get("readmitted") in (None, state))
     level = record.get("category") if record.get("variable") == "sex" else None
     if column == "n_persons":
         return book.sets(level, book.masks())
@@ -150,6 +153,8 @@ def _in_state(base: str, time: float, state: str, book: Codebook, level: str | N
     causes, outcome = (
         ((1, 2), 1) if base in COMPETING else ((1,), 2) if base in ("mean_count", "days_at_home") else ((1,), 0)
     )
+    if base == "attendance":
+        causes, outcome = (1, 2), 3
     censored = [c for c in range(book.causes) if c not in causes]
     if state.startswith("event"):
         return book.ended(level, [int(state.split()[1])], until, outcome)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import product
 from pathlib import Path
 
 import attacker
@@ -141,6 +142,9 @@ def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]
         tables = results["rate_model"].count_tables
         for name in ("coefficients", "references"):
             found += [(("events", r["category"] or ""), r["n_events"]) for r in tables[name].iter_rows(named=True)]
+    if "readmission" in results:
+        people = results["readmission"].count_tables["people"]
+        found += [(("readmission", r["readmitted"]), r["n_persons"]) for r in people.iter_rows(named=True)]
     baseline = results.get("baseline__by_sex", results.get("baseline"))
     if baseline is not None:
         for r in baseline.count_tables["categories"].iter_rows(named=True):
@@ -171,6 +175,10 @@ def truth_of(world: worlds.World, results: Mapping[str, sr.Result], book: Codebo
             level = sex if book.levels else None
             ((at, _),) = book.ended(level, [died], [min(book.slot(time), book.slots - 1)], 2)
             found[at] += 1
+        for sex, cause, time in produce.attendances(world).select("sex", "event", "time").iter_rows():
+            level = sex if book.levels else None
+            ((at, _),) = book.ended(level, [cause], [min(book.slot(time), book.slots - 1)], 3)
+            found[at] += 1
     for name, n in _parts(results):
         found[book.apart(name)] = n
     return found
@@ -192,8 +200,10 @@ def structure_of(book: Codebook) -> dict[Sum, Ends]:
             for time in book.times[
                 1:
             ]:  # who is at risk of a first event is still followed, and who died without one has died
-                for first, ever in (("at risk", "at risk"), ("event 2", "event 1")):
-                    few = readers._in_state("incidence", time, first, book, level)
+                for kind, (first, ever) in product(
+                    ("incidence", "attendance"), (("at risk", "at risk"), ("event 2", "event 1"))
+                ):
+                    few = readers._in_state(kind, time, first, book, level)
                     many = readers._in_state("mean_count", time, ever, book, level)
                     found[tuple(sorted([*many, *((u, -n) for u, n in few)]))] = (0, np.inf)
     of_whole: dict[tuple[str, str], list[int]] = {}
@@ -204,6 +214,9 @@ def structure_of(book: Codebook) -> dict[Sum, Ends]:
             pair = name[1:]
             orders = [(book.apart((order, *pair)), -1) for order in readers.ORDERS]
             found[tuple(sorted([*book.sets(None, book.at_least(pair)), *orders]))] = (0, np.inf)
+    again = [book.apart(name) for name in book.further if name[0] == "readmission"]
+    if again:  # whoever is discharged is one of the people
+        found[tuple(sorted([*book.sets(None, book.masks()), *((u, -1) for u in again)]))] = (0, np.inf)
     for (level, _), parts in of_whole.items():
         whole = book.sets(level or None, book.masks())
         found[tuple(sorted([*whole, *((u, -1) for u in parts)]))] = (0, 0)

@@ -363,7 +363,8 @@ def test_every_family_and_every_writer_is_attacked() -> None:
     made = {type(r).__name__ for name in ("0", "1") for r in study.results_of(name).values()}
     assert made == set(produce.families())
     drawn_by = {plot for plots in produce.PLOTS.values() for plot in plots}
-    written = {"write_table", "write_acro", "write_figure", "write_network", "table", "cross_table", "sentence", "picture", "plot"}  # fmt: skip
+    written = {"write_table", "write_acro", "write_figure", "write_network", "table", "cross_table", "sentence", "picture", "plot",
+               "outcome_table", "outcome_picture"}  # fmt: skip
     assert set(produce.writers()) == drawn_by | written
 
 

@@ -119,14 +119,15 @@ def test_hubs_are_compared_at_one_time(reports: Path) -> None:
     # an outcome and its groups are read at one time
     times = {}
     for head in heads:
-        outcome, day = re.fullmatch(r"(.*?) (?:within|at) (\d+) days(?:: .*)?", head).groups()
+        outcome, day = re.fullmatch(r"(.*?) (?:within|at|by) (\d+) days(?:: .*)?", head).groups()
         times.setdefault(outcome, set()).add(day)
     assert all(len(days) == 1 for days in times.values()), heads
     for row in table.select("tbody tr"):
         people, *cells = [text_of(td) for td in row.find_all("td")]
         assert re.fullmatch(r"\[c\]|[\d,]+", people)
         assert len(cells) == len(heads)
-        assert all(re.fullmatch(r"\[[cxz]\]|[<>]?[\d.]+% \([<>]?[\d.]+ to [<>]?[\d.]+\)", c) for c in cells), cells
+        # shares of people or discharges, and a mean number of events
+        assert all(re.fullmatch(r"\[[cxz]\]|[<>]?[\d.]+%? \([<>]?[\d.]+ to [<>]?[\d.]+\)", c) for c in cells), cells
         # and each of them is the page's own
         record = json.loads((reports / _folder(hubs, text_of(row.th)) / "provenance.json").read_text())
         own = {measure: value for found in record["findings"] for measure, value, *_ in found["figures"]}

@@ -106,7 +106,7 @@ def test_it_is_not_released_and_nothing_else_counts_people_twice():
         sr.suppress(curve, sr.Policy.nhs_england())
     ours = cohort()
     for call in (
-        ours.patterns, ours.baseline, ours.onsets, ours.rates, ours.readmissions, ours.days_at_home,
+        ours.patterns, ours.baseline, ours.onsets, ours.rates, ours.readmissions, ours.days_at_home, ours.recurrent_events,
         lambda: ours.follow_up(event="readmission"),
     ):  # fmt: skip
         with pytest.raises(ArgumentError, match="several index dates, and would be counted more than once"):

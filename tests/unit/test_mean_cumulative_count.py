@@ -192,10 +192,10 @@ def test_released_it_tells_no_number_of_few_events():
     assert safe.test["statistic"].to_list() == [None]
     assert safe.test["p_value"].item() in (0.001, 0.01, 0.05, 1.0)
     assert sr.suppress(safe, NHS).estimates.equals(safe.estimates)
-    assert "mean number of admission events a person" in safe.sentence()
+    assert "mean number of hospital admissions a person" in safe.sentence()
     assert safe.settings["reference"] == "Ghosh and Lin 2000"  # and no life table's
     axes = sr.plot(safe)
-    assert "events a person" in axes.get_ylabel().replace("\n", " ")
+    assert "admissions a person" in axes.get_ylabel().replace("\n", " ")
     assert axes.get_ylim()[1] >= safe.estimates["estimate"].max()
     assert len(curve_title(safe, 730.0).split()) <= 15
     whole = sr.suppress(sr.survival.mean_cumulative_count(events, persons, time_unit="days"), NHS)
