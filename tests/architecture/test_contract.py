@@ -12,7 +12,7 @@ import pytest
 
 import symphony_research as sr
 
-FIELDS = ("multimorbidity", "networks", "survival")
+FIELDS = ("demography", "multimorbidity", "networks", "survival")
 PUBLIC = [
     (f"{field}.{name}", getattr(module, name))
     for field in FIELDS
@@ -122,8 +122,8 @@ def test_what_all_families_share_names_none_of_them(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     words = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
     texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in words]
-    # every family has people; a study has settings of care of its own kinds
-    assert not {n.value for n in texts} & (names | columns - {"n_persons", "kind"})
+    # every family has people; a study has settings of care of its own kinds; a population may be of some ages
+    assert not {n.value for n in texts} & (names | columns - {"n_persons", "kind", "age"})
     assert not {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & names
 
 

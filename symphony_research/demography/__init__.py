@@ -1,0 +1,5 @@
+"""How many people, at which ages, with what need: life tables, projections, standardised rates, and how well they did."""
+
+from symphony_research.demography.projection import Projection, cohort_component_projection
+
+__all__ = ["Projection", "cohort_component_projection"]
