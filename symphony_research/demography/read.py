@@ -154,7 +154,7 @@ def _missing(absent: NDArray[np.bool_], axes: Axes, what: str) -> str:
     parts = []
     for k, (name, levels) in enumerate(axes.levels):
         others = tuple(i for i in range(absent.ndim) if i != k)
-        gone = [str(level) for level, missing in zip(levels, absent.any(axis=others).tolist(), strict=True) if missing]
+        gone = [str(level) for level, missing in zip(levels, np.asarray(absent.any(axis=others)).tolist(), strict=True) if missing]
         if len(gone) == len(levels) and len(levels) > 1:
             continue
         shown = ", ".join(gone[:MOST_NAMED]) + (f" and {len(gone) - MOST_NAMED} more" if len(gone) > MOST_NAMED else "")
