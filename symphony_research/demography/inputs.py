@@ -60,9 +60,7 @@ def read_base(frame: Any, by: Sequence[str], start: int) -> tuple[pl.DataFrame, 
         own = table.filter(pl.col("year") == start)
         if not own.height:
             years = sorted(table["year"].unique().to_list())
-            raise ArgumentError(
-                f"base has no rows of {start}, the start; its years are {years[0]} to {years[-1]}."
-            )
+            raise ArgumentError(f"base has no rows of {start}, the start; its years are {years[0]} to {years[-1]}.")
         table = own.drop("year")
     basis = of_one_basis(table, what="base")
     _refuse_below_zero(table, "persons", what="base")

@@ -62,7 +62,7 @@ def with_keys(frame: Any, columns: Sequence[str], *, what: str, optional: Sequen
         if others:
             raise ArgumentError(
                 f"{what} has {others} rows whose sex is neither 'F' nor 'M'. Name the two sexes F and M; rows of both "
-                "sexes together, or of people whose sex is not known, must be divided or left out first."
+                "sexes together, or of people whose sex is not known, must be divided or excluded first."
             )
         table = table.with_columns(pl.col("sex").cast(pl.String))
     if "year" in table.columns and not table["year"].dtype.is_integer():
@@ -154,7 +154,11 @@ def _missing(absent: NDArray[np.bool_], axes: Axes, what: str) -> str:
     parts = []
     for k, (name, levels) in enumerate(axes.levels):
         others = tuple(i for i in range(absent.ndim) if i != k)
-        gone = [str(level) for level, missing in zip(levels, np.asarray(absent.any(axis=others)).tolist(), strict=True) if missing]
+        gone = [
+            str(level)
+            for level, missing in zip(levels, np.asarray(absent.any(axis=others)).tolist(), strict=True)
+            if missing
+        ]
         if len(gone) == len(levels) and len(levels) > 1:
             continue
         shown = ", ".join(gone[:MOST_NAMED]) + (f" and {len(gone) - MOST_NAMED} more" if len(gone) > MOST_NAMED else "")
