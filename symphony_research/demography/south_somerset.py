@@ -26,10 +26,19 @@ from symphony_research.demography.migration_model import (
 from symphony_research.demography.mortality_model import improved, relational
 from symphony_research.demography.projection import Projection, cohort_component_projection
 from symphony_research.demography.read import SEXES
+from symphony_research.demography.uncertainty import StochasticProjection, Variances, stochastic_projection
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.reference import reference_table
 
-__all__ = ["PUBLISHED", "START", "VARIANTS", "Variant", "project_south_somerset", "south_somerset_inputs"]
+__all__ = [
+    "PUBLISHED",
+    "START",
+    "VARIANTS",
+    "Variant",
+    "project_south_somerset",
+    "project_south_somerset_at_random",
+    "south_somerset_inputs",
+]
 
 Array = NDArray[np.float64]
 START, LAUNCH, LAST = 2011, 2012, 2029  # students who leave after 2029 are not born in 2011
@@ -147,6 +156,50 @@ def project_south_somerset(*, end: int = 2021, variant: str = "principal") -> Pr
     )
 
 
+def project_south_somerset_at_random(
+    *, end: int = 2021, variant: str = "principal", runs: int = 1000, seed: int, variances: Variances | None = None
+) -> StochasticProjection:
+    """Draw the built-in projection of South Somerset many times, with the variances of decision 14.
+
+    Parameters
+    ----------
+    end, variant
+        As in `project_south_somerset`.
+    runs : int, default 1000
+    seed : int
+    variances : Variances, optional
+        Others than those of decision 14.
+
+    Returns
+    -------
+    StochasticProjection
+        Quantiles by `year`, `sex`, `age`; `.groups` of all, 65 and over, 85 and over.
+
+    Raises
+    ------
+    ArgumentError
+        As `project_south_somerset` and `stochastic_projection` do.
+
+    References
+    ----------
+    Alho, J. M. and Spencer, B. D. (2005). Statistical Demography and Forecasting. Springer.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> drawn = sr.demography.project_south_somerset_at_random(end=2012, runs=50, seed=1)
+    >>> drawn.settings["runs"]
+    50
+    """
+    return stochastic_projection(
+        project_south_somerset(end=end, variant=variant),
+        gross_migration=gross_frame(range(START + 1, end + 1), VARIANTS[variant]),
+        runs=runs,
+        seed=seed,
+        variances=variances,
+    )
+
+
 def south_somerset_inputs(*, end: int = 2021, variant: str = "principal") -> SouthSomersetInputs:
     """Return the built-in inputs of a variant: base, fertility and mortality set to local births and deaths, migration by age.
 
@@ -199,6 +252,12 @@ def gross_migration(year: int, chosen: Variant) -> tuple[Array, Array]:
     inward = level["internal_in"] * ages_in + level["international_in"] * schedule
     others = level["internal_out"] - students.sum() + level["international_out"]
     return np.tile(inward / 2, (2, 1)), students + np.tile(others * schedule / 2, (2, 1))
+
+
+def gross_frame(years: range, chosen: Variant) -> pl.DataFrame:
+    """Return in- and out-migrants by year, sex and age at its end."""
+    inward, outward = (np.stack(flows) for flows in zip(*(gross_migration(y, chosen) for y in years), strict=True))
+    return _frame(inward, years, "in_persons").with_columns(_frame(outward, years, "out_persons")["out_persons"])
 
 
 def migration_levels(year: int, chosen: Variant) -> dict[str, float]:
