@@ -1,13 +1,16 @@
 """How many people, at which ages, with what need: life tables, projections, standardised rates, and how well they did."""
 
+from symphony_research.demography.back_testing import BackTest, back_test
 from symphony_research.demography.projection import Projection, cohort_component_projection
 from symphony_research.demography.south_somerset import project_south_somerset, project_south_somerset_at_random
 from symphony_research.demography.uncertainty import StochasticProjection, Variances, stochastic_projection
 
 __all__ = [
+    "BackTest",
     "Projection",
     "StochasticProjection",
     "Variances",
+    "back_test",
     "cohort_component_projection",
     "project_south_somerset",
     "project_south_somerset_at_random",

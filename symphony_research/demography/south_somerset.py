@@ -6,7 +6,7 @@ Every assumption stands with its reason in docs/decisions/0014-projection-of-sou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 
@@ -163,7 +163,7 @@ def project_south_somerset_at_random(
 
     Parameters
     ----------
-    end, variant
+    end, variant : int, str
         As in `project_south_somerset`.
     runs : int, default 1000
     seed : int
@@ -329,11 +329,3 @@ def _frame(array: Array, years: range, value: str, first_age: int = 0) -> pl.Dat
             value: array.reshape(-1),
         }
     )
-
-
-def spread_evenly(inputs: SouthSomersetInputs) -> SouthSomersetInputs:
-    """Return inputs with each year's net migrants spread over the base's people of every age and sex in proportion."""
-    people = inputs.base.select("sex", "age", (pl.col("persons") / pl.col("persons").sum()).alias("share"))
-    totals = inputs.migration.group_by("year", maintain_order=True).agg(pl.col("net").sum())
-    even = totals.join(people, how="cross").select("year", "sex", "age", (pl.col("net") * pl.col("share")).alias("net"))
-    return replace(inputs, migration=even)
