@@ -1,17 +1,20 @@
 """How many people, at which ages, with what need: life tables, projections, standardised rates, and how well they did."""
 
 from symphony_research.demography.back_testing import BackTest, back_test
+from symphony_research.demography.balance import PopulationBalance, population_balance
 from symphony_research.demography.projection import Projection, cohort_component_projection
 from symphony_research.demography.south_somerset import project_south_somerset, project_south_somerset_at_random
 from symphony_research.demography.uncertainty import StochasticProjection, Variances, stochastic_projection
 
 __all__ = [
     "BackTest",
+    "PopulationBalance",
     "Projection",
     "StochasticProjection",
     "Variances",
     "back_test",
     "cohort_component_projection",
+    "population_balance",
     "project_south_somerset",
     "project_south_somerset_at_random",
     "stochastic_projection",

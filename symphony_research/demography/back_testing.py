@@ -40,7 +40,7 @@ class BackTest(_OfPublished):
     layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {
             "errors": ("forecast", "year", "ages", "persons", "actual"),
-            "coverage": ("year", "ages", "cells", "inside_80", "inside_95"),
+            "coverage": ("year", "ages", "n_cells", "inside_80", "inside_95"),
             "contributions": ("year", "component", "error"),
         }
     )
@@ -88,16 +88,12 @@ class BackTest(_OfPublished):
         ours = rows.filter(pl.col("forecast") == OURS).row(0, named=True)
         others = rows.filter(pl.col("forecast") != OURS).sort("mean_percent_error")
         best = others.row(0, named=True)
+        side = "above" if ours["total_percent_error"] >= 0 else "below"
         return (
-            f"By mid-{year} the projection was {_signed(ours['total_percent_error'])} of the people there were, and "
-            f"{number(ours['mean_percent_error'])}% wrong in a mean five-year age group; the best naive alternative "
-            f"({best['forecast']}) {number(best['mean_percent_error'])}%."
+            f"At mid-{year} the projection was {number(abs(ours['total_percent_error']))}% {side} the actual population, and out by "
+            f"{number(ours['mean_percent_error'])}% in a mean five-year age group; the best naive alternative "
+            f"({best['forecast']}) by {number(best['mean_percent_error'])}%."
         )
-
-
-def _signed(percent: float) -> str:
-    side = "above" if percent >= 0 else "below"
-    return f"{number(abs(percent))}% {side} the number"
 
 
 def _summary(errors: pl.DataFrame) -> pl.DataFrame:
@@ -285,7 +281,7 @@ def _coverage(intervals: StochasticProjection, known: pl.DataFrame, years: list[
     chosen = cells.filter(pl.col("year").is_in(years))
     for ages, frame in ((label, chosen), (pl.lit(_over(0)), chosen)):
         grouped = frame.with_columns(ages.alias("ages")).group_by("year", "ages", maintain_order=True)
-        parts.append(grouped.agg(pl.len().cast(pl.Int64).alias("cells"), **inside))
+        parts.append(grouped.agg(pl.len().cast(pl.Int64).alias("n_cells"), **inside))
     return pl.concat(parts).sort("year", "ages")
 
 
