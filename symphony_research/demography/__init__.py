@@ -2,6 +2,7 @@
 
 from symphony_research.demography.back_testing import BackTest, back_test
 from symphony_research.demography.balance import PopulationBalance, population_balance
+from symphony_research.demography.life_tables import LifeTable, life_table
 from symphony_research.demography.marking import mark_south_somerset
 from symphony_research.demography.projection import Projection, cohort_component_projection
 from symphony_research.demography.south_somerset import project_south_somerset, project_south_somerset_at_random
@@ -9,12 +10,14 @@ from symphony_research.demography.uncertainty import StochasticProjection, Varia
 
 __all__ = [
     "BackTest",
+    "LifeTable",
     "PopulationBalance",
     "Projection",
     "StochasticProjection",
     "Variances",
     "back_test",
     "cohort_component_projection",
+    "life_table",
     "mark_south_somerset",
     "population_balance",
     "project_south_somerset",
