@@ -39,7 +39,7 @@ def test_arguments_after_the_first_are_keyword_only(name: str, function: object)
         p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD
     ]  # fmt: skip
     allowed = {"suppress": 2, "compare": 2, "import_survey": 2, "at": 2, "picture": 2, "absolute_risk": 3}
-    allowed |= {"mean_cumulative_count": 2, "back_test": 2, "project_need": 2}
+    allowed |= {"mean_cumulative_count": 2, "back_test": 2, "project_need": 2, "decompose": 2}
     allowed |= {"write_table": 2, "write_figure": 2, "write_network": 2, "write_acro": 2}
     short = name.split(".")[-1]
     limit = allowed.get(short, 1)

@@ -106,7 +106,7 @@ def test_the_national_shape_has_a_plausible_life_expectancy() -> None:
 
     made = life_table(reference_table("national_mortality_shape").frame, kind="probability").estimates
     at_birth = made.filter(pl.col("age") == -1).sort("sex")["life_expectancy"].to_list()
-    assert at_birth == pytest.approx([82.8, 79.1], abs=0.1)
+    assert at_birth == pytest.approx([82.8, 79.1], abs=0.2)
 
 
 @pytest.mark.parametrize(
