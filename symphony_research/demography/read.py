@@ -5,8 +5,10 @@ Messages name tables, columns, sexes and ages, which are keys of published table
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from symphony_research.collapse import as_frame
 from symphony_research.errors import ArgumentError, require_columns
 
-__all__ = ["SEXES", "Axes", "of_one_basis", "to_array", "whole_ages", "with_keys"]
+__all__ = ["SEXES", "Axes", "band_starts", "of_one_basis", "to_array", "whole_ages", "with_keys"]
 
 Array = NDArray[np.float64]
 SEXES = ("F", "M")
@@ -84,6 +86,27 @@ def whole_ages(ages: pl.Series, *, what: str) -> pl.Series:
         "integers 0, 1, 2, ..., where the last stands for that age and over (90 for '90+'). Divide bands into single "
         "years first, or ask the publisher for single years."
     )
+
+
+def band_starts(bands: pl.Series, *, what: str) -> pl.Series:
+    """Return the lower ends of age bands in words ("05-09", "90+"), each of which ends where the next one begins.
+
+    Raises
+    ------
+    ArgumentError
+        On bands that cannot be read, or between which ages are missing.
+    """
+    text = bands.cast(pl.String)
+    read = {band: re.fullmatch(r"\s*(\d+)\s*(?:[-–]\s*(\d+)|\+)?\s*", band or "") for band in text.unique().to_list()}
+    wrong = sum(found is None for found in read.values())
+    if wrong:
+        raise ArgumentError(f"{what} has {wrong} age bands that are neither like '05-09' nor like '90+'.")
+    low = {band: int(found.group(1)) for band, found in read.items() if found}
+    high = {int(found.group(1)): int(found.group(2)) for found in read.values() if found and found.group(2)}
+    apart = [a for a, b in pairwise(sorted(set(low.values()))) if high.get(a, b - 1) != b - 1]
+    if apart:
+        raise ArgumentError(f"{len(apart)} age bands of {what} do not end where the next one begins.")
+    return text.replace_strict(low, return_dtype=pl.Int64)
 
 
 def of_one_basis(table: pl.DataFrame, *, what: str) -> str | None:

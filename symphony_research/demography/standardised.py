@@ -9,7 +9,6 @@ Breslow, N. E. and Day, N. E. (1987). Statistical Methods in Cancer Research, vo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from symphony_research.collapse import as_frame, column_names, names_of, source_of
 from symphony_research.collapse.frames import refuse_names
 from symphony_research.demography.published import Tables
-from symphony_research.demography.read import whole_ages
+from symphony_research.demography.read import band_starts, whole_ages
 from symphony_research.errors import ArgumentError, require_columns, require_one_of
 from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
@@ -276,20 +275,8 @@ def _lower_ends(table: pl.DataFrame, standard: list[int]) -> pl.Series:
             ends = np.array(standard)
             return pl.Series(ends[np.searchsorted(ends, ages.to_numpy(), side="right") - 1])
     elif "age_band" in table.columns:
-        text = table["age_band"].cast(pl.String)
-        read = {
-            band: re.fullmatch(r"\s*(\d+)\s*(?:[-–]\s*(\d+)|\+)?\s*", band or "") for band in text.unique().to_list()
-        }
-        wrong = [band for band, found in read.items() if found is None]
-        if wrong:
-            raise ArgumentError(f"frame has {len(wrong)} age bands that are neither like '05-09' nor like '90+'.")
-        low = {band: int(found.group(1)) for band, found in read.items() if found}
-        high = {int(found.group(1)): int(found.group(2)) for found in read.values() if found and found.group(2)}
-        present = sorted(set(low.values()))
-        holes = [a for a, b in pairwise(present) if high.get(a, b - 1) != b - 1]
-        if holes:
-            raise ArgumentError(f"{len(holes)} age bands of frame do not end where the next one begins.")
-        ages = text.replace_strict(low, return_dtype=pl.Int64)
+        ages = band_starts(table["age_band"], what="frame")
+        present = sorted(ages.unique().to_list())
     else:
         raise ArgumentError(f"frame has no column 'age' or 'age_band'. Columns: {', '.join(table.columns)}.")
     foreign = [age for age in present if age not in standard]
