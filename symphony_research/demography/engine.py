@@ -12,12 +12,12 @@ Office for National Statistics (2013). Methodology of the subnational population
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Flows", "advance", "run", "survival_from_central_rates", "survival_from_probabilities"]
+__all__ = ["Flows", "run", "survival_from_central_rates", "survival_from_probabilities"]
 
 Array = NDArray[np.float64]
 INFANT_YEARS_LIVED = 0.1  # of a year, by those who die in their first: Chiang 1968
@@ -32,14 +32,33 @@ class Flows:
     persons : (T + 1, ..., 2, A) array
         At the start and at each mid-year.
     births : (T, ..., 2) array
-    deaths, net_migration : (T, ..., 2, A) array
-        By age at the end of the year; the people who died or moved between two mid-years.
     """
 
     persons: Array
     births: Array
-    deaths: Array
-    net_migration: Array
+    _net: Array = field(repr=False)
+    _rate: Array | None = field(repr=False)
+    _drawn: Array | None = field(repr=False, default=None)
+
+    @property
+    def cohorts(self) -> Array:
+        """People a year younger the year before, or born since, by age at the end of the year: (T, ..., 2, A)."""
+        out = np.empty_like(self.persons[1:])
+        out[..., 1:] = self.persons[:-1, ..., :-1]
+        out[..., -1] += self.persons[:-1, ..., -1]
+        out[..., 0] = self.births
+        return out
+
+    @property
+    def net_migration(self) -> Array:
+        """Net migrants by age at the end of the year: (T, ..., 2, A)."""
+        own = self._net if self._rate is None else self._net + self._rate * self.cohorts
+        return np.broadcast_to(own, self.persons[1:].shape)
+
+    @property
+    def deaths(self) -> Array:
+        """Deaths by age at the end of the year: (T, ..., 2, A), of the cohort and its migrants those who are not there at its end."""
+        return self.cohorts + self.net_migration - self.persons[1:] if self._drawn is None else self._drawn
 
 
 def survival_from_probabilities(probability: Array) -> Array:
@@ -76,69 +95,6 @@ def survival_from_central_rates(rate: Array, birth: Array | None = None) -> Arra
     return np.concatenate([first, within, np.exp(-last)[..., None]], axis=-1)
 
 
-def advance(
-    persons: Array,
-    *,
-    fertility: Array,
-    survival: Array,
-    net: Array,
-    rate: Array | None = None,
-    sex_ratio: float = 1.05,
-    rng: np.random.Generator | None = None,
-) -> tuple[Array, Array, Array, Array]:
-    """Return the population a year on, births by sex, deaths and net migrants by age at the end of the year.
-
-    Parameters
-    ----------
-    persons : (..., 2, A) array
-    fertility : (..., A) array
-        Births a woman a year by age, on the mean of women at the start and the end of the year.
-    survival : (..., 2, A + 1) array
-        From birth to the first mid-year, then between mid-years by age at the first.
-    net : (..., 2, A) array
-        Net migrants by age at the end of the year; they are exposed to mortality for half of it.
-    rate : (..., 2, A) array, optional
-        Net migrants per member of the cohort at the start of the year, added to `net`.
-    sex_ratio : float
-        Boys per girl born.
-    rng : Generator, optional
-        Draw births and deaths as Poisson numbers around what is expected.
-    """
-    start = np.empty(np.broadcast_shapes(persons.shape, net.shape, survival[..., 1:].shape))
-    start[..., 1:] = persons[..., :-1]
-    start[..., 0] = 0.0
-    stay = np.empty(np.broadcast_shapes((*survival.shape[:-1], persons.shape[-1]), start.shape))
-    stay[..., :] = survival[..., :-1]
-    oldest, before = persons[..., -1], persons[..., -2]
-    # the open age takes survivors of two ages; its migrants and newcomers survive as those there do on average
-    both = oldest + before
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mixed = (before * survival[..., -2] + oldest * survival[..., -1]) / both
-    stay[..., -1] = np.where(both > 0, mixed, survival[..., -1])
-    start[..., -1] = both
-    moved = np.broadcast_to(net, start.shape) if rate is None else net + rate * start
-    exposed = start + 0.5 * moved
-    deaths = exposed * (1.0 - stay)
-    if rng is not None:
-        deaths = np.minimum(rng.poisson(np.maximum(deaths, 0.0)), np.maximum(exposed, 0.0))
-    end = start + moved - deaths
-    women = 0.5 * (persons[..., 0, 1:] + end[..., 0, 1:])
-    born = np.einsum("...a,...a->...", np.broadcast_to(fertility[..., 1:], women.shape), women)
-    if rng is not None:
-        born = rng.poisson(np.maximum(born, 0.0)).astype(float)
-    births = np.stack([born / (1 + sex_ratio), born * (sex_ratio / (1 + sex_ratio))], axis=-1)
-    infants = net[..., 0] + (0.0 if rate is None else rate[..., 0] * births)
-    lost = (births + 0.5 * infants) * (1.0 - stay[..., 0])
-    if rng is not None:
-        lost = np.minimum(rng.poisson(np.maximum(lost, 0.0)), births)
-    deaths[..., 0] = lost
-    end[..., 0] = births + infants - lost
-    if rate is not None:
-        moved = np.array(moved)
-        moved[..., 0] = infants
-    return end, births, deaths, moved
-
-
 def run(
     base: Array,
     *,
@@ -150,23 +106,80 @@ def run(
     sex_ratio: float = 1.05,
     rng: np.random.Generator | None = None,
 ) -> Flows:
-    """Project a population year by year; inputs have the years first, or one entry that holds in every year."""
+    """Project a population year by year.
+
+    Parameters
+    ----------
+    base : (..., 2, A) array
+    fertility : (T or 1, ..., A) array
+        Births a woman a year by age, on the mean of women at the start and the end of the year.
+    survival : (T or 1, ..., 2, A + 1) array
+        From birth to the first mid-year, then between mid-years by age at the first.
+    net : (T or 1, ..., 2, A) array
+        Net migrants by age at the end of the year; they are exposed to mortality for half of it.
+    rate : (T or 1, ..., 2, A) array, optional
+        Net migrants per member of the cohort at the start of the year, added to `net`.
+    years : int
+    sex_ratio : float
+        Boys per girl born.
+    rng : Generator, optional
+        Draw births and deaths as Poisson numbers around what is expected; not with `rate`.
+    """
     shape = np.broadcast_shapes(base.shape, net.shape[1:], survival[0, ..., 1:].shape, (*fertility.shape[1:-1], 1, 1))
-    persons = np.empty((years + 1, *shape))
-    persons[0] = base
-    births, deaths, moves = np.empty((years, *shape[:-1])), np.empty((years, *shape)), np.empty((years, *shape))
-
-    def of(given: Array, year: int) -> Array:
-        return np.asarray(given[year if given.shape[0] > 1 else 0])
-
+    persons, births = np.empty((years + 1, *shape)), np.empty((years, *shape[:-1]))
+    persons[0], persons[1:, ..., :1, 0] = base, 0.0
+    drawn = np.empty((years, *shape)) if rng is not None else None
+    bearing = np.flatnonzero(fertility.reshape(-1, fertility.shape[-1]).any(axis=0))
+    ages = slice(int(bearing[0]), int(bearing[-1]) + 1) if len(bearing) else slice(1, 2)
+    split = np.array([1.0, sex_ratio]) / (1 + sex_ratio)
+    # P(x + 1) = (P(x) + M / 2) S + M / 2 = P(x) S + M (1 + S) / 2; what does not change by year is computed once
+    stay, gain, filled = np.empty(shape), np.empty(shape), False
     for year in range(years):
-        persons[year + 1], births[year], deaths[year], moves[year] = advance(
-            persons[year],
-            fertility=of(fertility, year),
-            survival=of(survival, year),
-            net=of(net, year),
-            rate=None if rate is None else of(rate, year),
-            sex_ratio=sex_ratio,
-            rng=rng,
-        )
-    return Flows(persons, births, deaths, moves)
+        s, m, f = (a[year if a.shape[0] > 1 else 0] for a in (survival, net, fertility))
+        r = None if rate is None else rate[year if rate.shape[0] > 1 else 0]
+        if not filled:
+            stay[...] = s[..., 1:]
+            if r is not None:
+                stay[..., :-1] += 0.5 * r[..., 1:] * (1 + s[..., 1:-1])
+            np.multiply(0.5 * m, 1 + s[..., :-1], out=gain)
+            filled = all(a is None or a.shape[0] == 1 for a in (survival, net, rate))
+        now, end = persons[year], persons[year + 1]
+        # everybody moves up by one place in memory; what crosses from one sex to the next is overwritten at ages 0 and last
+        onto = end.reshape(-1)
+        np.multiply(now.reshape(-1)[:-1], stay.reshape(-1)[:-1], out=onto[1:])
+        onto += gain.reshape(-1)
+        end[..., -1] = _open(now, s, m[..., -1], None if r is None else r[..., -1])
+        if rng is not None and drawn is not None:
+            _draw_deaths(rng, now, end, m, drawn[year])
+        rates = f[..., ages]
+        born = np.einsum("...a,...a->...", now[..., 0, ages], rates)
+        born = 0.5 * (born + np.einsum("...a,...a->...", end[..., 0, ages], rates))
+        if rng is not None:
+            born = rng.poisson(np.maximum(born, 0.0)).astype(float)
+        births[year] = born[..., None] * split
+        infants = s[..., 0] if r is None else s[..., 0] + 0.5 * r[..., 0] * (1 + s[..., 0])
+        end[..., 0] = births[year] * infants + gain[..., 0]
+        if rng is not None and drawn is not None:
+            lost = births[year] + m[..., 0] - end[..., 0]
+            drawn[year, ..., 0] = np.minimum(rng.poisson(np.maximum(lost, 0.0)), births[year])
+            end[..., 0] += lost - drawn[year, ..., 0]
+    return Flows(persons, births, net, rate, drawn)
+
+
+def _open(now: Array, s: Array, m: Array, r: Array | None) -> Array:
+    """Return the open age: survivors of it and of the age before; its migrants survive as those there do on average."""
+    before, oldest = now[..., -2], now[..., -1]
+    both, alive = before + oldest, before * s[..., -2] + oldest * s[..., -1]
+    mixed = np.divide(alive, both, out=np.broadcast_to(s[..., -1], alive.shape).copy(), where=both > 0)
+    moved = m if r is None else m + r * both
+    return np.asarray(alive + 0.5 * moved * (1 + mixed))
+
+
+def _draw_deaths(rng: np.random.Generator, now: Array, end: Array, m: Array, drawn: Array) -> None:
+    """Replace expected deaths from age 1 on by drawn ones, of no more people than there are."""
+    cohort = now[..., :-1].copy()
+    cohort[..., -1] += now[..., -1]
+    there = np.maximum(cohort + m[..., 1:], 0.0)
+    expected = cohort + m[..., 1:] - end[..., 1:]
+    drawn[..., 1:] = np.minimum(rng.poisson(np.maximum(expected, 0.0)), there)
+    end[..., 1:] += expected - drawn[..., 1:]
