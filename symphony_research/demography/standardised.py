@@ -18,18 +18,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.collapse import as_frame, column_names, names_of, source_of
+from symphony_research.collapse import as_frame, column_names, names_of
 from symphony_research.collapse.frames import refuse_names
-from symphony_research.demography.published import Tables
+from symphony_research.demography.published import Tables, _OfPublished
 from symphony_research.demography.read import band_starts, whole_ages
 from symphony_research.errors import ArgumentError, require_columns, require_one_of
 from symphony_research.inference import normal_quantile
-from symphony_research.policy import Policy
 from symphony_research.reference import reference_table
-from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, everybody
-from symphony_research.result.roles import Count, Internal, Key, ModelEstimate, Published, TableRoles
-from symphony_research.words.lexicon import NOT_AVAILABLE, SUPPRESSED, outcome
+from symphony_research.result import Disclosure, Result
+from symphony_research.words.lexicon import NOT_AVAILABLE, outcome
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import strata_words
 
@@ -39,13 +36,13 @@ Array = NDArray[np.float64]
 STANDARDS = {"ESP2013": "european_standard_population_2013"}
 FEWEST = 10  # events, below which no rate is given: public health practice in England
 FIGURES = ("estimate", "lower", "upper")
-RELEASED = ("rate", "rate_lower", "rate_upper")  # as a released table names them
+CARRIED = ("study", "fingerprint", "generated", "note", "period", "population", "event_name")
 
 
-class StandardisedRate(Result):
+class StandardisedRate(_OfPublished):
     """Events per so many person-years, each stratum with the age structure of one standard population.
 
-    Released, a row has its number of events, and the rate to two figures.
+    Of published counts it is shown as it is; of a study, it follows from released rates and is released with them.
     """
 
     title: ClassVar[str] = "Directly standardised rate"
@@ -53,57 +50,42 @@ class StandardisedRate(Result):
     own_settings: ClassVar[frozenset[str]] = frozenset(
         {"per", "events", "person_years", "standard_population", "published"}
     )
-    shown: ClassVar[tuple[str, ...]] = ("n_events", *FIGURES)
+    keys: ClassVar[frozenset[str]] = frozenset({"band_start"})
+    layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {"ages": ("band_start", "expected_events", "person_years", "weight")}
+    )
+    shown: ClassVar[tuple[str, ...]] = ("events", "person_years", *FIGURES)
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
         """Headings, what the rate is per among them."""
         return MappingProxyType(
-            {"person_years": "Person-years", "estimate": f"Standardised rate per {number(self.settings['per'])}"}
-        )
-
-    @classmethod
-    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """Return events as counts and rates as model estimates; of published figures, all as published."""
-        if settings.get("published"):
-            exact = dict.fromkeys(("n_events", "person_years", "weight"), Published())
-            return {"ages": TableRoles({"band_start": Key(), **exact})}
-        ages = {"band_start": Key(), "n_events": Count(), "person_years": Internal(), "weight": Internal()}
-        rates = {"n_events": Count(), **dict.fromkeys(RELEASED, ModelEstimate())}
-        return {"ages": TableRoles(ages, _counted), "rates": TableRoles(rates, _counted)}
+            {
+                "events": "Events", "person_years": "Person-years",
+                "estimate": f"Standardised rate per {number(self.settings['per'])}",
+            }
+        )  # fmt: skip
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """Weighted mean of the rates by age; released, the rates beside their events."""
-        if "rates" in tables:
-            named = tables["rates"].rename(dict(zip(RELEASED, FIGURES, strict=True)))
-            none = [pl.lit(None, dtype=pl.Float64).alias(name) for name in ("person_years", "crude")]
-            return named.with_columns(none).select(*by, "n_events", "person_years", "crude", *FIGURES)
+        """Weighted mean of the rates by age."""
         rows = []
         groups = tables["ages"].partition_by(by, maintain_order=True) if by else [tables["ages"]]
         for part in groups:
-            d, n, w = (part[c].to_numpy().astype(float) for c in ("n_events", "person_years", "weight"))
+            d, n, w = (part[c].to_numpy().astype(float) for c in ("expected_events", "person_years", "weight"))
             values = _standardised(d, n, w, settings["confidence"])
-            total = int(part["n_events"].sum())
+            total = float(d.sum())
             scaled = [None if total < FEWEST or not np.isfinite(v) else v * settings["per"] for v in values]
-            crude = settings["per"] * d.sum() / n.sum() if n.sum() else None
+            crude = settings["per"] * total / n.sum() if n.sum() and total >= FEWEST else None
             rows.append([*(part[name][0] for name in by), total, float(n.sum()), crude, *scaled])
         kinds = {name: tables["ages"].schema[name] for name in by}
-        schema: dict[str, Any] = {**kinds, "n_events": pl.Int64, "person_years": pl.Float64, "crude": pl.Float64, **dict.fromkeys(FIGURES, pl.Float64)}  # fmt: skip
+        numbers = dict.fromkeys(("events", "person_years", "crude", *FIGURES), pl.Float64)
+        schema: dict[str, Any] = {**kinds, **numbers}
         return pl.DataFrame(rows, schema=schema, orient="row")
 
-    @staticmethod
-    def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
-        """Return events and rate of each stratum, without those by age."""
-        if policy.changes_nothing or settings.get("published") or "rates" in tables:
-            return tables
-        exact = StandardisedRate.derive(tables, settings, by).select(*by, "n_events", *FIGURES)
-        return {"rates": exact.rename(dict(zip(FIGURES, RELEASED, strict=True)))}
-
     def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
-        """Return that a figure is suppressed, or not given on so few events."""
-        few = record.get("n_events") is not None and record["n_events"] < FEWEST
-        return NOT_AVAILABLE if few or self.disclosure is None else SUPPRESSED
+        """Return that a rate is not given on so few events."""
+        return NOT_AVAILABLE
 
     def sentence(self) -> str:
         """Return the rate, or the highest and the lowest."""
@@ -122,11 +104,6 @@ class StandardisedRate(Result):
             return f"The {what} was {said(high)} {per}."
         names = [strata_words({c: row[c] for c in self.by}) for row in (high, low)]
         return f"The {what} was highest in {names[0]}, {said(high)} {per}, and lowest in {names[1]}, {said(low)}."
-
-
-def _counted(row: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
-    had = everybody().in_state(f"with at least one {settings.get('event_name') or settings['events']}", "yes")
-    return had if "band_start" not in row else had.in_state("age at which it is standardised", str(row["band_start"]))
 
 
 def byar_limits(events: float, confidence: float) -> tuple[float, float]:
@@ -152,8 +129,8 @@ def _standardised(d: Array, n: Array, w: Array, confidence: float) -> tuple[floa
 def standardised_rate(
     frame: Any,
     *,
-    events: str,
-    person_years: str,
+    events: str = "n_events",
+    person_years: str = "person_years",
     standard_population: Any = "ESP2013",
     by: str | Sequence[str] = (),
     per: float = 100_000,
@@ -165,10 +142,11 @@ def standardised_rate(
 
     Parameters
     ----------
-    frame : Collapsed or frame
-        One row per stratum and age: `age` (lower ends of age groups, or single years) or `age_band` ("05-09", "90+").
+    frame : frame or Result
+        One row per stratum and age: `age` (lower ends of age groups, or single years) or `age_band` ("05-09", "90+"). Or what
+        `survival.event_rate` returns by age: once released, its rates are standardised, and the result is released too.
     events, person_years : str
-        Columns of counts and of time in years (or of people at mid-year).
+        Columns of counts and of time in years (or of people at mid-year); a Result has its own.
     standard_population : "ESP2013" or frame
         A frame has `age` (lower ends, the last one open) and `persons`.
     by : str or sequence of str, optional
@@ -184,7 +162,7 @@ def standardised_rate(
     Returns
     -------
     StandardisedRate
-        The strata, `n_events`, `person_years`, `crude`, `estimate`, `lower`, `upper`; no rate on fewer than 10 events.
+        The strata, `events`, `person_years`, `crude`, `estimate`, `lower`, `upper`; no rate on fewer than 10 events.
 
     Raises
     ------
@@ -212,25 +190,13 @@ def standardised_rate(
     (8.333333333333334, 9.41, 7.65, 11.45)
     """
     normal_quantile(confidence)
-    strata = names_of(by, column_names(frame))
-    refuse_names(strata, (*FIGURES, "crude", "band_start", "weight", "n_events", "age", "age_band"), what="by")
-    source = source_of(frame)
-    table = as_frame(frame)
-    require_columns(table.columns, [*strata, events, person_years], what="frame")
-    missing = sum(table[c].null_count() for c in (events, person_years))
-    if missing:
-        raise ArgumentError(
-            f"frame has {missing} missing values in {events} or {person_years}. Fill them in, or exclude the rows."
-        )
-    if int(((table[events] < 0) | (table[person_years] < 0)).sum()):
-        raise ArgumentError("frame has events or person-years below zero.")
+    strata = names_of(by, () if isinstance(frame, Result) else column_names(frame))
+    refuse_names(strata, (*FIGURES, "crude", "band_start", "weight", "events", "age", "age_band"), what="by")
+    table, source, disclosure = _events_of(frame, strata, events, person_years)
     standard = _standard(standard_population)
     lows = _lower_ends(table, standard["age"].to_list())
     rows = table.with_columns(lows.alias("band_start")).group_by(*strata, "band_start", maintain_order=True)
-    summed = rows.agg(
-        pl.col(events).cast(pl.Int64).sum().alias("n_events"),
-        pl.col(person_years).cast(pl.Float64).sum().alias("person_years"),
-    )
+    summed = rows.agg(pl.col("__events").sum().alias("expected_events"), pl.col("__years").sum().alias("person_years"))
     ends = sorted(summed["band_start"].unique().to_list())
     weights = pl.DataFrame({"band_start": ends, "weight": _weights(standard, ends)})
     summed = summed.join(weights, on="band_start", how="left", maintain_order="left").sort(
@@ -244,12 +210,42 @@ def standardised_rate(
         "person_years": person_years,
         "per": per,
         "confidence": confidence,
-        "event_name": event_name or source.population.get("event"),
+        "event_name": event_name or source.pop("event_name", None),
         "standard_population": standard_population if isinstance(standard_population, str) else "given",
         "published": published,
-        **source.as_settings(),
+        **source,
     }
-    return StandardisedRate({"ages": summed}, settings, strata)
+    return StandardisedRate({"ages": summed}, settings, strata, disclosure)
+
+
+def _events_of(
+    frame: Any, strata: tuple[str, ...], events: str, person_years: str
+) -> tuple[pl.DataFrame, dict[str, Any], Disclosure | None]:
+    """Return events and years by row, where they come from, and under which policy they were released."""
+    source: dict[str, Any] = {}
+    disclosure = None
+    if isinstance(frame, Result):
+        table = frame._derived
+        require_columns(table.columns, [*strata, "estimate", "person_years"], what="the result")
+        rate = pl.col("estimate") / frame.settings.get("per", 1) * pl.col("person_years")
+        table = table.with_columns(rate.alias("__events"), pl.col("person_years").alias("__years"))
+        source = {name: frame.settings[name] for name in CARRIED if name in frame.settings}
+        disclosure = frame.disclosure
+    else:
+        table = as_frame(frame)
+        require_columns(table.columns, [*strata, events, person_years], what="frame")
+        table = table.with_columns(
+            pl.col(events).cast(pl.Float64).alias("__events"), pl.col(person_years).cast(pl.Float64).alias("__years")
+        )
+    missing = int((table["__events"].is_null() | table["__years"].is_null()).sum())
+    if missing:
+        raise ArgumentError(
+            f"{missing} of {table.height} rows have no {events} or {person_years}, such as suppressed ones. Use wider age groups, so "
+            "that every group has both."
+        )
+    if int(((table["__events"] < 0) | (table["__years"] < 0)).sum()):
+        raise ArgumentError("frame has events or person-years below zero.")
+    return table, source, disclosure
 
 
 def _standard(given: Any) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.demography.standardised import byar_limits
-from symphony_research.errors import ArgumentError
+from symphony_research.errors import ArgumentError, DisclosureError
 
 Z = 1.959963984540054
 # European Standard Population 2013, typed in from Eurostat's table
@@ -112,20 +112,35 @@ def test_no_rate_on_fewer_than_ten_events():
     assert "fewer than 10 events" in made.sentence()
 
 
-def test_released_it_has_two_figures_beside_its_events_and_no_ages():
-    released = sr.suppress(rate(cells(), by="sex"), sr.Policy.nhs_england())
-    exact = rate(cells(), by="sex").estimates
-    assert set(released.count_tables) == {"rates"}
-    for ours, known in zip(released.estimates.iter_rows(named=True), exact.iter_rows(named=True), strict=True):
-        assert ours["n_events"] == 5 * round(known["n_events"] / 5)
-        assert ours["estimate"] == float(f"{known['estimate']:.2g}")
-        assert ours["person_years"] is None
-    few = rate(
-        pl.DataFrame({"sex": [*"FFMM"], "age": [0, 65] * 2, "deaths": [400, 500, 2, 3], "years": [1e4] * 4}), by="sex"
+def test_of_a_study_it_follows_from_released_rates_and_is_released_with_them():
+    counted = pl.DataFrame(
+        {
+            "sex": [*"FFMM"], "age_band": ["00-64", "65+"] * 2, "deaths": [40, 123, 31, 98], "years": [9000.0, 2000, 9100, 1700],
+            "people": [9100, 2200, 9300, 1900],
+        }
+    )  # fmt: skip
+    rates = sr.survival.event_rate(
+        counted, events="deaths", person_years="years", n_persons="people", by=("sex", "age_band"), event_name="death"
     )
-    small = sr.suppress(few, sr.Policy.nhs_england()).estimates
-    assert small["n_events"].to_list() == [900, None]
-    assert small["estimate"][1] is None
+    exact = sr.demography.standardised_rate(rates, by="sex", per=1000)
+    plain = rate(counted, by="sex").estimates
+    assert exact.estimates["estimate"].to_list() == pytest.approx(plain["estimate"].to_list())
+    with pytest.raises(DisclosureError, match="passed"):
+        sr.suppress(exact, sr.Policy.nhs_england())
+    gate = sr.suppress(rates, sr.Policy.nhs_england())
+    released = sr.demography.standardised_rate(gate, by="sex", per=1000)
+    assert released.disclosure == gate.disclosure
+    # by hand from what is shown: the released rates per 1,000 of the two ages, weights 80,500 and 19,500
+    for sex, found in released.estimates.select("sex", "estimate").iter_rows():
+        young, old = gate.estimates.filter(pl.col("sex") == sex).sort("age_band")["estimate"]
+        assert found == pytest.approx(0.805 * young + 0.195 * old)
+    few = counted.with_columns(deaths=pl.Series([3, 123, 31, 98]))
+    hidden = sr.suppress(
+        sr.survival.event_rate(few, events="deaths", person_years="years", n_persons="people", by=("sex", "age_band")),
+        sr.Policy.nhs_england(),
+    )
+    with pytest.raises(ArgumentError, match="such as suppressed ones"):
+        sr.demography.standardised_rate(hidden, by="sex")
 
 
 def test_published_counts_stay_as_they_are():
@@ -142,7 +157,7 @@ def test_published_counts_stay_as_they_are():
         ({"age": ["0", "65"], "deaths": [1, 2], "years": [1.0, 1.0]}, "ages as text"),
         ({"age_band": ["00-04", "old"], "deaths": [1, 2], "years": [1.0, 1.0]}, "1 age bands that are neither"),
         ({"age_band": ["00-04", "10+"], "deaths": [1, 2], "years": [1.0, 1.0]}, "1 age bands of frame do not end"),
-        ({"age": [0, 65], "deaths": [1, None], "years": [1.0, 1.0]}, "1 missing values"),
+        ({"age": [0, 65], "deaths": [1, None], "years": [1.0, 1.0]}, "1 of 2 rows have no deaths or years"),
         ({"age": [0, 65], "deaths": [1, -2], "years": [1.0, 1.0]}, "below zero"),
         ({"deaths": [1, 2], "years": [1.0, 1.0]}, "no column 'age' or 'age_band'"),
     ],
