@@ -80,6 +80,7 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/cox.py docs/bench-cox.md
 	$(BIN)/python tests/bench/survival.py docs/bench-survival.md
 	$(BIN)/python tests/bench/cohort.py docs/bench-cohort.md
+	$(BIN)/python tests/bench/demography.py docs/bench-demography.md
 	$(BIN)/python tests/bench/reports.py docs/bench-reports.md
 	-$(PIP) install --no-deps multimorbidity-hypergraphs numba llvmlite
 	$(BIN)/python tests/bench/masks.py docs/bench-masks.md
