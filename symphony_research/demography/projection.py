@@ -38,7 +38,7 @@ class Projection(_OfPublished):
     """People by year, sex and age from a base population, rates of fertility and mortality, and migration."""
 
     title: ClassVar[str] = "Population projection"
-    figure: ClassVar[str | None] = None
+    figure: ClassVar[str | None] = "symphony_research.show.pyramid:plot_population_pyramid"
     own_settings: ClassVar[frozenset[str]] = frozenset(
         {"start", "end", "mortality_kind", "sex_ratio", "published", "basis", "variant", "area_name"}
     )

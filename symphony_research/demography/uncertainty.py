@@ -73,7 +73,7 @@ class StochasticProjection(_OfPublished):
     """Quantiles of the people of each year, sex and age over many runs, and of all, those over 65 and over 85."""
 
     title: ClassVar[str] = "Stochastic population projection"
-    figure: ClassVar[str | None] = None
+    figure: ClassVar[str | None] = "symphony_research.show.fan:plot_fan_chart"
     own_settings: ClassVar[frozenset[str]] = frozenset(
         {"start", "end", "runs", "variances", "published", "area_name", "variant", "basis"}
     )

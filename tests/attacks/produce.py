@@ -422,6 +422,8 @@ PLOTS = {
     "ParametricSurvival": ("plot_effects",),
     "RateRegression": ("plot_effects",),
     "StandardisedRisk": ("plot_standardised_risk",),
+    "Projection": ("plot_population_pyramid",),
+    "StochasticProjection": ("plot_fan_chart", "plot_population_pyramid"),
 }
 
 
