@@ -8,7 +8,7 @@ Manton, K. G. (1982). Changing concepts of morbidity and mortality in the elderl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.collapse import as_frame
+from symphony_research.collapse import as_frame, names_of
+from symphony_research.collapse.frames import refuse_names
 from symphony_research.demography.projection import Projection
 from symphony_research.demography.published import Tables, _OfPublished
 from symphony_research.demography.read import SEXES, band_starts, whole_ages
@@ -53,8 +54,9 @@ class ProjectedNeed(_OfPublished):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Sum people times rates over sex and age, and compare with the start."""
         each = (pl.col("people") * pl.col("rate")).sum().alias(NEED)
-        total = tables["rates"].group_by("quantity", "year", maintain_order=True).agg(each)
-        first = pl.col(NEED).first().over("quantity")
+        groups = ["quantity", *(name for name in by if name != "sex")]
+        total = tables["rates"].group_by(*groups, "year", maintain_order=True).agg(each)
+        first = pl.col(NEED).first().over(groups)
         return total.with_columns(pl.when(first > 0).then(100 * (pl.col(NEED) / first - 1)).alias("percent_change"))
 
     @property
@@ -72,7 +74,10 @@ class ProjectedNeed(_OfPublished):
                 f"No need was projected for {year}, or none of that name. Quantities: {', '.join(self.quantities)}; years "
                 f"{self.settings['start']} to {self.settings['end']}."
             )
-        return rows.select("sex", "age", pl.col("people").alias("persons"), "rate")
+        # rates are per person of the population, so those of its strata add up
+        return rows.group_by("sex", "age", maintain_order=True).agg(
+            pl.col("people").first().alias("persons"), pl.col("rate").sum()
+        )
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -82,7 +87,13 @@ class ProjectedNeed(_OfPublished):
     def sentence(self) -> str:
         """Return the change of each quantity, the largest first."""
         start, end = self.settings["start"], self.settings["end"]
-        rows = self._derived.filter(pl.col("year") == end).sort("percent_change", descending=True, nulls_last=True)
+        yearly = self._derived.group_by("quantity", "year", maintain_order=True).agg(pl.col(NEED).sum())
+        then, now = (yearly.filter(pl.col("year") == year) for year in (start, end))
+        both = now.join(then.select("quantity", pl.col(NEED).alias("before")), on="quantity", maintain_order="left")
+        change = pl.when(pl.col("before") > 0).then(100 * (pl.col(NEED) / pl.col("before") - 1))
+        rows = both.with_columns(change.alias("percent_change")).sort(
+            "percent_change", descending=True, nulls_last=True, maintain_order=True
+        )
         said = [
             f"{in_words(row['quantity'])} {'+' if row['percent_change'] >= 0 else '−'}{number(abs(row['percent_change']))}%"
             for row in rows.head(4).iter_rows(named=True)
@@ -102,6 +113,7 @@ def project_need(
     *,
     trend: float | Mapping[str, float] = 0.0,
     healthy_ageing: float = 0.0,
+    by: str | Sequence[str] = (),
     quantity: str = NEED,
     per: float = 1.0,
     published: str | None = None,
@@ -122,6 +134,9 @@ def project_need(
         Years by which need at an age is postponed each calendar year. 0: rates by age stay. 0.2: people of 80 after five
         years need what those of 79 did (compression of morbidity, where life expectancy gains less). Below zero:
         expansion.
+    by : str or sequence of str, optional
+        Further columns of rates that are kept, such as the number of conditions. Rates are per person of each age, whatever
+        the stratum (prevalence times need of those who have it), so that strata add up.
     quantity : str
         Name of what is needed, where the rates have none.
     per : float, default 1
@@ -172,23 +187,29 @@ def project_need(
         table = as_frame(rates)
     if "quantity" not in table.columns:
         table = table.with_columns(pl.lit(quantity).alias("quantity"))
+    strata = names_of(by, table.columns)
+    refuse_names(
+        strata, ("quantity", "year", "sex", "age", "age_band", "people", "rate", NEED, "percent_change"), what="by"
+    )
+    require_columns(table.columns, strata, what="rates")
     oldest = int(projection.count_tables["base"]["age"].max())  # type: ignore[arg-type]
-    by_cell = _by_cell(table, oldest)
+    by_cell = _by_cell(table, strata, oldest)
+    names = list(dict.fromkeys(key[0] for key in by_cell))
     people = projection.estimates.pivot("age", index=["year", "sex"], values="persons", maintain_order=True)
     years = list(range(settings["start"], settings["end"] + 1))
     counts = people.sort("year", "sex").drop("year", "sex").to_numpy().reshape(len(years), 2, oldest + 1)
-    trends = dict(trend) if isinstance(trend, Mapping) else dict.fromkeys(by_cell, float(trend))
-    unknown = sorted(set(trends) - set(by_cell))
+    trends = dict(trend) if isinstance(trend, Mapping) else dict.fromkeys(names, float(trend))
+    unknown = sorted(set(trends) - set(names))
     if unknown:
         raise ArgumentError(
-            f"trend names {len(unknown)} quantities that rates do not have. Quantities: {', '.join(by_cell)}."
+            f"trend names {len(unknown)} quantities that rates do not have. Quantities: {', '.join(names)}."
         )
     parts = []
-    for name, rate in by_cell.items():
+    for (name, *levels), rate in by_cell.items():
         later = np.stack(
             [_aged(rate / per, healthy_ageing * k) * (1 + trends.get(name, 0.0)) ** k for k in range(len(years))]
         )
-        parts.append(_frame(name, years, counts, later))
+        parts.append(_frame(name, dict(zip(strata, levels, strict=True)), years, counts, later))
     both = settings.get("published") and (published or disclosure is not None)
     own = {
         "method": "people projected times rates by sex and age",
@@ -201,11 +222,11 @@ def project_need(
         **{name: settings.get(name) for name in ("area_name", "variant")},
         **source,
     }
-    return ProjectedNeed({"rates": pl.concat(parts)}, own, ("sex",), disclosure if both else None)
+    return ProjectedNeed({"rates": pl.concat(parts)}, own, (*strata, "sex"), disclosure if both else None)
 
 
-def _by_cell(table: pl.DataFrame, oldest: int) -> dict[str, Array]:
-    """Return the rate of every sex and single year of age, of each quantity."""
+def _by_cell(table: pl.DataFrame, strata: tuple[str, ...], oldest: int) -> dict[tuple[Any, ...], Array]:
+    """Return the rate of every sex and single year of age, of each quantity and stratum."""
     require_columns(table.columns, ["rate"], what="rates")
     missing = table["rate"].null_count()
     if missing:
@@ -224,7 +245,7 @@ def _by_cell(table: pl.DataFrame, oldest: int) -> dict[str, Array]:
         table = table.join(pl.DataFrame({"sex": list(SEXES)}), how="cross")
     found = {}
     ages = np.arange(oldest + 1)
-    for (name,), part in table.partition_by("quantity", as_dict=True, maintain_order=True).items():
+    for key, part in table.partition_by("quantity", *strata, as_dict=True, maintain_order=True).items():
         rates = np.zeros((2, oldest + 1))
         for k, sex in enumerate(SEXES):
             own = part.filter(pl.col("sex").cast(pl.String) == sex).sort("__from")
@@ -235,7 +256,7 @@ def _by_cell(table: pl.DataFrame, oldest: int) -> dict[str, Array]:
                     "quantity, or two for one group. Give zero where nobody has the need."
                 )
             rates[k] = own["rate"].to_numpy()[np.searchsorted(ends, ages, side="right") - 1]
-        found[str(name)] = rates
+        found[(str(key[0]), *key[1:])] = rates
     return found
 
 
@@ -247,11 +268,12 @@ def _aged(rate: Array, years: float) -> Array:
     return np.stack([np.interp(ages - years, ages, own) for own in rate])
 
 
-def _frame(name: str, years: list[int], people: Array, rates: Array) -> pl.DataFrame:
+def _frame(name: str, stratum: Mapping[str, Any], years: list[int], people: Array, rates: Array) -> pl.DataFrame:
     n_ages = people.shape[-1]
     return pl.DataFrame(
         {
             "quantity": [name] * people.size,
+            **{column: [level] * people.size for column, level in stratum.items()},
             "year": np.repeat(np.array(years), 2 * n_ages),
             "sex": [s for _ in years for s in SEXES for _ in range(n_ages)],
             "age": np.tile(np.arange(n_ages), 2 * len(years)),

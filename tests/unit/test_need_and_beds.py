@@ -70,6 +70,26 @@ def test_several_quantities_and_both_sexes():
     assert "diabetes +" in made.sentence()
 
 
+def test_need_by_number_of_conditions_adds_up():
+    # of people of 80 and over half have three or more conditions and need 10 days, the others 2: 5 + 1 = 6 days a person
+    bands = ["00-64", "65-79", "80+"]
+    by_number = pl.DataFrame(
+        {"n_conditions": ["0-2"] * 3 + ["3+"] * 3, "age_band": bands * 2, "rate": [0.2, 1.5, 1.0, 0.1, 0.5, 5.0]}
+    )
+    made = need(by_number, by="n_conditions")
+    whole = need().estimates
+    added = made.estimates.group_by("year", maintain_order=True).agg(pl.col("need").sum())
+    assert added["need"].to_list() == pytest.approx(whole["need"].to_list())
+    old = made.estimates.filter((pl.col("year") == 2011) & (pl.col("n_conditions") == "3+"))["need"][0]
+    assert old == pytest.approx(0.1 * 126_852 + 0.5 * 24_792 + 5 * 10_469)
+    rates = [one.cells(2016).sort("sex", "age")["rate"].to_list() for one in (made, need())]
+    assert rates[0] == pytest.approx(rates[1])
+    assert sr.demography.beds_required(made).estimates["beds"].to_list() == pytest.approx(
+        sr.demography.beds_required(need()).estimates["beds"].to_list()
+    )
+    assert made.sentence() == need().sentence()
+
+
 def test_the_change_of_need_decomposes_exactly():
     made = need(trend=-0.01)
     parts = sr.demography.decompose(made.cells(2011), made.cells(2016), quantity="bed-days", published="invented rates")
