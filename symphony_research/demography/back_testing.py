@@ -16,7 +16,7 @@ import polars as pl
 
 from symphony_research.demography.naive import alternatives_of
 from symphony_research.demography.projection import OLD, VERY_OLD, Projection
-from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.demography.read import SEXES, Axes, of_one_basis, to_array, with_keys
 from symphony_research.demography.uncertainty import StochasticProjection
 from symphony_research.errors import ArgumentError
@@ -202,6 +202,7 @@ def back_test(
     """
     if projection.areas_by:
         raise ArgumentError("back_test compares one area: project and compare each by itself.")
+    refuse_study(published, actual)
     settings = projection.settings
     oldest = int(projection.count_tables["base"]["age"].max())  # type: ignore[arg-type]
     known = _actual(actual, settings, oldest, projection)

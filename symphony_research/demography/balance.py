@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.demography.read import SEXES, Axes, to_array, with_keys
 from symphony_research.errors import ArgumentError
 from symphony_research.words.numbers import number
@@ -97,6 +97,7 @@ def population_balance(
     >>> sr.demography.population_balance(people, births=born, deaths=flows, migration=flows).estimates["other_change"].to_list()
     [0.0, 1.0, 0.0, 1.0]
     """
+    refuse_study(published, population, births, deaths, migration)
     people = with_keys(population, ["year", "sex", "age", "persons"], what="population")
     years = tuple(sorted(people["year"].unique().to_list()))
     if len(years) < 2 or years[-1] - years[0] + 1 != len(years):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from symphony_research.collapse import as_frame
 from symphony_research.demography.need import NEED, ProjectedNeed
-from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.words.numbers import number, percentage
 
@@ -163,6 +163,7 @@ def beds_required(
         raise ArgumentError(f"share_elsewhere={share_elsewhere} is a share between 0 and 1.")
     if dispersion < 1 or ward_size < 1:
         raise ArgumentError("dispersion is at least 1 and ward_size at least one bed.")
+    refuse_study(published, bed_days)
     source: dict[str, Any] = {}
     disclosure = None
     if isinstance(bed_days, ProjectedNeed):
@@ -176,7 +177,7 @@ def beds_required(
         days = rows.with_columns(each).group_by("year", maintain_order=True).agg(
             pl.col(NEED).sum().alias("bed_days"), (old.sum() * share_elsewhere).alias("days_elsewhere")
         )  # fmt: skip
-        disclosure, published = bed_days.disclosure, published or bed_days.settings.get("published")
+        disclosure, published = bed_days.disclosure, bed_days.settings.get("published")
         carried = ("area_name", "variant", "study", "fingerprint", "generated", "note", "period")
         source = {name: bed_days.settings[name] for name in carried if name in bed_days.settings}
     else:

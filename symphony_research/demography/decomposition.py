@@ -18,12 +18,12 @@ import polars as pl
 
 from symphony_research.collapse import as_frame, names_of
 from symphony_research.collapse.frames import refuse_names
-from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Disclosure
 from symphony_research.words.numbers import number
 
-__all__ = ["Decomposition", "decompose", "effects_of"]
+__all__ = ["Decomposition", "decompose", "decomposed", "effects_of"]
 
 CELLS = ("persons_before", "persons_after", "rate_before", "rate_after")
 COMPONENTS = ("population size", "age-sex structure", "rates")
@@ -100,7 +100,6 @@ def decompose(
     by: str | Sequence[str] = ("sex", "age"),
     quantity: str = "the total",
     published: str | None = None,
-    disclosure: Disclosure | None = None,
 ) -> Decomposition:
     """Divide the change of a total into population size, age-sex structure and rates.
 
@@ -113,9 +112,8 @@ def decompose(
     quantity : str
         What the total is, in words, such as "bed-days".
     published : str, optional
-        The published source of people and rates; needed before the result may be released, unless
-    disclosure : Disclosure, optional
-        of rates that have passed `suppress`: that of the result which they come from.
+        The published source of people and rates; needed before the result may be released. The change of a projected
+        need is divided by its own method `decomposition`, which knows whether its rates were released.
 
     Returns
     -------
@@ -146,7 +144,21 @@ def decompose(
     >>> sr.demography.decompose(before, after).estimates["estimate"].round(2).to_list()
     [38.44, 51.11, -29.56, 60.0]
     """
-    keys = names_of(by)
+    refuse_study(published, before, after)
+    return decomposed(before, after, by=names_of(by), quantity=quantity, published=published)
+
+
+def decomposed(
+    before: Any,
+    after: Any,
+    *,
+    by: tuple[str, ...],
+    quantity: str,
+    published: str | None,
+    disclosure: Disclosure | None = None,
+) -> Decomposition:
+    """Return what `decompose` does, of rates that may have passed disclosure control."""
+    keys = by
     refuse_names(keys, CELLS, what="by")
     parts = []
     for frame, when in ((before, "before"), (after, "after")):

@@ -22,7 +22,7 @@ from symphony_research.collapse import column_names, names_of
 from symphony_research.collapse.frames import refuse_names
 from symphony_research.demography.engine import INFANT_YEARS_LIVED
 from symphony_research.demography.inputs import KINDS, read_mortality
-from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.demography.read import with_keys
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile
@@ -202,6 +202,7 @@ def life_table(
     require_one_of(kind, KINDS, argument="kind")
     require_one_of(open_interval, ("silcocks", "chiang"), argument="open_interval")
     normal_quantile(confidence)
+    refuse_study(published, mortality)
     strata = names_of(by, column_names(mortality))
     refuse_names(strata, (*OWN, "age"), what="by")
     strata = (*(name for name in strata if name != "sex"), "sex")

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from symphony_research.collapse import as_frame, names_of
 from symphony_research.collapse.frames import refuse_names
+from symphony_research.demography.decomposition import Decomposition, decomposed
 from symphony_research.demography.projection import Projection
-from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.demography.read import SEXES, band_starts, whole_ages
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Result
@@ -78,6 +79,17 @@ class ProjectedNeed(_OfPublished):
         return rows.group_by("sex", "age", maintain_order=True).agg(
             pl.col("people").first().alias("persons"), pl.col("rate").sum()
         )
+
+    def decomposition(self, before: int, after: int, quantity: str | None = None) -> Decomposition:
+        """Return how much of the change between two years comes of population size, age-sex structure and rates.
+
+        Released with the rates that the need comes of.
+        """
+        name = quantity or self.quantities[0]
+        return decomposed(
+            self.cells(before, name), self.cells(after, name), by=("sex", "age"), quantity=in_words(name),
+            published=self.settings["published"], disclosure=self.disclosure,
+        )  # fmt: skip
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -177,11 +189,12 @@ def project_need(
         raise ArgumentError("project_need is of one area: project and carry forward each by itself.")
     if not per > 0:
         raise ArgumentError(f"per={per} is the number of people that rates are given for, above zero.")
+    refuse_study(published, rates)
     settings = projection.settings
     source, disclosure = {}, None
     if isinstance(rates, Result):
         source = {name: rates.settings[name] for name in _SOURCE if name in rates.settings}
-        disclosure, published = rates.disclosure, published or rates.settings.get("published")
+        disclosure, published = rates.disclosure, rates.settings.get("published")
         table = rates._derived.with_columns(pl.col("estimate").alias("rate"))
     else:
         table = as_frame(rates)

@@ -21,7 +21,7 @@ from symphony_research.demography.inputs import (
     read_migration,
     read_mortality,
 )
-from symphony_research.demography.published import EXPECTED, Tables, _OfPublished
+from symphony_research.demography.published import EXPECTED, Tables, _OfPublished, refuse_study
 from symphony_research.demography.read import SEXES, with_keys
 from symphony_research.errors import ArgumentError
 from symphony_research.result import KeyFigure
@@ -265,6 +265,7 @@ def cohort_component_projection(
     >>> projected.filter(pl.col("year") == 2012)["persons"].round(2).to_list()
     [41.71, 90.0, 130.0, 43.79, 90.0, 130.0]
     """
+    refuse_study(published, base, fertility, mortality, migration, held)
     strata = names_of(by, column_names(base))
     refuse_names(strata, (*OWN, "sex", "basis"), what="by")
     if not end > start:

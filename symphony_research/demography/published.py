@@ -7,15 +7,30 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from symphony_research.errors import DisclosureError
+from symphony_research.collapse import Collapsed
+from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.roles import Key, Published, Role, TableRoles
 
-__all__ = ["EXPECTED", "_OfPublished"]
+__all__ = ["EXPECTED", "_OfPublished", "refuse_study"]
 
 Tables = Mapping[str, pl.DataFrame]
 EXPECTED = "People projected are expected numbers, not counts of persons."
+
+
+def refuse_study(published: str | None, *frames: Any) -> None:
+    """Raise ArgumentError where a source is named for counts of a study's people, or for a result that knows its own.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if published and any(isinstance(frame, (Collapsed, Result)) for frame in frames):
+        raise ArgumentError(
+            "published is the source of figures in a frame. A study's counts are no published figures: pass its rates through "
+            "sr.suppress and give the result, which says itself where it is from."
+        )
 
 
 class _OfPublished(Result):

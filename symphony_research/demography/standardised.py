@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from symphony_research.collapse import as_frame, column_names, names_of
 from symphony_research.collapse.frames import refuse_names
-from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.demography.read import band_starts, whole_ages
 from symphony_research.errors import ArgumentError, require_columns, require_one_of
 from symphony_research.inference import normal_quantile
@@ -193,6 +193,7 @@ def standardised_rate(
     strata = names_of(by, () if isinstance(frame, Result) else column_names(frame))
     refuse_names(strata, (*FIGURES, "crude", "band_start", "weight", "events", "age", "age_band"), what="by")
     table, source, disclosure = _events_of(frame, strata, events, person_years)
+    refuse_study(published, frame)
     standard = _standard(standard_population)
     lows = _lower_ends(table, standard["age"].to_list())
     rows = table.with_columns(lows.alias("band_start")).group_by(*strata, "band_start", maintain_order=True)

@@ -92,7 +92,8 @@ def test_need_by_number_of_conditions_adds_up():
 
 def test_the_change_of_need_decomposes_exactly():
     made = need(trend=-0.01)
-    parts = sr.demography.decompose(made.cells(2011), made.cells(2016), quantity="bed-days", published="invented rates")
+    parts = sr.demography.decompose(made.cells(2011), made.cells(2016))
+    assert parts.estimates.equals(made.decomposition(2011, 2016).estimates)
     yearly = made.estimates["need"]
     assert parts.estimates["estimate"][3] == pytest.approx(yearly[-1] - yearly[0])
     assert abs(parts.estimates["estimate"][:3].sum() - (yearly[-1] - yearly[0])) < 1e-9 * yearly[0]
@@ -117,6 +118,17 @@ def test_need_from_a_study_s_rates_is_shown_only_once_they_are_released():
     assert sr.suppress(released, NHS) is released or sr.suppress(released, NHS).estimates.equals(released.estimates)
     beds = sr.demography.beds_required(released)
     assert beds.disclosure == released.disclosure
+    assert released.decomposition(2011, 2016).disclosure == released.disclosure
+    # naming a source does not make a study's rates published ones
+    for made in (
+        lambda: sr.demography.project_need(PEOPLE, rates, published="somebody"),
+        lambda: sr.demography.beds_required(exact, published="somebody"),
+        lambda: sr.demography.standardised_rate(rates, published="somebody"),
+    ):
+        with pytest.raises(ArgumentError, match="published is the source"):
+            made()
+    with pytest.raises(DisclosureError, match="passed"):
+        sr.suppress(exact.decomposition(2011, 2016), NHS)
 
 
 def test_rates_without_a_source_are_not_released():

@@ -148,6 +148,12 @@ def test_published_counts_stay_as_they_are():
     assert sr.suppress(made, sr.Policy.nhs_england()).estimates.equals(made.estimates)
 
 
+def test_a_study_s_counts_are_no_published_figures():
+    counts = sr.define_cohort(sr.example_study()).rates(event="death", by="age_band")
+    with pytest.raises(ArgumentError, match="published is the source of figures in a frame"):
+        rate(counts, events="n_events", person_years="person_years", published="a source")
+
+
 @pytest.mark.parametrize(
     ("frame", "said"),
     [
