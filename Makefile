@@ -61,6 +61,7 @@ proof: $(VENV)/.test
 	$(BIN)/python tests/proof/recovery.py docs/recovery.md
 	$(BIN)/python tests/proof/first_try.py docs/utility.md
 	$(BIN)/python tests/proof/real_data.py docs/real-data.md
+	$(BIN)/python tests/proof/back_test.py docs/back-test.md
 
 # the public study against the published figures, over 50 seeds, and its picture
 calibration: $(VENV)/.test
@@ -80,6 +81,7 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/cox.py docs/bench-cox.md
 	$(BIN)/python tests/bench/survival.py docs/bench-survival.md
 	$(BIN)/python tests/bench/cohort.py docs/bench-cohort.md
+	$(BIN)/python tests/bench/demography.py docs/bench-demography.md
 	$(BIN)/python tests/bench/reports.py docs/bench-reports.md
 	-$(PIP) install --no-deps multimorbidity-hypergraphs numba llvmlite
 	$(BIN)/python tests/bench/masks.py docs/bench-masks.md

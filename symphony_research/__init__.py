@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
-    from symphony_research import multimorbidity, networks, survival
+    from symphony_research import demography, multimorbidity, networks, survival
     from symphony_research.cohort import Cohort, define_cohort
     from symphony_research.collapse import Patterns
     from symphony_research.disclosure import check_differencing, suppress
@@ -43,8 +43,10 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
         plot_condition_count,
         plot_cooccurrence_matrix,
         plot_effects,
+        plot_fan_chart,
         plot_further_conditions,
         plot_network,
+        plot_population_pyramid,
         plot_prevalence,
         plot_sequences,
         plot_stacked_incidence,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
     from symphony_research.synthetic import synthesise
 
 _HOMES = {
+    "demography": (),
     "multimorbidity": (),
     "networks": (),
     "survival": (),
@@ -90,8 +93,10 @@ _HOMES = {
         "plot_condition_count",
         "plot_cooccurrence_matrix",
         "plot_effects",
+        "plot_fan_chart",
         "plot_further_conditions",
         "plot_network",
+        "plot_population_pyramid",
         "plot_prevalence",
         "plot_sequences",
         "plot_stacked_incidence",
@@ -109,7 +114,7 @@ _HOMES = {
     "survey": ("import_survey",),
     "synthetic": ("synthesise",),
 }
-_FIELDS = ("multimorbidity", "networks", "survival")
+_FIELDS = ("demography", "multimorbidity", "networks", "survival")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_FIELDS, *_HOME_OF])

@@ -173,6 +173,17 @@ def _parser() -> argparse.ArgumentParser:
 
     command("notebooks", "list the notebooks: what each asks, and its parameters", _notebooks)
 
+    project = command("project", "project the population of South Somerset from what was known in 2013", _project)
+    project.add_argument("out", metavar="OUT", help="folder for the tables")
+    project.add_argument(
+        "--years", metavar="YEAR", type=int, nargs="+", help="mid-years to write (default: 2017 2019 2020 2021)"
+    )
+    project.add_argument("--variant", metavar="NAME", default="principal", help="principal (default), low, high, ...")
+    project.add_argument(
+        "--runs", metavar="N", type=_positive, help="stochastic runs behind the intervals (default: 1,000)"
+    )
+    project.add_argument("--seed", metavar="S", type=int, help="another number draws other runs")
+
     report = command("report", "run notebooks on a study, and make a report from each", _report)
     report.add_argument("study", metavar="STUDY", help="the study folder")
     report.add_argument(
@@ -298,6 +309,15 @@ def _notebooks(arguments: argparse.Namespace) -> int:
             if p.choices:
                 print(f"        one of: {', '.join(p.choices)}")
         print()
+    return DONE
+
+
+def _project(arguments: argparse.Namespace) -> int:
+    from symphony_research.demography.marking import write_south_somerset
+
+    asked = {name: getattr(arguments, name) for name in ("years", "variant", "runs", "seed")}
+    print(write_south_somerset(arguments.out, **{name: value for name, value in asked.items() if value is not None}))
+    print(f"The tables are in {_shown(Path(arguments.out))}")
     return DONE
 
 

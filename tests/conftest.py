@@ -17,7 +17,11 @@ CACHE = tempfile.TemporaryDirectory(prefix="symphony-cache-")
 os.environ["SYMPHONY_CACHE"] = CACHE.name
 
 # real data are not part of a checkout: where they lie beside it, the tests that read them run
-REAL_DATA = ("survival data sets are not beside the checkout", "survey file is not on this machine")
+REAL_DATA = (
+    "survival data sets are not beside the checkout",
+    "survey file is not on this machine",
+    "population tables are not beside the checkout",
+)
 
 
 @pytest.hookimpl(trylast=True)

@@ -23,6 +23,7 @@ __all__ = [
     "Level",
     "Mean",
     "ModelEstimate",
+    "Published",
     "Quantile",
     "Role",
     "TableRoles",
@@ -54,6 +55,14 @@ class Key(Role):
 @dataclass(frozen=True)
 class Known(Role):
     """Follows from the keys alone, such as the number of conditions of a set."""
+
+
+@dataclass(frozen=True)
+class Published(Role):
+    """From published statistics, or expected from released figures alone: no count of the study's people, shown as it is.
+
+    A family with such columns refuses to be released where it is not said what was published.
+    """
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from symphony_research.show.cross import cross_table
 from symphony_research.show.curve_plots import plot_survival
 from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
+from symphony_research.show.fan import plot_fan_chart
 from symphony_research.show.findings import facts, finding, heading
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.forest import plot_effects
@@ -19,6 +20,7 @@ from symphony_research.show.heatmap import plot_cooccurrence_matrix
 from symphony_research.show.network import plot_network
 from symphony_research.show.outcomes import outcome_picture, outcome_table
 from symphony_research.show.pictures import Picture, picture, write_figure
+from symphony_research.show.pyramid import plot_population_pyramid
 from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.risk_forest import plot_standardised_risk
 from symphony_research.show.stacked import plot_stacked_incidence
@@ -46,8 +48,10 @@ __all__ = [
     "plot_condition_count",
     "plot_cooccurrence_matrix",
     "plot_effects",
+    "plot_fan_chart",
     "plot_further_conditions",
     "plot_network",
+    "plot_population_pyramid",
     "plot_prevalence",
     "plot_sequences",
     "plot_stacked_incidence",

@@ -369,12 +369,44 @@ def of_baseline(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     return {"baseline" + (BY if by else ""): Baseline(tables, settings, by)}
 
 
+def of_published() -> dict[str, sr.Result]:
+    """Projections and what comes of them, from published figures alone: of no study's people."""
+    d, source = sr.demography, "invented figures, as if published"
+    sexes, ages = [*"FFFMMM"], [0, 1, 2] * 2
+    base = pl.DataFrame({"sex": sexes, "age": ages, "persons": [1000.0, 900, 800] * 2})
+    dying = pl.DataFrame({"sex": [*"FFFFMMMM"], "age": [-1, 0, 1, 2] * 2, "rate": [0.01, 0.02, 0.1, 0.5] * 2})
+    moving = base.select("sex", "age", net=pl.lit(10.0))
+    projection = d.cohort_component_projection(
+        base, fertility=pl.DataFrame({"age": [1], "rate": [0.6]}), mortality=dying, migration=moving, start=2011, end=2013,
+        mortality_kind="probability", published=source,
+    )  # fmt: skip
+    gross = pl.DataFrame({"year": [2012, 2013]}).join(
+        moving.select("sex", "age", in_persons=pl.lit(30.0), out_persons=pl.lit(20.0)), how="cross"
+    )
+    people = projection.estimates
+    flows = projection.components.rename({"net_migration": "net"})
+    born = flows.group_by("year", "sex", maintain_order=True).agg(pl.col("births").sum())
+    need = d.project_need(projection, pl.DataFrame({"age": [0, 1], "rate": [0.2, 0.7]}), published=source)
+    events = pl.DataFrame({"age": [0, 65], "n_events": [40, 60], "person_years": [900.0, 300.0]})
+    return {
+        "life_table": d.life_table(dying.filter(pl.col("age") >= 0), kind="probability", published=source),
+        "projection": projection,
+        "projection_at_random": d.stochastic_projection(projection, gross_migration=gross, runs=20, seed=1),
+        "balance": d.population_balance(people, births=born, deaths=flows, migration=flows, published=source),
+        "back_test": d.back_test(projection, people, published=source),
+        "standardised_rate": d.standardised_rate(events, published=source),
+        "decomposition": d.decompose(need.cells(2011), need.cells(2013), published=source),
+        "need": need,
+        "beds": d.beds_required(need),
+    }
+
+
 def everything(world: World) -> dict[str, sr.Result]:
     """Every analysis of a study, not yet released."""
     made = of_patterns(world)
     if world.by:
         made |= of_patterns(world, world.by)
-    return made | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
+    return made | of_published() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:
@@ -461,6 +493,8 @@ PLOTS = {
     "ParametricSurvival": ("plot_effects",),
     "RateRegression": ("plot_effects",),
     "StandardisedRisk": ("plot_standardised_risk",),
+    "Projection": ("plot_population_pyramid",),
+    "StochasticProjection": ("plot_fan_chart", "plot_population_pyramid"),
 }
 
 

@@ -11,7 +11,11 @@ from typing import Any
 
 from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 
-ELSEWHERE = ("attrition", "readmissions")  # of another study
+# of another study, or of no study's people
+ELSEWHERE = (
+    "attrition", "readmissions", "life_table", "projection", "projection_at_random", "balance", "back_test", "standardised_rate",
+    "decomposition", "need", "beds",
+)  # fmt: skip
 MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rate_model")
 CURVES = (
     *MODELS, "standardised", "kaplan_meier", "incidence", "points", "quantile", "logrank", "hazard", "restricted_mean", "gray", "landmark",

@@ -1,0 +1,38 @@
+"""How many people, at which ages, with what need: life tables, projections, standardised rates, and how well they did."""
+
+from symphony_research.demography.back_testing import BackTest, back_test
+from symphony_research.demography.balance import PopulationBalance, population_balance
+from symphony_research.demography.beds import BedsRequired, beds_required
+from symphony_research.demography.decomposition import Decomposition, decompose
+from symphony_research.demography.life_tables import LifeTable, life_table
+from symphony_research.demography.marking import mark_south_somerset
+from symphony_research.demography.need import ProjectedNeed, project_need
+from symphony_research.demography.projection import Projection, cohort_component_projection
+from symphony_research.demography.south_somerset import project_south_somerset, project_south_somerset_at_random
+from symphony_research.demography.standardised import StandardisedRate, standardised_rate
+from symphony_research.demography.uncertainty import StochasticProjection, Variances, stochastic_projection
+
+__all__ = [
+    "BackTest",
+    "BedsRequired",
+    "Decomposition",
+    "LifeTable",
+    "PopulationBalance",
+    "ProjectedNeed",
+    "Projection",
+    "StandardisedRate",
+    "StochasticProjection",
+    "Variances",
+    "back_test",
+    "beds_required",
+    "cohort_component_projection",
+    "decompose",
+    "life_table",
+    "mark_south_somerset",
+    "population_balance",
+    "project_need",
+    "project_south_somerset",
+    "project_south_somerset_at_random",
+    "standardised_rate",
+    "stochastic_projection",
+]

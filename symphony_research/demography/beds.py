@@ -1,0 +1,213 @@
+"""Beds from bed-days: at an occupancy target, with the probability that a day needs more than there are.
+
+References
+----------
+Bagust, A., Place, M. and Posnett, J. W. (1999). Dynamics of bed use in accommodating emergency admissions. BMJ 319, 155-158.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from symphony_research.collapse import as_frame
+from symphony_research.demography.need import NEED, ProjectedNeed
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
+from symphony_research.errors import ArgumentError, require_columns
+from symphony_research.words.numbers import number, percentage
+
+__all__ = ["BedsRequired", "beds_required"]
+
+Array = NDArray[np.float64]
+DAYS_A_YEAR = 365.25
+
+
+class BedsRequired(_OfPublished):
+    """Beds and wards by year at an occupancy target, and the share of days on which they would not be enough."""
+
+    title: ClassVar[str] = "Beds required"
+    figure: ClassVar[str | None] = None
+    own_settings: ClassVar[frozenset[str]] = frozenset(
+        {
+            "occupancy",
+            "ward_size",
+            "dispersion",
+            "share_elsewhere",
+            "elsewhere_age",
+            "published",
+            "area_name",
+            "variant",
+        }
+    )
+    keys: ClassVar[frozenset[str]] = frozenset({"year"})
+    layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"days": ("year", "bed_days", "days_elsewhere")})
+    shown: ClassVar[tuple[str, ...]] = ("year", "bed_days", "occupied", "beds", "wards", "probability_of_shortage")
+    percentages: ClassVar[tuple[str, ...]] = ("probability_of_shortage",)
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "year": "Mid-year", "bed_days": "Bed-days a year", "days_elsewhere": "Of them cared for elsewhere",
+            "occupied": "Beds occupied on an average day", "beds": "Beds required", "wards": "Wards",
+            "probability_of_shortage": "Days that need more beds",
+        }
+    )  # fmt: skip
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Divide bed-days by days and occupancy; the shortage is the tail of the number in hospital on a day."""
+        table = tables["days"]
+        occupied = (table["bed_days"] - table["days_elsewhere"]).to_numpy().astype(float) / DAYS_A_YEAR
+        beds = occupied / settings["occupancy"]
+        return table.with_columns(
+            pl.Series("occupied", occupied),
+            pl.Series("beds", beds),
+            pl.Series("wards", beds / settings["ward_size"]),
+            pl.Series("probability_of_shortage", _shortage(occupied, np.ceil(beds - 1e-9), settings["dispersion"])),
+        )
+
+    def sentence(self) -> str:
+        """Return the beds, and their change where there are several years."""
+        first, last = self._derived.row(0, named=True), self._derived.row(-1, named=True)
+        target = f"at {percentage(self.settings['occupancy'])} occupancy"
+        share = percentage(last["probability_of_shortage"])
+        if first["year"] is None or first["year"] == last["year"]:
+            return f"{number(round(last['beds']))} beds are required {target}; on {share} of days more would be needed."
+        more = last["beds"] - first["beds"]
+        wards = number(abs(more) / self.settings["ward_size"])
+        word = "more" if more >= 0 else "fewer"
+        return (
+            f"{target[:1].upper()}{target[1:]}, {number(round(last['beds']))} beds are required in {last['year']}, {number(round(abs(more)))} "
+            f"{word} than in {first['year']} ({wards} wards of {self.settings['ward_size']}); on {share} of days even more would be "
+            "needed. Expected numbers, not counts."
+        )
+
+
+def _shortage(mean: Array, beds: Array, dispersion: float) -> Array:
+    """Return the probability that more people are in hospital on a day than there are beds."""
+    from scipy.special import betainc, pdtrc
+
+    if dispersion == 1:
+        return np.asarray(np.where(mean > 0, pdtrc(beds, mean), 0.0))
+    size = mean / (dispersion - 1)
+    with np.errstate(invalid="ignore"):
+        tail = betainc(beds + 1, np.maximum(size, 1e-12), 1 - 1 / dispersion)
+    return np.asarray(np.where(mean > 0, tail, 0.0))
+
+
+def beds_required(
+    bed_days: Any,
+    *,
+    occupancy: float = 0.85,
+    ward_size: int = 28,
+    dispersion: float = 1.0,
+    share_elsewhere: float = 0.0,
+    elsewhere_age: int = 80,
+    quantity: str = "bed_days",
+    published: str | None = None,
+) -> BedsRequired:
+    """Compute the beds that bed-days require at an occupancy target.
+
+    Parameters
+    ----------
+    bed_days : ProjectedNeed, frame or float
+        Bed-days a year: those of `project_need`, a frame with `year` and `bed_days`, or one number.
+    occupancy : float, default 0.85
+        Share of beds occupied on an average day.
+    ward_size : int, default 28
+        Beds a ward.
+    dispersion : float, default 1
+        Variance over mean of the number in hospital on a day: 1 if people come and go independently, above 1 in waves.
+    share_elsewhere : float, default 0
+        Share of the days of people of `elsewhere_age` and over that would be cared for elsewhere; of a `ProjectedNeed` alone.
+    elsewhere_age : int, default 80
+    quantity : str
+        Which quantity of a `ProjectedNeed` is bed-days, where it has several.
+    published : str, optional
+        The published source of a frame or number; needed before the result may be released.
+
+    Returns
+    -------
+    BedsRequired
+        `year`, `bed_days`, `days_elsewhere`, `occupied`, `beds`, `wards`, `probability_of_shortage`.
+
+    Raises
+    ------
+    ArgumentError
+        On an occupancy outside (0, 1], a share outside [0, 1], bed-days below zero, or a share elsewhere without ages.
+
+    Notes
+    -----
+    The number in hospital on a day is Poisson where stays are independent (an infinite-server queue), negative binomial
+    with a dispersion above 1. Beds are counted whole for the shortage. A year has 365.25 days.
+
+    References
+    ----------
+    Bagust, A., Place, M. and Posnett, J. W. (1999). Dynamics of bed use in accommodating emergency admissions. BMJ
+    319, 155-158.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> beds = sr.demography.beds_required(107_000, occupancy=0.85).estimates
+    >>> beds.select(pl.col("occupied", "beds").round(1)).row(0)
+    (293.0, 344.6)
+    """
+    if not 0 < occupancy <= 1:
+        raise ArgumentError(f"occupancy={occupancy} is a share of beds, above 0 and at most 1, such as 0.85.")
+    if not 0 <= share_elsewhere <= 1:
+        raise ArgumentError(f"share_elsewhere={share_elsewhere} is a share between 0 and 1.")
+    if dispersion < 1 or ward_size < 1:
+        raise ArgumentError("dispersion is at least 1 and ward_size at least one bed.")
+    refuse_study(published, bed_days)
+    source: dict[str, Any] = {}
+    disclosure = None
+    if isinstance(bed_days, ProjectedNeed):
+        known = bed_days.quantities
+        chosen = quantity if quantity in known else known[0] if len(known) == 1 else None
+        if chosen is None:
+            raise ArgumentError(f"quantity='{quantity}' is none of: {', '.join(known)}. Name the one that is bed-days.")
+        rows = bed_days.count_tables["rates"].filter(pl.col("quantity") == chosen)
+        each = (pl.col("people") * pl.col("rate")).alias(NEED)
+        old = pl.when(pl.col("age") >= elsewhere_age).then(NEED).otherwise(0.0)
+        days = rows.with_columns(each).group_by("year", maintain_order=True).agg(
+            pl.col(NEED).sum().alias("bed_days"), (old.sum() * share_elsewhere).alias("days_elsewhere")
+        )  # fmt: skip
+        disclosure, published = bed_days.disclosure, bed_days.settings.get("published")
+        carried = ("area_name", "variant", "study", "fingerprint", "generated", "note", "period")
+        source = {name: bed_days.settings[name] for name in carried if name in bed_days.settings}
+    else:
+        days = _days(bed_days)
+        if share_elsewhere:
+            raise ArgumentError("share_elsewhere needs bed-days by age: give what project_need returns.")
+    settings = {
+        "method": "bed-days over days and occupancy; Poisson or negative binomial number in hospital",
+        "reference": "Bagust, Place and Posnett 1999",
+        "occupancy": occupancy,
+        "ward_size": ward_size,
+        "dispersion": dispersion,
+        "share_elsewhere": share_elsewhere,
+        "elsewhere_age": elsewhere_age,
+        "published": published,
+        **source,
+    }
+    return BedsRequired({"days": days}, settings, (), disclosure)
+
+
+def _days(given: Any) -> pl.DataFrame:
+    if isinstance(given, (int, float)):
+        days = pl.DataFrame(
+            {"year": [None], "bed_days": [float(given)]}, schema={"year": pl.Int64, "bed_days": pl.Float64}
+        )
+    else:
+        table = as_frame(given)
+        require_columns(table.columns, ["year", "bed_days"], what="bed_days")
+        days = table.select("year", pl.col("bed_days").cast(pl.Float64)).sort("year")
+    below = int((days["bed_days"].is_null() | (days["bed_days"] < 0)).sum())
+    if below:
+        raise ArgumentError(f"bed_days has {below} rows that are missing or below zero.")
+    return days.with_columns(pl.lit(0.0).alias("days_elsewhere"))

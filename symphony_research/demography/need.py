@@ -1,0 +1,296 @@
+"""Need carried forward: rates by sex and age times the people projected, constant, with a trend, or with healthier ageing.
+
+References
+----------
+Fries, J. F. (1980). Aging, natural death, and the compression of morbidity. New England Journal of Medicine 303, 130-135.
+Manton, K. G. (1982). Changing concepts of morbidity and mortality in the elderly population. Milbank Quarterly 60, 183-244.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from symphony_research.collapse import as_frame, names_of
+from symphony_research.collapse.frames import refuse_names
+from symphony_research.demography.decomposition import Decomposition, decomposed
+from symphony_research.demography.projection import Projection
+from symphony_research.demography.published import Tables, _OfPublished, refuse_study
+from symphony_research.demography.read import SEXES, band_starts, whole_ages
+from symphony_research.errors import ArgumentError, require_columns
+from symphony_research.result import Result
+from symphony_research.words.lexicon import in_words
+from symphony_research.words.numbers import number
+
+__all__ = ["ProjectedNeed", "project_need"]
+
+Array = NDArray[np.float64]
+NEED = "need"
+_SOURCE = ("study", "fingerprint", "generated", "note", "period")
+
+
+class ProjectedNeed(_OfPublished):
+    """Expected need by year: people projected times rates that were published or have passed disclosure control."""
+
+    title: ClassVar[str] = "Projected need"
+    figure: ClassVar[str | None] = None
+    own_settings: ClassVar[frozenset[str]] = frozenset(
+        {"start", "end", "trend", "healthy_ageing", "published", "area_name", "variant", "quantity"}
+    )
+    keys: ClassVar[frozenset[str]] = frozenset({"quantity", "year", "age"})
+    layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {"rates": ("quantity", "year", "age", "people", "rate")}
+    )
+    shown: ClassVar[tuple[str, ...]] = ("quantity", "year", NEED, "percent_change")
+    column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"quantity": "Need", "year": "Mid-year", NEED: "Expected a year", "percent_change": "Change since the start, %"}
+    )
+
+    @staticmethod
+    def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
+        """Sum people times rates over sex and age, and compare with the start."""
+        each = (pl.col("people") * pl.col("rate")).sum().alias(NEED)
+        groups = ["quantity", *(name for name in by if name != "sex")]
+        total = tables["rates"].group_by(*groups, "year", maintain_order=True).agg(each)
+        first = pl.col(NEED).first().over(groups)
+        return total.with_columns(pl.when(first > 0).then(100 * (pl.col(NEED) / first - 1)).alias("percent_change"))
+
+    @property
+    def by_age(self) -> pl.DataFrame:
+        """Need by quantity, year, sex and single year of age, with the people and the rate that it comes of."""
+        self._refuse_undisclosed("The need by age of")
+        table = self.count_tables["rates"]
+        return table.with_columns((pl.col("people") * pl.col("rate")).alias(NEED))
+
+    def cells(self, year: int, quantity: str | None = None) -> pl.DataFrame:
+        """Return `sex`, `age`, `persons` and `rate` of a year, as `decompose` takes them."""
+        rows = self.by_age.filter((pl.col("year") == year) & (pl.col("quantity") == (quantity or self.quantities[0])))
+        if not rows.height:
+            raise ArgumentError(
+                f"No need was projected for {year}, or none of that name. Quantities: {', '.join(self.quantities)}; years "
+                f"{self.settings['start']} to {self.settings['end']}."
+            )
+        # rates are per person of the population, so those of its strata add up
+        return rows.group_by("sex", "age", maintain_order=True).agg(
+            pl.col("people").first().alias("persons"), pl.col("rate").sum()
+        )
+
+    def decomposition(self, before: int, after: int, quantity: str | None = None) -> Decomposition:
+        """Return how much of the change between two years comes of population size, age-sex structure and rates.
+
+        Released with the rates that the need comes of.
+        """
+        name = quantity or self.quantities[0]
+        return decomposed(
+            self.cells(before, name), self.cells(after, name), by=("sex", "age"), quantity=in_words(name),
+            published=self.settings["published"], disclosure=self.disclosure,
+        )  # fmt: skip
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What is projected, in order."""
+        return tuple(self.count_tables["rates"]["quantity"].unique(maintain_order=True).to_list())
+
+    def sentence(self) -> str:
+        """Return the change of each quantity, the largest first."""
+        start, end = self.settings["start"], self.settings["end"]
+        yearly = self._derived.group_by("quantity", "year", maintain_order=True).agg(pl.col(NEED).sum())
+        then, now = (yearly.filter(pl.col("year") == year) for year in (start, end))
+        both = now.join(then.select("quantity", pl.col(NEED).alias("before")), on="quantity", maintain_order="left")
+        change = pl.when(pl.col("before") > 0).then(100 * (pl.col(NEED) / pl.col("before") - 1))
+        rows = both.with_columns(change.alias("percent_change")).sort(
+            "percent_change", descending=True, nulls_last=True, maintain_order=True
+        )
+        said = [
+            f"{in_words(row['quantity'])} {'+' if row['percent_change'] >= 0 else '−'}{number(abs(row['percent_change']))}%"
+            for row in rows.head(4).iter_rows(named=True)
+            if row["percent_change"] is not None
+        ]
+        how = (
+            "with rates as they are"
+            if not (self.settings["trend"] or self.settings["healthy_ageing"])
+            else "as assumed"
+        )
+        return f"From mid-{start} to mid-{end}, {how}, expected need changes: {'; '.join(said)}. Expected numbers, not counts."
+
+
+def project_need(
+    projection: Projection,
+    rates: Any,
+    *,
+    trend: float | Mapping[str, float] = 0.0,
+    healthy_ageing: float = 0.0,
+    by: str | Sequence[str] = (),
+    quantity: str = NEED,
+    per: float = 1.0,
+    published: str | None = None,
+) -> ProjectedNeed:
+    """Carry rates of need forward with a projected population.
+
+    Parameters
+    ----------
+    projection : Projection
+        Of one area.
+    rates : Result or frame
+        Need per person a year by age (prevalence, contacts, bed-days, pounds): `age` (single years, or lower ends of groups)
+        or `age_band`, perhaps `sex` and `quantity` (its name), and `rate`; of a Result, its `estimate`. A Result of a
+        study must have passed `suppress` before what comes of it may be shown.
+    trend : float or mapping of str to float
+        Change of rates a year, such as -0.01; by quantity where it is a mapping.
+    healthy_ageing : float
+        Years by which need at an age is postponed each calendar year. 0: rates by age stay. 0.2: people of 80 after five
+        years need what those of 79 did (compression of morbidity, where life expectancy gains less). Below zero:
+        expansion.
+    by : str or sequence of str, optional
+        Further columns of rates that are kept, such as the number of conditions. Rates are per person of each age, whatever
+        the stratum (prevalence times need of those who have it), so that strata add up.
+    quantity : str
+        Name of what is needed, where the rates have none.
+    per : float, default 1
+        People that rates are given for, such as 1,000.
+    published : str, optional
+        The published source of rates in a frame; needed before the result may be released.
+
+    Returns
+    -------
+    ProjectedNeed
+        `quantity`, `year`, `need`, `percent_change`; `.by_age`, `.cells(year)`.
+
+    Raises
+    ------
+    ArgumentError
+        On missing ages or rates, rates below zero, or several areas.
+
+    Notes
+    -----
+    Expected numbers: they say no more of a study than its released rates and the published population do.
+
+    References
+    ----------
+    Fries, J. F. (1980). Aging, natural death, and the compression of morbidity. New England Journal of Medicine
+    303, 130-135.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> days = pl.DataFrame({"age_band": ["00-64", "65-79", "80+"], "rate": [0.3, 2.0, 6.0]})
+    >>> people = sr.demography.project_south_somerset(end=2012)
+    >>> need = sr.demography.project_need(people, days, quantity="bed_days", published="invented rates")
+    >>> round(need.estimates["need"][0])
+    150454
+    """
+    if projection.areas_by:
+        raise ArgumentError("project_need is of one area: project and carry forward each by itself.")
+    if not per > 0:
+        raise ArgumentError(f"per={per} is the number of people that rates are given for, above zero.")
+    refuse_study(published, rates)
+    settings = projection.settings
+    source, disclosure = {}, None
+    if isinstance(rates, Result):
+        source = {name: rates.settings[name] for name in _SOURCE if name in rates.settings}
+        disclosure, published = rates.disclosure, rates.settings.get("published")
+        table = rates._derived.with_columns(pl.col("estimate").alias("rate"))
+    else:
+        table = as_frame(rates)
+    if "quantity" not in table.columns:
+        table = table.with_columns(pl.lit(quantity).alias("quantity"))
+    strata = names_of(by, table.columns)
+    refuse_names(
+        strata, ("quantity", "year", "sex", "age", "age_band", "people", "rate", NEED, "percent_change"), what="by"
+    )
+    require_columns(table.columns, strata, what="rates")
+    oldest = int(projection.count_tables["base"]["age"].max())  # type: ignore[arg-type]
+    by_cell = _by_cell(table, strata, oldest)
+    names = list(dict.fromkeys(key[0] for key in by_cell))
+    people = projection.estimates.pivot("age", index=["year", "sex"], values="persons", maintain_order=True)
+    years = list(range(settings["start"], settings["end"] + 1))
+    counts = people.sort("year", "sex").drop("year", "sex").to_numpy().reshape(len(years), 2, oldest + 1)
+    trends = dict(trend) if isinstance(trend, Mapping) else dict.fromkeys(names, float(trend))
+    unknown = sorted(set(trends) - set(names))
+    if unknown:
+        raise ArgumentError(
+            f"trend names {len(unknown)} quantities that rates do not have. Quantities: {', '.join(names)}."
+        )
+    parts = []
+    for (name, *levels), rate in by_cell.items():
+        later = np.stack(
+            [_aged(rate / per, healthy_ageing * k) * (1 + trends.get(name, 0.0)) ** k for k in range(len(years))]
+        )
+        parts.append(_frame(name, dict(zip(strata, levels, strict=True)), years, counts, later))
+    both = settings.get("published") and (published or disclosure is not None)
+    own = {
+        "method": "people projected times rates by sex and age",
+        "reference": "Fries 1980",
+        "start": settings["start"],
+        "end": settings["end"],
+        "trend": dict(trends) if any(trends.values()) else {},
+        "healthy_ageing": healthy_ageing,
+        "published": f"{settings['published']}; rates: {published or 'of the study, released'}" if both else None,
+        **{name: settings.get(name) for name in ("area_name", "variant")},
+        **source,
+    }
+    return ProjectedNeed({"rates": pl.concat(parts)}, own, (*strata, "sex"), disclosure if both else None)
+
+
+def _by_cell(table: pl.DataFrame, strata: tuple[str, ...], oldest: int) -> dict[tuple[Any, ...], Array]:
+    """Return the rate of every sex and single year of age, of each quantity and stratum."""
+    require_columns(table.columns, ["rate"], what="rates")
+    missing = table["rate"].null_count()
+    if missing:
+        raise ArgumentError(
+            f"rates has {missing} of {table.height} rows without a rate, such as suppressed ones. Use wider age groups, so that "
+            "every group has one."
+        )
+    if bool((table["rate"] < 0).any()):
+        raise ArgumentError(f"rates has {int((table['rate'] < 0).sum())} rows below zero.")
+    if "age" not in table.columns:
+        require_columns(table.columns, ["age_band"], what="rates")
+    banded = "age" not in table.columns
+    lows = band_starts(table["age_band"], what="rates") if banded else whole_ages(table["age"], what="rates")
+    table = table.with_columns(lows.alias("__from"))
+    if "sex" not in table.columns:
+        table = table.join(pl.DataFrame({"sex": list(SEXES)}), how="cross")
+    found = {}
+    ages = np.arange(oldest + 1)
+    for key, part in table.partition_by("quantity", *strata, as_dict=True, maintain_order=True).items():
+        rates = np.zeros((2, oldest + 1))
+        for k, sex in enumerate(SEXES):
+            own = part.filter(pl.col("sex").cast(pl.String) == sex).sort("__from")
+            ends = own["__from"].to_numpy()
+            if not len(ends) or ends[0] != 0 or len(np.unique(ends)) < len(ends):
+                raise ArgumentError(
+                    f"rates needs one row for each age group of each sex from age 0 on; it has {len(ends)} rows for one sex of a "
+                    "quantity, or two for one group. Give zero where nobody has the need."
+                )
+            rates[k] = own["rate"].to_numpy()[np.searchsorted(ends, ages, side="right") - 1]
+        found[(str(key[0]), *key[1:])] = rates
+    return found
+
+
+def _aged(rate: Array, years: float) -> Array:
+    """Return rates postponed by so many years of age: those of people that much younger."""
+    if not years:
+        return rate
+    ages = np.arange(rate.shape[-1], dtype=float)
+    return np.stack([np.interp(ages - years, ages, own) for own in rate])
+
+
+def _frame(name: str, stratum: Mapping[str, Any], years: list[int], people: Array, rates: Array) -> pl.DataFrame:
+    n_ages = people.shape[-1]
+    return pl.DataFrame(
+        {
+            "quantity": [name] * people.size,
+            **{column: [level] * people.size for column, level in stratum.items()},
+            "year": np.repeat(np.array(years), 2 * n_ages),
+            "sex": [s for _ in years for s in SEXES for _ in range(n_ages)],
+            "age": np.tile(np.arange(n_ages), 2 * len(years)),
+            "people": people.reshape(-1),
+            "rate": rates.reshape(-1),
+        }
+    )
