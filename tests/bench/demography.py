@@ -9,9 +9,9 @@ same people.
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -99,7 +99,9 @@ def main() -> None:
     from symphony_research.demography.projection import flows_of
     from symphony_research.reference import reference_table
 
-    target = Path(sys.argv[1])
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    target = reader.parse_args().target
     base, whence = base_populations()
     rates = reference_table("national_fertility").frame
     fertility = rates.filter(pl.col("year") > START).select("year", "age", pl.col("principal").alias("rate"))

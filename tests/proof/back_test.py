@@ -7,6 +7,7 @@ The estimates and components are read beside the checkout (../shared/data), or w
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -47,7 +48,9 @@ def rows_of(result: sr.demography.BackTest, name: str, *, naive: bool) -> list[s
 
 
 def main() -> None:
-    target = Path(sys.argv[1])
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("target", type=Path, help="file to write")
+    target = reader.parse_args().target
     ignored, carried = tested(carried=False), tested(carried=True)
     other = ons.bristol_balance().estimates.group_by("year", maintain_order=True).agg(
         pl.col("other_change").sum().alias("total"), pl.col("other_change").abs().max().alias("largest")
