@@ -21,7 +21,7 @@ from symphony_research.door.text import TextFile
 from symphony_research.door.values import schema_type
 from symphony_research.errors import ArgumentError, SchemaError
 from symphony_research.policy import Policy, policy_named
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 from symphony_research.schema import STUDY_TABLES, Table
 
 __all__ = ["DEFAULT_AGE_BANDS", "Study", "check_study", "read_study"]
@@ -167,10 +167,10 @@ class Study:
         """Return the names of the programmes people were enrolled on."""
         return list(self.enrolments.select(pl.col("programme").drop_nulls().unique().sort()).collect()["programme"])
 
-    def source(self, **population: Any) -> Source:
-        """Return this study as the source of numbers about the population described."""
+    def provenance(self, **population: Any) -> Provenance:
+        """Return this study as the provenance of numbers about the population described."""
         first, last = self.period
-        return Source(
+        return Provenance(
             self.name, self.fingerprint, self.generated, population, self.note, (first.isoformat(), last.isoformat())
         )
 

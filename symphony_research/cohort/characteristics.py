@@ -75,7 +75,7 @@ def baseline_of(
     shown = {c: k for c, k in known.items() if not {c, *SAID_BY.get(c, ())} & {*by, *rules}}
     tables["categories"] = pl.concat([_categories(people, by, c, own) for c, own in shown.items()])
     tables["population"] = _population(people, by, cost=COST in people.columns)
-    source = study.source(**{**rules, "months": months}).as_settings()
+    provenance = study.provenance(**{**rules, "months": months}).as_settings()
     settings = {
         "method": "people by characteristic at the index date; mean and standard deviation of cost",
         "reference": "von Elm et al. 2007",
@@ -84,7 +84,7 @@ def baseline_of(
         "commonest": commonest,
         "age_bands": list(study.age_bands),
         "whole_list": set(listed) == set(study.condition_names()),
-        **source,
+        **provenance,
         "note": " ".join([*([study.note] if study.note else []), *_how_counted(study, known, months), *missing]),
     }
     return Baseline(tables, settings, by)

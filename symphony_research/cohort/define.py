@@ -165,7 +165,7 @@ def define_cohort(
             "method": "people excluded, rule by rule",
             "start": start,
             "criteria": [step for step, _ in rules],
-            **study.source(**population).as_settings(),
+            **study.provenance(**population).as_settings(),
         },
     )
     return Cohort(attrition, PersonRows(study, MappingProxyType(population), people, several))

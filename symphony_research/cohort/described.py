@@ -80,7 +80,7 @@ class Described:
             by=by,
             values=values,
             conditions=listed,
-            source=self._rows.study.source(
+            provenance=self._rows.study.provenance(
                 **self._rows.rules,
                 on=str(on),
                 values=list(values),

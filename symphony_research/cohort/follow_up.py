@@ -17,7 +17,7 @@ from symphony_research.cohort.spells import joined_spells
 from symphony_research.cohort.strata import with_strata
 from symphony_research.collapse import Collapsed
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.result import NotAvailable, Source, not_available
+from symphony_research.result import NotAvailable, Provenance, not_available
 from symphony_research.study import Study
 from symphony_research.words.lexicon import outcome
 
@@ -27,7 +27,7 @@ __all__ = [
     "follow_up_of",
     "followed",
     "governing_day",
-    "source_of_period",
+    "provenance_of_period",
     "window_of",
     "with_enrolment",
     "with_first",
@@ -53,14 +53,14 @@ class Steps:
             self.rows.append((words, gone))
         return kept
 
-    def attrition(self, people: int, source: Source) -> Attrition:
+    def attrition(self, people: int, provenance: Provenance) -> Attrition:
         """Return the steps as a result."""
         table = pl.DataFrame(
             [*self.rows, (STUDIED, people)], schema={"step": pl.String, "n_persons": pl.Int64}, orient="row"
         )
         return Attrition(
             {"steps": table},
-            {"method": "people excluded, step by step", "start": "in the cohort", **source.as_settings()},
+            {"method": "people excluded, step by step", "start": "in the cohort", **provenance.as_settings()},
         )
 
 
@@ -70,18 +70,18 @@ def governing_day(study: Study, *tables: str, until: date | str | None) -> date:
     return last if until is None else min(as_date(until, "until"), last)
 
 
-def source_of_period(rows: PersonRows, *tables: str, last: date, **asked: Any) -> Source:
-    """Return the source of numbers about the cohort; where a table ends before the study does, its note says so."""
-    source = rows.study.source(**{**rows.rules, **{k: v for k, v in asked.items() if v is not None}})
+def provenance_of_period(rows: PersonRows, *tables: str, last: date, **asked: Any) -> Provenance:
+    """Return the provenance of numbers about the cohort; where a table ends before the study does, its note says so."""
+    provenance = rows.study.provenance(**{**rows.rules, **{k: v for k, v in asked.items() if v is not None}})
     ended = [
         f"{table} on {day.day} {day:%B %Y}"
         for table, day in rows.study.data_end.items()
         if table in ("persons", "registrations", *tables) and day == last and day < rows.study.period[1]
     ]
     if not ended:
-        return source
+        return provenance
     said = f"Follow-up ends with the data: {', '.join(ended)}."
-    return replace(source, note=f"{source.note} {said}".strip())
+    return replace(provenance, note=f"{provenance.note} {said}".strip())
 
 
 def window_of(
@@ -127,7 +127,7 @@ def follow_up_of(
     event = first_recorded(study) if event is None else event
     require_one_of(event, EVENTS, argument="event")
     if optional and (why := why_not_recorded(study, event)):
-        return not_available(why, f"time to the {outcome(event)}", study.source(**rows.rules).as_settings())
+        return not_available(why, f"time to the {outcome(event)}", study.provenance(**rows.rules).as_settings())
     by_discharge = _by_discharge(event, unit)
     if event == "readmission":
         rows.require_one_index("readmissions")
@@ -162,13 +162,13 @@ def follow_up_of(
         "entry": window.entry.isoformat() if window.entry else None, "leave_programme": leave_programme or None,
         "enrolment": enrolment, "unit": "discharge" if by_discharge else "index date" if rows.several else None,
     }  # fmt: skip
-    source = source_of_period(rows, *tables, last=last, **asked)
-    attrition = steps.attrition(intervals["person_id"].n_unique(), source)
+    provenance = provenance_of_period(rows, *tables, last=last, **asked)
+    attrition = steps.attrition(intervals["person_id"].n_unique(), provenance)
     return _collapsed(
         intervals,
         event,
         by,
-        source,
+        provenance,
         attrition,
         by_discharge=by_discharge,
         state=enrolment is not None,
@@ -178,7 +178,7 @@ def follow_up_of(
 
 
 def _collapsed(
-    intervals: pl.DataFrame, event: str, by: tuple[str, ...], source: Source, attrition: Attrition,
+    intervals: pl.DataFrame, event: str, by: tuple[str, ...], provenance: Provenance, attrition: Attrition,
     *, by_discharge: bool, state: bool, lost: bool, several: bool,
 ) -> Collapsed:  # fmt: skip
     died = 1 if event == "death" else 2
@@ -202,7 +202,7 @@ def _collapsed(
     )
     return Collapsed(
         table,
-        source,
+        provenance,
         by,
         sums=(unit,),
         time="time",

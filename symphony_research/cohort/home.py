@@ -8,7 +8,7 @@ import polars as pl
 
 from symphony_research.cohort.at_risk import Window
 from symphony_research.cohort.events import EVENTS, require_filled, require_recorded
-from symphony_research.cohort.follow_up import Steps, followed, governing_day, source_of_period, window_of
+from symphony_research.cohort.follow_up import Steps, followed, governing_day, provenance_of_period, window_of
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.stays import stays_of
 from symphony_research.cohort.strata import with_strata
@@ -57,10 +57,10 @@ def days_at_home_of(rows: PersonRows, *, horizon: int, by: tuple[str, ...], unti
         )
         .sort([*by, "time", "event"], nulls_last=True)
     )  # fmt: skip
-    source = source_of_period(
+    provenance = provenance_of_period(
         rows, "activity", last=last, event="death", until=last.isoformat(), time_unit="days", horizon=horizon
     )
     return Collapsed(
-        table, source, by, sums=SUMS, time="time", event="event", weights="n_persons",
-        attrition=steps.attrition(found["person_id"].n_unique(), source),
+        table, provenance, by, sums=SUMS, time="time", event="event", weights="n_persons",
+        attrition=steps.attrition(found["person_id"].n_unique(), provenance),
     )  # fmt: skip

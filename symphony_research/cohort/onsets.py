@@ -46,5 +46,5 @@ def onsets_of(
         joined=spells if study.has("registrations") else None,
         washout_days=washout_days,
         conditions=listed,
-        source=study.source(**{**rows.rules, "on": str(on), "conditions": len(listed)}),
+        provenance=study.provenance(**{**rows.rules, "on": str(on), "conditions": len(listed)}),
     )

@@ -13,7 +13,7 @@ from symphony_research.cohort.follow_up import (
     ENROLLED,
     Steps,
     governing_day,
-    source_of_period,
+    provenance_of_period,
     window_of,
     with_enrolment,
     with_first,
@@ -52,10 +52,10 @@ def rates_of(
     event = first_recorded(study) if event is None else event
     if optional and event == "readmission":
         why = "Readmissions are counted by discharge"
-        return not_available(why, "their rate by time", study.source(**rows.rules).as_settings())
+        return not_available(why, "their rate by time", study.provenance(**rows.rules).as_settings())
     require_one_of(event, [name for name in EVENTS if name != "readmission"], argument="event")
     if optional and (why := why_not_recorded(study, event)):
-        return not_available(why, f"the rate of {EVENTS[event].plural}", study.source(**rows.rules).as_settings())
+        return not_available(why, f"the rate of {EVENTS[event].plural}", study.provenance(**rows.rules).as_settings())
     for name in by:
         require_one_of(name, (YEAR, *STRATA), argument="by")
     if len(set(by)) < len(by):
@@ -90,9 +90,9 @@ def rates_of(
         "entry": window.entry.isoformat() if window.entry else None, "enrolment": enrolment,
         "first": first or None, "episode_days": episode_days or None,
     }  # fmt: skip
-    source = source_of_period(rows, *tables, last=last, **asked)
-    attrition = steps.attrition(intervals["person_id"].n_unique(), source)
-    return Collapsed(table, source, by, sums=SUMS, weights="n_persons", distinct_by=moving, attrition=attrition)
+    provenance = provenance_of_period(rows, *tables, last=last, **asked)
+    attrition = steps.attrition(intervals["person_id"].n_unique(), provenance)
+    return Collapsed(table, provenance, by, sums=SUMS, weights="n_persons", distinct_by=moving, attrition=attrition)
 
 
 def _pieces(intervals: pl.DataFrame, lowest: tuple[int, ...], by: tuple[str, ...]) -> pl.LazyFrame:

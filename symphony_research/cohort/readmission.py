@@ -13,7 +13,7 @@ import polars as pl
 from symphony_research.cohort.at_risk import Window
 from symphony_research.cohort.discharges import discharges_of
 from symphony_research.cohort.events import why_not_recorded
-from symphony_research.cohort.follow_up import Steps, followed, governing_day, source_of_period
+from symphony_research.cohort.follow_up import Steps, followed, governing_day, provenance_of_period
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.strata import with_strata
 from symphony_research.errors import ArgumentError, require_one_of
@@ -249,7 +249,7 @@ def readmissions_of(
     normal_quantile(confidence)
     if optional and (why := why_not_recorded(rows.study, "readmission")):
         what = "the share of discharges followed by an emergency readmission"
-        return not_available(why, what, rows.study.source(**rows.rules).as_settings())
+        return not_available(why, what, rows.study.provenance(**rows.rules).as_settings())
     last = governing_day(rows.study, "activity", until=until)
     steps = Steps()
     people = followed(with_strata(rows, by), Window(last), steps)
@@ -281,7 +281,7 @@ def readmissions_of(
         "people": again.sort("__row", maintain_order=True).drop("__row"),
         "population": table.drop("__again"),
     }
-    source = source_of_period(
+    provenance = provenance_of_period(
         rows,
         "activity",
         last=last,
@@ -289,14 +289,14 @@ def readmissions_of(
         until=last.isoformat(),
         exclude_kinds=list(exclude_kinds) or None,
     )
-    notes = [source.note] if source.note else []
+    notes = [provenance.note] if provenance.note else []
     settings = {
         "method": "discharges followed by an emergency admission, variance by person (ratio of sums), Wilson interval",
         "reference": "Cochran 1977",
         "days": days,
         "confidence": confidence,
         "event_name": "readmission",
-        **source.as_settings(),
+        **provenance.as_settings(),
         "note": " ".join([*notes, *_how_counted(days, exclude_kinds)]),
     }
     return ReadmissionRate(tables, settings, by)

@@ -10,11 +10,11 @@ import polars as pl
 from symphony_research.cohort.at_risk import when_of
 from symphony_research.cohort.attrition import Attrition
 from symphony_research.cohort.events import EVENTS, events_of, why_not_recorded
-from symphony_research.cohort.follow_up import Steps, followed, governing_day, source_of_period, window_of
+from symphony_research.cohort.follow_up import Steps, followed, governing_day, provenance_of_period, window_of
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.strata import with_strata
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.result import NotAvailable, Source, not_available
+from symphony_research.result import NotAvailable, Provenance, not_available
 
 __all__ = ["RecurrentEvents", "recurrent_events_of"]
 
@@ -31,7 +31,7 @@ class RecurrentEvents:
         `person_id`, `time` (at which follow-up ends), `event` (1 = death), `entry` and the strata.
     events : polars.DataFrame
         `person_id`, `time`.
-    source : Source
+    provenance : Provenance
     event : str
         Which event it is, as `EVENTS` names it.
     by : tuple of str
@@ -44,7 +44,7 @@ class RecurrentEvents:
 
     persons: pl.DataFrame = field(repr=False)
     events: pl.DataFrame = field(repr=False)
-    source: Source
+    provenance: Provenance
     event: str
     by: tuple[str, ...]
     entry: str | None
@@ -76,7 +76,7 @@ def recurrent_events_of(
         raise ArgumentError(f"{once}: there are no recurrent events of '{event}'.")
     if optional and (why := once or why_not_recorded(study, event)):
         what = "events" if once else EVENTS[event].plural
-        return not_available(why, f"the number of {what} a person", study.source(**rows.rules).as_settings())
+        return not_available(why, f"the number of {what} a person", study.provenance(**rows.rules).as_settings())
     if leave_programme and rows.rules.get("index") != "enrolment":
         raise ArgumentError("leave_programme is for people on a programme: define the cohort by one.")
     tables = ["activity", *(["enrolments"] if leave_programme else [])]
@@ -103,7 +103,7 @@ def recurrent_events_of(
         "entry": window.entry.isoformat() if window.entry else None, "leave_programme": leave_programme or None,
         "episode_days": episode_days or None,
     }  # fmt: skip
-    source = source_of_period(rows, *tables, last=last, **asked)
-    attrition = steps.attrition(persons.height, source)
+    provenance = provenance_of_period(rows, *tables, last=last, **asked)
+    attrition = steps.attrition(persons.height, provenance)
     late = "entry" if (persons["entry"] > 0).any() else None
-    return RecurrentEvents(persons, happened, source, event, by, late, attrition)
+    return RecurrentEvents(persons, happened, provenance, event, by, late, attrition)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from symphony_research.errors import ArgumentError, DisclosureError, require_columns
-from symphony_research.result import Result, Source, inside_report
+from symphony_research.result import Provenance, Result, inside_report
 
-__all__ = ["Collapsed", "FollowUpColumns", "follow_up_columns", "source_of"]
+__all__ = ["Collapsed", "FollowUpColumns", "follow_up_columns", "provenance_of"]
 
 # predicates by which the people of a stratum are those of a narrower population
 _PREDICATES = ("programme", "hub", "area", "sex", "residence")
@@ -20,15 +20,15 @@ _PREDICATES = ("programme", "hub", "area", "sex", "residence")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Collapsed:
-    """A table of counts made from people, with its source and the meaning of its columns.
+    """A table of counts made from people, with its provenance and the meaning of its columns.
 
     It holds a data frame and is none, so that nothing computed from it can pass for
-    numbers of a known population: `filter`, `group` and `add` keep the source, and
+    numbers of a known population: `filter`, `group` and `add` keep the provenance, and
     `to_frame` gives the plain frame, whose population is unknown.
 
     Attributes
     ----------
-    source : Source
+    provenance : Provenance
         The study, and the population as predicates and dates.
     by : tuple of str
         The strata.
@@ -58,7 +58,7 @@ class Collapsed:
     """
 
     _frame: pl.DataFrame = field(repr=False)
-    source: Source = field(default_factory=Source)
+    provenance: Provenance = field(default_factory=Provenance)
     by: tuple[str, ...] = ()
     sums: tuple[str, ...] = ("n_persons",)
     time: str | None = None
@@ -111,7 +111,7 @@ class Collapsed:
         ArgumentError
             If a column is no stratum: what happened to people says nothing of who they are.
         """
-        frame, population = self._frame, dict(self.source.population)
+        frame, population = self._frame, dict(self.provenance.population)
         for name, wanted in strata.items():
             if name not in self.by:
                 raise ArgumentError(
@@ -128,7 +128,7 @@ class Collapsed:
             else:
                 kept = population.get("strata") or {}
                 population["strata"] = {**kept, name: sorted(map(str, values))}
-        return replace(self, _frame=frame, source=replace(self.source, population=population), attrition=None)
+        return replace(self, _frame=frame, provenance=replace(self.provenance, population=population), attrition=None)
 
     def group(self, by: str | Sequence[str] = ()) -> Collapsed:
         """Add up rows over all strata but some.
@@ -178,14 +178,14 @@ class Collapsed:
                     "Collapse them the same way first."
                 )
             for what in ("event", "time_unit", "horizon"):
-                one, two = (s.population.get(what) for s in (self.source, other.source))
+                one, two = (s.population.get(what) for s in (self.provenance, other.provenance))
                 if one != two:
                     raise ArgumentError(f"Sites differ in {what}: {one!r} and {two!r}.")
         every = (self, *others)
         entry = next((one.entry for one in every if one.entry is not None), None)
         frame = self._summed(pl.concat([one._frame for one in every], how="vertical_relaxed"), self.by)
-        source = _common_source([one.source for one in every])
-        return replace(self, _frame=frame, source=source, entry=entry, attrition=None)
+        provenance = _common_provenance([one.provenance for one in every])
+        return replace(self, _frame=frame, provenance=provenance, entry=entry, attrition=None)
 
     def require_distinct(self, by: Sequence[str]) -> None:
         """Refuse to count somebody twice, who is in several strata one after the other.
@@ -232,28 +232,28 @@ class Collapsed:
         return str(self._frame._repr_html_())
 
 
-def _common_source(sources: Sequence[Source]) -> Source:
-    """Return the source of people of several: every study, and the predicates that all share."""
-    first = sources[0]
-    shared = {k: v for k, v in first.population.items() if all(one.population.get(k) == v for one in sources)}
-    studies = list(dict.fromkeys(one.study for one in sources if one.study))
-    prints = sorted({one.fingerprint for one in sources if one.fingerprint})
-    known = len(prints) == 1 and all(one.fingerprint for one in sources)
+def _common_provenance(provenances: Sequence[Provenance]) -> Provenance:
+    """Return the provenance of people of several: every study, and the predicates that all share."""
+    first = provenances[0]
+    shared = {k: v for k, v in first.population.items() if all(one.population.get(k) == v for one in provenances)}
+    studies = list(dict.fromkeys(one.study for one in provenances if one.study))
+    prints = sorted({one.fingerprint for one in provenances if one.fingerprint})
+    known = len(prints) == 1 and all(one.fingerprint for one in provenances)
     pooled = hashlib.sha256("".join(prints).encode()).hexdigest()[: len(prints[0])] if prints else None
-    periods = {one.period for one in sources}
-    return Source(
+    periods = {one.period for one in provenances}
+    return Provenance(
         " and ".join(studies) or None,
         prints[0] if known else pooled,
-        all(one.generated for one in sources),
+        all(one.generated for one in provenances),
         shared,
-        " ".join(dict.fromkeys(one.note for one in sources if one.note)),
+        " ".join(dict.fromkeys(one.note for one in provenances if one.note)),
         first.period if len(periods) == 1 else None,
     )
 
 
-def source_of(frame: Any) -> Source:
-    """Return the source a frame carries, or an unknown one."""
-    return getattr(frame, "source", None) or Source()
+def provenance_of(frame: Any) -> Provenance:
+    """Return the provenance a frame carries, or an unknown one."""
+    return getattr(frame, "provenance", None) or Provenance()
 
 
 class FollowUpColumns(NamedTuple):

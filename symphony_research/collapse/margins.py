@@ -89,7 +89,7 @@ def pattern_settings(patterns: Patterns, method: str, reference: str, **argument
         "conditions": list(patterns.conditions),
         "values": list(patterns.values),
         **arguments,
-        **patterns.source.as_settings(),
+        **patterns.provenance.as_settings(),
         **_handling(patterns),
     }
 
@@ -101,7 +101,7 @@ def _handling(patterns: Patterns) -> dict[str, Any]:
     said: dict[str, Any] = {"handling": list(patterns.handling)}
     if is_suppressed(patterns.handling):
         missing = "Made from suppressed patterns: people whose set of conditions too few share are missing."
-        said["note"] = f"{patterns.source.note} {missing}".strip()
+        said["note"] = f"{patterns.provenance.note} {missing}".strip()
     return said
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from symphony_research.collapse.frames import as_lazy, column_names, names_of, refuse_names
 from symphony_research.collapse.levels import level, without_nan
 from symphony_research.errors import ArgumentError, require_columns
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 
 __all__ = ["NEVER", "UNKNOWN", "Onsets"]
 
@@ -57,7 +57,7 @@ class Onsets:
     adjust: tuple[str, ...]
     n_persons: int
     settings: Mapping[str, Any]
-    source: Source
+    provenance: Provenance
     _stratum: NDArray[np.int32] = field(repr=False)  # of each person, in rising order
     _people: tuple[NDArray[np.int32], ...] = field(repr=False)  # of each condition, in rising order
     _days: tuple[NDArray[np.int32], ...] = field(repr=False)
@@ -76,7 +76,7 @@ class Onsets:
         joined: Any = None,
         washout_days: int = 90,
         conditions: Sequence[str] | None = None,
-        source: Source | None = None,
+        provenance: Provenance | None = None,
     ) -> Onsets:
         """Read when conditions began.
 
@@ -105,7 +105,7 @@ class Onsets:
             that overlaps those days counts as within them.
         conditions : sequence of str, optional
             Take these conditions alone; by default those recorded.
-        source : Source, optional
+        provenance : Provenance, optional
             Where the people came from.
 
         Raises
@@ -146,7 +146,7 @@ class Onsets:
             adjust,
             people.height,
             MappingProxyType(settings),
-            source or Source(),
+            provenance or Provenance(),
             people["__stratum"].to_numpy(),
             tuple(row[s] for s in cut),
             tuple(day[s] for s in cut),

@@ -18,11 +18,11 @@ from symphony_research.collapse.frames import column_names, names_of, runs
 from symphony_research.collapse.leaving import SUPPRESSED, may_leave, require_possible
 from symphony_research.collapse.masks import mask_columns, pooled, renumbered, words_of
 from symphony_research.collapse.names import combination_names, refuse_our_names
-from symphony_research.collapse.site import common_source, read_site_file, write_site_file
+from symphony_research.collapse.site import common_provenance, read_site_file, write_site_file
 from symphony_research.collapse.sums import HUNDRED, STATISTICS, grouped_sums, in_units
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import Source, inside_report
+from symphony_research.result import Provenance, inside_report
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -66,7 +66,7 @@ class Patterns:
     frame: pl.DataFrame
     by: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
-    source: Source = field(default_factory=Source)
+    provenance: Provenance = field(default_factory=Provenance)
     handling: tuple[str, ...] = ()
 
     @classmethod
@@ -80,7 +80,7 @@ class Patterns:
         person: str = "person_id",
         condition: str = "condition",
         conditions: Sequence[str] | None = None,
-        source: Source | None = None,
+        provenance: Provenance | None = None,
     ) -> Patterns:
         """Collapse rows of (person, condition), in the engine that holds them.
 
@@ -103,7 +103,7 @@ class Patterns:
         conditions : sequence of str, optional
             The code list. Conditions that nobody has belong to it too; records
             of any other condition are an error. By default, those recorded.
-        source : Source, optional
+        provenance : Provenance, optional
             Where the people came from.
 
         Raises
@@ -118,7 +118,7 @@ class Patterns:
         people, listed = readers.of_records(
             records, persons, person=person, condition=condition, conditions=conditions, by=by, values=values
         )
-        return cls._collapsed(people, listed, by, values, source)
+        return cls._collapsed(people, listed, by, values, provenance)
 
     @classmethod
     def from_wide(
@@ -128,7 +128,7 @@ class Patterns:
         conditions: Sequence[str],
         by: str | Sequence[str] = (),
         values: str | Sequence[str] = (),
-        source: Source | None = None,
+        provenance: Provenance | None = None,
     ) -> Patterns:
         """Collapse one row per person with a column for each condition, in the engine that holds it.
 
@@ -140,7 +140,7 @@ class Patterns:
             Columns that are Boolean, or 0 and 1 of any numeric type.
         by, values : str or sequence of str
             Columns: strata, and numbers of at least zero to sum (kept to the hundredth).
-        source : Source, optional
+        provenance : Provenance, optional
             Where the people came from.
 
         Raises
@@ -153,7 +153,7 @@ class Patterns:
         by, values = names_of(by, known), names_of(values, known)
         refuse_our_names(by, values)
         people, listed = readers.of_wide(frame, conditions=names_of(conditions, known), by=by, values=values)
-        return cls._collapsed([people], listed, by, values, source)
+        return cls._collapsed([people], listed, by, values, provenance)
 
     @classmethod
     def from_masks(
@@ -164,7 +164,7 @@ class Patterns:
         by: str | Sequence[str] = (),
         values: str | Sequence[str] = (),
         mask: str | Sequence[str] = "mask",
-        source: Source | None = None,
+        provenance: Provenance | None = None,
     ) -> Patterns:
         """Collapse one row per person whose conditions are the bits of an integer.
 
@@ -181,7 +181,7 @@ class Patterns:
             Column of integers; beyond 64 conditions one column for each
             64, the first conditions first. A column of 64 signed bits holds its
             last condition in the sign.
-        source : Source, optional
+        provenance : Provenance, optional
             Where the people came from.
 
         Raises
@@ -208,9 +208,9 @@ class Patterns:
         table = readers.checked_masks(
             grouped_sums([people], by=by, masks=words, values=values), words, conditions, masks
         )
-        given = cls._made(table, conditions, by, values, source)
+        given = cls._made(table, conditions, by, values, provenance)
         listed = tuple(sorted(conditions))
-        return cls._made(renumbered(given.frame, by, given.conditions, listed), listed, by, values, source)
+        return cls._made(renumbered(given.frame, by, given.conditions, listed), listed, by, values, provenance)
 
     @classmethod
     def _collapsed(
@@ -219,14 +219,14 @@ class Patterns:
         conditions: Sequence[str],
         by: tuple[str, ...],
         values: tuple[str, ...],
-        source: Source | None,
+        provenance: Provenance | None,
     ) -> Patterns:
         words = [f"mask_{w}" for w in range(n_engine_words(len(conditions)))]
         table = grouped_sums(people, by=by, masks=words, values=values)
         unmatched = int(table["__unmatched"].sum())
         if unmatched:
             raise ArgumentError(f"records holds {unmatched:,} people who are not in persons.")
-        return cls._made(readers.of_64_bits(table, words, len(conditions)), conditions, by, values, source)
+        return cls._made(readers.of_64_bits(table, words, len(conditions)), conditions, by, values, provenance)
 
     @classmethod
     def _made(
@@ -235,12 +235,12 @@ class Patterns:
         conditions: Sequence[str],
         by: tuple[str, ...],
         values: tuple[str, ...],
-        source: Source | None,
+        provenance: Provenance | None,
     ) -> Patterns:
         masks = mask_columns(len(conditions))
         sums = [f"{value}__{name}" for value in values for name in STATISTICS]
         frame = table.select([*by, *masks, "n_persons", *sums]).sort([*by, *masks], nulls_last=True)
-        return cls(tuple(conditions), frame, by, values, source or Source())
+        return cls(tuple(conditions), frame, by, values, provenance or Provenance())
 
     @staticmethod
     def merge(*parts: Patterns) -> Patterns:
@@ -271,7 +271,7 @@ class Patterns:
             pooled(frames, first.by, len(listed)),
             first.by,
             first.values,
-            common_source([part.source for part in parts]),
+            common_provenance([part.provenance for part in parts]),
             tuple(sorted({mark for part in parts for mark in part.handling})),
         )
 
@@ -329,7 +329,7 @@ class Patterns:
         given = self if policy is None else self._suppressed(policy)
         handling = sorted({*given.handling, *(["internal"] if internal else [])})
         about = {"conditions": given.conditions, "by": given.by, "values": given.values, "handling": handling}
-        write_site_file(Path(path), given.frame, about, given.source)
+        write_site_file(Path(path), given.frame, about, given.provenance)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Patterns:
@@ -345,17 +345,17 @@ class Patterns:
         SchemaError
             If the file is not one of patterns, is of a later format, or is not as it was written.
         """
-        frame, about, source = read_site_file(Path(path))
+        frame, about, provenance = read_site_file(Path(path))
         by, values = tuple(about["by"]), tuple(about["values"])
-        made = cls._made(frame, about["conditions"], by, values, source)
+        made = cls._made(frame, about["conditions"], by, values, provenance)
         return replace(made, handling=tuple(about["handling"]))
 
     def _suppressed(self, policy: Policy) -> Patterns:
         """Return the sets that may leave under a policy."""
-        require_possible(policy, self.handling, generated=self.source.generated)
+        require_possible(policy, self.handling, generated=self.provenance.generated)
         names, frame = may_leave(self.frame, self.by, self.conditions, policy)
         mark = (f"{SUPPRESSED} {policy.title}",)
-        return Patterns(names, frame, self.by, (), self.source, (*self.handling, *mark))
+        return Patterns(names, frame, self.by, (), self.provenance, (*self.handling, *mark))
 
     @cached_property
     def n_persons(self) -> int:

@@ -13,9 +13,9 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, SchemaError
 from symphony_research.files import file_in_place
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 
-__all__ = ["common_source", "read_site_file", "write_site_file"]
+__all__ = ["common_provenance", "read_site_file", "write_site_file"]
 
 FORMAT = 1
 ABOUT, SEAL = "symphony_research.patterns", "symphony_research.seal"
@@ -23,16 +23,16 @@ OPEN_SEAL = "0" * 64
 WORD = 2**64
 
 
-def common_source(sources: Sequence[Source]) -> Source:
-    """Return what is true of people from several sources: one study, and the predicates they share."""
-    first = sources[0]
-    if any(source.fingerprint != first.fingerprint for source in sources):
-        return Source()
-    shared = {k: v for k, v in first.population.items() if all(one.population.get(k) == v for one in sources)}
-    return Source(first.study, first.fingerprint, all(one.generated for one in sources), shared)
+def common_provenance(provenances: Sequence[Provenance]) -> Provenance:
+    """Return what is true of people from several provenances: one study, and the predicates they share."""
+    first = provenances[0]
+    if any(provenance.fingerprint != first.fingerprint for provenance in provenances):
+        return Provenance()
+    shared = {k: v for k, v in first.population.items() if all(one.population.get(k) == v for one in provenances)}
+    return Provenance(first.study, first.fingerprint, all(one.generated for one in provenances), shared)
 
 
-def write_site_file(path: Path, frame: pl.DataFrame, about: Mapping[str, Any], source: Source) -> None:
+def write_site_file(path: Path, frame: pl.DataFrame, about: Mapping[str, Any], provenance: Provenance) -> None:
     """Write a collapsed frame, what there is to know about it and where it came from, sealed by the digest of the whole file."""
     if not path.parent.is_dir():
         raise ArgumentError(f"There is no folder {path.parent} to write to.")
@@ -47,10 +47,10 @@ def write_site_file(path: Path, frame: pl.DataFrame, about: Mapping[str, Any], s
         )
     ]
     origin = {
-        "study": source.study,
-        "fingerprint": source.fingerprint,
-        "population": dict(source.population),
-        "note": source.note,
+        "study": provenance.study,
+        "fingerprint": provenance.fingerprint,
+        "population": dict(provenance.population),
+        "note": provenance.note,
     }
     said = {"format": FORMAT, "wide": wide, **about, **origin}
     with file_in_place(path) as draft:
@@ -71,7 +71,7 @@ def _placed(seal: str) -> str:
     return f"sha256:{seal}"
 
 
-def read_site_file(path: Path) -> tuple[pl.DataFrame, dict[str, Any], Source]:
+def read_site_file(path: Path) -> tuple[pl.DataFrame, dict[str, Any], Provenance]:
     """Return a collapsed frame, what its file says about it and where it came from.
 
     Raises
@@ -109,5 +109,5 @@ def read_site_file(path: Path) -> tuple[pl.DataFrame, dict[str, Any], Source]:
         ).alias(name)
         for name in about["wide"]
     ]
-    source = Source(about["study"], about["fingerprint"], False, about["population"], about["note"])
-    return frame.with_columns(joined), about, source
+    provenance = Provenance(about["study"], about["fingerprint"], False, about["population"], about["note"])
+    return frame.with_columns(joined), about, provenance

@@ -4,21 +4,26 @@ All take `Patterns` and return a Result with one row per stratum and point.
 """
 
 from symphony_research.multimorbidity.combinations import Combinations, combinations
-from symphony_research.multimorbidity.comorbidity import Companions, FurtherConditions, companions, further_conditions
-from symphony_research.multimorbidity.costs import CombinationCosts, combination_costs
+from symphony_research.multimorbidity.comorbidity import (
+    ComorbidityCount,
+    ComorbidityProfile,
+    comorbidity_count,
+    comorbidity_profile,
+)
+from symphony_research.multimorbidity.costs import CostInteraction, cost_interaction
 from symphony_research.multimorbidity.counts import ConditionCount, Prevalence, condition_count, prevalence
 
 __all__ = [
-    "CombinationCosts",
     "Combinations",
-    "Companions",
+    "ComorbidityCount",
+    "ComorbidityProfile",
     "ConditionCount",
-    "FurtherConditions",
+    "CostInteraction",
     "Prevalence",
-    "combination_costs",
     "combinations",
-    "companions",
+    "comorbidity_count",
+    "comorbidity_profile",
     "condition_count",
-    "further_conditions",
+    "cost_interaction",
     "prevalence",
 ]

@@ -34,15 +34,15 @@ from symphony_research.words.phrases import (
     stratum_words,
 )
 
-__all__ = ["Companions", "FurtherConditions", "companions", "further_conditions"]
+__all__ = ["ComorbidityCount", "ComorbidityProfile", "comorbidity_count", "comorbidity_profile"]
 
 Tables = Mapping[str, pl.DataFrame]
 
 
-class FurtherConditions(Result):
+class ComorbidityCount(Result):
     """Of people with each condition: how many have no other, one, two, or more."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_further_conditions"
+    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_comorbidity_count"
     names_what_is_suppressed: ClassVar[bool] = True
     title: ClassVar[str] = "Comorbidity count by index condition"
     percentages: ClassVar[tuple[str, ...]] = ("estimate", "lower", "upper")
@@ -123,13 +123,13 @@ def _others(number: int, top: int) -> str:
     return "no other" if number == 0 else f"{number} other" if number == 1 else f"{number} others"
 
 
-def further_conditions(
+def comorbidity_count(
     patterns: Patterns,
     *,
     conditions: str | Sequence[str] | None = None,
     top: int = 3,
     confidence: float = 0.95,
-) -> FurtherConditions:
+) -> ComorbidityCount:
     """Count, of people with each condition, how many others they have.
 
     Parameters
@@ -145,7 +145,7 @@ def further_conditions(
 
     Returns
     -------
-    FurtherConditions
+    ComorbidityCount
         One row per stratum, `condition` and number of others `n_others` (0 to
         `top`, the last standing for all above): `n_persons`, `estimate` (share
         of people with the condition, Wilson's `lower`, `upper`), and `mean_` of
@@ -165,7 +165,7 @@ def further_conditions(
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
-    >>> found = sr.multimorbidity.further_conditions(patterns, conditions="diabetes")
+    >>> found = sr.multimorbidity.comorbidity_count(patterns, conditions="diabetes")
     >>> found.estimates["n_others"].to_list()
     [0, 1, 2, 3]
     """
@@ -180,7 +180,7 @@ def further_conditions(
     )
     margins, people = strata_margins(patterns)
     margins = margins.filter(pl.col("condition").is_in(list(chosen)))
-    return FurtherConditions(
+    return ComorbidityCount(
         {**tables, "margins": margins, "population": people},
         pattern_settings(
             patterns, "number of other conditions of people with each; Wilson interval", "Barnett 2012; Wilson 1927",
@@ -214,10 +214,10 @@ def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) ->
     return pl.concat(parts)
 
 
-class Companions(Result):
+class ComorbidityProfile(Result):
     """Comorbidities of an index condition, observed and expected."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_companions"
+    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_comorbidity_profile"
     rows_from_records: ClassVar[bool] = True
     rows_are: ClassVar[str] = "Conditions"
     minimum_size_tables: ClassVar[tuple[str, ...]] = ("cells",)
@@ -326,7 +326,7 @@ def _commonest(patterns: Patterns) -> str:
     return str(people["condition"][0])
 
 
-def companions(
+def comorbidity_profile(
     patterns: Patterns,
     *,
     condition: str | None = None,
@@ -334,7 +334,7 @@ def companions(
     min_persons: int = 1,
     correction: str = "benjamini_hochberg",
     confidence: float = 0.95,
-) -> Companions:
+) -> ComorbidityProfile:
     """Count the comorbidities of an index condition, and compare each with its expected count.
 
     Parameters
@@ -354,7 +354,7 @@ def companions(
 
     Returns
     -------
-    Companions
+    ComorbidityProfile
         One row per stratum and other `condition`, the commonest first:
         `n_persons` with both, `estimate` (share of those with the condition
         begun from; Wilson's `lower`, `upper`), `expected` people and
@@ -375,7 +375,7 @@ def companions(
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
-    >>> found = sr.multimorbidity.companions(patterns, condition="diabetes", min_persons=3)
+    >>> found = sr.multimorbidity.comorbidity_profile(patterns, condition="diabetes", min_persons=3)
     >>> "diabetes" in found.estimates["condition"]
     False
     """
@@ -390,4 +390,4 @@ def companions(
     tables = dict(pairs.count_tables)
     tables["cells"] = tables["cells"].filter(pl.col("combination").list.contains(condition))
     tables["pairs"] = tables["pairs"].filter((pl.col("source") == condition) | (pl.col("target") == condition))
-    return Companions(tables, {**pairs.settings, "condition": condition}, pairs.by)
+    return ComorbidityProfile(tables, {**pairs.settings, "condition": condition}, pairs.by)

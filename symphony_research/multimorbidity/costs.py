@@ -22,17 +22,17 @@ from symphony_research.words.lexicon import in_words
 from symphony_research.words.numbers import about, pounds
 from symphony_research.words.phrases import adjusted_for, between, confidence_of, cost_period, joined, stratum_words
 
-__all__ = ["CombinationCosts", "combination_costs"]
+__all__ = ["CostInteraction", "cost_interaction"]
 
 Tables = Mapping[str, pl.DataFrame]
 
 _MONEY = ("estimate", "lower", "upper", "total", "expected", "excess", "excess_lower", "excess_upper")
 
 
-class CombinationCosts(Result):
+class CostInteraction(Result):
     """Mean and total of a value for each combination, and what lies above additivity."""
 
-    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_combination_costs"
+    figure: ClassVar[str | None] = "symphony_research.show.comorbidity_plots:plot_cost_interaction"
     rows_from_records: ClassVar[bool] = True
     minimum_size_tables: ClassVar[tuple[str, ...]] = ("cells",)
     title: ClassVar[str] = "Cost interaction of combinations of conditions"
@@ -109,7 +109,7 @@ class CombinationCosts(Result):
         cells = _with_margin(cells, settings["confidence"]).with_columns(
             pl.when(shown).then(c).alias(c) for c in ("expected", "excess_margin")
         )
-        columns = CombinationCosts.roles_of(settings)["cells"].columns
+        columns = CostInteraction.roles_of(settings)["cells"].columns
         return {"cells": cells.select(*by, *columns), "population": tables["population"]}
 
     @staticmethod
@@ -240,7 +240,7 @@ def _released(tables: Tables) -> pl.DataFrame:
     )
 
 
-def combination_costs(
+def cost_interaction(
     patterns: Patterns,
     *,
     value: str | None = None,
@@ -251,7 +251,7 @@ def combination_costs(
     min_persons: int = 20,
     correction: str = "benjamini_hochberg",
     confidence: float = 0.95,
-) -> CombinationCosts:
+) -> CostInteraction:
     """Set what people with a combination cost against the sum of its parts.
 
     Parameters
@@ -282,7 +282,7 @@ def combination_costs(
 
     Returns
     -------
-    CombinationCosts
+    CostInteraction
         One row per stratum and combination, the largest total first:
         `combination`, `size`, `n_persons`, `estimate` (mean of a person, with
         `lower`, `upper`), `total`, `share_of_total`, `n_compared` (people with
@@ -323,7 +323,7 @@ def combination_costs(
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
-    >>> costs = sr.multimorbidity.combination_costs(patterns, max_size=2, min_persons=5)
+    >>> costs = sr.multimorbidity.cost_interaction(patterns, max_size=2, min_persons=5)
     >>> bool((costs.estimates["total"] > 0).all())
     True
     """
@@ -350,7 +350,7 @@ def combination_costs(
         "confidence": confidence,
     }
     where = f"within {', '.join(adjust)}" if adjust else "in the whole population"
-    return CombinationCosts(
+    return CostInteraction(
         tables_of_rows(patterns, by, adjust, lambda row: cost_tables(patterns, row, settings)),
         pattern_settings(
             patterns,

@@ -17,7 +17,7 @@ from symphony_research.inference import FOUND, adjusted_p, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
 from symphony_research.networks.permutation import FACTORS, from_networks, from_patterns, with_margins
 from symphony_research.networks.ratio import ratios_of_groups
-from symphony_research.result import Result, Source
+from symphony_research.result import Provenance, Result
 from symphony_research.result.cells import CellDefinition, at_least, everybody
 from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, Role, TableRoles
@@ -303,7 +303,7 @@ def compare(
     if isinstance(a, Patterns) and isinstance(b, Patterns):
         conditions, by = _alike(a, b, names, adjust)
         made = from_patterns(a, b, by, adjust, permutations, seed)
-        sources: tuple[Any, Any] = (a.source.as_settings(), b.source.as_settings())
+        sources: tuple[Any, Any] = (a.provenance.as_settings(), b.provenance.as_settings())
     elif isinstance(a, Cooccurrence) and isinstance(b, Cooccurrence):
         conditions, by = _alike_networks(a, b, names, adjust)
         made = from_networks(a, b, by, permutations, seed)
@@ -333,7 +333,7 @@ def _common(sources: tuple[Mapping[str, Any], Mapping[str, Any]], names: Sequenc
     same = one.get("fingerprint") == other.get("fingerprint")
     population = {name: dict(source.get("population") or {}) for name, source in zip(names, sources, strict=True)}
     notes = dict.fromkeys(source["note"] for source in sources if source.get("note"))
-    return Source(
+    return Provenance(
         one.get("study") if same else None,
         one.get("fingerprint") if same else None,
         bool(one.get("generated") and other.get("generated")),

@@ -389,6 +389,6 @@ def sequences(
         **onsets.settings,
         "min_persons": min_persons,
         "confidence": confidence,
-        **onsets.source.as_settings(),
+        **onsets.provenance.as_settings(),
     }
     return Sequences(order_tables(onsets, mining_threshold(min_persons)), settings)

@@ -34,8 +34,8 @@ from symphony_research.words.phrases import expected_words, tested_words
 __all__ = [
     "Disclosure",
     "KeyFigure",
+    "Provenance",
     "Result",
-    "Source",
     "confidential_report",
     "inside_report",
     "library_version",
@@ -51,7 +51,7 @@ def library_version() -> str:
 
 
 @dataclass(frozen=True)
-class Source:
+class Provenance:
     """Where numbers came from: the study, and the population as predicates and dates."""
 
     study: str | None = None
@@ -63,7 +63,7 @@ class Source:
     landmark: float = 0.0  # the time of follow-up from which time is counted: of those still at risk at it
 
     def as_settings(self) -> dict[str, Any]:
-        """Return the source as entries of `Result.settings`."""
+        """Return the provenance as entries of `Result.settings`."""
         return {
             "study": self.study,
             "fingerprint": self.fingerprint,

@@ -7,7 +7,11 @@ holds. `picture`, `table` and `sentence` return what a notebook displays;
 
 from symphony_research.show.acro import write_acro
 from symphony_research.show.bars import plot_condition_count, plot_prevalence
-from symphony_research.show.comorbidity_plots import plot_combination_costs, plot_companions, plot_further_conditions
+from symphony_research.show.comorbidity_plots import (
+    plot_comorbidity_count,
+    plot_comorbidity_profile,
+    plot_cost_interaction,
+)
 from symphony_research.show.cross import cross_table
 from symphony_research.show.curve_plots import plot_survival
 from symphony_research.show.export import write_network
@@ -42,14 +46,14 @@ __all__ = [
     "plot",
     "plot_attrition",
     "plot_centrality",
-    "plot_combination_costs",
-    "plot_companions",
+    "plot_comorbidity_count",
+    "plot_comorbidity_profile",
     "plot_comparison",
     "plot_condition_count",
     "plot_cooccurrence_matrix",
+    "plot_cost_interaction",
     "plot_effects",
     "plot_fan_chart",
-    "plot_further_conditions",
     "plot_network",
     "plot_population_pyramid",
     "plot_prevalence",

@@ -39,7 +39,7 @@ from symphony_research.words.phrases import adjusted_for, between, confidence_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_combination_costs", "plot_companions", "plot_further_conditions"]
+__all__ = ["plot_comorbidity_count", "plot_comorbidity_profile", "plot_cost_interaction"]
 
 _NAMES = 250.0  # points for the names at the left
 
@@ -48,7 +48,7 @@ def _several(result: Result, most: str | None) -> list[str]:
     return [most] if most else unlisted_note(result, "drawn")
 
 
-def plot_further_conditions(
+def plot_comorbidity_count(
     result: Result,
     *,
     ax: Axes | None = None,
@@ -60,8 +60,8 @@ def plot_further_conditions(
 
     Parameters
     ----------
-    result : FurtherConditions
-        What `multimorbidity.further_conditions` returns.
+    result : ComorbidityCount
+        What `multimorbidity.comorbidity_count` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     top : int, default 20
@@ -86,13 +86,11 @@ def plot_further_conditions(
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns()
-    >>> found = sr.suppress(sr.multimorbidity.further_conditions(patterns), sr.Policy.synthetic())
-    >>> len(sr.plot_further_conditions(found, top=5).get_yticks())
+    >>> found = sr.suppress(sr.multimorbidity.comorbidity_count(patterns), sr.Policy.synthetic())
+    >>> len(sr.plot_comorbidity_count(found, top=5).get_yticks())
     5
     """
-    require_family(
-        result, ("FurtherConditions",), "plot_further_conditions", "multimorbidity.further_conditions", title
-    )
+    require_family(result, ("ComorbidityCount",), "plot_comorbidity_count", "multimorbidity.comorbidity_count", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)
@@ -134,7 +132,7 @@ def plot_further_conditions(
         return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
-def plot_companions(
+def plot_comorbidity_profile(
     result: Result,
     *,
     ax: Axes | None = None,
@@ -146,8 +144,8 @@ def plot_companions(
 
     Parameters
     ----------
-    result : Companions
-        What `multimorbidity.companions` returns.
+    result : ComorbidityProfile
+        What `multimorbidity.comorbidity_profile` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     top : int, default 15
@@ -172,11 +170,13 @@ def plot_companions(
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns()
-    >>> found = sr.suppress(sr.multimorbidity.companions(patterns, condition="diabetes"), sr.Policy.synthetic())
-    >>> len(sr.plot_companions(found, top=5).patches)
+    >>> found = sr.suppress(sr.multimorbidity.comorbidity_profile(patterns, condition="diabetes"), sr.Policy.synthetic())
+    >>> len(sr.plot_comorbidity_profile(found, top=5).patches)
     5
     """
-    require_family(result, ("Companions",), "plot_companions", "multimorbidity.companions", title)
+    require_family(
+        result, ("ComorbidityProfile",), "plot_comorbidity_profile", "multimorbidity.comorbidity_profile", title
+    )
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)
@@ -222,7 +222,7 @@ def plot_companions(
         return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
-def plot_combination_costs(
+def plot_cost_interaction(
     result: Result,
     *,
     ax: Axes | None = None,
@@ -234,8 +234,8 @@ def plot_combination_costs(
 
     Parameters
     ----------
-    result : CombinationCosts
-        What `multimorbidity.combination_costs` returns.
+    result : CostInteraction
+        What `multimorbidity.cost_interaction` returns.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     top : int, default 12
@@ -260,10 +260,10 @@ def plot_combination_costs(
     --------
     >>> import symphony_research as sr
     >>> patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
-    >>> costs = sr.multimorbidity.combination_costs(patterns, max_size=2, min_persons=5)
-    >>> ax = sr.plot_combination_costs(sr.suppress(costs, sr.Policy.synthetic()), top=5)
+    >>> costs = sr.multimorbidity.cost_interaction(patterns, max_size=2, min_persons=5)
+    >>> ax = sr.plot_cost_interaction(sr.suppress(costs, sr.Policy.synthetic()), top=5)
     """
-    require_family(result, ("CombinationCosts",), "plot_combination_costs", "multimorbidity.combination_costs", title)
+    require_family(result, ("CostInteraction",), "plot_cost_interaction", "multimorbidity.cost_interaction", title)
     if top < 1:
         raise ArgumentError(f"top={top} must be at least 1.")
     every = one_stratum(result, result.estimates, stratum)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import source_of
+from symphony_research.collapse import provenance_of
 from symphony_research.errors import DisclosureError, require_one_of
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.result.cells import CellDefinition, everybody
@@ -275,7 +275,7 @@ def cox_regression(
     fit, at = fitted(of, own.covariates.names)
     robust = cluster is not None or sampling_weights is not None
     tables = modelled(own, of, at, fit, robust=robust, cluster=cluster, cause=cause or 1, person=person)
-    unit = time_unit or source_of(frame).population.get("time_unit")
+    unit = time_unit or provenance_of(frame).population.get("time_unit")
     settings = {
         "method": f"Cox proportional hazards, {capital(ties)} ties"
         + (", robust variance" if robust else "")
@@ -283,7 +283,7 @@ def cox_regression(
         "reference": "Cox 1972; Efron 1977" if ties == "efron" else "Cox 1972; Breslow 1974",
         "time": time, "event": event, "entry": entry, "covariates": list(names), "person": person, "cluster": cluster, "strata": list(strata),
         "weights": weights, "sampling_weights": sampling_weights, "ties": ties, "robust": robust, "cause": cause,
-        "confidence": confidence, "time_unit": unit, "event_name": event_name or source_of(frame).population.get("event"),
-        "grid": checked_grid(grid, unit), **({"causes": causes} if cause else {}), **source_of(frame).as_settings(),
+        "confidence": confidence, "time_unit": unit, "event_name": event_name or provenance_of(frame).population.get("event"),
+        "grid": checked_grid(grid, unit), **({"causes": causes} if cause else {}), **provenance_of(frame).as_settings(),
     }  # fmt: skip
     return CoxRegression(tables, settings)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
+from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, provenance_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.result import KeyFigure, passed_on
@@ -271,7 +271,7 @@ def kaplan_meier(
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
     by = _strata(by, frame)
-    unit = time_unit or source_of(frame).population.get("time_unit")
+    unit = time_unit or provenance_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
@@ -291,8 +291,8 @@ def kaplan_meier(
         "interval": interval,
         "time_unit": unit,
         "grid": checked_grid(grid, unit),
-        "event_name": event_name or source_of(frame).population.get("event"),
-        **source_of(frame).as_settings(),
+        "event_name": event_name or provenance_of(frame).population.get("event"),
+        **provenance_of(frame).as_settings(),
     }
     return SurvivalCurve({"events": events}, settings, by)
 
@@ -373,7 +373,7 @@ def cumulative_incidence(
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
     by = _strata(by, frame)
-    unit = time_unit or source_of(frame).population.get("time_unit")
+    unit = time_unit or provenance_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     names = names_of_causes(frame, cause_names)
@@ -391,7 +391,7 @@ def cumulative_incidence(
         "grid": checked_grid(grid, unit),
         "causes": causes,
         "cause_names": names,
-        **source_of(frame).as_settings(),
+        **provenance_of(frame).as_settings(),
     }
     return CumulativeIncidence({"events": events}, settings, by)
 
@@ -414,5 +414,5 @@ def names_of_causes(frame: Any, given: Mapping[int, str] | None) -> dict[int, st
         )
     if names:
         return {int(key): str(name) for key, name in names.items()}
-    event = source_of(frame).population.get("event")
+    event = provenance_of(frame).population.get("event")
     return {1: event} if event == DEATH else {1: event, 2: DEATH} if event else {}

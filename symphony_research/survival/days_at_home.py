@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import Collapsed, as_lazy, event_table, follow_up_columns, source_of
+from symphony_research.collapse import Collapsed, as_lazy, event_table, follow_up_columns, provenance_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.inference import normal_quantile
@@ -272,12 +272,12 @@ def days_at_home(
     20.0
     """
     normal_quantile(confidence)
-    by, source = _strata(by, frame), source_of(frame)
-    horizon = source.population.get("horizon") if horizon is None else horizon
+    by, provenance = _strata(by, frame), provenance_of(frame)
+    horizon = provenance.population.get("horizon") if horizon is None else horizon
     if isinstance(horizon, bool) or not isinstance(horizon, (int, float)) or not 0 < horizon < np.inf:
         raise ArgumentError(f"horizon={horizon!r} must be a number of days above 0.")
-    if source.population.get("horizon") not in (None, horizon):
-        raise ArgumentError(f"The days were counted over {source.population['horizon']} days: leave horizon out.")
+    if provenance.population.get("horizon") not in (None, horizon):
+        raise ArgumentError(f"The days were counted over {provenance.population['horizon']} days: leave horizon out.")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=None, weights=None)
     if entry is not None:
         raise ArgumentError(
@@ -290,8 +290,8 @@ def days_at_home(
         "method": "mean days alive and out of hospital, complete cases weighted by the inverse share uncensored, variance by person",
         "reference": "Groff and others 2016; Bang and Tsiatis 2000", "time": time, "event": event, "entry": None,
         "weights": weights, "days": days, "horizon": float(horizon), "confidence": confidence, "interval": "plain",
-        "time_unit": source.population.get("time_unit") or time_unit, "event_name": "death",
-        "grid": checked_grid(grid, source.population.get("time_unit") or time_unit), **source.as_settings(),
+        "time_unit": provenance.population.get("time_unit") or time_unit, "event_name": "death",
+        "grid": checked_grid(grid, provenance.population.get("time_unit") or time_unit), **provenance.as_settings(),
     }  # fmt: skip
     return DaysAtHome({"events": events, "days": _sums(frame, time, event, days, by, horizon)}, settings, by)
 

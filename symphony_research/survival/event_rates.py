@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import Collapsed, as_frame, column_names, names_of, source_of
+from symphony_research.collapse import Collapsed, as_frame, column_names, names_of, provenance_of
 from symphony_research.collapse.frames import refuse_names
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.inference import Array, normal_quantile
@@ -311,7 +311,7 @@ def event_rate(
     refuse_names(names, (*COLUMNS, *FIGURES, "mean_events", "mean_days", "dispersion"), what="by")
     if isinstance(frame, Collapsed):
         frame.require_distinct(names)
-    source = source_of(frame)
+    provenance = provenance_of(frame)
     known = as_frame(frame)
     require_columns(known.columns, [*names, events, person_years, n_persons], what="frame")
     table = _totals(known, names, events, person_years, n_persons)
@@ -325,8 +325,8 @@ def event_rate(
         "per": per,
         "confidence": confidence,
         "moving": moving,
-        "event_name": event_name or source.population.get("event"),
-        **source.as_settings(),
+        "event_name": event_name or provenance.population.get("event"),
+        **provenance.as_settings(),
     }
     return EventRate({"rates": table}, settings, fixed)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from symphony_research.collapse import source_of
+from symphony_research.collapse import provenance_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.survival.cox import TIES, CoxRegression, modelled
@@ -129,13 +129,13 @@ def fine_gray(
     of = own.likelihood(ties)
     fit, at = fitted(of, own.covariates.names)
     tables = modelled(own, of, at, fit, robust=True, cluster=cluster, cause=cause)
-    unit = time_unit or source_of(frame).population.get("time_unit")
+    unit = time_unit or provenance_of(frame).population.get("time_unit")
     settings = {
         "method": f"Fine-Gray subdistribution hazard of cause {cause}, {capital(ties)} ties, robust variance",
         "reference": "Fine and Gray 1999; Geskus 2011", "time": time, "event": event, "entry": entry, "covariates": list(names),
         "cluster": cluster, "strata": [], "weights": weights, "ties": ties, "robust": True, "cause": cause, "causes": causes,
-        "confidence": confidence, "time_unit": unit, "event_name": event_name or source_of(frame).population.get("event"),
-        "grid": checked_grid(grid, unit), **source_of(frame).as_settings(),
+        "confidence": confidence, "time_unit": unit, "event_name": event_name or provenance_of(frame).population.get("event"),
+        "grid": checked_grid(grid, unit), **provenance_of(frame).as_settings(),
     }  # fmt: skip
     return FineGrayRegression(tables, settings)
 

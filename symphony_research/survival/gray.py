@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
+from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, provenance_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
@@ -230,8 +230,8 @@ def gray_test(
     groups = events.select(by).unique().height
     if groups < 2:
         raise ArgumentError(f"There is {groups} group by {', '.join(by)}; a test needs two or more.")
-    source = source_of(frame)
-    unit = time_unit or source.population.get("time_unit")
+    provenance = provenance_of(frame)
+    unit = time_unit or provenance.population.get("time_unit")
     settings = {
         "method": f"Gray's test{f', rho = {rho:g}' if rho else ''}{', stratified' if within else ''}",
         "reference": "Gray 1988",
@@ -246,6 +246,6 @@ def gray_test(
         "rho": float(rho),
         "time_unit": unit,
         "grid": checked_grid(grid, unit),
-        **source.as_settings(),
+        **provenance.as_settings(),
     }
     return GrayTest({"events": events}, settings, by)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import event_table, follow_up_columns, source_of
+from symphony_research.collapse import event_table, follow_up_columns, provenance_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile
 from symphony_research.result import KeyFigure, passed_on
@@ -153,8 +153,8 @@ def nelson_aalen(
     require_one_of(interval, HAZARD_INTERVALS, argument="interval")
     normal_quantile(confidence)
     by = _strata(by, frame)
-    source = source_of(frame)
-    unit = time_unit or source.population.get("time_unit")
+    provenance = provenance_of(frame)
+    unit = time_unit or provenance.population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
     if (events["kind"] > 1).any():
@@ -173,7 +173,7 @@ def nelson_aalen(
         "interval": interval,
         "time_unit": unit,
         "grid": checked_grid(grid, unit),
-        "event_name": event_name or source.population.get("event"),
-        **source.as_settings(),
+        "event_name": event_name or provenance.population.get("event"),
+        **provenance.as_settings(),
     }
     return NelsonAalen({"events": events}, settings, by)

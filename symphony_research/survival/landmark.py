@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from symphony_research.collapse import Collapsed, column_names, event_table, follow_up_columns, names_of, source_of
+from symphony_research.collapse import Collapsed, column_names, event_table, follow_up_columns, names_of, provenance_of
 from symphony_research.collapse.frames import as_lazy
 from symphony_research.collapse.ties import tie_width
 from symphony_research.errors import ArgumentError
@@ -104,10 +104,10 @@ def landmark(
     )
     if not kept.height:
         raise ArgumentError(f"Nobody is at risk at {at:g}: all had an event or were censored before, or entered after.")
-    source = source_of(frame)
+    provenance = provenance_of(frame)
     return Collapsed(
         kept,
-        replace(source, landmark=source.landmark + float(at)),
+        replace(provenance, landmark=provenance.landmark + float(at)),
         tuple(by),
         time=time,
         event=event,

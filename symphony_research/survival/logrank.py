@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
+from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, provenance_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import passed_on
@@ -235,7 +235,7 @@ def logrank_test(
             f"Event column '{event}' holds causes above 1. Count the other causes as censored "
             "(0) to compare cause-specific rates, or use gray_test to compare cumulative incidences."
         )
-    unit = time_unit or source_of(frame).population.get("time_unit")
+    unit = time_unit or provenance_of(frame).population.get("time_unit")
     groups = events.select(by).unique().height
     if groups < 2:
         raise ArgumentError(f"There is {groups} group by {', '.join(by)}; a test needs two or more.")
@@ -251,9 +251,9 @@ def logrank_test(
         "strata": list(within),
         "trend": _checked_scores(trend, events, by),
         "time_unit": unit,
-        "event_name": event_name or source_of(frame).population.get("event"),
+        "event_name": event_name or provenance_of(frame).population.get("event"),
         "grid": checked_grid(grid, unit),
-        **source_of(frame).as_settings(),
+        **provenance_of(frame).as_settings(),
     }
     return LogRankTest({"events": events}, settings, by)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import event_table, follow_up_columns, source_of
+from symphony_research.collapse import event_table, follow_up_columns, provenance_of
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
@@ -338,7 +338,7 @@ def loss_bounds(
     (0.5, 0.625, 0.75)
     """
     normal_quantile(confidence)
-    by, source = _strata(by, frame), source_of(frame)
+    by, provenance = _strata(by, frame), provenance_of(frame)
     wanted = np.unique(np.asarray([times] if isinstance(times, int | float) else list(times), dtype=float))
     wrong = int((~(np.isfinite(wanted) & (wanted > 0))).sum())
     if wrong or not len(wanted):
@@ -373,11 +373,11 @@ def loss_bounds(
     causes = sorted({*causes_of(events), *(int(c) for c in names)}) or [1]
     if cause not in causes:
         raise ArgumentError(f"cause={cause!r} is none of the causes: {', '.join(map(str, causes))}.")
-    unit = time_unit or source.population.get("time_unit")
+    unit = time_unit or provenance.population.get("time_unit")
     settings = {
         "method": "Aalen-Johansen, between none and all of the lost having the event, log interval", "reference": "Manski 1990",
         "time": time, "event": event, "entry": None, "weights": weights, "lost": lost, "times": wanted.tolist(),
         "cause": int(cause), "causes": causes, "cause_names": names, "confidence": confidence, "interval": "log",
-        "time_unit": unit, "grid": checked_grid(grid, unit), **source.as_settings(),
+        "time_unit": unit, "grid": checked_grid(grid, unit), **provenance.as_settings(),
     }  # fmt: skip
     return LossBounds({"events": events, "lost": away}, settings, by)

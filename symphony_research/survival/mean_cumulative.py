@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.cohort import RecurrentEvents
-from symphony_research.collapse import column_names, event_table, names_of, source_of
+from symphony_research.collapse import column_names, event_table, names_of, provenance_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
@@ -246,7 +246,7 @@ def mean_cumulative_count(
     """
     if (gone := passed_on(events)) is not None:
         return gone
-    source = source_of(persons if persons is not None else events)
+    provenance = provenance_of(persons if persons is not None else events)
     if isinstance(events, RecurrentEvents):
         if persons is not None:
             raise ArgumentError("What recurrent_events returns holds its people: leave persons out.")
@@ -275,7 +275,7 @@ def mean_cumulative_count(
             {"chi_squared": [statistic], "degrees_of_freedom": [freedom], "p_value": [p]},
             schema={"chi_squared": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64},
         )
-    unit = time_unit or source.population.get("time_unit")
+    unit = time_unit or provenance.population.get("time_unit")
     settings = {
         "method": f"mean cumulative count with death as terminal event, variance by person, {interval} interval",
         "reference": "Ghosh and Lin 2000",
@@ -290,6 +290,6 @@ def mean_cumulative_count(
         "grid": checked_grid(grid, unit),
         "event_name": "death",
         "recurrent_name": event_name,
-        **source.as_settings(),
+        **provenance.as_settings(),
     }
     return MeanCumulativeCount(tables, settings, by)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import source_of
+from symphony_research.collapse import provenance_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.result.roles import Internal, Key, Known, TableRoles
@@ -174,13 +174,13 @@ def parametric_survival(
         },
         orient="row",
     )  # fmt: skip
-    unit = time_unit or source_of(frame).population.get("time_unit")
+    unit = time_unit or provenance_of(frame).population.get("time_unit")
     settings = {
         "method": "accelerated failure time, the distribution with the smallest AIC" if len(wanted) > 1 else f"accelerated failure time, {wanted[0].replace('_', '-')}",
         "reference": "Kalbfleisch and Prentice 2002", "time": time, "event": event, "entry": entry, "covariates": list(names),
         "weights": weights, "distributions": wanted, "confidence": confidence, "time_unit": unit,
-        "event_name": event_name or source_of(frame).population.get("event"), "grid": checked_grid(grid, unit),
-        **source_of(frame).as_settings(),
+        "event_name": event_name or provenance_of(frame).population.get("event"), "grid": checked_grid(grid, unit),
+        **provenance_of(frame).as_settings(),
     }  # fmt: skip
     return ParametricSurvival(tables, settings)
 

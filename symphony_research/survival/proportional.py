@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import source_of
+from symphony_research.collapse import provenance_of
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.policy import Policy
@@ -198,7 +198,7 @@ def proportional_hazards_test(
         "method": f"score test of covariates times time ({transform}), {capital(ties)} ties",
         "reference": "Grambsch and Therneau 1994", "time": time, "event": event, "entry": entry, "weights": weights,
         "covariates": list(names), "strata": list(strata_names), "ties": ties, "cause": cause, "transform": transform,
-        **source_of(frame).as_settings(),
+        **provenance_of(frame).as_settings(),
     }  # fmt: skip
     return ProportionalHazardsTest({"tests": tests}, settings)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import source_of
+from symphony_research.collapse import provenance_of
 from symphony_research.collapse.frames import as_lazy
 from symphony_research.collapse.tidy import MOST_PEOPLE, Collapsed
 from symphony_research.errors import ArgumentError, require_one_of
@@ -177,7 +177,7 @@ def rate_regression(
     settings = {
         "method": f"{family.replace('_', ' ')} regression of rates, log link, person-years as exposure",
         "reference": "McCullagh and Nelder 1989", "event": events, "person_years": person_years, "covariates": list(names),
-        "weights": weights, "family": family, "confidence": confidence, "event_name": event_name, **source_of(frame).as_settings(),
+        "weights": weights, "family": family, "confidence": confidence, "event_name": event_name, **provenance_of(frame).as_settings(),
     }  # fmt: skip
     return RateRegression(tables, settings)
 

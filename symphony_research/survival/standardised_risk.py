@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, source_of
+from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, provenance_of
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import normal_quantile
 from symphony_research.result import not_available, passed_on
@@ -137,7 +137,7 @@ def standardised_risk(
     wrong = int((~(np.isfinite(wanted) & (wanted > 0))).sum())
     if wrong or not len(wanted):
         raise ArgumentError(f"{wrong} of {len(wanted)} times are no finite number above 0; at least one is needed.")
-    unit = time_unit or source_of(frame).population.get("time_unit")
+    unit = time_unit or provenance_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=(*by, *strata), weights=weights)
     names = names_of_causes(frame, cause_names) | ({cause: event_name} if event_name else {})
@@ -160,11 +160,11 @@ def standardised_risk(
         "interval": "log",
         "time_unit": unit,
         "grid": checked_grid(grid, unit),
-        **source_of(frame).as_settings(),
+        **provenance_of(frame).as_settings(),
     }
     why = _why_not_compared(events, by, strata)
     if why and optional:
-        return not_available(why[0], f"the risk by {strata_phrase(by)}", source_of(frame).as_settings())  # type: ignore[return-value]
+        return not_available(why[0], f"the risk by {strata_phrase(by)}", provenance_of(frame).as_settings())  # type: ignore[return-value]
     if why:
         raise ArgumentError(why[1])
     return StandardisedRisk({"events": events}, settings, by)

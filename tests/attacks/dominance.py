@@ -16,7 +16,7 @@ from worlds import World
 
 LARGEST, SHARE, P_PERCENT = 2, 0.9, 0.1
 OF_COST = ("mean_cost", "total_cost", "estimate", "total", "expected", "excess")
-KINDS = {"exact": True, "at_least": False, "closed": False, "maximal": False, "companions": False, "costs": True, "costs_at_least": False, "baseline": False}  # fmt: skip
+KINDS = {"exact": True, "at_least": False, "closed": False, "maximal": False, "comorbidity_profile": False, "costs": True, "costs_at_least": False, "baseline": False}  # fmt: skip
 
 
 def dominated(values: np.ndarray) -> bool:
@@ -48,7 +48,7 @@ def _is_cost(kind: str, column: str) -> bool:
 def _conditions(kind: str, row: Row, world: World) -> list[str]:
     if base_of(kind) == "baseline":
         return []  # its one mean is of everybody
-    return [world.conditions[0], row["condition"]] if base_of(kind) == "companions" else names_of(row)
+    return [world.conditions[0], row["condition"]] if base_of(kind) == "comorbidity_profile" else names_of(row)
 
 
 def _costs(world: World, names: Sequence[str], stratum: str | None, *, exact: bool) -> np.ndarray:

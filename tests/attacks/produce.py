@@ -17,11 +17,11 @@ from worlds import World
 import symphony_research as sr
 from symphony_research.cohort import Baseline, ReadmissionRate
 from symphony_research.errors import SymphonyError
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 
 # estimators of patterns, of which every table is a sum of the same cells
 OF_PATTERNS = (
-    "prevalence", "condition_count", "condition_count_top", "exact", "at_least", "closed", "maximal", "further", "companions",
+    "prevalence", "condition_count", "condition_count_top", "exact", "at_least", "closed", "maximal", "further", "comorbidity_profile",
     "cooccurrence", "backbone", "set_centrality", "centrality", "communities", "costs", "costs_at_least",
 )  # fmt: skip
 OF_TIME = (
@@ -49,7 +49,7 @@ ADJUSTED = (
     "at_least__adjusted",
     "triads",
     "cooccurrence__adjusted",
-    "companions__adjusted",
+    "comorbidity_profile__adjusted",
     "costs__adjusted",
 )
 
@@ -96,15 +96,15 @@ def of_patterns(world: World, by: tuple[str, ...] = (), only: tuple[str, ...] | 
         "at_least": lambda: m.combinations(table, kind="at_least", min_size=1),
         "closed": lambda: m.combinations(table, kind="at_least", which="closed"),
         "maximal": lambda: m.combinations(table, kind="at_least", which="maximal"),
-        "further": lambda: m.further_conditions(table),
-        "companions": lambda: m.companions(table, condition=world.conditions[0]),
+        "further": lambda: m.comorbidity_count(table),
+        "comorbidity_profile": lambda: m.comorbidity_profile(table, condition=world.conditions[0]),
         "cooccurrence": lambda: network,
         "backbone": lambda: sr.networks.backbone(network, method="top"),
         "set_centrality": lambda: sr.networks.set_centrality(table, min_persons=10),
         "centrality": lambda: sr.networks.centrality(network),
         "communities": lambda: sr.networks.communities(network, seed=1),
-        "costs": lambda: m.combination_costs(table, kind="exact", min_persons=1),
-        "costs_at_least": lambda: m.combination_costs(table, kind="at_least", min_persons=1),
+        "costs": lambda: m.cost_interaction(table, kind="exact", min_persons=1),
+        "costs_at_least": lambda: m.cost_interaction(table, kind="at_least", min_persons=1),
     }
     return {name + end: make[name]() for name in OF_PATTERNS if name in wanted}
 
@@ -122,8 +122,8 @@ def adjusted(world: World) -> dict[str, sr.Result]:
             table, kind="at_least", adjust="sex", against="no_higher_order_interaction", max_size=3
         ),
         "cooccurrence__adjusted": network,
-        "companions__adjusted": m.companions(table, condition=world.conditions[0], adjust="sex"),
-        "costs__adjusted": m.combination_costs(table, kind="exact", adjust="sex", min_persons=1),
+        "comorbidity_profile__adjusted": m.comorbidity_profile(table, condition=world.conditions[0], adjust="sex"),
+        "costs__adjusted": m.cost_interaction(table, kind="exact", adjust="sex", min_persons=1),
         "centrality__adjusted": sr.networks.centrality(network),
         "communities__adjusted": sr.networks.communities(network, seed=1),
     }
@@ -137,7 +137,7 @@ def of_two_groups(world: World) -> dict[str, sr.Result]:
         sr.Patterns.from_wide(
             world.people.filter(pl.col("sex") == sex),
             conditions=list(world.conditions),
-            source=Source(population={"sex": sex}),
+            provenance=Provenance(population={"sex": sex}),
         )
         for sex in world.levels[:2]
     ]
@@ -239,7 +239,12 @@ def readmission(world: World) -> sr.Result:
         "people": pl.DataFrame({"readmitted": ["readmitted", "not readmitted"], "n_persons": [again, n - again]}),
         "population": pl.DataFrame({name: [int(value)] for name, value in sums.items()}),
     }
-    settings = {"days": 30, "confidence": 0.95, "event_name": "readmission", **(world.source or Source()).as_settings()}
+    settings = {
+        "days": 30,
+        "confidence": 0.95,
+        "event_name": "readmission",
+        **(world.provenance or Provenance()).as_settings(),
+    }
     return ReadmissionRate(tables, settings, ())
 
 
@@ -364,7 +369,7 @@ def of_baseline(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     }
     settings = {
         "conditions": list(world.conditions), "months": 12, "commonest": 3, "age_bands": list(range(0, 90, 5)),
-        "whole_list": True, **(world.source or Source()).as_settings(),
+        "whole_list": True, **(world.provenance or Provenance()).as_settings(),
     }  # fmt: skip
     return {"baseline" + (BY if by else ""): Baseline(tables, settings, by)}
 
@@ -475,9 +480,9 @@ PLOTS = {
     "ConditionCount": ("plot_condition_count",),
     "Prevalence": ("plot_prevalence",),
     "Combinations": ("plot_upset",),
-    "CombinationCosts": ("plot_combination_costs",),
-    "Companions": ("plot_companions",),
-    "FurtherConditions": ("plot_further_conditions",),
+    "CostInteraction": ("plot_cost_interaction",),
+    "ComorbidityProfile": ("plot_comorbidity_profile",),
+    "ComorbidityCount": ("plot_comorbidity_count",),
     "Cooccurrence": ("plot_network", "plot_cooccurrence_matrix"),
     "Backbone": ("plot_network",),
     "Centrality": ("plot_centrality",),

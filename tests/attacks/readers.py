@@ -92,7 +92,7 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         of_one = record.get("kind") == "condition"
         return _of_set("at_least" if of_one else kind, names_of(record), book, level)
     if "condition" in record:
-        with_it = [book.conditions[0]] if base == "companions" and record.get("combination") is None and column == "n_persons" and record.get("__csv") else []  # fmt: skip
+        with_it = [book.conditions[0]] if base == "comorbidity_profile" and record.get("combination") is None and column == "n_persons" and record.get("__csv") else []  # fmt: skip
         return book.sets(level, book.at_least([*with_it, record["condition"]]))
     return book.sets(level, book.masks())
 

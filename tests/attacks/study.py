@@ -274,7 +274,7 @@ def study(name: str, policy: str, *, whole: bool = False) -> Attacked:
 
 # -- two studies that release the same --------------------------------------------------------------------------
 
-COUNTED_ALONE = ("prevalence", "condition_count", "exact", "at_least", "further", "companions", "cooccurrence", "backbone", "set_centrality", "centrality")  # fmt: skip
+COUNTED_ALONE = ("prevalence", "condition_count", "exact", "at_least", "further", "comorbidity_profile", "cooccurrence", "backbone", "set_centrality", "centrality")  # fmt: skip
 
 
 def another_study(world: worlds.World, policy: Policy, seed: int) -> np.ndarray | None:

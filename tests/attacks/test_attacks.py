@@ -254,7 +254,7 @@ def _costs(groups: dict[tuple[str, int, int], int], kind: str, adjust: tuple[str
     cost = np.random.default_rng(1).gamma(2.0, 500.0, len(rows)).round(2)
     frame = pl.DataFrame(rows, schema=["sex", "a", "b"], orient="row").with_columns(pl.Series("cost", cost))
     patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by=adjust, values=("cost",))
-    found = sr.multimorbidity.combination_costs(patterns, kind=kind, adjust=adjust, min_persons=1)
+    found = sr.multimorbidity.cost_interaction(patterns, kind=kind, adjust=adjust, min_persons=1)
     return sr.suppress(found, POLICIES[policy])
 
 
@@ -345,8 +345,8 @@ def test_two_reports_of_which_one_s_people_are_among_the_other_s(more: int) -> N
     world = dataclasses.replace(world_of("0"), by=(), levels=())
     hub = dataclasses.replace(world, people=world.people.head(world.people.height - more))
     released = [
-        sr.suppress(sr.multimorbidity.prevalence(sr.Patterns.from_wide(w.people, conditions=list(w.conditions), source=source)), POLICIES["nhs_england"])
-        for w, source in ((hub, worlds.Source(population={"hub": "A"})), (world, worlds.Source(population={"area": "South"})))
+        sr.suppress(sr.multimorbidity.prevalence(sr.Patterns.from_wide(w.people, conditions=list(w.conditions), provenance=provenance)), POLICIES["nhs_england"])
+        for w, provenance in ((hub, worlds.Provenance(population={"hub": "A"})), (world, worlds.Provenance(population={"area": "South"})))
     ]  # fmt: skip
     assert bool(sr.check_differencing(released)) is (more == 3)
 

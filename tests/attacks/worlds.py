@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 import symphony_research as sr
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 
 NAMES = ("asthma", "cancer", "copd", "diabetes", "stroke")
 LEVELS = ("F", "M", "unknown")
@@ -27,7 +27,7 @@ class World:
     by: tuple[str, ...] = ()
     seed: int = 0
     levels: tuple[str, ...] = field(default=())
-    source: Source | None = None
+    provenance: Provenance | None = None
     values: tuple[str, ...] = ("cost",)
 
     @cached_property
@@ -45,7 +45,7 @@ class World:
     def patterns(self, by: Sequence[str] = ()) -> sr.Patterns:
         """The people, collapsed."""
         return sr.Patterns.from_wide(
-            self.people, conditions=list(self.conditions), by=tuple(by), values=self.values, source=self.source
+            self.people, conditions=list(self.conditions), by=tuple(by), values=self.values, provenance=self.provenance
         )
 
     def onsets(self) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -54,14 +54,14 @@ def estimators_of(cohort: sr.Cohort, which: str) -> Estimators:
             "condition count": lambda: m.condition_count(patterns, top=7),
             "prevalence": lambda: m.prevalence(patterns),
             "prevalence, by age and sex": lambda: m.prevalence(cohort.patterns(by=adjust)),
-            "other conditions": lambda: m.further_conditions(patterns),
-            "comorbidities of one": lambda: m.companions(alike, condition=first, adjust=ALIKE),
+            "other conditions": lambda: m.comorbidity_count(patterns),
+            "comorbidities of one": lambda: m.comorbidity_profile(alike, condition=first, adjust=ALIKE),
             "exact sets": lambda: m.combinations(alike, kind="exact", max_size=4, **sets),
             "sets": lambda: m.combinations(alike, kind="at_least", max_size=3, **sets),
             "triads": lambda: m.combinations(
                 alike, kind="at_least", against="no_higher_order_interaction", max_size=3, **sets
             ),
-            "costs": lambda: m.combination_costs(alike, **sets),
+            "costs": lambda: m.cost_interaction(alike, **sets),
             "every exact set": lambda: m.combinations(patterns, kind="exact", min_size=0),
             "exact sets, by age and sex": lambda: m.combinations(cohort.patterns(by=adjust), kind="exact", min_size=0),
         }

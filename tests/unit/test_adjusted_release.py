@@ -186,7 +186,7 @@ def test_one_figure_is_told_alike_by_every_result_of_a_call() -> None:
         [
             sr.networks.cooccurrence(patterns, adjust="sex"),
             sr.multimorbidity.combinations(patterns, kind="at_least", adjust="sex", max_size=3),
-            sr.multimorbidity.companions(patterns, condition="p", adjust="sex"),
+            sr.multimorbidity.comorbidity_profile(patterns, condition="p", adjust="sex"),
         ],
         NHS,
     )

@@ -283,7 +283,7 @@ def test_without_activity_the_event_followed_is_death(tmp_path):
     shutil.rmtree(folder / "activity")
     cohort = sr.define_cohort(sr.read_study(folder))
     assert cohort.follow_up().equals(cohort.follow_up(event="death"))
-    assert cohort.follow_up().source.population["event"] == "death"
+    assert cohort.follow_up().provenance.population["event"] == "death"
     with pytest.raises(sr.ArgumentError, match="no activity table"):
         cohort.follow_up(event="admission")
 

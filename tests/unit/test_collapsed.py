@@ -7,7 +7,7 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.collapse import Collapsed, as_lazy
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 from symphony_research.result.mode import report_mode
 
 # time  event  sex  people
@@ -15,12 +15,12 @@ from symphony_research.result.mode import report_mode
 # 10    0      M    3
 # 20    1      M    1
 ROWS = pl.DataFrame({"time": [10.0, 10.0, 20.0], "event": [1, 0, 1], "sex": ["F", "M", "M"], "n_persons": [2, 3, 1]})
-SOURCE = Source("One site", "abc", False, {"index": "2012-04-01", "event": "death", "time_unit": "days"})
+SOURCE = Provenance("One site", "abc", False, {"index": "2012-04-01", "event": "death", "time_unit": "days"})
 
 
-def table(rows: pl.DataFrame = ROWS, source: Source = SOURCE, **changed: object) -> Collapsed:
+def table(rows: pl.DataFrame = ROWS, provenance: Provenance = SOURCE, **changed: object) -> Collapsed:
     named = {"time": "time", "event": "event", "weights": "n_persons", **changed}
-    return Collapsed(rows, source, ("sex",), **named)  # type: ignore[arg-type]
+    return Collapsed(rows, provenance, ("sex",), **named)  # type: ignore[arg-type]
 
 
 def test_an_estimator_needs_no_words() -> None:
@@ -44,10 +44,10 @@ def test_a_plain_frame_needs_them() -> None:
 
 def test_filtered_people_are_a_narrower_population() -> None:
     women = table().filter(sex="F")
-    assert women.source.population["sex"] == "F"
+    assert women.provenance.population["sex"] == "F"
     assert women.to_frame().rows() == [(10.0, 1, "F", 2)]
     both = table().filter(sex=["F", "M"])
-    assert both.source.population["strata"] == {"sex": ["F", "M"]}
+    assert both.provenance.population["strata"] == {"sex": ["F", "M"]}
     with pytest.raises(sr.ArgumentError, match="'event' is no stratum"):
         table().filter(event=1)
     with pytest.raises(sr.ArgumentError, match="sex has no value 'X'"):
@@ -59,26 +59,26 @@ def test_grouping_adds_up_and_keeps_the_source() -> None:
     everybody = table(rows).group()
     # time 10: event 0: 3; event 1: 2 + 2 + 3; time 20: 1 + 1
     assert everybody.to_frame().rows() == [(10.0, 0, 3), (10.0, 1, 7), (20.0, 1, 2)]
-    assert everybody.source == SOURCE
+    assert everybody.provenance == SOURCE
     assert everybody.by == ()
     with pytest.raises(sr.ArgumentError, match="age_band is no stratum"):
         table().group("age_band")
 
 
 def test_sites_add_up() -> None:
-    other = table(ROWS.head(1), Source("Two", "def", False, {**SOURCE.population, "hub": "North"}))
+    other = table(ROWS.head(1), Provenance("Two", "def", False, {**SOURCE.population, "hub": "North"}))
     both = table().add(other)
     assert both.to_frame().rows() == [(10.0, 1, "F", 4), (10.0, 0, "M", 3), (20.0, 1, "M", 1)]
-    assert both.source.study == "One site and Two"
-    assert both.source.population == SOURCE.population  # what only one of them says is not true of both
-    assert both.source.fingerprint not in (None, "abc", "def")
+    assert both.provenance.study == "One site and Two"
+    assert both.provenance.population == SOURCE.population  # what only one of them says is not true of both
+    assert both.provenance.fingerprint not in (None, "abc", "def")
     assert both.equals(table().add(other))
     pooled = pl.concat([ROWS, ROWS.head(1)])
     assert sr.survival.kaplan_meier(both).estimates.equals(
         sr.survival.kaplan_meier(pooled, time="time", event="event", weights="n_persons").estimates
     )
     with pytest.raises(sr.ArgumentError, match="Sites differ in event: 'death' and 'admission'"):
-        table().add(table(source=Source(population={**SOURCE.population, "event": "admission"})))
+        table().add(table(provenance=Provenance(population={**SOURCE.population, "event": "admission"})))
     with pytest.raises(sr.ArgumentError, match="Sites differ: strata"):
         table().add(table().group())
 

@@ -91,9 +91,9 @@ def every_family(seed: int = 1) -> dict[str, sr.Result]:
         "triads": sr.multimorbidity.combinations(
             table, kind="at_least", adjust="sex", against="no_higher_order_interaction", max_size=3
         ),
-        "costs": sr.multimorbidity.combination_costs(table, adjust="sex", min_persons=1),
-        "further": sr.multimorbidity.further_conditions(table),
-        "companions": sr.multimorbidity.companions(table, condition="stroke", adjust="sex"),
+        "costs": sr.multimorbidity.cost_interaction(table, adjust="sex", min_persons=1),
+        "further": sr.multimorbidity.comorbidity_count(table),
+        "comorbidity_profile": sr.multimorbidity.comorbidity_profile(table, condition="stroke", adjust="sex"),
         "cooccurrence": sr.networks.cooccurrence(table),
         "cooccurrence, adjusted": sr.networks.cooccurrence(table, adjust="sex"),
         "sequences": sr.networks.sequences(onsets(seed)[0], persons=onsets(seed)[1], birth_years=5, min_persons=1),
@@ -533,7 +533,7 @@ def test_a_stratum_of_few_shows_no_noughts() -> None:
         sr.networks.cooccurrence(table),
         sr.multimorbidity.prevalence(table),
         sr.multimorbidity.condition_count(table),
-        sr.multimorbidity.further_conditions(table),
+        sr.multimorbidity.comorbidity_count(table),
         sr.multimorbidity.combinations(table, kind="at_least", min_size=1),
     ):
         safe = sr.suppress(result, Policy.nhs_england())

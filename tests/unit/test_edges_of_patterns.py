@@ -53,9 +53,9 @@ def test_every_estimator_answers(name, adjust):
         sr.multimorbidity.combinations(
             patterns, kind="at_least", adjust=adjust, max_size=3, against="no_higher_order_interaction"
         ),
-        sr.multimorbidity.combination_costs(patterns, adjust=adjust, max_size=2, min_persons=1),
-        sr.multimorbidity.companions(patterns, condition="c000", adjust=adjust),
-        sr.multimorbidity.further_conditions(patterns),
+        sr.multimorbidity.cost_interaction(patterns, adjust=adjust, max_size=2, min_persons=1),
+        sr.multimorbidity.comorbidity_profile(patterns, condition="c000", adjust=adjust),
+        sr.multimorbidity.comorbidity_count(patterns),
         sr.networks.cooccurrence(patterns, adjust=adjust),
     ]
     for result in found:

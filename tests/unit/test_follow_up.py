@@ -38,7 +38,7 @@ def test_a_washout_leaves_out_people_with_a_recent_event() -> None:
         ("with emergency admission in the 30 days before", 1, 4),
     ]
     assert cohort().follow_up(event="emergency_admission", washout=19).to_frame()["n_persons"].sum() == 5
-    assert table.source.population["washout"] == 30
+    assert table.provenance.population["washout"] == 30
     with pytest.raises(sr.ArgumentError, match="not 'death'"):
         cohort().follow_up(event="death", washout=30)
 
@@ -101,11 +101,11 @@ def test_follow_up_ends_with_the_data_that_it_needs() -> None:
     ours = sr.define_cohort(study(data_end={"activity": DAY + timedelta(24)}), index=DAY)
     admissions = ours.follow_up(event="emergency_admission")
     assert admissions.to_frame().rows() == [(5.0, 1, 0.0, 1), (10.0, 1, 0.0, 1), (20.0, 1, 0.0, 1), (24.0, 0, 0.0, 2)]
-    assert admissions.source.population["until"] == "2012-04-25"
-    assert admissions.source.note == "Follow-up ends with the data: activity on 25 April 2012."
+    assert admissions.provenance.population["until"] == "2012-04-25"
+    assert admissions.provenance.note == "Follow-up ends with the data: activity on 25 April 2012."
     deaths = ours.follow_up(event="death")
     assert deaths.to_frame()["time"].max() == 274.0
-    assert deaths.source.note == ""
+    assert deaths.provenance.note == ""
 
 
 def test_readmission_is_counted_from_each_live_discharge() -> None:

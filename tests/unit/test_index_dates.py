@@ -93,10 +93,10 @@ def test_one_date_each_is_a_plain_cohort_of_its_own_dates():
     assert table.columns == plain.columns
     assert table.cluster is None
     assert set(table.to_frame().rows()) <= set(plain.rows())
-    assert table.source.population["index"] == "dates given for each person"
+    assert table.provenance.population["index"] == "dates given for each person"
     # other dates are another population
-    assert table.source.population["index_dates"] != cohort().rules["index_dates"]
-    assert cohort(one.to_pandas()).rules["index_dates"] == table.source.population["index_dates"]
+    assert table.provenance.population["index_dates"] != cohort().rules["index_dates"]
+    assert cohort(one.to_pandas()).rules["index_dates"] == table.provenance.population["index_dates"]
 
 
 def test_it_is_not_released_and_nothing_else_counts_people_twice():

@@ -46,7 +46,7 @@ def test_weights_strata_entry_and_a_second_landmark():
     later = sr.survival.landmark(weighted, at=2, entry="entry", weights="people", by="arm", **NAMED)
     assert later.to_frame().rows() == [("a", 2, 1, 2), ("b", 0, 0, 1), ("b", 0, 4, 4)]
     twice = sr.survival.landmark(sr.survival.landmark(SIX, at=1, **NAMED), at=2, weights="n_persons", **NAMED)
-    assert twice.source.landmark == 3
+    assert twice.provenance.landmark == 3
     assert twice.equals(sr.survival.landmark(SIX, at=3, **NAMED))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.errors import ArgumentError
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 
 Z = 1.959963984540054  # R: qnorm(0.975)
 
@@ -134,7 +134,7 @@ def drawn(cells: np.ndarray) -> sr.Patterns:
     """One stratum a draw of the eight cells, without listing their people."""
     draws, sets = np.nonzero(cells)
     frame = pl.DataFrame({"draw": draws, "mask_0": MASKS[sets].astype(np.uint64), "n_persons": cells[draws, sets]})
-    return sr.Patterns(("a", "b", "c"), frame.sort("draw", "mask_0"), ("draw",), (), Source())
+    return sr.Patterns(("a", "b", "c"), frame.sort("draw", "mask_0"), ("draw",), (), Provenance())
 
 
 @pytest.mark.parametrize(("kind", "held"), [(kind, held) for kind, sets in ASKED.items() for held in sets])

@@ -73,9 +73,9 @@ def test_readmissions_have_no_rate_by_time():
 def test_the_event_by_default_is_one_that_the_study_records(tmp_path):
     # an admission of which nobody knows whether it was an emergency is no emergency admission
     cohort = study_with(tmp_path, ("a", 9, "inpatient", ""))
-    assert cohort.follow_up().source.population["event"] == "death"
-    assert cohort.rates().source.population["event"] == "death"
-    assert sr.define_cohort(sr.example_study()).follow_up().source.population["event"] == "emergency_admission"
+    assert cohort.follow_up().provenance.population["event"] == "death"
+    assert cohort.rates().provenance.population["event"] == "death"
+    assert sr.define_cohort(sr.example_study()).follow_up().provenance.population["event"] == "emergency_admission"
 
 
 def test_every_estimator_that_takes_a_follow_up_passes_it_on(tmp_path):

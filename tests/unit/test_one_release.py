@@ -26,7 +26,7 @@ def results_of(frame: pl.DataFrame) -> list[sr.Result]:
     for by in ((), ("sex",)):
         patterns = sr.Patterns.from_wide(frame, conditions=CONDITIONS, by=by)
         made += [m.condition_count(patterns, top=2 if by else None), m.prevalence(patterns)]
-        made += [m.combinations(patterns, kind="exact", min_size=0), m.further_conditions(patterns, top=1)]
+        made += [m.combinations(patterns, kind="exact", min_size=0), m.comorbidity_count(patterns, top=1)]
         made += [sr.networks.cooccurrence(patterns), m.combinations(patterns, kind="at_least", min_size=1)]
     return made
 

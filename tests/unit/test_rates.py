@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import symphony_research as sr
 from symphony_research.cohort.bands import ages_of
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.study import empty
 
@@ -246,10 +246,10 @@ def test_sentences_name_the_event() -> None:
 
 
 def test_its_people_are_one_number_with_those_of_other_tables() -> None:
-    source = Source("s", "f", False, {"index": "2012-10-01"})
+    provenance = Provenance("s", "f", False, {"index": "2012-10-01"})
     assert sr.survival.event_rate(cohort().rates(event="death")).settings["population"]["event"] == "death"
     roles = sr.survival.EventRate.roles_of({"moving": [], "events": "n_events"})
     cell = roles["rates"].counts(
-        {"n_persons": 3}, "n_persons", {"moving": [], "population": source.population, "events": "n"}
+        {"n_persons": 3}, "n_persons", {"moving": [], "population": provenance.population, "events": "n"}
     )
     assert cell.is_everybody

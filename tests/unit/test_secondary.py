@@ -14,7 +14,7 @@ from symphony_research.disclosure import control, search, secondary, system
 from symphony_research.disclosure.outputs import released_output, whose
 from symphony_research.disclosure.release_record import what_was_done
 from symphony_research.policy import Policy, policy_named
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 from symphony_research.show.gate import provenance
 
 NHS, OPEN, SACRO = Policy.nhs_england(), Policy.opensafely(), Policy.sacro()
@@ -318,7 +318,7 @@ def of_sexes(**held: tuple[int, int]) -> tuple[sr.Patterns, sr.Patterns, dict[st
         for sex, both in held.items()
     }
     made = {
-        sex: sr.Patterns.from_wide(frame, conditions=["asthma"], source=Source(population={"sex": sex}))
+        sex: sr.Patterns.from_wide(frame, conditions=["asthma"], provenance=Provenance(population={"sex": sex}))
         for sex, frame in frames.items()
     }
     every = pl.concat(frames.values())
@@ -345,7 +345,7 @@ def test_a_comparison_of_women_and_men_is_judged_as_strata_of_everybody() -> Non
     frame = frame.with_columns(pl.Series("sex", np.where(np.arange(300) < 150, "F", "M")))
     sexes = [
         sr.Patterns.from_wide(
-            frame.filter(sex=sex), conditions=["asthma", "copd"], source=Source(population={"sex": sex})
+            frame.filter(sex=sex), conditions=["asthma", "copd"], provenance=Provenance(population={"sex": sex})
         )
         for sex in ("F", "M")
     ]
@@ -442,15 +442,15 @@ def test_no_relation_excludes_the_people_there_are(seed: int, integers: bool, mo
 
     def of(by: tuple[str, ...] = (), **predicates: str) -> sr.Patterns:
         kept = frame.filter(**predicates) if predicates else frame
-        source = Source(population=predicates)
-        return sr.Patterns.from_wide(kept, conditions=["asthma", "copd", "stroke"], by=by, source=source)
+        provenance = Provenance(population=predicates)
+        return sr.Patterns.from_wide(kept, conditions=["asthma", "copd", "stroke"], by=by, provenance=provenance)
 
     m = sr.multimorbidity
     women, men = of(sex="F"), of(sex="M")
     results = [
         m.condition_count(of(("sex", "hub"))), m.condition_count(of(), top=2), m.prevalence(of(("hub",), sex="F")),
         m.combinations(women, kind="exact", min_size=0), m.combinations(of(("sex",)), kind="at_least", min_size=1),
-        m.further_conditions(of(hub="B")), sr.networks.cooccurrence(of(hub="A", sex="M")), m.prevalence(of()),
+        m.comorbidity_count(of(hub="B")), sr.networks.cooccurrence(of(hub="A", sex="M")), m.prevalence(of()),
         sr.networks.compare(women, men, names=("women", "men"), permutations=9),
     ]  # fmt: skip
     for policy in (NHS, SACRO):

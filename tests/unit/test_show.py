@@ -22,7 +22,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.disclosure import suppress
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 from symphony_research.result.mode import report_mode
 from symphony_research.show.frame import NOTHING
 from symphony_research.words.lexicon import SUPPRESSED
@@ -166,9 +166,11 @@ RESULTS = {
     "at least, adjusted": lambda: multimorbidity.combinations(
         people(by="sex"), kind="at_least", adjust="sex", max_size=2
     ),
-    "further": lambda: multimorbidity.further_conditions(people(conditions=20)),
-    "companions": lambda: multimorbidity.companions(people(by="sex"), condition=LONG[0], adjust="sex"),
-    "costs": lambda: multimorbidity.combination_costs(people(by="sex"), adjust="sex"),
+    "further": lambda: multimorbidity.comorbidity_count(people(conditions=20)),
+    "comorbidity_profile": lambda: multimorbidity.comorbidity_profile(
+        people(by="sex"), condition=LONG[0], adjust="sex"
+    ),
+    "costs": lambda: multimorbidity.cost_interaction(people(by="sex"), adjust="sex"),
     "network, adjusted": lambda: networks.cooccurrence(people(by="sex"), adjust="sex"),
     "centrality": lambda: networks.centrality(networks.cooccurrence(people(conditions=30))),
     "sequences": lambda: orders(),
@@ -532,8 +534,10 @@ def test_a_scale_that_ends_below_a_hundred_says_so():
 def test_the_cost_of_a_combination_has_its_time_and_everybody_to_compare_with():
     # 40 people with asthma and stroke cost 300 each, 160 others 50 each: everybody 100 on average
     rows = [{"asthma": 1, "stroke": 1, "cost": 300.0}] * 40 + [{"asthma": 0, "stroke": 0, "cost": 50.0}] * 160
-    source = Source(population={"months": 12, "index": "2011-04-01"})
-    patterns = Patterns.from_wide(pl.DataFrame(rows), conditions=["asthma", "stroke"], values=("cost",), source=source)
+    provenance = Provenance(population={"months": 12, "index": "2011-04-01"})
+    patterns = Patterns.from_wide(
+        pl.DataFrame(rows), conditions=["asthma", "stroke"], values=("cost",), provenance=provenance
+    )
     for by_rule in (lambda r: r, lambda r: suppress(r, NHS)):
         result = by_rule(multimorbidity.combinations(patterns))
         ax = room.plot_upset(result)
@@ -638,8 +642,8 @@ def test_a_table_counts_what_it_leaves_out_by_kind():
 
 
 def test_an_excess_is_a_mark_with_its_interval_beside_a_line_at_nought_in_pounds():
-    found = suppress(multimorbidity.combination_costs(people(by="sex"), adjust="sex"), NHS)
-    ax = room.plot_combination_costs(found, top=6)
+    found = suppress(multimorbidity.cost_interaction(people(by="sex"), adjust="sex"), NHS)
+    ax = room.plot_cost_interaction(found, top=6)
     drawn = [t.get_text().replace("\n", " ").lower() for t in ax.get_yticklabels()]
     rows = {joined(r["combination"]).lower(): r for r in found.estimates.to_dicts()}
     marks = [line for line in ax.get_lines() if len(line.get_xdata()) == 1 and line.get_marker() != "None"]
@@ -664,10 +668,10 @@ def test_figures_say_what_is_adjusted_for():
     assert any("crude: not adjusted" in text for text in words(phi, "footnote"))
 
 
-def test_hidden_companions_and_costs_are_not_named():
+def test_suppressed_comorbidities_and_costs_are_not_named():
     for found in (
-        multimorbidity.companions(people(400), condition=LONG[0]),
-        multimorbidity.combination_costs(people(400), kind="at_least", min_persons=1),
+        multimorbidity.comorbidity_profile(people(400), condition=LONG[0]),
+        multimorbidity.cost_interaction(people(400), kind="at_least", min_persons=1),
         multimorbidity.combinations(people(400)),
     ):
         safe = suppress(found, NHS)

@@ -27,7 +27,7 @@ from symphony_research.collapse import Patterns
 from symphony_research.disclosure import suppress
 from symphony_research.inference import FOUND
 from symphony_research.policy import Policy
-from symphony_research.result import Source
+from symphony_research.result import Provenance
 from symphony_research.show.frame import DESCRIBED, NOTHING, bare_figures
 from symphony_research.show.overlaps import overlap_note, overlapping_pairs
 from symphony_research.show.style import darker
@@ -72,8 +72,10 @@ class World:
         )
 
     def patterns(self, by=(), seed=0):
-        source = Source(study="Somewhere", population={"index": "2011-04-01", "months": 12})
-        return Patterns.from_wide(self.frame(seed), conditions=list(self.names), by=by, values=("cost",), source=source)
+        provenance = Provenance(study="Somewhere", population={"index": "2011-04-01", "months": 12})
+        return Patterns.from_wide(
+            self.frame(seed), conditions=list(self.names), by=by, values=("cost",), provenance=provenance
+        )
 
     def times(self):
         random = np.random.default_rng(self.seed)
@@ -137,11 +139,11 @@ FIGURES = {
     "count": (lambda w: multimorbidity.condition_count(w.patterns(), top=4), None, {}),
     "count by": (lambda w: multimorbidity.condition_count(w.patterns(by="team"), top=3), None, {}),
     "prevalence": (lambda w: multimorbidity.prevalence(w.patterns()), None, {}),
-    "further": (lambda w: multimorbidity.further_conditions(w.patterns()), None, {}),
-    "comorbidities": (lambda w: multimorbidity.companions(w.patterns(by="sex"), adjust="sex"), None, {}),
+    "further": (lambda w: multimorbidity.comorbidity_count(w.patterns()), None, {}),
+    "comorbidities": (lambda w: multimorbidity.comorbidity_profile(w.patterns(by="sex"), adjust="sex"), None, {}),
     "exact": (lambda w: multimorbidity.combinations(w.patterns(by="sex"), adjust="sex"), None, {"top": 6}),
     "at least": (lambda w: multimorbidity.combinations(w.patterns(), kind="at_least", max_size=3), None, {"top": 5}),
-    "costs": (lambda w: multimorbidity.combination_costs(w.patterns(by="sex"), adjust="sex"), None, {"top": 5}),
+    "costs": (lambda w: multimorbidity.cost_interaction(w.patterns(by="sex"), adjust="sex"), None, {"top": 5}),
     "network": (lambda w: networks.cooccurrence(w.patterns()), None, {"top_edges": 5}),
     "matrix": (lambda w: networks.cooccurrence(w.patterns()), room.plot_cooccurrence_matrix, {"top": 6}),
     "centrality": (lambda w: networks.centrality(networks.cooccurrence(w.patterns())), None, {"top": 3}),

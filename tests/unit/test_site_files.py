@@ -90,10 +90,10 @@ def test_a_suppressed_file_is_not_suppressed_anew_and_hides_something(tmp_path):
 
 def test_a_file_cannot_vouch_that_its_people_are_invented(tmp_path):
     made = sr.define_cohort(sr.example_study()).patterns()
-    assert made.source.generated
+    assert made.provenance.generated
     made.write(tmp_path / "made.parquet", internal=True)
     there = sr.Patterns.read(tmp_path / "made.parquet")
-    assert there.source.fingerprint == made.source.fingerprint
+    assert there.provenance.fingerprint == made.provenance.fingerprint
     with pytest.raises(DisclosureError, match="suppresses nothing and is for generated data alone"):
         sr.suppress(sr.multimorbidity.prevalence(there), sr.Policy.synthetic())
 

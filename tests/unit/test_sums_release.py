@@ -157,7 +157,7 @@ def test_no_expected_mean_and_excess_stand_where_they_would_add_up_to_a_suppress
         (a, b, float(x)) for a, b in ((True, False), (False, True), (False, False)) for x in random.gamma(4, 50, 100)
     ]
     frame = pl.DataFrame(rows, schema=["a", "b", "cost"], orient="row")
-    costs = sr.multimorbidity.combination_costs(sr.Patterns.from_wide(frame, conditions=["a", "b"], values="cost"))
+    costs = sr.multimorbidity.cost_interaction(sr.Patterns.from_wide(frame, conditions=["a", "b"], values="cost"))
     safe = sr.suppress(costs, NHS)
     row = safe.estimates.row(0, named=True)
     assert (row["n_persons"], row["estimate"], row["expected"], row["excess"]) == (50, None, None, None)

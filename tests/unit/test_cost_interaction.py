@@ -33,7 +33,7 @@ def by_hand() -> pl.DataFrame:
 @pytest.mark.parametrize("kind", ["exact", "at_least"])
 def test_what_lies_beyond_the_sum_of_the_parts(kind):
     patterns = sr.Patterns.from_wide(by_hand(), conditions=["a", "b"], by="age_band", values="cost")
-    found = sr.multimorbidity.combination_costs(patterns, kind=kind, adjust="age_band", min_persons=1)
+    found = sr.multimorbidity.cost_interaction(patterns, kind=kind, adjust="age_band", min_persons=1)
     assert found.n_tested == 1
     row = found.estimates.row(0, named=True)
     assert (row["n_persons"], row["n_compared"], row["total"]) == (3, 3, 500)
@@ -59,11 +59,11 @@ def test_a_stratum_without_every_part_is_left_out_and_said():
         [by_hand(), pl.DataFrame({"age_band": ["oldest"] * 2, "a": [1, 1], "b": [1, 1], "cost": [500, 700]})]
     )
     patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="age_band", values="cost")
-    row = sr.multimorbidity.combination_costs(patterns, adjust="age_band", min_persons=1).estimates.row(0, named=True)
+    row = sr.multimorbidity.cost_interaction(patterns, adjust="age_band", min_persons=1).estimates.row(0, named=True)
     assert (row["n_persons"], row["n_compared"]) == (5, 3)
     assert row["excess"] == pytest.approx(340 / 3)
     alone = sr.Patterns.from_wide(frame.filter(pl.col("age_band") == "oldest"), conditions=["a", "b"], values="cost")
-    row = sr.multimorbidity.combination_costs(alone, min_persons=1).estimates.row(0, named=True)
+    row = sr.multimorbidity.cost_interaction(alone, min_persons=1).estimates.row(0, named=True)
     assert (row["n_compared"], row["excess"], row["expected"], row["p_value"]) == (0, None, None, None)
 
 
@@ -75,7 +75,7 @@ def test_triads_are_those_of_naive_people():
     patterns = sr.Patterns.from_wide(frame, conditions=["c0", "c1", "c2", "c3"], values="cost")
     cost = frame["cost"].to_numpy()
     for kind in ("exact", "at_least"):
-        found = sr.multimorbidity.combination_costs(patterns, kind=kind, min_size=3, max_size=3, min_persons=2)
+        found = sr.multimorbidity.cost_interaction(patterns, kind=kind, min_size=3, max_size=3, min_persons=2)
         for row in found.estimates.iter_rows(named=True):
             own = [int(name[1]) for name in row["combination"]]
             others = [k for k in range(4) if k not in own]
@@ -100,7 +100,7 @@ def test_intervals_hold_the_true_excess_95_times_in_100():
         cost = rng.gamma(2, 50, n) * np.where(a, 3, 1) * np.where(b, 2, 1)
         frame = pl.DataFrame({"old": old, "a": a, "b": b, "cost": cost})
         patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="old", values="cost")
-        row = sr.multimorbidity.combination_costs(patterns, adjust="old").estimates.row(0, named=True)
+        row = sr.multimorbidity.cost_interaction(patterns, adjust="old").estimates.row(0, named=True)
         inside += row["excess_lower"] <= 200 <= row["excess_upper"]
     assert 0.92 < inside / 400 < 0.98  # Monte Carlo error 1.1 points
 
@@ -111,7 +111,7 @@ def test_what_may_not_be_shown_takes_its_cost_with_it():
     frame = pl.DataFrame({**{f"c{k}": held[:, k] for k in range(4)}, "cost": rng.gamma(1, 500, 600).round(2)})
     patterns = sr.Patterns.from_wide(frame, conditions=["c0", "c1", "c2", "c3"], values="cost")
     safe = sr.suppress(
-        sr.multimorbidity.combination_costs(patterns, kind="at_least", min_persons=1), sr.Policy.nhs_england()
+        sr.multimorbidity.cost_interaction(patterns, kind="at_least", min_persons=1), sr.Policy.nhs_england()
     )
     hidden = safe.estimates.filter(pl.col("n_persons").is_null())
     assert hidden.height > 0
@@ -127,7 +127,7 @@ def test_what_may_not_be_shown_takes_its_cost_with_it():
     assert cells.filter(pl.col("expected").is_null() != pl.col("excess_margin").is_null()).height == 0
     # no mean is shown where one or two people might have a thousandth of the sum
     rule = dataclasses.replace(sr.Policy.sacro(), dominance=(2, 0.001))
-    strict = sr.suppress(sr.multimorbidity.combination_costs(patterns, min_persons=1), rule).estimates
+    strict = sr.suppress(sr.multimorbidity.cost_interaction(patterns, min_persons=1), rule).estimates
     assert strict.select(pl.col("estimate", "total", "excess").is_not_null().sum()).row(0) == (0, 0, 0)
 
 
@@ -136,7 +136,7 @@ def test_whom_the_parts_leave_out_is_a_count_too():
     rows = [("many", a, b, 100.0) for a in (0, 1) for b in (0, 1) for _ in range(19)] + [("one", 1, 1, 9_999.0)]
     frame = pl.DataFrame(rows, schema=["group", "a", "b", "cost"], orient="row")
     patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="group", values="cost")
-    exact = sr.multimorbidity.combination_costs(patterns, adjust="group", min_persons=8)
+    exact = sr.multimorbidity.cost_interaction(patterns, adjust="group", min_persons=8)
     assert exact.estimates.row(0, named=True)["n_left_out"] == 1
     row = sr.suppress(exact, sr.Policy.nhs_england()).estimates.row(0, named=True)
     assert (row["n_persons"], row["n_left_out"], row["expected"], row["excess"]) == (20, None, None, None)
@@ -157,7 +157,7 @@ def with_few(**others: int) -> pl.DataFrame:
 
 def costs_of(frame: pl.DataFrame, **arguments) -> sr.Result:
     patterns = sr.Patterns.from_wide(frame, conditions=["a", "b"], by="age_band", values="cost")
-    return sr.multimorbidity.combination_costs(patterns, **{"adjust": "age_band", "min_persons": 1, **arguments})
+    return sr.multimorbidity.cost_interaction(patterns, **{"adjust": "age_band", "min_persons": 1, **arguments})
 
 
 def cost(frame: pl.DataFrame, age: str, a: int, b: int) -> np.ndarray:
@@ -247,7 +247,7 @@ def test_a_released_p_value_is_small_just_where_the_interval_excludes_nought():
     frame = pl.DataFrame({**{f"c{k}": held[:, k] for k in range(6)}, "cost": spent.round(2)})
     patterns = sr.Patterns.from_wide(frame, conditions=[f"c{k}" for k in range(6)], values="cost")
     for confidence in (0.8, 0.95):
-        found = sr.multimorbidity.combination_costs(patterns, kind="at_least", confidence=confidence)
+        found = sr.multimorbidity.cost_interaction(patterns, kind="at_least", confidence=confidence)
         for result in (found, sr.suppress(found, sr.Policy.nhs_england()), sr.suppress(found, sr.Policy.sacro())):
             shown = result.estimates.drop_nulls("p_value")
             outside = (shown["excess_lower"] > 0) | (shown["excess_upper"] < 0)
@@ -264,9 +264,9 @@ def test_a_released_p_value_is_small_just_where_the_interval_excludes_nought():
 def test_costs_say_what_is_wrong():
     patterns = sr.define_cohort(sr.example_study()).patterns(values="cost")
     with pytest.raises(ArgumentError, match=r"value='bed_days' is not summed in these patterns\. Values: cost"):
-        sr.multimorbidity.combination_costs(patterns, value="bed_days")
+        sr.multimorbidity.cost_interaction(patterns, value="bed_days")
     with pytest.raises(ArgumentError, match="within 2 to 8"):
-        sr.multimorbidity.combination_costs(patterns, max_size=9)
+        sr.multimorbidity.cost_interaction(patterns, max_size=9)
 
 
 def further() -> sr.Patterns:
@@ -278,7 +278,7 @@ def further() -> sr.Patterns:
 
 
 def test_of_people_with_a_condition_how_many_others_they_have():
-    found = sr.multimorbidity.further_conditions(further(), top=2)
+    found = sr.multimorbidity.comorbidity_count(further(), top=2)
     # of nine people with a: two have no other, three one, four two
     own = found.estimates.filter(pl.col("condition") == "a")
     assert own["n_persons"].to_list() == [2, 3, 4]
@@ -286,18 +286,18 @@ def test_of_people_with_a_condition_how_many_others_they_have():
     assert own["mean_cost"].to_list() == [10, 20, 30]
     assert found.format_cell(own.row(2, named=True), "n_others") == "2 or more others"
     # everybody with two others or more together; one is the last then
-    one = sr.multimorbidity.further_conditions(further(), conditions="a", top=1).estimates
+    one = sr.multimorbidity.comorbidity_count(further(), conditions="a", top=1).estimates
     assert one["n_persons"].to_list() == [2, 7]
     assert one["mean_cost"].to_list() == pytest.approx([10, (3 * 20 + 4 * 30) / 7])
     assert "have none of the other conditions" in found.sentence()
     with pytest.raises(ArgumentError, match="conditions='gout' is not known"):
-        sr.multimorbidity.further_conditions(further(), conditions="gout")
+        sr.multimorbidity.comorbidity_count(further(), conditions="gout")
     with pytest.raises(ArgumentError, match="at least 1"):
-        sr.multimorbidity.further_conditions(further(), top=0)
+        sr.multimorbidity.comorbidity_count(further(), top=0)
 
 
 def test_of_people_with_a_condition_which_others_they_have():
-    found = sr.multimorbidity.companions(further(), condition="a")
+    found = sr.multimorbidity.comorbidity_profile(further(), condition="a")
     #  b: 7 of the 9 with a; 12 of 30 people have b, so 9 x 12 / 30 = 3.6 by chance.  c: 4 of 9, 9 x 10 / 30 = 3
     assert found.estimates["condition"].to_list() == ["b", "c"]
     assert found.estimates["n_persons"].to_list() == [7, 4]
@@ -317,4 +317,4 @@ def test_of_people_with_a_condition_which_others_they_have():
         ("a", "c"),
     }
     with pytest.raises(ArgumentError, match="condition='gout' is not known"):
-        sr.multimorbidity.companions(further(), condition="gout")
+        sr.multimorbidity.comorbidity_profile(further(), condition="gout")
