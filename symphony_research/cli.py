@@ -207,6 +207,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     report.add_argument("--out", metavar="DIR", default="reports", help="folder for the reports (default: reports)")
     report.add_argument("--jobs", metavar="N", type=_positive, help="notebooks run at once (default: one a processor)")
+    report.add_argument(
+        "--pdf", action="store_true", help="print each report to report.pdf too, by Edge, Chrome or Chromium"
+    )
     return parser
 
 
@@ -334,6 +337,7 @@ def _report(arguments: argparse.Namespace) -> int:
         level=arguments.level,
         out=Path(arguments.out),
         jobs=arguments.jobs,
+        pdf=arguments.pdf,
     )
 
 
@@ -345,6 +349,9 @@ def _make_reports(study: Path, notebooks: Sequence[str] | None, **asked: Any) ->
     print(f"{n_made} report{'s' if n_made != 1 else ''} made{f', {n_failed} failed:' if n_failed else '.'}")
     for run in made.failed:
         print(f"  {run.label}: {run.error}")
+    for run in made.runs:
+        if run.not_printed:
+            print(f"  {run.label}: no PDF, as {run.not_printed}. The report itself is made: open it and print it.")
     print(made.index.absolute().as_uri())
     return DONE if made.ok else FOUND
 

@@ -11,18 +11,24 @@ from urllib.parse import quote
 
 from symphony_research.files import write_in_place
 from symphony_research.report.page import about_whom, template, when
+from symphony_research.report.printing import PDF
 from symphony_research.report.provenance import RECORD, read_record
 from symphony_research.words.lexicon import MARKS, NOT_AVAILABLE
 
 __all__ = ["write_index"]
 
 _FILES = {
+    PDF: "PDF",
     "report.ipynb": "notebook",
     "partial.ipynb": "notebook up to the fault",  # of generated data alone
     RECORD: "record",
     "release.html": "release record",
     "earlier-report.html": "earlier report",
+    f"earlier-{PDF}": "earlier PDF",
 }
+
+
+MOST_ACROSS = 6  # hubs that stand beside each other on a page
 
 
 def write_index(out: str | Path) -> Path:
@@ -85,9 +91,18 @@ def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
         shared += [m for m in times[chosen] if sum(m in entry["figures"] for entry in made) > 1]
     if len(made) < 2 or not shared:
         return None
-    rows = [(entry["whom"], [value(entry, m) for m in shared]) for entry in made]
+    # names of outcomes are long, so they are rows while the hubs go beside each other
+    hubs = [entry["whom"] for entry in made]
+    across = len(hubs) <= MOST_ACROSS
+    rows = [(m, [value(entry, m) for entry in made]) for m in shared]
+    if not across:
+        rows = [(hub, [values[k] for _, values in rows]) for k, hub in enumerate(hubs)]
     text = " ".join(value for _, values in rows for value in values)
-    return {"measures": shared, "rows": rows, "marks": {m: words for m, words in MARKS.items() if m in text}}
+    return {
+        "headings": ["Outcome", *hubs] if across else ["Hub", *shared],
+        "rows": rows,
+        "marks": {m: words for m, words in MARKS.items() if m in text},
+    }
 
 
 def _with_outcome(measure: str, value: str, outcome: str = "", time: str = "") -> tuple[str, str, str]:

@@ -11,16 +11,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from symphony_research.errors import ArgumentError
+from symphony_research.errors import ArgumentError, ReportError
 from symphony_research.files import move, write_in_place
 from symphony_research.policy import Policy
 from symphony_research.report.index import write_index
 from symphony_research.report.page_cells import TABLE
+from symphony_research.report.printing import PDF, find_browser, print_page
 from symphony_research.report.progress import Progress
 from symphony_research.report.provenance import RECORD, as_text, start_record, utc_text
 from symphony_research.report.release import (
@@ -60,6 +61,8 @@ class ReportRun:
         Why it failed, in one line.
     paths : mapping of str to pathlib.Path
         The files it left, by their names.
+    not_printed : str or None
+        Why a PDF that was asked for is not there.
     """
 
     notebook: str
@@ -68,6 +71,7 @@ class ReportRun:
     seconds: float
     error: str | None
     paths: Mapping[str, Path] = field(repr=False)
+    not_printed: str | None = None
 
     @property
     def label(self) -> str:
@@ -89,8 +93,8 @@ class ReportSet:
 
     @property
     def ok(self) -> bool:
-        """Whether every report was made."""
-        return not self.failed
+        """Whether every report was made, and printed where that was asked for."""
+        return not self.failed and not any(run.not_printed for run in self.runs)
 
 
 def run_reports(
@@ -105,6 +109,7 @@ def run_reports(
     out: str | Path = "reports",
     jobs: int | None = None,
     progress: bool = True,
+    pdf: bool = False,
 ) -> ReportSet:
     """Make a report from each notebook, for each hub asked for.
 
@@ -138,6 +143,8 @@ def run_reports(
         How many notebooks run at once; the number of processors by default.
     progress : bool
         Whether to show progress on standard error.
+    pdf : bool
+        Print each report to `report.pdf` too, by Edge, Chrome or Chromium.
 
     Returns
     -------
@@ -146,7 +153,7 @@ def run_reports(
     Raises
     ------
     ArgumentError
-        If anything asked for does not exist or does not fit; nothing has run then.
+        If anything asked for does not exist or does not fit, or no browser is there to print; nothing has run then.
 
     Examples
     --------
@@ -158,6 +165,7 @@ def run_reports(
     """
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise ArgumentError(f"jobs is an integer number of notebooks to run at once, not {jobs!r}.")
+    browser = find_browser() if pdf else None
     opened = open_study(study)
     runs = plan_runs(opened, notebooks, hubs=hubs, all_hubs=all_hubs, parameters=parameters, policy=policy, level=level)
     folder = _writable(Path(out))
@@ -177,6 +185,8 @@ def run_reports(
         finally:
             for i, outcome in _released(runs, held, opened, folder).items():
                 finished[i] = _publish(runs[i], outcome, folder)
+            if browser is not None:
+                finished = {i: _printed(run, browser) for i, run in finished.items()}
             index = write_index(folder)
     return ReportSet(tuple(finished[i] for i in sorted(finished)), index)
 
@@ -318,7 +328,7 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     """Put a run's files in place, each whole. An earlier good report is kept, under a name that says so."""
     folder = out / run.folder
     folder.mkdir(parents=True, exist_ok=True)
-    earlier = {name: folder / f"earlier-{name}" for name in ("report.html", "report.ipynb", RECORD)}
+    earlier = {name: folder / f"earlier-{name}" for name in ("report.html", PDF, "report.ipynb", RECORD)}
     if outcome.status != "done" and (folder / "report.html").exists():
         for name, kept in earlier.items():
             if (folder / name).exists():
@@ -328,6 +338,8 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
         write_in_place(folder / name, outcome.files[name])
     superseded = list(earlier.values()) if outcome.status == "done" else []
     superseded += [path for path in folder.glob(f"{TABLE}*") if path.name not in outcome.files]
+    # what was printed before is of another report
+    superseded += [folder / PDF] if outcome.status == "done" else []
     superseded += [folder / "partial.ipynb"] if "partial.ipynb" not in outcome.files else []
     for path in superseded:
         path.unlink(missing_ok=True)
@@ -336,6 +348,18 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
         checker.mkdir(parents=True, exist_ok=True)
         write_in_place(checker / CHECKER_FILE, outcome.checker)
     return _became(run, outcome, out)
+
+
+def _printed(run: ReportRun, browser: Path) -> ReportRun:
+    """Print a report that was made; what could not be printed is said, and the report stays."""
+    if run.status != "done":
+        return run
+    page = run.paths["report.html"]
+    try:
+        print_page(page, page.with_name(PDF), browser)
+    except (ReportError, OSError) as fault:
+        return replace(run, not_printed=str(fault))
+    return replace(run, paths={**run.paths, PDF: page.with_name(PDF)})
 
 
 def _became(run: Run, outcome: Outcome, out: Path) -> ReportRun:

@@ -16,10 +16,16 @@ __all__ = ["figures_of", "number_with_interval", "read_at", "sentence_of", "titl
 
 
 def number_with_interval(value: float | None, lower: float | None, upper: float | None, *, label: str = "") -> str:
-    """Return a figure and its interval: "0.31 (0.25 to 0.38)", or with a label "0.31 (95% CI 0.25 to 0.38)"."""
+    """Return a figure and its interval: "0.31 (0.25 to 0.38)", or with a label "0.31 (95% CI 0.25 to 0.38)".
+
+    A zero that ends all three says nothing, as they are then known to no more figures: 3.20 (2.90 to 3.60) is 3.2 (2.9 to 3.6).
+    """
     if lower is None or upper is None:
         return number(value)
-    return f"{number(value)} ({f'{label} ' if label else ''}{number(lower)} to {number(upper)})"
+    said = [number(value), number(lower), number(upper)]
+    while all("." in text and text.endswith("0") for text in said):
+        said = [text.removesuffix("0").removesuffix(".") for text in said]
+    return f"{said[0]} ({f'{label} ' if label else ''}{said[1]} to {said[2]})"
 
 
 def read_at(result: _Curve, time: float) -> list[tuple[str, dict[str, Any]]]:

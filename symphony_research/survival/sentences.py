@@ -69,7 +69,10 @@ def curve_sentence(result: _Curve, clauses: Sequence[Clause]) -> str:
 
 
 def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure, ...]:
-    """Return the share of each clause, of each group, at the headline time and the fixed times before it; and of how many."""
+    """Return the share of the first clause, of each group, at the headline time and the fixed times before it; and of how many.
+
+    Whom death spared the event is no outcome to compare hubs by, so competing causes are omitted.
+    """
     end = headline_time(result)
     if end is None:
         return ()
@@ -78,7 +81,7 @@ def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure,
         people = _read(result, clauses[0][0], 0.0)[0][1]["n_at_risk"]
         found.append(KeyFigure("People", SUPPRESSED if people is None else number(people)))
     times = [t for t in _FIXED if t < end] if result.time_unit == "days" else []
-    for cause, words in clauses if not result.by else clauses[:1]:
+    for cause, words in clauses[:1]:
         what = capital(words.removeprefix("were "))
         for time in (end, *map(float, reversed(times))):
             for group, row in _read(result, cause, time):

@@ -112,27 +112,30 @@ def test_hubs_are_compared_at_one_time(reports: Path) -> None:
     index = BeautifulSoup((reports / "index.html").read_text(), "html.parser")
     hubs = [name for name, _ in pages(reports) if name.startswith("04")]
     (table,) = [t for t in index.find_all("table") if "side by side" in text_of(t)]
-    assert len(table.select("tbody tr")) == len(hubs)
-    heads = [text_of(th) for th in table.select("thead th")][1:]
-    assert heads.pop(0) == "People"
-    assert heads
+    # outcomes are rows, hubs go beside each other
+    first, *heads = [text_of(th) for th in table.select("thead th")]
+    assert first == "Outcome"
+    assert len(heads) == len(hubs)
+    rows = {text_of(row.th): [text_of(td) for td in row.find_all("td")] for row in table.select("tbody tr")}
+    people = rows.pop("People")
+    assert rows
     # an outcome and its groups are read at one time
     times = {}
-    for head in heads:
-        outcome, day = re.fullmatch(r"(.*?) (?:within|at|by) (\d+) days(?:: .*)?", head).groups()
+    for name in rows:
+        outcome, day = re.fullmatch(r"(.*?) (?:within|at|by) (\d+) days(?:: .*)?", name).groups()
         times.setdefault(outcome, set()).add(day)
-    assert all(len(days) == 1 for days in times.values()), heads
-    for row in table.select("tbody tr"):
-        people, *cells = [text_of(td) for td in row.find_all("td")]
-        assert re.fullmatch(r"\[c\]|[\d,]+", people)
-        assert len(cells) == len(heads)
+        assert not outcome.startswith("Died without"), "whom death came first to is no outcome to compare hubs by"
+    assert all(len(days) == 1 for days in times.values()), rows
+    for at, head in enumerate(heads):
+        cells = [row[at] for row in rows.values()]
+        assert re.fullmatch(r"\[c\]|[\d,]+", people[at])
         # shares of people or discharges, and a mean number of events
         assert all(re.fullmatch(r"\[[cxz]\]|[<>]?[\d.]+%? \([<>]?[\d.]+ to [<>]?[\d.]+\)", c) for c in cells), cells
         # and each of them is the page's own
-        record = json.loads((reports / _folder(hubs, text_of(row.th)) / "provenance.json").read_text())
+        record = json.loads((reports / _folder(hubs, head) / "provenance.json").read_text())
         own = {measure: value for found in record["findings"] for measure, value, *_ in found["figures"]}
-        assert people == own["People"]
-        assert cells == [own.get(head, "[x]") for head in heads]
+        assert people[at] == own["People"]
+        assert cells == [own.get(name, "[x]") for name in rows]
 
 
 def _folder(hubs: list[str], hub: str) -> str:

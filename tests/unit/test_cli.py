@@ -26,7 +26,9 @@ def fake(monkeypatch):
 
 
 def reports(tmp_path, *errors):
-    runs = tuple(types.SimpleNamespace(label=f"0{i}_nb", error=error) for i, error in enumerate(errors))
+    runs = tuple(
+        types.SimpleNamespace(label=f"0{i}_nb", error=error, not_printed=None) for i, error in enumerate(errors)
+    )
     failed = tuple(run for run in runs if run.error)
     return types.SimpleNamespace(runs=runs, failed=failed, ok=not failed, index=tmp_path / "index.html")
 
@@ -94,11 +96,11 @@ def test_report_passes_on_what_was_asked_and_ends_with_the_address(tmp_path, fak
         "--level",
         "strict",
     ]
-    words += ["--jobs", "2"]
+    words += ["--jobs", "2", "--pdf"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 0
     assert asked == {
         "study": Path("st"), "notebooks": ["02", "net"], "hubs": ["A", "B"], "all_hubs": False,
-        "parameters": {"x": "1"}, "policy": "sacro", "level": "strict", "out": tmp_path, "jobs": 2,
+        "parameters": {"x": "1"}, "policy": "sacro", "level": "strict", "out": tmp_path, "jobs": 2, "pdf": True,
     }  # fmt: skip
     assert capsys.readouterr().out.splitlines() == ["1 report made.", (tmp_path / "index.html").as_uri()]
 
@@ -279,3 +281,16 @@ def test_a_value_that_the_study_does_not_know_is_refused_before_anything_runs(tm
     assert cli.main(words) == 2
     assert said in capsys.readouterr().err
     assert [path.name for path in earlier.parent.iterdir()] == ["index.html"]
+
+
+def test_a_report_without_its_pdf_is_exit_1_with_the_reason(tmp_path, fake, capsys):
+    def run_reports(study, notebooks, **more):
+        run = types.SimpleNamespace(label="02_nb", error=None, not_printed="the browser took more than 120 seconds")
+        return types.SimpleNamespace(runs=(run,), failed=(), ok=False, index=tmp_path / "index.html")
+
+    fake("symphony_research.report.run", run_reports=run_reports)
+    assert cli.main(["report", "st", "--pdf", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "1 report made.",
+        "  02_nb: no PDF, as the browser took more than 120 seconds. The report itself is made: open it and print it.",
+    ]
