@@ -13,7 +13,7 @@ from symphony_research.errors import DisclosureError
 from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import BETWEEN, CellDefinition, Nested, Partition, Relation, Same, Stratum
+from symphony_research.result.cells import BETWEEN, CellDefinition, Covered, Nested, Partition, Relation, Same, Stratum
 
 __all__ = [
     "ASKED",
@@ -212,9 +212,11 @@ def _cells(
             shown = record[column]
             bounds = suppressed.get((name, row, column)) if shown is None else None
             low, high, primary = bounds or (*interval_of(policy, shown), shown is None)
-            if (name, row, column) in of_small:
-                continue  # of a stratum that is suppressed altogether: what it leaves of a whole is looked at there
             of = roles.counts(record, column, settings)
+            if (name, row, column) in of_small:
+                if not of.state:
+                    continue  # of a stratum that is suppressed altogether: what it leaves of a whole is looked at there
+                low, high, shown, primary = 0.0, policy.threshold, None, True  # of nobody, or of few
             if primary and unnamed:
                 low = 0  # a row without a number is not named, so nobody knows that it is there
                 if of.is_exact and of.among.count(BETWEEN) >= MOST_FEATURES:
@@ -301,4 +303,7 @@ def _moved(relation: Relation, widen: Any) -> Relation:
         return Nested(widen(relation.inner), widen(relation.outer))
     if isinstance(relation, Same):
         return Same(widen(relation.one), widen(relation.other))
-    return Partition(widen(relation.whole), tuple(widen(part) for part in relation.parts), relation.complete)
+    whole, parts = widen(relation.whole), tuple(widen(part) for part in relation.parts)
+    if isinstance(relation, Covered):
+        return Covered(whole, parts, tuple(widen(cell) for cell in relation.twice))
+    return Partition(whole, parts, relation.complete)

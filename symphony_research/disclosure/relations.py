@@ -8,7 +8,7 @@ that are published are written out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
@@ -18,6 +18,7 @@ from symphony_research.result.cells import (
     BETWEEN,
     UNLIMITED,
     CellDefinition,
+    Covered,
     Nested,
     Partition,
     Relation,
@@ -27,7 +28,7 @@ from symphony_research.result.cells import (
     features_of,
 )
 
-__all__ = ["REST", "Rest", "Row", "declared", "relations_between", "rests_of", "wholes_of"]
+__all__ = ["REST", "Rest", "Row", "declared", "related", "relations_between", "rests_of", "wholes_of"]
 
 # coefficients of cells, and between which numbers their sum lies
 Row = tuple[list[tuple[CellDefinition, float]], float, float]
@@ -47,6 +48,12 @@ def wholes_of(published: Sequence[ReleasedOutput]) -> set[CellDefinition]:
             elif isinstance(relation, Nested):
                 found |= {relation.inner, relation.outer}
     return found
+
+
+def related(published: Sequence[ReleasedOutput]) -> Callable[[CellDefinition], bool]:
+    """Return whether anything is known to relate a cell to others: of one that stands alone, if a family declares it."""
+    linked = {cell for cell in wholes_of(published) if cell.isolated}
+    return lambda cell: not cell.isolated or cell in linked
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,10 @@ def declared(relations: Iterable[Relation], there: set[CellDefinition]) -> Itera
         if isinstance(relation, Nested):
             if {relation.inner, relation.outer} <= there:
                 yield [(relation.outer, 1.0), (relation.inner, -1.0)], 0.0, UNBOUNDED
+        elif isinstance(relation, Covered):
+            if {relation.whole, *relation.parts, *relation.twice} <= there:
+                less = (*relation.twice, relation.whole)
+                yield [*((part, 1.0) for part in relation.parts), *((cell, -1.0) for cell in less)], 0.0, UNBOUNDED
         elif isinstance(relation, Same):
             if {relation.one, relation.other} <= there:
                 yield [(relation.one, 1.0), (relation.other, -1.0)], 0.0, 0.0

@@ -14,7 +14,7 @@ from symphony_research.disclosure.outputs import ASKED, NOWHERE, UNBOUNDED, Cell
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, Same, Stratum
+from symphony_research.result.cells import CellDefinition, Covered, Nested, Partition, Relation, Same, Stratum
 from symphony_research.result.roles import Adjustment, Mean, Quantile
 from symphony_research.words.lexicon import in_words
 
@@ -81,10 +81,11 @@ def for_release(output: Mapping[str, Any]) -> dict[str, Any]:
                 [
                     whole if whole is None else at[whole],
                     [at[k] for k in parts if k in at],
-                    complete and set(parts) <= set(at),
+                    [at[k] for k in complete] if isinstance(complete, list) else complete and set(parts) <= set(at),
                 ]
                 for whole, parts, complete in told["relations"]
-                if whole in at and set(parts) & set(at)
+                if whole in at
+                and ({*parts, *complete} <= set(at) if isinstance(complete, list) else set(parts) & set(at))
             ],
         }
     return kept
@@ -99,9 +100,11 @@ def _as_plain(one: ReleasedOutput) -> dict[str, Any]:
     relations = []
     for relation in one.relations:
         whole, parts, complete = _relation_as_plain(relation)
-        for definition in (whole, *parts):
+        twice = relation.twice if isinstance(relation, Covered) else ()
+        for definition in (whole, *parts, *twice):
             of.setdefault(definition, len(of))
-        relations.append([of[whole], [of[part] for part in parts], complete])
+        how = [of[cell] for cell in twice] if isinstance(relation, Covered) else complete
+        relations.append([of[whole], [of[part] for part in parts], how])
     for definition in of:
         lists.setdefault(definition.among, len(lists))
     plain = [[d.having, d.least, d.most, lists[d.among], d.state, d.stratum, d.side, d.isolated] for d in of]
@@ -126,6 +129,8 @@ def _relation_as_plain(relation: Relation) -> tuple[CellDefinition, tuple[CellDe
     """Return a whole, its parts, and whether they add up to it; None where the one part is the whole by another name."""
     if isinstance(relation, Partition):
         return relation.whole, relation.parts, relation.complete
+    if isinstance(relation, Covered):  # in its place in the record stand those who are in several parts
+        return relation.whole, relation.parts, False
     if isinstance(relation, Nested):
         return relation.outer, (relation.inner,), False
     return relation.one, (relation.other,), None
@@ -148,6 +153,8 @@ def output_from_record(output: Mapping[str, Any]) -> ReleasedOutput | None:
     relations: Iterator[Relation] = (
         Same(of[whole], of[parts[0]])
         if complete is None
+        else Covered(of[whole], tuple(of[k] for k in parts), tuple(of[k] for k in complete))
+        if isinstance(complete, list)
         else Partition(of[whole], tuple(of[k] for k in parts), complete)
         for whole, parts, complete in told["relations"]
     )

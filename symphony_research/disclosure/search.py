@@ -19,7 +19,7 @@ __all__ = ["MOST_PROGRAMMES", "NEAR", "InferableCell", "Search", "Target"]
 Array = NDArray[np.float64]
 # by bounds, a solution, and whether it is known that there is none
 Way = Callable[[Array, Array], tuple[Array | None, bool]]
-MOST_PROGRAMMES = 400  # linear programmes of one block: a number that the machine has no part in
+MOST_PROGRAMMES = 1_000  # linear programmes of one block: a number that the machine has no part in
 MOST_IN_INTEGERS = 10  # integer programmes of one block, for what is not found near other solutions
 MOST_NEAR = 3_000  # linear programmes of one block by which integers are found near others
 NEAR = 4  # solutions in integers near which another is looked for

@@ -26,6 +26,7 @@ from symphony_research.disclosure.decomposition import TOLERANCE, Block, blocks_
 from symphony_research.disclosure.elastic import Elastic
 from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.programme import UndecidedError
+from symphony_research.disclosure.relations import related
 from symphony_research.disclosure.search import NEAR, InferableCell, Search, Target
 from symphony_research.disclosure.system import System, bounds_of, system_of
 from symphony_research.disclosure.triples import triples_of, with_triples
@@ -112,7 +113,8 @@ class _Selection:
         self, system: System, own: Sequence[ReleasedOutput], earlier: Sequence[ReleasedOutput], policy: Policy
     ) -> None:
         self.system, self.policy = system, policy
-        cells = [cell for one in (*own, *earlier) for cell in one.cells if not cell.of.isolated]
+        is_related = related([*own, *earlier])
+        cells = [cell for one in (*own, *earlier) for cell in one.cells if is_related(cell.of)]
         self.lower, self.upper = bounds_of(system, cells)
         self.targets = _targets(system, cells, policy)
         for rest in system.rests:
@@ -123,7 +125,7 @@ class _Selection:
             system.index[cell.of]: _cost(cell)
             for one in own
             for cell in one.cells
-            if not cell.suppressed and not cell.of.isolated and cell.shown and cell.of not in fixed
+            if not cell.suppressed and is_related(cell.of) and cell.shown and cell.of not in fixed
         }
         self.triples = triples_of(system)
         self.proven: set[int] = set()
@@ -367,7 +369,7 @@ def _cost(cell: CellBounds) -> float:
     """Return the cost of suppressing a cell, by its released size and what rests on it: parts go before their wholes."""
     of = cell.of
     rests = 1.0
-    if of.state:
+    if of.state or of.isolated:
         rests = 0.1
     elif not of.sized and len(of.having) < 2:
         rests = 5.0 if of.having else 1_000.0

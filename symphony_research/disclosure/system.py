@@ -24,6 +24,7 @@ from symphony_research.disclosure.relations import (
     Row,
     declared,
     levels_of,
+    related,
     relations_between,
     rests_of,
     wholes_of,
@@ -82,15 +83,16 @@ class System:
 
 def system_of(published: Sequence[ReleasedOutput]) -> System:
     """Return the relations between everything published of one population."""
-    known = [cell.of for one in published for cell in one.cells if not cell.of.isolated]
+    is_related = related(published)
+    known = [cell.of for one in published for cell in one.cells if is_related(cell.of)]
     # strata that nobody publishes anything of say nothing of those that are
     pairs = {pair for cell in known for pair in cell.stratum}
-    # nor do counts of strata whose people are few: what those leave of a whole is looked at as one
+    # nor do sets of strata whose people are few: what those leave of a whole is looked at as one
     few = {cell.of.stratum for one in published for cell in one.cells if cell.of.is_everybody and cell.primary}
     wholes = sorted(
         cell
         for cell in wholes_of(published)
-        if pairs.issuperset(cell.stratum) and (cell.is_everybody or cell.stratum not in few)
+        if pairs.issuperset(cell.stratum) and (cell.is_everybody or cell.state or cell.stratum not in few)
     )
     cells = list(dict.fromkeys([*known, *wholes]))
     features = sorted({f for cell in cells for f in (*cell.having, *features_of(cell.among))})
@@ -105,7 +107,7 @@ def system_of(published: Sequence[ReleasedOutput]) -> System:
     if of_one_list and features and len(features) < 10 and n_strata << len(features) <= most:
         return _of_atoms(cells, features, levels, sides, published)
     named = [cell.of for one in published for cell in one.cells if cell.named or not cell.of.is_exact]
-    cells = [cell for cell in dict.fromkeys([*named, *wholes]) if not cell.isolated]
+    cells = [cell for cell in dict.fromkeys([*named, *wholes]) if is_related(cell)]
     shown = {cell.of for one in published for cell in one.cells if cell.shown}
     unnamed: dict[Any, list[CellDefinition]] = {}
     for cell in dict.fromkeys(
@@ -182,7 +184,7 @@ def _of_atoms(
     at = {cell: k for k, cell in enumerate(every)}
 
     def relations() -> Iterator[tuple[list[tuple[int, float]], float, float]]:
-        for cell in cells:
+        for cell in (one for one in cells if not one.isolated):
             terms = [(len(every) + k, 1.0) for k, atom in enumerate(atoms) if _holds(cell, *atom)]
             # those of one state are some of those who are in the cell
             yield [*terms, (at[cell], -1.0)], 0.0, UNBOUNDED if cell.state else 0.0

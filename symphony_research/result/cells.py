@@ -1,7 +1,7 @@
 """Who a released number counts, and how numbers relate: the words in which every family says it.
 
 A family says of each count which people it is of (a `CellDefinition`), and
-what holds between its counts beyond that (a `Partition`, a `Nested`, a `Same`). The
+what holds between its counts beyond that (a `Partition`, a `Nested`, a `Covered`, a `Same`). The
 search of disclosure control is built from these alone, so counts of different
 families that are of the same people are one number.
 """
@@ -17,6 +17,7 @@ __all__ = [
     "BETWEEN",
     "UNLIMITED",
     "CellDefinition",
+    "Covered",
     "Nested",
     "Partition",
     "Relation",
@@ -55,7 +56,7 @@ class CellDefinition:
     side : str
         Which of two populations that are compared.
     isolated : str
-        A name where no other number is known to count any of these people.
+        A name where no other number is known to count any of these people, but those that relations name.
 
     Examples
     --------
@@ -177,6 +178,25 @@ class Nested:
 
 
 @dataclass(frozen=True)
+class Covered:
+    """People each of whom is in one part at least, where all are published; the parts may share people.
+
+    Whoever is in `twice` is in one part more than they are in cells of it: of a year, of an age, and of that age in
+    that year. Less those, the parts still add up to all.
+
+    Examples
+    --------
+    >>> years = [everybody().in_state(f"observed in year {year}", "yes") for year in (2015, 2016)]
+    >>> len(Covered(everybody(), tuple(years)).parts)
+    2
+    """
+
+    whole: CellDefinition
+    parts: tuple[CellDefinition, ...]
+    twice: tuple[CellDefinition, ...] = ()
+
+
+@dataclass(frozen=True)
 class Same:
     """Two definitions of the same people, where both are published: a reader takes them for one."""
 
@@ -184,4 +204,4 @@ class Same:
     other: CellDefinition
 
 
-Relation = Partition | Nested | Same
+Relation = Partition | Nested | Covered | Same

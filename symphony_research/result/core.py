@@ -183,7 +183,7 @@ class Result:
 
     @staticmethod
     def relations(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any]) -> Iterable[Relation]:
-        """Return which rows add up to which total (`Partition`), which people are among others (`Nested`) or are the same (`Same`).
+        """Return which rows add up to which total (`Partition`) or cover it (`Covered`), which people are among others (`Nested`), or the same (`Same`).
 
         Of one stratum: the tables have its rows alone and no column of strata, and what is returned is
         placed in it. What the definitions of cells say by themselves (sets of conditions, numbers of

@@ -13,11 +13,11 @@ from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, Nested, Relation
+from symphony_research.result.cells import CellDefinition, Covered, Nested, Relation
 from symphony_research.result.roles import Count, Internal, Key, ModelEstimate, TableRoles
 from symphony_research.survival.cox import CoxRegression
 from symphony_research.survival.fine_gray import FineGrayRegression
-from symphony_research.survival.grid import event_state, require_grid_time
+from symphony_research.survival.grid import AT_RISK, event_state, grid_of, require_grid_time
 from symphony_research.survival.grid_cells import followed, people_in
 from symphony_research.survival.released_effects import FEWEST_FREE, Tables, nice_step, smallest_cells
 from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, capital, happened, in_words
@@ -63,11 +63,20 @@ class AbsoluteRisk(Result):
 
     @staticmethod
     def relations(tables: Tables, settings: Mapping[str, Any]) -> list[Relation]:
-        """Return that whoever had the event by a time is among the people, and had it by a later one."""
-        rows = list(tables["risk"].iter_rows(named=True))
-        cells = [_counted(row, "n_events", settings) for row in rows]
-        found: list[Relation] = [Nested(cell, followed(settings)) for cell in cells]
-        return found + [Nested(a, b) for a, b in pairwise(cells)]
+        """Return that whoever had the event by a time is among the people, and had it by a later one.
+
+        A curve of the same people ends with the last time at which anybody is at risk, and a risk may be asked for
+        after it: who has the event by then and had not when the curve ended was at risk then.
+        """
+        asked = tables["risk"]["time"].to_list()
+        grid = grid_of(settings.get("time_unit"), max(asked), settings.get("grid"))[1:]
+        times = sorted({*grid, *asked})
+        had = [people_in(settings, time, event_state(settings.get("cause") or 1)) for time in times]
+        found: list[Relation] = [Nested(had[-1], followed(settings)), *(Nested(a, b) for a, b in pairwise(had))]
+        still = [people_in(settings, time, AT_RISK) for time in times]
+        return found + [
+            Covered(b, (had[k], still[k])) for j, b in enumerate(had) if times[j] in asked for k in range(j)
+        ]
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:

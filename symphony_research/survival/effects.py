@@ -80,7 +80,9 @@ class _Effects(Result):
         """Return whom a count of a row is of: the people, or those with the event, of a level or of all."""
         where = f"{row['variable']} {row.get('category')}" if row.get("category") is not None else "all"
         if settings.get("cluster"):  # rows of a cluster may be of one person: nobody else counts them
-            return unrelated(f"{where}: {column} of {settings.get('time')} by {settings['cluster']}")
+            named = (settings.get(name) for name in ("event", "event_name", "cause"))
+            what = "; ".join(str(one) for one in (*named, row.get("time"))) if column == "n_events" else ""
+            return unrelated(f"{where}: {column} {what} of {settings.get('time')} by {settings['cluster']}")
         whole = cls.people(settings) if column == "n_persons" else cls.with_event(row, settings)
         return whole.within([(row["variable"], row["category"])]) if row.get("category") is not None else whole
 

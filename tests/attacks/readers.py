@@ -69,12 +69,13 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         return _of_model(base, column, record, book)
     if "characteristic" in record:
         return _of_characteristic(record, book, level)
+    if "year" in record or "age_band" in record:
+        return _gone_through(column, record, book, level)
     if "state" in record:
         return _in_state(base, record["time"], str(record["state"]), book, level)
-    if base == "standardised" and column == "n_events":
-        return _in_state(base, record["time"], "event 1", book, level)
-    if column in ("observed", "n_lost"):  # all who are censored are lost
-        return _in_state(base, record["time"], "event 1" if column == "observed" else "censored", book, level)
+    if column in ("observed", "n_lost") or (base == "standardised" and column == "n_events"):
+        state = "censored" if column == "n_lost" else "event 1"  # all who are censored are lost
+        return _in_state(base, record["time"], state, book, level)
     if column == "n_with_event":
         return book.ended(level, [1], range(book.slots), outcome=1)
     if "first" in record:
@@ -95,6 +96,18 @@ def of_row(kind: str, column: str, record: Mapping[str, Any], book: Codebook, le
         with_it = [book.conditions[0]] if base == "comorbidity_profile" and record.get("combination") is None and column == "n_persons" and record.get("__csv") else []  # fmt: skip
         return book.sets(level, book.at_least([*with_it, record["condition"]]))
     return book.sets(level, book.masks())
+
+
+def _gone_through(column: str, record: Mapping[str, Any], book: Codebook, level: str | None) -> Sum:
+    """People observed in a year, at an age or both, or those of them with the event there."""
+    wanted = [(at, str(record[at_name])) for at, at_name in enumerate(("year", "age_band")) if at_name in record]
+    levels = book.levels or ("",) if level is None else (level,)
+
+    def there(cells: str) -> bool:
+        return any(all(cell.split("/")[at] == value for at, value in wanted) for cell in cells.split(";") if cell)
+
+    ways = [name for name in book.further if name[0] == "way" and name[1] in levels]
+    return sum_of(book.apart(name) for name in ways if there(name[2 if column == "n_persons" else 3]))
 
 
 def _since(time: float, state: str, book: Codebook, level: str | None) -> Sum:

@@ -9,7 +9,9 @@ from itertools import product
 from pathlib import Path
 
 import attacker
+import moving
 import numpy as np
+import polars as pl
 import produce
 import readers
 import texts
@@ -118,15 +120,32 @@ def _explained(result: sr.Result) -> set[float]:
         for own in result.estimates.partition_by([*result.by, "characteristic"]):
             shares = own["estimate"].fill_null(0).to_list()
             found |= {sum(shares[a:b]) for a in range(len(shares)) for b in range(a + 1, len(shares) + 1)}
+    if type(result).__name__ == "ConditionCount":
+        found |= _two_or_more(result)
     if result.disclosure is not None:
         found.add(float(result.disclosure.suppressed))
+    return found
+
+
+def _two_or_more(result: sr.Result) -> set[float]:
+    """Shares of people with two or more conditions that released counts give, and their Wilson limits."""
+    cells, wholes = result.count_tables["cells"], result.count_tables["population"]
+    found: set[float] = set()
+    for level in wholes["sex"] if result.by else [None]:
+        own, whole = (t.filter(pl.col("sex") == level) if result.by else t for t in (cells, wholes))
+        n, few = whole["n_persons"][0], own.filter(pl.col("n_conditions") < 2)["n_persons"]
+        several = [own.filter(pl.col("n_conditions") > 1)["n_persons"].sum(), None if few.null_count() else (n or 0) - few.sum()]  # fmt: skip
+        for share in (k / n for k in several if n and k is not None and k <= n):
+            z2 = 1.959963984540054**2 / n
+            half = (z2 * share * (1 - share) + z2**2 / 4) ** 0.5
+            found |= {share, *((share + z2 / 2 + sign * half) / (1 + z2) for sign in (-1, 1))}
     return found
 
 
 # -- the unknowns -----------------------------------------------------------------------------------------------
 
 
-def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]]:
+def _parts(world: worlds.World, results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]]:
     """People of sets who are told apart further, by name, and how many they are."""
     found: list[tuple[tuple[str, ...], int]] = []
     for kind, result in results.items():
@@ -145,6 +164,8 @@ def _parts(results: Mapping[str, sr.Result]) -> list[tuple[tuple[str, ...], int]
     if "readmission" in results:
         people = results["readmission"].count_tables["people"]
         found += [(("readmission", r["readmitted"]), r["n_persons"]) for r in people.iter_rows(named=True)]
+    if any(kind.startswith("rates__") and kind != "rates" + produce.BY for kind in results):
+        found += moving.parts_of(world)
     baseline = results.get("baseline__by_sex", results.get("baseline"))
     if baseline is not None:
         for r in baseline.count_tables["categories"].iter_rows(named=True):
@@ -157,7 +178,7 @@ def book_of(world: worlds.World, results: Mapping[str, sr.Result]) -> Codebook:
     """What everybody knows: also, which sets are told apart further."""
     curves = any(readers.base_of(kind) in readers.CURVES for kind in results)
     last = int(world.people["time"].max()) if curves else -1
-    further = tuple(name for name, _ in _parts(results))
+    further = tuple(name for name, _ in _parts(world, results))
     return Codebook(world.conditions, world.levels, tuple(t for t in TIMES if t <= last), further=further)
 
 
@@ -179,7 +200,7 @@ def truth_of(world: worlds.World, results: Mapping[str, sr.Result], book: Codebo
             level = sex if book.levels else None
             ((at, _),) = book.ended(level, [cause], [min(book.slot(time), book.slots - 1)], 3)
             found[at] += 1
-    for name, n in _parts(results):
+    for name, n in _parts(world, results):
         found[book.apart(name)] = n
     return found
 
@@ -214,9 +235,17 @@ def structure_of(book: Codebook) -> dict[Sum, Ends]:
             pair = name[1:]
             orders = [(book.apart((order, *pair)), -1) for order in readers.ORDERS]
             found[tuple(sorted([*book.sets(None, book.at_least(pair)), *orders]))] = (0, np.inf)
+        if name[0] == "way":
+            of_whole.setdefault((name[1], "way"), []).append(book.apart(name))
     again = [book.apart(name) for name in book.further if name[0] == "readmission"]
     if again:  # whoever is discharged is one of the people
         found[tuple(sorted([*book.sets(None, book.masks()), *((u, -1) for u in again)]))] = (0, np.inf)
+    if book.times and any(
+        name[0] == "way" for name in book.further
+    ):  # whoever has the event somewhere has it on the curve
+        for level in book.levels or [""]:
+            had = [(book.apart(name), -1) for name in book.further if name[:2] == ("way", level) and name[3]]
+            found[tuple(sorted([*book.ended(level or None, [1], range(book.slots), 1), *had]))] = (0, 0)
     for (level, _), parts in of_whole.items():
         whole = book.sets(level or None, book.masks())
         found[tuple(sorted([*whole, *((u, -1) for u in parts)]))] = (0, 0)

@@ -16,6 +16,7 @@ from typing import Any
 
 import attacker
 import dominance
+import moving
 import numpy as np
 import polars as pl
 import produce
@@ -148,6 +149,24 @@ def test_rates_beside_curves_tell_no_small_count(name: str) -> None:
     assert made.wrong_counts() == []
     assert [str(f) for f in made.at_risk()] == []
     assert made.wrong_words() == []
+
+
+@pytest.mark.parametrize("name", ["0", "squeezed", *(pytest.param(n, marks=pytest.mark.slow) for n in ("1", "8", "hub_of_60"))])  # fmt: skip
+def test_rates_by_year_and_attained_age_beside_curves_tell_no_small_count(name: str) -> None:
+    # people are in several years and ages, so these do not add up to all; but everybody is in one of them
+    made = _by_year_and_age(name)
+    assert made.wrong_counts() == []
+    assert [str(f) for f in made.at_risk()] == []
+    assert made.wrong_words() == []
+
+
+def _by_year_and_age(name: str, policy: str = "nhs_england", *, files: bool = True) -> study.Attacked:
+    world = world_of(name)
+    results: dict[str, sr.Result] = {}
+    for by in ((), world.by) if world.by else ((),):
+        curves = {kind: one for kind, one in produce.of_time(world, by).items() if kind.split("__")[0] in ("kaplan_meier", "incidence")}  # fmt: skip
+        results |= produce.of_rates(world, by) | moving.of_moving_rates(world, by) | curves
+    return attack(world, POLICIES[policy], results, files=files)
 
 
 def test_a_baseline_without_its_relations_is_seen_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import attacker
+import moving
 import numpy as np
 import polars as pl
 import produce
@@ -23,7 +24,7 @@ from study import POLICIES
 
 import symphony_research as sr
 from symphony_research.disclosure import relations, secondary, system
-from symphony_research.result.cells import Nested, Partition, Same
+from symphony_research.result.cells import Covered, Nested, Partition, Same
 
 Group = tuple[int, str, tuple[int, ...]]
 
@@ -64,6 +65,25 @@ class Hub:
         world = worlds.small_hub(self.people, self.seed)
         made = produce.of_time(world) | produce.of_time(world, world.by)
         made = {kind: one for kind, one in made.items() if kind.split("__")[0] in self.kinds}
+        return _found(study.attack(world, POLICIES[self.policy], made, files=False))
+
+
+@dataclasses.dataclass(frozen=True)
+class Moving:
+    """Rates of a hub's people by calendar year and attained age, of all of them and by sex, beside rates and curves of all time."""
+
+    people: int
+    seed: int
+    policy: str = "nhs_england"
+
+    def findings(self) -> list[str]:
+        """What an attacker finds."""
+        world = worlds.small_hub(self.people, self.seed)
+        made: dict[str, sr.Result] = {}
+        for by in ((), world.by):
+            curves = {"kaplan_meier", "incidence"}
+            made |= {kind: one for kind, one in produce.of_time(world, by).items() if kind.split("__")[0] in curves}
+            made |= produce.of_rates(world, by) | moving.of_moving_rates(world, by)
         return _found(study.attack(world, POLICIES[self.policy], made, files=False))
 
 
@@ -145,7 +165,7 @@ def _of_number_and_feature(row: relations.Row) -> bool:
 
 Change = tuple[Any, str, Callable[[], Any]]
 # a kind of relations, what is put in its place, and people of whom it alone protects a count
-MUTANTS: dict[str, tuple[tuple[Change, ...], Made | Hub | Attendance]] = {
+MUTANTS: dict[str, tuple[tuple[Change, ...], Made | Hub | Moving | Attendance]] = {
     "what strata leave of a whole": (
         ((system, "rests_of", lambda: _rests(of_strata=True)),),
         Made(
@@ -173,6 +193,10 @@ MUTANTS: dict[str, tuple[tuple[Change, ...], Made | Hub | Attendance]] = {
         ((relations, "declared", lambda: _undeclared(Same)), (system, "declared", lambda: _undeclared(Same))),
         # of whoever makes the test without a name for the event, and names it for the curves
         Hub(60, 3, "sacro", ("kaplan_meier", "logrank")),
+    ),
+    "declared to cover": (
+        ((relations, "declared", lambda: _undeclared(Covered)), (system, "declared", lambda: _undeclared(Covered))),
+        Moving(60, 3),
     ),
     "strata": (
         ((relations, "_strata", lambda: _without("_strata")),),

@@ -8,12 +8,13 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
+from symphony_research.collapse import Collapsed
 from symphony_research.disclosure.differencing import nested
 from symphony_research.disclosure.outputs import ReleasedOutput, released_output
 from symphony_research.disclosure.release_record import as_output, for_release, output_from_record
 from symphony_research.policy import Policy
-from symphony_research.result import Result
-from symphony_research.result.cells import Nested, Partition
+from symphony_research.result import Provenance, Result
+from symphony_research.result.cells import Covered, Nested, Partition
 
 NHS = Policy.nhs_england()
 
@@ -160,6 +161,27 @@ def test_relations_are_read_back_from_a_record() -> None:
         Partition(one.outer, (one.inner,), complete=False) if isinstance(one, Nested) else one for one in told.relations
     }
     assert set(back.relations) == wanted
+
+
+@pytest.mark.parametrize("few", [40, 3])
+def test_parts_that_may_share_people_are_read_back_and_beside_a_report_only_where_all_are_shown(few: int) -> None:
+    # 90 people, of whom 80 are observed in the first year and 40, or 3, in the second
+    def rate(table: dict[str, list[float]], by: tuple[str, ...]) -> sr.Result:
+        source, sums = Provenance("s", "f", False, {"index": "2012-06-01"}), ("n_persons", "n_events", "person_years")
+        return sr.survival.event_rate(Collapsed(pl.DataFrame(table), source, by, sums=sums, distinct_by=by))
+
+    whole = rate({"n_persons": [90], "n_events": [20], "person_years": [80.0]}, ())
+    years = {"year": [2012, 2013], "n_persons": [80, few], "n_events": [20, 0], "person_years": [40.0, 40.0]}
+    _, by_year = sr.suppress([whole, rate(years, ("year",))], Policy.nhs_england())
+    told, back = released_output(by_year), output_from_record(as_output(by_year))
+    assert back is not None
+    covers = {one for one in told.relations if isinstance(one, Covered)}
+    # people, those with events and those without
+    assert sum(all("observed in year" in str(part.state) for part in one.parts) for one in covers) == 3
+    assert {one for one in back.relations if isinstance(one, Covered)} == covers
+    beside = for_release(as_output(by_year))["published"]
+    # everybody is counted by another result, so this one's record says it of the years alone: of nothing that is shown
+    assert not [one for one in beside["relations"] if isinstance(one[2], list)]
 
 
 def test_a_record_read_back_tells_the_same_and_its_file_names_no_suppressed_count() -> None:

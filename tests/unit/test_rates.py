@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date, timedelta
+from itertools import product
 
 import polars as pl
 import pytest
@@ -11,7 +13,11 @@ from hypothesis import strategies as st
 
 import symphony_research as sr
 from symphony_research.cohort.bands import ages_of
+from symphony_research.collapse import Collapsed
+from symphony_research.disclosure.outputs import declared_relations
+from symphony_research.disclosure.relations import declared
 from symphony_research.result import Provenance
+from symphony_research.result.cells import CellDefinition, Relation
 from symphony_research.schema import STUDY_TABLES
 from symphony_research.study import empty
 
@@ -253,3 +259,76 @@ def test_its_people_are_one_number_with_those_of_other_tables() -> None:
         {"n_persons": 3}, "n_persons", {"moving": [], "population": provenance.population, "events": "n"}
     )
     assert cell.is_everybody
+
+
+# -- what its counts say together, for disclosure control ---------------------------------------------------------
+
+
+def counted(results: list[sr.Result]) -> tuple[dict[CellDefinition, int], list[Relation]]:
+    """Return how many people each count is of, and what is declared of them."""
+    exact: dict[CellDefinition, int] = {}
+    said: list[Relation] = []
+    for result in results:
+        form = result.release_form(result.count_tables, result.settings, result.by, sr.Policy.nhs_england())
+        for table, roles in ((form[name], result.roles[name]) for name in form):
+            for row, column in product(table.iter_rows(named=True), roles.people):
+                of = roles.counts(row, column, result.settings)
+                assert exact.setdefault(of, row[column]) == row[column], of
+        said += declared_relations(result, form)
+    return exact, said
+
+
+@pytest.mark.parametrize("horizon", [None, 365, 548])
+@pytest.mark.parametrize("event", ["emergency_admission", "death"])
+def test_what_it_declares_holds_beside_curves_of_the_same_people(event: str, horizon: int | None) -> None:
+    people = sr.define_cohort(sr.example_study(), index=date(2012, 6, 1))
+    by = ((), ("year",), ("age_band",), ("year", "age_band"), ("age_band", "year"))
+    rates = [sr.survival.event_rate(people.rates(event=event, by=names, horizon=horizon)) for names in by]
+    follow_up = people.follow_up(event=event, horizon=365)
+    frame = follow_up.to_frame().with_columns((pl.col("event") == 1).cast(pl.Int64))
+    curves = [sr.survival.kaplan_meier(dataclasses.replace(follow_up, _frame=frame))]
+    if event != "death":
+        curves.append(sr.survival.cumulative_incidence(follow_up))
+    exact, said = counted([*rates, *curves])
+    held = list(declared(said, set(exact)))
+    for terms, low, high in held:
+        assert low <= sum(value * exact[of] for of, value in terms) <= high, terms
+    # whoever has the event in the end has it by a time of the curve, or is at risk at it; with the curve's own horizon, by it
+    had = rates[0].roles["rates"].counts({}, "n_with_event", rates[0].settings)
+    among = [
+        set(dict(terms)) - {had} for terms, _, _ in held if (had, -1.0) in terms and "observed in" not in str(terms)
+    ]
+    assert any(len(others) == 2 for others in among)
+    equal = [terms for terms, low, high in held if low == high == 0 and len(terms) == 2 and had in dict(terms)]
+    assert bool(equal) is (horizon == 365)
+    # in whichever order years and ages are named, their counts are one number
+    assert (
+        sum(
+            "observed in age_band" in name and "year" in name
+            for of in exact
+            for name, _ in of.state
+            if len(of.state) == 1
+        )
+        == rates[-1].estimates.height
+    )
+
+
+@pytest.mark.parametrize("horizon", [365, None])
+def test_a_horizon_s_events_are_those_of_a_curve_that_ends_with_it(horizon: int | None) -> None:
+    # 46 women and 1 man have the event: 45 (43-47) by the curve of all and 45 (43-47) women leave the man 1 to 4
+    provenance = Provenance("s", "f", False, {"index": "2012-06-01", "event": "fall", "horizon": horizon})
+    days = pl.DataFrame(
+        {"sex": ["F", "F", "M", "M"], "time": [100, 365, 100, 365], "event": [1, 0, 1, 0], "n_persons": [46, 60, 1, 90]}
+    )
+    sums = pl.DataFrame({"sex": ["F", "M"], "n_persons": [106, 91], "n_events": [46, 1], "person_years": [70.0, 90.0]})
+    follow_up = Collapsed(days, provenance, ("sex",), time="time", event="event", weights="n_persons")
+    curve = sr.survival.kaplan_meier(follow_up, by=(), time_unit="days")
+    rate = sr.survival.event_rate(Collapsed(sums, provenance, ("sex",), sums=("n_persons", "n_events", "person_years")))
+    shown_curve, shown_rate = sr.suppress([curve, rate], sr.Policy.nhs_england())
+    grid = (
+        shown_curve.count_tables["grid"].filter(pl.col("state") == "event 1", pl.col("time") == 365)["n_persons"].item()
+    )
+    women, men = shown_rate.count_tables["rates"]["n_with_event"]
+    assert men is None
+    # without a horizon the man may have it after the curve, of those still at risk
+    assert ((grid, women) == (45, 45)) is (horizon is None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -18,6 +18,7 @@ from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, Released
 from symphony_research.disclosure.relations import relations_between, rests_of, wholes_of
 from symphony_research.result.cells import (
     CellDefinition,
+    Covered,
     Nested,
     Partition,
     Same,
@@ -133,14 +134,16 @@ def tables(
     return made
 
 
-def declared(draw: st.DrawFn, strata: list[tuple]) -> tuple[Partition | Nested, ...]:
+def declared(draw: st.DrawFn, strata: list[tuple]) -> tuple[Partition | Nested | Covered, ...]:
     """Relations as a curve declares them of its own strata: everybody is in one outcome; and some outcomes are not all."""
-    kind = draw(st.sampled_from(["none", "all", "some"]))
-    made: list[Partition | Nested] = []
+    kind = draw(st.sampled_from(["none", "all", "some", "overlapping"]))
+    made: list[Partition | Nested | Covered] = []
     for whole in [everybody().within(stratum) for stratum in strata] if kind != "none" else []:
         parts = tuple(whole.in_state(OUTCOME, category) for category in OUTCOMES)
         if kind == "all":
             made.append(Partition(whole, parts))
+        elif kind == "overlapping":  # whoever has one of two conditions has one at least
+            made.append(Covered(whole, (*parts, replace(whole, having=FEATURES[:1]))))
         else:
             made += [Partition(whole, parts[:2], complete=False), Nested(parts[2], whole)]
     return tuple(made)
@@ -224,6 +227,11 @@ def test_each_kind_of_relation_is_written_by_hand():
     # two names of the same people, where both are published
     told = ReleasedOutput("F", "T", (), {}, {}, (), None, None, (), (Same(one, two),))
     assert ({(one, 1.0), (two, -1.0)}, 0.0, 0.0) in kinds([one, two], [told])
+    assert wholes_of([told]) == set()
+    # parts that may share people cover their whole, where all of them are published
+    told = ReleasedOutput("F", "T", (), {}, {}, (), None, None, (), (Covered(n, (one, two)),))
+    assert ({(one, 1.0), (two, 1.0), (n, -1.0)}, 0.0, UNBOUNDED) in kinds([n, one, two], [told])
+    assert not any((n, -1.0) in terms for terms, _, _ in kinds([n, one], [told]))
     assert wholes_of([told]) == set()
     # states
     dead = n.in_state(OUTCOME, "dead")

@@ -664,3 +664,22 @@ def test_suppressed_numbers_are_marked_under_a_figure():
     few = pl.DataFrame({"time": [10, 100], "event": [1, 0], "n": [2, 3]})
     none = sr.plot_survival(released(sr.survival.kaplan_meier(few, weights="n", time_unit="days", **NAMED)))
     assert not none.get_lines()
+
+
+def test_a_risk_asked_for_after_the_end_counts_whom_a_curve_that_ends_before_counts():
+    # 46 women and 1 man have the event by 330 days: 47 by 365, shown as 45 (43-47), and 45 (43-47) women leave the man 1 to 4
+    groups = [("F", 1, 40, 23), ("F", 1, 90, 23), ("M", 1, 200, 1), ("F", 0, 350, 60), ("M", 0, 350, 90)]
+    rows = [(sex, event, time, k % 2) for sex, event, time, n in groups for k in range(n)]
+    frame = pl.DataFrame(rows, schema=["sex", "event", "time", "older"], orient="row")
+    curve = sr.survival.kaplan_meier(frame, by="sex", time_unit="days", **NAMED)
+    model = sr.survival.cox_regression(frame, covariates="older", time_unit="days", **NAMED)
+    risk = sr.survival.absolute_risk(model, {"older": 1}, 365)
+    shown, at_end = sr.suppress([curve, risk], NHS)
+    events = shown.count_tables["grid"].filter(
+        pl.col("state") == "event 1", pl.col("sex") == "F", pl.col("time") >= 210
+    )
+    assert at_end.count_tables["risk"]["n_events"].item() != 45 or events["n_persons"].null_count() == events.height
+    # one by one each is shown
+    alone = sr.suppress(curve, NHS).count_tables["grid"].filter(pl.col("state") == "event 1", pl.col("sex") == "F")
+    assert 45 in alone["n_persons"].to_list()
+    assert sr.suppress(risk, NHS).count_tables["risk"]["n_events"].item() == 45
