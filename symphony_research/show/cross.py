@@ -9,8 +9,9 @@ import polars as pl
 
 from symphony_research.errors import require_columns
 from symphony_research.result import Result
+from symphony_research.show.csv_text import csv_of
 from symphony_research.show.gate import absent_words, mark_words, provenance, release, require_showable
-from symphony_research.show.tables import MOST_ROWS, Table, csv_of
+from symphony_research.show.tables import MOST_ROWS, Table
 from symphony_research.words.lexicon import COLUMN_WORDS, MARKS, NOT_ESTIMABLE, SUPPRESSED, capital, in_words
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import joined

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -17,6 +15,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Result, inside_report
 from symphony_research.result.roles import Mean
+from symphony_research.show.csv_text import as_csv
 from symphony_research.show.gate import (
     band,
     hidden_words,
@@ -30,14 +29,13 @@ from symphony_research.show.gate import (
 )
 from symphony_research.show.writing import beside, suffix_of
 from symphony_research.words.html_tables import html_table
-from symphony_research.words.lexicon import COLUMN_WORDS, COUNT_COLUMNS, MARKS, NOT_RECORDED, SUPPRESSED, in_words
+from symphony_research.words.lexicon import COLUMN_WORDS, COUNT_COLUMNS, MARKS, SUPPRESSED, in_words
 from symphony_research.words.numbers import number
 
-__all__ = ["MOST_ROWS", "Sentence", "Table", "csv_of", "sentence", "table", "write_table"]
+__all__ = ["MOST_ROWS", "Sentence", "Table", "sentence", "table", "write_table"]
 
 _SET_IN = "\u2003"  # before the name of a row that stands under another
 MOST_ROWS = 20  # of a table on a page; the others stand in its CSV
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute what begins so
 
 
 @dataclass(frozen=True)
@@ -361,41 +359,6 @@ def _more(result: Result, rest: pl.DataFrame) -> str:
     if said and "row" not in said[0]:
         said[0] += " row" if rest.height == 1 else " rows"
     return f'<p class="more">and {", ".join(said)}</p>'
-
-
-def as_csv(result: Result, frame: pl.DataFrame, columns: Sequence[str]) -> str:
-    """Return rows of a disclosed result as CSV, safe to open in a spreadsheet."""
-    lines = [
-        [
-            NOT_RECORDED
-            if c in result.by and record[c] is None
-            else _csv_cell(record[c], result.missing_marker(record, c) == SUPPRESSED)
-            for c in columns
-        ]
-        for record in frame.iter_rows(named=True)
-    ]
-    return csv_of(columns, lines)
-
-
-def csv_of(heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
-    """Return rows as CSV in which no spreadsheet finds a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_no_formula(head) for head in heads])
-    writer.writerows([[_no_formula(cell) for cell in line] for line in lines])
-    return out.getvalue()
-
-
-def _no_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _csv_cell(value: Any, suppressed: bool) -> Any:
-    if value is None:
-        return SUPPRESSED if suppressed else ""
-    if isinstance(value, (list, tuple, pl.Series)):
-        return " + ".join(str(v) for v in value)
-    return value
 
 
 def _as_text(text: str) -> str:
