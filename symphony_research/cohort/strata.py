@@ -28,7 +28,7 @@ STRATA = (
 # to standardise by: so few that each hub has people in most. What is released by them would stand beside finer bands of the
 # same people, and nothing says how they relate, so follow-up alone takes them
 BROAD = ("broad_age_band", "broad_n_conditions")
-_AGES, _NUMBERS = (65, 75), ["0-3"] * 4 + ["4-6"] * 3 + ["7+"]
+_AGES, _NUMBERS = (75,), ["0-3"] * 4 + ["4-6"] * 3 + ["7+"]
 
 
 def with_strata(rows: PersonRows, by: tuple[str, ...], *, broad: bool = False) -> pl.DataFrame:

@@ -90,6 +90,16 @@ class Notebook:
         return any(parameter.name == "hub" for parameter in self.parameters)
 
     @property
+    def about_hubs(self) -> bool:
+        """Whether it is about the people of a programme and its hubs, one hub at a time or all compared."""
+        return self.takes_hub or self.parameter("programme") is not None
+
+    @property
+    def compares_hubs(self) -> bool:
+        """Whether it compares the hubs of a programme: it is about hubs, and takes none."""
+        return self.about_hubs and not self.takes_hub
+
+    @property
     def own_parameters(self) -> tuple[Parameter, ...]:
         """The parameters a user may set with -p: all but those that have an option of their own or are filled in."""
         return tuple(p for p in self.parameters if p.name not in (*FILLED_BY_RUNNER, LEVEL, "hub"))

@@ -122,7 +122,8 @@ def plan_runs(
     if not notebooks:
         # a notebook about the people of hubs has nothing to say of a study without any
         about_hubs = bool(hubs or all_hubs or study.hubs())
-        chosen = [notebook for notebook in available if about_hubs or not notebook.takes_hub]
+        # and who asks for some hubs gets no comparison of all: it would release the others' figures before their reports
+        chosen = [nb for nb in available if (about_hubs or not nb.about_hubs) and not (hubs and nb.compares_hubs)]
 
     try:
         chosen_policy = _policy(policy, study, level)
@@ -138,6 +139,9 @@ def plan_runs(
     faults += _wrong_hubs(hubs or ([] if all_hubs else by_default), known, study.name, all_hubs)
     if (hubs or all_hubs) and chosen and not any(nb.takes_hub for nb in chosen):
         faults.append(f"No notebook chosen takes a hub: {', '.join(nb.name for nb in chosen)}.")
+    if any(nb.compares_hubs for nb in chosen) and not study.hubs():
+        names = ", ".join(nb.name for nb in chosen if nb.compares_hubs)
+        faults.append(f"The study '{study.name}' names no hub, so {names} has none to compare.")
     given = dict(parameters or {})
     faults += check_names(given, chosen) if chosen else []
 

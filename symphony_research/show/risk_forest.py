@@ -40,7 +40,7 @@ def plot_standardised_risk(
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     time : float, optional
-        Which of its times; by default the last at which any group has a risk.
+        Which of its times; by default the last at which most groups have a risk, of these one with a p value.
     title : str, optional
         By default the finding, in at most 15 words.
 

@@ -15,6 +15,7 @@ from symphony_research.result.facts import facts_of, of_whom
 from symphony_research.result.roles import TableRoles
 from symphony_research.survival.grid import AT_RISK, after_landmark, grid_table, landmark_of
 from symphony_research.survival.grid_cells import curve_roles, relations_of
+from symphony_research.survival.group_facts import facts_of_groups, follow_up_words
 from symphony_research.words.lexicon import NOT_AVAILABLE, NOT_ESTIMABLE, SUPPRESSED, capital
 from symphony_research.words.numbers import number
 
@@ -125,16 +126,14 @@ class _Curve(Result):
             events = self.count_tables.get("events")
             people = None if events is None else int(events.filter(pl.col("kind") >= 0)["n_persons"].sum())
         told = facts_of(self.settings, people, rounded=self.is_rounded)
-        if people is None:
+        if self.on_grid and self.by:
+            told = facts_of_groups(self.settings, self.count_tables, self.by, rounded=self.is_rounded)
+        elif people is None:
             told = {"People": SUPPRESSED, **told}
         since = landmark_of(self.settings)
         if since:
             told["Landmark"] = f"those still at risk at {since:g} {self.time_unit}, from then".replace(" ,", ",")
-        horizon = (self.settings.get("population") or {}).get("horizon")
-        if horizon:
-            ends = "death" if self.settings.get("event_name") == "death" else "the event, death"
-            told["Follow-up"] = f"to {ends}, the end of registration or of the data, at most {number(horizon)} days"
-        return told | self._follow_up_facts()
+        return told | follow_up_words(self.settings) | self._follow_up_facts()
 
     def _follow_up_facts(self) -> dict[str, str]:
         """Return deaths and the median follow-up of a curve of survival, from counts on the grid."""

@@ -20,6 +20,7 @@ from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.risk import causes_of, over, risk_table
 from symphony_research.survival.sentences import curve_figures, curve_sentence
 from symphony_research.words.lexicon import happened, in_words, outcome
+from symphony_research.words.phrases import strata_phrase
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
 
@@ -142,7 +143,8 @@ class CumulativeIncidence(_Curve):
         """Return the first cause and the people as a title."""
         cause = self.settings["causes"][0]
         event = self.settings["cause_names"].get(cause, f"cause {cause}")
-        return f"Time to {outcome(event)}{self.after_joining()}"
+        by = f", by {strata_phrase(self.by)}" if self.by else ""
+        return f"Time to {outcome(event)}{self.after_joining()}{by}"
 
     @staticmethod
     def clauses_of(settings: Mapping[str, Any]) -> list[tuple[int | None, str]]:

@@ -12,7 +12,7 @@ from symphony_research.errors import ArgumentError
 from symphony_research.result import Result, passed_on
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.curves import CumulativeIncidence, SurvivalCurve
-from symphony_research.words.lexicon import NOT_AVAILABLE, capital, happened, outcome
+from symphony_research.words.lexicon import NOT_AVAILABLE, SUPPRESSED, capital, happened, outcome
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import strata_words
 
@@ -68,7 +68,10 @@ class CurveQuantile(_Curve):
         for row in frame.iter_rows(named=True):
             group = strata_words({c: row[c] for c in self.by})
             said.append(f"{group} {self._when(row)}".lstrip())
-        if all(row["latest"] is None for row in frame.iter_rows(named=True)):
+        if not self.by and self._is_suppressed(frame.row(0, named=True)):
+            return f"The time by which {whose[0].lower()}{whose[1:]} {happened(event)} is suppressed by disclosure control."
+        rows = frame.to_dicts()
+        if all(row["latest"] is None and not self._is_suppressed(row) for row in rows):
             last = self.estimates_end
             until = f"within {number(last)} {self.time_unit}{self.after_landmark}" if last else "within follow-up"
             return f"Fewer than {whose.lower()} {happened(event)} {until}."
@@ -79,7 +82,7 @@ class CurveQuantile(_Curve):
     def _when(self, row: Mapping[str, Any]) -> str:
         unit = self.time_unit
         if row["latest"] is None:
-            return "later than the end of follow-up"
+            return SUPPRESSED if self._is_suppressed(row) else "later than the end of follow-up"
         when = (
             f"within {row['latest']:g}"
             if row["earliest"] == row["latest"]
@@ -89,6 +92,17 @@ class CurveQuantile(_Curve):
         ends = f"{_said(row['lower'])} to {_said(row['upper'])}"
         return f"{when} {unit}".rstrip() + f"{self.after_landmark} ({level} {ends})"
 
+    def _is_suppressed(self, row: Mapping[str, Any]) -> bool:
+        """Whether a share is not reached because the rest of the curve is suppressed, which says nothing of when it was."""
+        if row["latest"] is not None or not self.on_grid:
+            return False
+        grid, names = self.count_tables["grid"], {c: row[c] for c in self.by}
+        if not (same_stratum(grid, names) if names else grid)["n_persons"].null_count():
+            return False
+        curve = _FAMILIES[self.settings["curve"]].derive(self.count_tables, self.settings, self.by)
+        own = names | ({"cause": row["cause"]} if "cause" in row else {})
+        return (same_stratum(curve, own) if own else curve)["estimate"][-1] is None
+
     @property
     def estimates_end(self) -> int | None:
         """The last time of a released curve, whole."""
@@ -97,8 +111,8 @@ class CurveQuantile(_Curve):
         return int(self.count_tables["grid"]["time"].max())  # type: ignore[arg-type]
 
     def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
-        """Return what stands for a time that is not there: it is not reached within follow-up."""
-        return NOT_AVAILABLE
+        """Return what stands for a time that is not there: it is not reached within follow-up, or suppressed."""
+        return SUPPRESSED if self._is_suppressed(record) else NOT_AVAILABLE
 
     def heading(self) -> str:
         """Return the event and the people as a title."""

@@ -7,25 +7,30 @@ moved, and wider by a *margin* of whole steps; a curve's released limits hold it
 The step (1, 2 or 5 times a power of ten) is at least by how much as many people as the rounding base would move the risk, if
 they were of the stratum in which one person moves it most: never less than the base over the group's people. It is
 coarser until move and margin are the same whichever number a stratum's suppressed number of events is, so that somebody who
-knows all other numbers exactly learns nothing of it; then how coarse the step is does not depend on it either. One
-stratum is varied at a time, and its variance as a binomial's, so with censoring that is near, not exact.
+knows all other numbers exactly, or one of them as rounded, learns nothing of it; then how coarse the step is does not depend
+on it either. The level of the p value is made coarser in the same way. One such stratum is varied at a time, by itself and with
+each of the others, and its variance as a binomial's, so with censoring that is near, not exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from symphony_research.inference import Array
+from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
 from symphony_research.survival.released_effects import nice_step
+from symphony_research.survival.standardising import wald_p
 
-__all__ = ["as_released", "moved"]
+__all__ = ["as_released", "moved", "with_level"]
 
-COARSEST = 0.05  # step of a released risk: a coarser one would say nothing
+COARSEST = 0.2  # step of a released risk, which groups of some hundred need: a coarser one would say nothing
+LEVELS = (0.001, 0.01, 0.05, 1.0)  # of a p value, from fine to coarse: the first are left out where they say too much
+FEWEST_LEVELS = 2  # up to 0.05, or over it
 SLACK = 1e-9
 
 
@@ -45,9 +50,7 @@ def as_released(
     z : float
         Standard errors to a limit.
     """
-    columns = ["n_persons", "n_events", "estimate", "error", "weight"]
-    own = cells.filter(pl.col("weight").is_not_null()).group_by([*by, "time"], maintain_order=True).agg(columns)
-    own = found.select(*by, "time").join(own, on=[*by, "time"], how="left", nulls_equal=True, maintain_order="left")
+    own = _strata_of_groups(found, cells, by)
     found_moves = [
         _disclosed(row, strata, policy, z)
         for row, strata in zip(found.iter_rows(named=True), own.iter_rows(named=True), strict=True)
@@ -57,6 +60,59 @@ def as_released(
         pl.Series("margin", [margin for _, margin in found_moves], dtype=pl.Float64),
         _released_share(found, policy),
     )
+
+
+def with_level(
+    tests: pl.DataFrame, found: pl.DataFrame, cells: pl.DataFrame, by: tuple[str, ...], policy: Policy
+) -> pl.DataFrame:
+    """Return tests with p as the finest level that is the same whichever number a stratum's suppressed number of events is.
+
+    Parameters
+    ----------
+    tests : polars.DataFrame
+        What `standardising.wald_tests` returns.
+    found, cells, by, policy
+        As of `as_released`.
+
+    Returns
+    -------
+    polars.DataFrame
+        With `p_value` one of `LEVELS`; null where even 0.05 would say something of a suppressed number.
+    """
+    own = _strata_of_groups(found, cells, by)
+    levels: list[float | None] = []
+    for time, p in tests.select("time", "p_value").iter_rows():
+        at = (found["time"] == time).to_list()
+        rows, strata = found.filter(at).to_dicts(), own.filter(at).to_dicts()
+        levels.append(None if p is None else _level(p, rows, strata, policy))
+    return tests.with_columns(pl.Series("p_value", levels, dtype=pl.Float64))
+
+
+def _level(
+    p: float, rows: Sequence[Mapping[str, Any]], strata: Sequence[Mapping[str, Any]], policy: Policy
+) -> float | None:
+    """Return the level of one p value; None where none is the same whichever number of events it is."""
+    estimates, errors = (np.array([row[c] for row in rows], float) for c in ("estimate", "standard_error"))
+    possible = [np.array([p])]
+    for at, (row, own) in enumerate(zip(rows, strata, strict=True)):
+        estimate, error, _, _ = _variants(row, own, policy)
+        f, e = (np.tile(values, (len(estimate), 1)) for values in (estimates, errors))
+        f[:, at], e[:, at] = estimate, error
+        possible.append(wald_p(f, e))
+    every = np.concatenate(possible)
+    for first in range(len(LEVELS) - FEWEST_LEVELS + 1):
+        levels = np.array(LEVELS[first:])
+        found = np.searchsorted(levels, np.nan_to_num(every, nan=2.0))  # where there is no test, past the last
+        if (found == found[0]).all():
+            return float(levels[found[0]])
+    return None
+
+
+def _strata_of_groups(found: pl.DataFrame, cells: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """Return, for each group and time, the counts and risks of its strata that have a weight, as lists."""
+    columns = ["n_persons", "n_events", "estimate", "error", "weight"]
+    own = cells.filter(pl.col("weight").is_not_null()).group_by([*by, "time"], maintain_order=True).agg(columns)
+    return found.select(*by, "time").join(own, on=[*by, "time"], how="left", nulls_equal=True, maintain_order="left")
 
 
 def moved(curve: pl.DataFrame) -> pl.DataFrame:
@@ -78,21 +134,13 @@ def _disclosed(
     few = row["covered_events"] <= policy.threshold and row["n_events"] > 0
     if few or row["covered_persons"] <= policy.threshold:
         return None, None
-    people, events, risk, error, weight = (
-        np.asarray(strata[c], float) for c in ("n_persons", "n_events", "estimate", "error", "weight")
-    )
-    exact = tuple(np.array([row[c]], float) for c in ("estimate", "standard_error", "crude", "crude_error"))
-    variants = []
-    for n, k, f, e, w in zip(people, events, risk, error, weight, strict=True):
-        others = _possible_events(n, k, policy)
-        if len(others):
-            variants.append(_with_events(exact, row["n_persons"], (n, k, f, e, w), others))
+    exact, variants = _exactly(row), _variants(row, strata, policy)
     step = float(nice_step(np.array([policy.rounding * max(row["influence"], 1 / row["n_persons"])]))[0])
     move = abs(row["estimate"] - row["crude"])
     if move > 0:  # to two figures, as any estimate of a model
         step = max(step, 10.0 ** (np.floor(np.log10(move)) - 1))
     while step <= COARSEST + SLACK:
-        if all(_same_whichever(variant, step, z) for variant in variants):
+        if _same_whichever(variants, step, z):
             steps, margin = _figures(exact, step, z)
             return float(steps[0] * step), float(margin[0] * step)
         step = float(nice_step(np.array([step * 1.5]))[0])
@@ -100,6 +148,41 @@ def _disclosed(
 
 
 Risks = tuple[Array, ...]  # standardised risk and standard error, crude risk and standard error
+
+
+def _exactly(row: Mapping[str, Any]) -> Risks:
+    """Return the risks of a group as they are."""
+    return tuple(np.array([row[c]], float) for c in ("estimate", "standard_error", "crude", "crude_error"))
+
+
+def _variants(row: Mapping[str, Any], strata: Mapping[str, Any], policy: Policy) -> Risks:
+    """Return the group's risks for each number that a stratum's suppressed number of events may be, and each that a rounded one beside it stands for."""
+    exact, n_persons = _exactly(row), row["n_persons"]
+    columns = (np.asarray(strata[c], float) for c in ("n_persons", "n_events", "estimate", "error", "weight"))
+    every = [tuple(float(value) for value in stratum) for stratum in zip(*columns, strict=True)]
+    found = [exact]
+    for at, own in enumerate(every):
+        others = _possible_events(own[0], own[1], policy)
+        if not len(others):
+            continue
+        alone = _with_events(exact, n_persons, own, others)
+        found.append(alone)
+        column = tuple(risk[:, None] for risk in alone)
+        for k, beside in enumerate(every):
+            as_rounded = _rounded_so(beside[0], beside[1], policy)
+            if k != at and len(as_rounded) > 1:
+                both = _with_events(column, n_persons, beside, as_rounded)
+                found.append(tuple(risk.ravel() for risk in both))
+    return tuple(np.concatenate(risks) for risks in zip(*found, strict=True))
+
+
+def _rounded_so(people: float, events: float, policy: Policy) -> Array:
+    """Return the numbers of events that are rounded as a stratum's; empty where it is suppressed."""
+    if len(_possible_events(people, events, policy)):
+        return np.zeros(0)
+    shown = policy.shown(int(events)) or 0
+    low, high = ends_of_count(shown, {"threshold": policy.threshold, "rounding": policy.rounding})
+    return np.arange(low, min(high, people) + 1, dtype=float)
 
 
 def _possible_events(people: float, events: float, policy: Policy) -> Array:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
+from symphony_research.collapse.margins import same_stratum
 from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
 from symphony_research.result import KeyFigure, Result
@@ -14,9 +15,10 @@ from symphony_research.result.cells import CellDefinition, Relation
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, ModelEstimate, TableRoles
 from symphony_research.survival.grid import AT_RISK, event_state, grid_table, require_grid_time
 from symphony_research.survival.grid_cells import curve_roles, followed, people_in, relations_of
+from symphony_research.survival.group_facts import facts_of_groups
 from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.released_effects import Tables
-from symphony_research.survival.released_risks import as_released, moved
+from symphony_research.survival.released_risks import as_released, moved, with_level
 from symphony_research.survival.standardising import LEAST_SHARE, risks_at, standardised, wald_tests, weighted
 from symphony_research.words.lexicon import (
     COLUMN_WORDS,
@@ -115,7 +117,9 @@ class StandardisedRisk(Result):
             *by, "time", "n_persons", "n_events", *_MOVES, "share_of_standard"
         )
         risks = risks.filter(pl.col("time") <= (grid["time"].max() or 0))
-        test = wald_tests(exact).join(risks.select("time").unique(), on="time", how="semi", maintain_order="left")
+        test = with_level(wald_tests(exact), exact, cells, by, policy).join(
+            risks.select("time").unique(), on="time", how="semi", maintain_order="left"
+        )
         return {"grid": grid, "risks": risks, "test": test}
 
     @staticmethod
@@ -148,8 +152,13 @@ class StandardisedRisk(Result):
 
     @property
     def headline_time(self) -> float | None:
-        """The last of the times at which any group has a standardised risk; None where there is none."""
-        return self._derived.filter(pl.col("estimate").is_not_null())["time"].max()  # type: ignore[return-value]
+        """The last of the times at which most groups have a standardised risk, of these one with a p value; None where none has."""
+        known = self._derived.filter(pl.col("estimate").is_not_null()).group_by("time").agg(pl.len().alias("n"))
+        if not known.height:
+            return None
+        tested = self.test.filter(pl.col("p_value").is_not_null())["time"].to_list()
+        best = known.filter(pl.col("n") == pl.col("n").max())["time"].to_list()
+        return float(max([time for time in best if time in tested] or best))
 
     @property
     def standardised_for(self) -> str:
@@ -181,8 +190,13 @@ class StandardisedRisk(Result):
         if column in limit_of and record[limit_of[column]] is not None:
             return NOT_ESTIMABLE
         share = record.get("share_of_standard")
-        beyond = column not in ("n_persons", "n_events") and share is not None and share < LEAST_SHARE
-        return SUPPRESSED if self.on_grid and not beyond else NOT_AVAILABLE
+        if column in _CRUDE and self.on_grid:
+            names = {**{c: record[c] for c in self.by}, "time": record["time"], "state": AT_RISK}
+            nobody_left = same_stratum(self.count_tables["grid"], names)["n_persons"].to_list() == [0]
+            return NOT_AVAILABLE if nobody_left else SUPPRESSED
+        if column not in ("n_persons", "n_events", *_CRUDE) and share is not None and share < LEAST_SHARE:
+            return NOT_ESTIMABLE if share else NOT_AVAILABLE  # of no stratum at all: beyond follow-up
+        return SUPPRESSED if self.on_grid else NOT_AVAILABLE
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -228,7 +242,20 @@ class StandardisedRisk(Result):
 
     def notes(self, columns: Iterable[str]) -> list[str]:
         """Return what stands under its table."""
-        return [f"Standardised directly for {self.standardised_for}, to all groups together; crude: not adjusted."]
+        said = [f"Standardised directly for {self.standardised_for}, to all groups together; crude: not adjusted."]
+        margins = self.count_tables["risks"]["margin"].drop_nulls().to_list() if self.on_grid else []
+        if any(margins):
+            ends = dict.fromkeys(f"{100 * m:g}" for m in (min(margins), max(margins)))
+            said.append(
+                "So that small numbers stay protected, what standardising adds to a crude risk is known to within "
+                f"{' to '.join(ends)} percentage points, which the intervals contain."
+            )
+        return said
+
+    def facts(self) -> Mapping[str, str]:
+        """Return who was observed, group by group, from when and how long."""
+        rounded = self.disclosure is not None and not self.disclosure.policy.changes_nothing
+        return facts_of_groups(self.settings, self.count_tables, self.by, rounded=rounded)
 
     def of_groups(self, time: float) -> list[tuple[str, dict[str, Any]]]:
         """Return each group in words with its row at a time."""
@@ -236,7 +263,7 @@ class StandardisedRisk(Result):
         return [(strata_words({c: row[c] for c in self.by}), row) for row in frame.iter_rows(named=True)]
 
     def sentence(self) -> str:
-        """Return the standardised risks at the last time, and whether they differ."""
+        """Return the standardised risks at the headline time, and whether they differ."""
         time = self.headline_time
         if time is None:
             return (
@@ -244,19 +271,22 @@ class StandardisedRisk(Result):
             )
         groups = self.of_groups(time)
         known = [(name, row) for name, row in groups if row["estimate"] is not None]
-        gone = len(groups) - len(known)
+        gone = [f"{name} {self.missing_marker(row, 'estimate')}" for name, row in groups if row["estimate"] is None]
         level = confidence_of(self.settings)
         if len(known) > MOST_NAMED:
             known = sorted(known, key=lambda pair: pair[1]["estimate"])
             known = [known[0], known[-1]]
         said = [f"{self.with_interval(row, label='' if k else level)} of {name}" for k, (name, row) in enumerate(known)]
-        few = len(groups) - gone <= MOST_NAMED
+        few = len(groups) - len(gone) <= MOST_NAMED
         whom = (
             (f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else said[0])
             if few
             else f"from {said[0]} to {said[1]}"
         )
-        what = f"{capital(self.time_words(time))}, standardised for {self.standardised_for}, {whom} {happened(self.event)}."
+        without = (
+            f" ({', '.join(gone) if len(gone) <= MOST_NAMED else f'{len(gone)} groups not shown'})" if gone else ""
+        )
+        what = f"{capital(self.time_words(time))}, standardised for {self.standardised_for}, {whom} {happened(self.event)}{without}."
         row = self.test.filter(pl.col("time") == time)
         p = row["p_value"][0] if row.height else None
         if p is None:
@@ -267,7 +297,7 @@ class StandardisedRisk(Result):
         return f"{what} The groups {differ} (Wald test, p {equals}{p_said})."
 
     def key_figures(self) -> tuple[KeyFigure, ...]:
-        """Return the standardised risk of each group at the last time."""
+        """Return the standardised risk of each group at the headline time."""
         time = self.headline_time
         if time is None:
             return ()

@@ -177,7 +177,7 @@ def _why_not_compared(events: pl.DataFrame, by: tuple[str, ...], strata: tuple[s
     n_groups = people.select(by).unique().height
     if n_groups < 2:
         return (
-            f"There is one {strata_phrase(by)} here",
+            f"There is {'one' if n_groups else 'no'} {strata_phrase(by)} here",
             f"There is {n_groups} group by {', '.join(by)}; a comparison needs two or more.",
         )
     own = people.group_by(strata).agg(pl.col("n_persons").sum(), pl.len().alias("__groups"))

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse.ties import at_known_times, tie_width
+from symphony_research.inference import Array
 from symphony_research.survival.curves import CumulativeIncidence, _interval
 
-__all__ = ["LEAST_SHARE", "risks_at", "standardised", "wald_tests", "weighted"]
+__all__ = ["LEAST_SHARE", "risks_at", "standardised", "wald_p", "wald_tests", "weighted"]
 
 LEAST_SHARE = 0.5  # of the standard population that the strata which all groups have must make up
 
@@ -159,17 +160,28 @@ def wald_tests(found: pl.DataFrame) -> pl.DataFrame:
     squared deviations from their mean, each weighed by the inverse of its variance. Where a risk is not known, or is
     known without error (nobody or everybody had the event), there is none.
     """
-    from scipy.special import chdtrc
-
     rows: list[tuple[Any, float | None, int, float | None]] = []
     for (time,), own in found.group_by("time", maintain_order=True):
         freedom, spread = own.height - 1, own["standard_error"]
         if own["estimate"].null_count() or not (spread > 0).all():
             rows.append((time, None, freedom, None))
             continue
-        f, inverse = own["estimate"].to_numpy(), 1 / spread.to_numpy() ** 2
-        mean = (inverse * f).sum() / inverse.sum()
-        statistic = float((inverse * (f - mean) ** 2).sum())
-        rows.append((time, statistic, freedom, float(chdtrc(freedom, statistic))))
+        f, error = own["estimate"].to_numpy()[None], spread.to_numpy()[None]
+        rows.append((time, float(_wald(f, error)[0]), freedom, float(wald_p(f, error)[0])))
     schema = {"time": pl.Float64, "statistic": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("time")
+
+
+def wald_p(estimates: Array, errors: Array) -> Array:
+    """Return the p values of tests that all groups have one risk: a row a test, a column a group; NaN where one has no error."""
+    from scipy.special import chdtrc
+
+    return np.where((errors > 0).all(axis=1), chdtrc(estimates.shape[1] - 1, _wald(estimates, errors)), np.nan)
+
+
+def _wald(estimates: Array, errors: Array) -> Array:
+    """Return the sum of squared deviations from the mean, each weighed by the inverse of its variance, row by row."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inverse = 1 / errors**2
+        mean = (inverse * estimates).sum(axis=1, keepdims=True) / inverse.sum(axis=1, keepdims=True)
+        return np.asarray((inverse * (estimates - mean) ** 2).sum(axis=1))

@@ -15,6 +15,7 @@ from symphony_research.survival import released_risks
 
 NHS = POLICIES["nhs_england"]
 FIGURES = ["move", "margin", "share_of_standard"]
+LEVELS = (0.001, 0.01, 0.05, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,10 @@ def told(hub: Counts, other: Counts, policy: str) -> tuple[object, ...]:
     form = risk.release_form(risk.count_tables, risk.settings, risk.by, POLICIES[policy])
     assert not {"age", "people"} & {column for table in form.values() for column in table.columns}
     own = form["risks"].filter(pl.col("hub") == "a").select(FIGURES).row(0)
-    return tuple(None if value is None else round(value, 9) for value in own)
+    # as suppress does it: the level of p, and none where any risk is suppressed
+    p = form["test"]["p_value"][0] if form["risks"]["move"].null_count() == 0 else None
+    level = None if p is None else next(level for level in LEVELS if p <= level)
+    return tuple(None if value is None else round(value, 9) for value in (*own, level))
 
 
 def possible_events(hub: Counts, other: Counts, policy: str, *, beside: bool) -> set[int]:
@@ -121,6 +125,15 @@ def test_rounding_by_the_hub_s_people_alone_would_tell_them(monkeypatch: pytest.
     left = [len(possible_events(hub, FEW_OLD, "nhs_england", beside=True)) for hub in SMALL]
     told.cache_clear()
     assert min(left) == 1
+
+
+def test_a_p_value_that_ignores_the_suppressed_events_would_tell_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(released_risks, "_level", lambda p, *_: p)
+    told.cache_clear()
+    hub = (60, 20, 7, 2)
+    left = possible_events(hub, FEW_OLD, "nhs_england", beside=True)
+    told.cache_clear()
+    assert len(left) < 5 == len(possible_events(hub, FEW_OLD, "nhs_england", beside=False))
 
 
 def test_whether_a_group_lacks_a_stratum_is_not_told_where_zeros_are_hidden() -> None:

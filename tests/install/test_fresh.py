@@ -74,6 +74,7 @@ def test_the_wheel_in_an_empty_environment(tmp_path: Path) -> None:
         "_notebooks/02_",
         "_notebooks/03_",
         "_notebooks/04_",
+        "_notebooks/09_",
         "report/template/",
         "surveys/brfss2020.toml",
         "LICENSE",

@@ -212,7 +212,7 @@ def readmission(people: list[Person]) -> dict[str, float]:
 def stratum(person: Person) -> tuple[str, str, str]:
     """Age band, sex and number of conditions."""
     number = len(person.conditions)
-    age = "under 65" if person.age < 65 else "65-74" if person.age < 75 else "75+"
+    age = "under 75" if person.age < 75 else "75+"
     return age, person.sex, "0-3" if number < 4 else "4-6" if number < 7 else "7+"
 
 

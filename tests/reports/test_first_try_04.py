@@ -49,7 +49,6 @@ def without(folder: Path, *settings: str) -> None:
         ("A&E", ["The study has no A&E attendances, so time to the first A&E attendance is not shown."]),
         ("inpatients", ["The study has no hospital admissions, so the number of emergency admissions a person is not shown.",
                         "The study has no hospital admissions, so the share of discharges followed by an emergency readmission is not shown."]),
-        ("hubs", ["There is one hub here, so the risk by hub is not shown."]),
     ],
 )  # fmt: skip
 def test_of_a_study_that_lacks_what_it_would_show(lacks: str, said: list[str], tmp_path: Path) -> None:
@@ -57,9 +56,6 @@ def test_of_a_study_that_lacks_what_it_would_show(lacks: str, said: list[str], t
     write_study(folder, name=f"no {lacks}", people=300, conditions=4, lacking="activity" if lacks == "activity" else "")
     if lacks in ("A&E", "inpatients"):
         without(folder, {"A&E": "accident_and_emergency", "inpatients": "inpatient"}[lacks])
-    if lacks == "hubs":
-        one = pl.read_csv(folder / "enrolments.csv").with_columns(hub=pl.lit("East"))
-        one.write_csv(folder / "enrolments.csv")
     made = run_reports(folder, ["04"], policy="nhs_england", out=tmp_path / "reports", progress=False)
     assert made.ok, [run.error for run in made.failed]
     ((limits, main),) = texts_of(tmp_path / "reports")

@@ -22,6 +22,7 @@ from naive_report import TIMES
 pytestmark = pytest.mark.slow
 SMALL = Path(__file__).parents[2] / "synthetic" / "small"
 NOTEBOOK = notebook_folder() / "04_utilisation_survival.ipynb"
+COMPARISON = notebook_folder() / "09_hub_comparison.ipynb"
 HUBS = ("Yeovil", "Chard")
 ROUNDED = 2  # how far a count rounded to the nearest five may lie from the exact one
 INTERVAL = re.compile(r"([<>]?[\d.,]+)%? \(([\d.]+) to ([\d.]+)\)")
@@ -35,10 +36,10 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def exact_results(folder: Path, hub: str | None) -> dict[str, Any]:
-    """What the notebook computes before its one call of suppress: its own cells are run."""
+def exact_results(folder: Path, hub: str | None, notebook: Path = NOTEBOOK) -> dict[str, Any]:
+    """What a notebook computes before its one call of suppress: its own cells are run."""
     names: dict[str, Any] = {}
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+    for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type != "code":
             continue
         if "sr.suppress(" in cell.source:
@@ -104,12 +105,14 @@ def test_the_exact_results_are_those_of_the_naive_script(hub: str, size: str, re
     for name, wanted_row in (("readmission", naive.readmission(people)), ("rate", naive.rate(people))):
         (row,) = found[name].estimates.iter_rows(named=True)
         assert {k: row[k] for k in wanted_row} == {k: close(v) for k, v in wanted_row.items()}, name
-    assert found["by_hub"].holds_nothing
 
 
-def test_the_hubs_standardised_are_those_of_the_naive_script(larger: Path) -> None:
-    found = exact_results(larger, None)["by_hub"].estimates
-    people, _ = naive.people_of(larger, None)
+def test_the_hubs_side_by_side_are_those_of_the_naive_script(larger: Path) -> None:
+    exact = exact_results(larger, None, COMPARISON)
+    found, people = exact["standardised"].estimates, naive.people_of(larger, None)[0]
+    for hub in {person.hub for person in people}:
+        outcomes = [person.outcome("emergency") for person in people if person.hub == hub]
+        assert read_at(exact["crude"], 1, hub=hub) == [close(naive.incidence(outcomes, 1, t)) for t in TIMES], hub
     assert found.height == len(TIMES) * len({person.hub for person in people})
     for at in TIMES:
         expected = naive.standardised(people, at)
@@ -184,6 +187,53 @@ def test_the_released_pages_show_what_the_naive_script_counts(larger: Path, tmp_
         shown += require_within(share, again["estimate"])
         shown += _compare_baseline(tables["Baseline characteristics"], naive.baseline(people), len(people))
     assert shown > 60, "most figures are shown, so that this test looks at something"
+
+
+def test_the_comparison_shows_what_the_naive_script_counts_and_the_hubs_pages_show(
+    larger: Path, tmp_path: Path
+) -> None:
+    made = run_reports(larger, ["04", "09"], all_hubs=True, policy="nhs_england", out=tmp_path, progress=False)
+    assert made.ok, [run.error for run in made.failed]
+    page = (tmp_path / "09_hub_comparison" / "report.html").read_text(encoding="utf-8")
+    tables = tables_of(BeautifulSoup(page, "html.parser"))
+    people, _ = naive.people_of(larger, None)
+    heads, *rows = tables["Directly standardised risk"]
+    at = {name: k for k, name in enumerate(heads)}
+    expected, standardised = {t: naive.standardised(people, t) for t in TIMES}, 0
+    assert len(rows) == len(TIMES) * len({person.hub for person in people})
+    for row in rows:
+        hub, time = row[0], float(row[at["Within (days)"]])
+        own = expected[time][hub]
+        with_event = sum(p.hub == hub and p.outcome("emergency")[1] == 1 and p.outcome("emergency")[0] <= time for p in people)  # fmt: skip
+        for heading, exact in (("People", own["n_persons"]), ("With the event", with_event)):
+            shown = row[at[heading]]
+            assert shown == "[c]" or abs(int(shown) - exact) <= ROUNDED, (row, exact)
+        require_within(row[at["Crude risk (95% CI)"]], own["crude"])
+        standardised += require_within(row[at["Standardised risk (95% CI)"]], own["estimate"])
+        covered = row[at["Standard covered"]]
+        assert covered == "[c]" or abs(float(covered.rstrip("%")) - 100 * own["share_of_standard"]) <= 1
+    assert standardised >= len(rows) // 2, "most figures are shown, so that this test looks at something"
+    # the crude risks are those of the hubs' own pages, figure by figure and mark by mark
+    crude = tables["Crude cumulative incidence at fixed times, by hub"]
+    for column, heading in enumerate(crude[0][1:], 1):
+        hub = heading.removesuffix(" (95% CI)")
+        (path,) = tmp_path.glob(f"04_*--{hub.lower().replace(' ', '-')}/report.html")
+        own_tables = tables_of(BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser"))
+        own_rows = own_tables["Cumulative incidence (competing risks) at fixed times"]
+        assert [row[column] for row in crude[1:]] == [row[2] for row in own_rows[1:]], hub
+
+
+def test_a_hub_s_page_is_the_same_with_and_without_the_comparison(larger: Path, tmp_path: Path) -> None:
+    pages = {}
+    for name, notebooks in (("without", ["04"]), ("with", ["04", "09"])):
+        made = run_reports(larger, notebooks, hubs=list(HUBS), policy="nhs_england", out=tmp_path / name, progress=False)  # fmt: skip
+        assert made.ok, [run.error for run in made.failed]
+        for path in sorted((tmp_path / name).glob("04_*/report.html")):
+            # all but the time it took, and the key under which the folder names the study
+            text = re.sub(r"\([0-9a-f]{12}\), with Python [\d.]+, in [^<]+", "", path.read_text(encoding="utf-8"))
+            pages.setdefault(path.parent.name, []).append(re.sub(r"\d{2}:\d{2}", "", text))
+    assert len(pages) == len(HUBS)
+    assert all(one == other for one, other in pages.values())
 
 
 def _compare_baseline(rows: list[list[str]], expected: dict[tuple[str, str], float], total: int) -> int:

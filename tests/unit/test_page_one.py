@@ -46,6 +46,21 @@ def test_a_released_median_is_an_interval_of_the_grid():
     assert "within 60 to 90 days" in sr.survival.quantile(safe).sentence()
 
 
+def test_a_median_past_which_the_curve_is_suppressed_is_not_said_to_be_later():
+    # of 100, 40 have it on day 20 and 55 on day 80, which passes half; five are left, so the curve ends at day 60 with 40%
+    rows = [("a", 20, 1, 40), ("a", 80, 1, 55), ("a", 400, 0, 5), ("b", 20, 1, 40), ("b", 400, 0, 60)]
+    groups = pl.DataFrame(rows, schema=["hub", "time", "event", "n"], orient="row")
+    given = {"time": "time", "event": "event", "weights": "n", "time_unit": "days", "event_name": "admission"}
+    alone = sr.survival.kaplan_meier(groups.filter(hub="a"), **given)
+    median = sr.survival.quantile(sr.suppress(alone, sr.Policy.nhs_england()))
+    assert median.estimates["latest"].item() is None
+    assert median.sentence() == "The time by which half of the people had at least one hospital admission is suppressed by disclosure control."  # fmt: skip
+    assert median.missing_marker(median.estimates.row(0, named=True), "latest") == "[c]"
+    both = sr.suppress(sr.survival.kaplan_meier(groups, by="hub", **given), sr.Policy.nhs_england())
+    said = sr.survival.quantile(both).sentence()
+    assert said == "Half of the people had at least one hospital admission: a [c]; b later than the end of follow-up."
+
+
 @pytest.mark.parametrize("q", [0, 1, -0.1, True, "half"])
 def test_a_share_that_is_none_is_refused(q):
     with pytest.raises(sr.ArgumentError, match="between 0 and 1"):

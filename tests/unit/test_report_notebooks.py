@@ -188,6 +188,28 @@ def test_pairs_are_name_and_value():
             read_pairs(wrong)
 
 
+def test_a_comparison_of_hubs_is_made_once_and_not_for_whoever_asks_for_some_hubs(shelf, tmp_path):
+    parameters = "study = 'x'\npolicy = None  # type: str\nsession = None  # type: str\nprogramme = 'complex_care'"
+    shelf.append(read_notebook(write(shelf[0].path.parent, "13_comparison", parameters=parameters)))
+    assert shelf[-1].compares_hubs
+    assert not any(notebook.compares_hubs for notebook in shelf[:-1])
+
+    def asked(*names, hubs=("Chard", "Yeovil"), **more):
+        study = Study(tmp_path)
+        study.hubs = lambda: list(hubs)
+        runs = plan_runs(study, names or None, **more)
+        return [(run.hub, run.folder) for run in runs if run.notebook.name == "13_comparison"]
+
+    once = [(None, "13_comparison")]
+    assert asked() == asked(all_hubs=True) == asked("13") == asked("13", "04", hubs=["Yeovil"]) == once
+    assert asked(hubs=()) == []
+    with pytest.raises(ArgumentError, match="names no hub, so 13_comparison has none to compare"):
+        asked("13", hubs=())
+    study = Study(tmp_path)
+    assert all(run.notebook.name != "13_comparison" for run in plan_runs(study, None, hubs=["Yeovil"]))
+    assert [run.folder for run in plan_runs(study, ["04", "13"], hubs=["Yeovil"])][-1] == "13_comparison"
+
+
 def test_notebooks_with_a_hub_run_once_for_each_hub_and_the_others_once(shelf, tmp_path):
     runs = plan_runs(Study(tmp_path), None, all_hubs=True)
     assert [(run.notebook.name, run.hub) for run in runs] == [
