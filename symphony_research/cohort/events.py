@@ -17,6 +17,10 @@ __all__ = ["EVENTS", "Event", "events_of", "first_recorded", "require_filled", "
 _EMERGENCY = (pl.col("setting") == "inpatient") & (pl.col("kind") == "emergency")
 
 
+# nobody is readmitted, or spends a day, where nobody is admitted
+_SHOWN_BY = {"readmission": "emergency_admission", "bed_day": "admission"}
+
+
 @dataclass(frozen=True, eq=False)
 class Event:
     """Something that may happen to a person.
@@ -27,9 +31,9 @@ class Event:
         As `follow_up(event=)` takes it.
     words : str
         What it is, as a noun.
-    unit : {"stay", "contact", "discharge", "person"}
+    unit : {"stay", "contact", "discharge", "day", "person"}
         What one event is: a hospital stay (spells that touch are one), a row of activity, a
-        discharge that somebody was readmitted after, or the person, who dies once.
+        discharge that somebody was readmitted after, a day in hospital at its end, or the person, who dies once.
     rule : polars.Expr or None
         Which rows of activity show it; None where it is not read from activity.
     kind : str or None
@@ -63,6 +67,7 @@ EVENTS: Mapping[str, Event] = _listed(
     Event("accident_and_emergency", "A&E attendance", "contact", pl.col("setting") == "accident_and_emergency"),
     Event("outpatient", "outpatient appointment", "contact", pl.col("setting") == "outpatient"),
     Event("readmission", "emergency readmission", "discharge", _EMERGENCY, "emergency"),
+    Event("bed_day", "bed-day", "day", pl.col("setting") == "inpatient"),
     Event("death", "death", "person"),
 )
 
@@ -85,7 +90,8 @@ def events_of(study: Study, name: str, *, washout_days: int = 0, among: pl.LazyF
     -------
     polars.LazyFrame
         `person_id`, `event_date`; sorted. Contacts of one day are one event; so are
-        inpatient spells that touch (see `stays_of`), on the day of admission.
+        inpatient spells that touch (see `stays_of`), on the day of admission. Each day of a stay but the last is a
+        bed-day, so a stay that ends on its first day has none.
 
     Raises
     ------
@@ -115,6 +121,11 @@ def events_of(study: Study, name: str, *, washout_days: int = 0, among: pl.LazyF
         stays = stays_of(activity, study.persons)
         wanted = stays if event.kind is None else stays.filter(pl.col("kind") == event.kind)
         found = wanted.select("person_id", pl.col("admission_date").alias("event_date"))
+    elif event.unit == "day":
+        require_filled(study, "end_date", event.name)
+        days = pl.date_ranges("admission_date", "discharge_date", closed="left").alias("event_date")
+        stays = stays_of(activity, study.persons).filter(pl.col("discharge_date") > pl.col("admission_date"))
+        found = stays.select("person_id", days).explode("event_date")
     else:
         assert event.rule is not None
         found = activity.filter(event.rule).select("person_id", pl.col("date").alias("event_date")).unique()
@@ -153,13 +164,14 @@ def why_not_recorded(study: Study, name: str) -> str:
         return "The study has no table of activity"
     assert event.rule is not None
     rows = study.activity
+    if event.unit == "day" and not rows.select(pl.col("end_date").is_not_null().any()).collect().item():
+        return "The study does not say when stays in hospital ended"
     if event.reads_kind and not rows.select((pl.col("setting") == "inpatient").any()).collect().item():
         return "The study has no hospital admissions"
     if event.reads_kind and not rows.select(pl.col("kind").is_not_null().any()).collect().item():
         return "The study does not say which hospital admissions were emergencies"
     if not rows.select(event.rule.any()).collect(engine="streaming").item():
-        # nobody is readmitted where nobody is admitted
-        return f"The study has no {EVENTS['emergency_admission' if event.reads_kind else name].plural}"
+        return f"The study has no {EVENTS[_SHOWN_BY.get(name, name)].plural}"
     return ""
 
 

@@ -1,22 +1,29 @@
 """How many people, at which ages, with what need: life tables, projections, standardised rates, and how well they did."""
 
+from symphony_research.demography.area import project_area, project_area_at_random
 from symphony_research.demography.back_testing import BackTest, back_test
 from symphony_research.demography.balance import PopulationBalance, population_balance
 from symphony_research.demography.beds import BedsRequired, beds_required
 from symphony_research.demography.decomposition import Decomposition, decompose
+from symphony_research.demography.growth import Growth, growth
 from symphony_research.demography.life_tables import LifeTable, life_table
 from symphony_research.demography.marking import mark_south_somerset
-from symphony_research.demography.need import ProjectedNeed, project_need
+from symphony_research.demography.need import ProjectedNeed, decompose_need, project_need
+from symphony_research.demography.need_rates import NeedRates, need_rates
 from symphony_research.demography.projection import Projection, cohort_component_projection
+from symphony_research.demography.scenarios import BedScenarios, bed_scenarios
 from symphony_research.demography.south_somerset import project_south_somerset, project_south_somerset_at_random
 from symphony_research.demography.standardised import StandardisedRate, standardised_rate
 from symphony_research.demography.uncertainty import StochasticProjection, Variances, stochastic_projection
 
 __all__ = [
     "BackTest",
+    "BedScenarios",
     "BedsRequired",
     "Decomposition",
+    "Growth",
     "LifeTable",
+    "NeedRates",
     "PopulationBalance",
     "ProjectedNeed",
     "Projection",
@@ -24,12 +31,18 @@ __all__ = [
     "StochasticProjection",
     "Variances",
     "back_test",
+    "bed_scenarios",
     "beds_required",
     "cohort_component_projection",
     "decompose",
+    "decompose_need",
+    "growth",
     "life_table",
     "mark_south_somerset",
+    "need_rates",
     "population_balance",
+    "project_area",
+    "project_area_at_random",
     "project_need",
     "project_south_somerset",
     "project_south_somerset_at_random",

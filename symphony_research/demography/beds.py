@@ -7,7 +7,7 @@ Bagust, A., Place, M. and Posnett, J. W. (1999). Dynamics of bed use in accommod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -19,12 +19,14 @@ from symphony_research.collapse import as_frame
 from symphony_research.demography.need import NEED, ProjectedNeed
 from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.errors import ArgumentError, require_columns
-from symphony_research.words.numbers import number, percentage
+from symphony_research.result import passed_on
+from symphony_research.words.numbers import number, percentage, roughly
 
 __all__ = ["BedsRequired", "beds_required"]
 
 Array = NDArray[np.float64]
 DAYS_A_YEAR = 365.25
+Z_95 = 1.959963984540054
 
 
 class BedsRequired(_OfPublished):
@@ -45,7 +47,9 @@ class BedsRequired(_OfPublished):
         }
     )
     keys: ClassVar[frozenset[str]] = frozenset({"year"})
-    layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"days": ("year", "bed_days", "days_elsewhere")})
+    layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {"days": ("year", "bed_days", "days_elsewhere", "standard_error")}
+    )
     shown: ClassVar[tuple[str, ...]] = ("year", "bed_days", "occupied", "beds", "wards", "probability_of_shortage")
     percentages: ClassVar[tuple[str, ...]] = ("probability_of_shortage",)
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
@@ -62,6 +66,14 @@ class BedsRequired(_OfPublished):
         table = tables["days"]
         occupied = (table["bed_days"] - table["days_elsewhere"]).to_numpy().astype(float) / DAYS_A_YEAR
         beds = occupied / settings["occupancy"]
+        if "standard_error" in table.columns:
+            # days elsewhere are a share of days at old ages; the error of what is left shrinks as all days do
+            left = 1 - (table["days_elsewhere"] / table["bed_days"]).fill_nan(0.0)
+            half = Z_95 * table["standard_error"] * left / DAYS_A_YEAR / settings["occupancy"]
+            table = table.with_columns(
+                pl.Series("beds_lower", np.maximum(beds - half.to_numpy(), 0.0)),
+                pl.Series("beds_upper", beds + half.to_numpy()),
+            )
         return table.with_columns(
             pl.Series("occupied", occupied),
             pl.Series("beds", beds),
@@ -69,20 +81,44 @@ class BedsRequired(_OfPublished):
             pl.Series("probability_of_shortage", _shortage(occupied, np.ceil(beds - 1e-9), settings["dispersion"])),
         )
 
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return expected bed-days to three figures, whole beds, and wards to a tenth."""
+        value = record[column]
+        if column == "beds" and record.get("beds_lower") is not None:
+            return f"{value:,.0f}{self._interval(record).replace('95% CI of the rates ', '')}"
+        if value is None or column not in ("bed_days", "days_elsewhere", "occupied", "beds", "wards"):
+            return super().format_cell(record, column)
+        return roughly(value) if "days" in column else f"{value:,.1f}" if column == "wards" else f"{value:,.0f}"
+
+    def notes(self, columns: Any) -> list[str]:
+        """Return what stands under a table."""
+        chance = (
+            ["In brackets: 95% CI of the rates by age."]
+            if "standard_error" in self.count_tables["days"].columns
+            else []
+        )
+        return ["Expected numbers, not counts.", *chance, *super().notes(columns)]
+
+    def _interval(self, row: Mapping[str, Any]) -> str:
+        if row.get("beds_lower") is None:
+            return ""
+        return f" (95% CI of the rates {row['beds_lower']:,.0f} to {row['beds_upper']:,.0f})"
+
     def sentence(self) -> str:
         """Return the beds, and their change where there are several years."""
         first, last = self._derived.row(0, named=True), self._derived.row(-1, named=True)
         target = f"at {percentage(self.settings['occupancy'])} occupancy"
         share = percentage(last["probability_of_shortage"])
+        steady = "if people come and go independently, " if self.settings["dispersion"] == 1 else ""
         if first["year"] is None or first["year"] == last["year"]:
-            return f"{number(round(last['beds']))} beds are required {target}; on {share} of days more would be needed."
+            return f"{number(round(last['beds']))} beds are required {target}{self._interval(last)}; {steady}more would be needed on {share} of days."
         more = last["beds"] - first["beds"]
-        wards = number(abs(more) / self.settings["ward_size"])
+        wards = f"{abs(more) / self.settings['ward_size']:.1f}"
         word = "more" if more >= 0 else "fewer"
         return (
-            f"{target[:1].upper()}{target[1:]}, {number(round(last['beds']))} beds are required in {last['year']}, {number(round(abs(more)))} "
-            f"{word} than in {first['year']} ({wards} wards of {self.settings['ward_size']}); on {share} of days even more would be "
-            "needed. Expected numbers, not counts."
+            f"{target[:1].upper()}{target[1:]}, {number(round(last['beds']))} beds are required in {last['year']}{self._interval(last)}, {number(round(abs(more)))} "
+            f"{word} than in {first['year']} ({wards} wards of {self.settings['ward_size']}); {steady}even more would be needed "
+            f"on {share} of days."
         )
 
 
@@ -107,6 +143,7 @@ def beds_required(
     share_elsewhere: float = 0.0,
     elsewhere_age: int = 80,
     quantity: str = "bed_days",
+    years: Sequence[int] | None = None,
     published: str | None = None,
 ) -> BedsRequired:
     """Compute the beds that bed-days require at an occupancy target.
@@ -126,18 +163,20 @@ def beds_required(
     elsewhere_age : int, default 80
     quantity : str
         Which quantity of a `ProjectedNeed` is bed-days, where it has several.
+    years : sequence of int, optional
+        Mid-years that are kept, such as the first and the last; by default all.
     published : str, optional
         The published source of a frame or number; needed before the result may be released.
 
     Returns
     -------
-    BedsRequired
+    BedsRequired, or NotAvailable where that was given
         `year`, `bed_days`, `days_elsewhere`, `occupied`, `beds`, `wards`, `probability_of_shortage`.
 
     Raises
     ------
     ArgumentError
-        On an occupancy outside (0, 1], a share outside [0, 1], bed-days below zero, or a share elsewhere without ages.
+        On an occupancy outside (0, 1], a share outside [0, 1], bed-days below zero, a share elsewhere without ages, or years that are not there.
 
     Notes
     -----
@@ -157,6 +196,8 @@ def beds_required(
     >>> beds.select(pl.col("occupied", "beds").round(1)).row(0)
     (293.0, 344.6)
     """
+    if (gone := passed_on(bed_days)) is not None:
+        return gone
     if not 0 < occupancy <= 1:
         raise ArgumentError(f"occupancy={occupancy} is a share of beds, above 0 and at most 1, such as 0.85.")
     if not 0 <= share_elsewhere <= 1:
@@ -177,6 +218,9 @@ def beds_required(
         days = rows.with_columns(each).group_by("year", maintain_order=True).agg(
             pl.col(NEED).sum().alias("bed_days"), (old.sum() * share_elsewhere).alias("days_elsewhere")
         )  # fmt: skip
+        if "errors" in bed_days.count_tables:
+            errors = bed_days.count_tables["errors"].filter(pl.col("quantity") == chosen).drop("quantity")
+            days = days.join(errors, on="year", how="left", maintain_order="left")
         disclosure, published = bed_days.disclosure, bed_days.settings.get("published")
         carried = ("area_name", "variant", "study", "fingerprint", "generated", "note", "period")
         source = {name: bed_days.settings[name] for name in carried if name in bed_days.settings}
@@ -184,6 +228,10 @@ def beds_required(
         days = _days(bed_days)
         if share_elsewhere:
             raise ArgumentError("share_elsewhere needs bed-days by age: give what project_need returns.")
+    if years is not None:
+        if lacking := sorted(set(years) - set(days["year"].to_list())):
+            raise ArgumentError(f"years: bed_days has none of {', '.join(map(str, lacking))}.")
+        days = days.filter(pl.col("year").is_in(list(years)))
     settings = {
         "method": "bed-days over days and occupancy; Poisson or negative binomial number in hospital",
         "reference": "Bagust, Place and Posnett 1999",

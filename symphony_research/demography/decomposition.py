@@ -21,11 +21,12 @@ from symphony_research.collapse.frames import refuse_names
 from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Disclosure
-from symphony_research.words.numbers import number
+from symphony_research.words.numbers import number, roughly
 
 __all__ = ["Decomposition", "decompose", "decomposed", "effects_of"]
 
 CELLS = ("persons_before", "persons_after", "rate_before", "rate_after")
+NOTHING = 1e-9  # percent: what is less is the rounding of sums
 COMPONENTS = ("population size", "age-sex structure", "rates")
 
 
@@ -39,7 +40,7 @@ class Decomposition(_OfPublished):
     layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({"change": ("age", *CELLS)})
     shown: ClassVar[tuple[str, ...]] = ("component", "estimate", "percent_of_before")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {"component": "Component", "estimate": "Change", "percent_of_before": "Change, % of the total before"}
+        {"component": "Component", "estimate": "Change", "percent_of_before": "Of the total before"}
     )
 
     @staticmethod
@@ -59,6 +60,14 @@ class Decomposition(_OfPublished):
         named = [pl.Series(name, e) for name, e in zip(COMPONENTS, effects, strict=True)]
         return self.count_tables["change"].select(keys).with_columns(named)
 
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return expected numbers to three figures, with their sign."""
+        if column == "estimate" and abs(record[column]) >= 1:
+            return f"{'+' if record[column] >= 0 else '−'}{roughly(abs(record[column]))}"
+        if column == "percent_of_before" and record[column] is not None:
+            return _signed(record[column])
+        return super().format_cell(record, column)
+
     def sentence(self) -> str:
         """Return the change and its three parts."""
         rows = {row["component"]: row for row in self._derived.iter_rows(named=True)}
@@ -71,7 +80,7 @@ class Decomposition(_OfPublished):
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{number(abs(value))}%"
+    return f"{'+' if value >= 0 else '−'}{number(abs(value))}%" if abs(value) > NOTHING else "none"
 
 
 def effects_of(table: pl.DataFrame) -> tuple[tuple[np.ndarray, ...], float, float]:

@@ -19,18 +19,20 @@ from numpy.typing import NDArray
 from symphony_research.collapse import as_frame, names_of
 from symphony_research.collapse.frames import refuse_names
 from symphony_research.demography.decomposition import Decomposition, decomposed
+from symphony_research.demography.need_rates import NeedRates
 from symphony_research.demography.projection import Projection
 from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.demography.read import SEXES, band_starts, whole_ages
 from symphony_research.errors import ArgumentError, require_columns
-from symphony_research.result import Result
-from symphony_research.words.lexicon import in_words
-from symphony_research.words.numbers import number
+from symphony_research.result import Result, passed_on
+from symphony_research.words.lexicon import NOT_ESTIMABLE, capital, in_words
+from symphony_research.words.numbers import percentage, roughly
 
-__all__ = ["ProjectedNeed", "project_need"]
+__all__ = ["ProjectedNeed", "decompose_need", "project_need"]
 
 Array = NDArray[np.float64]
 NEED = "need"
+MOST_LISTED = 20  # rows of a table
 _SOURCE = ("study", "fingerprint", "generated", "note", "period")
 
 
@@ -38,13 +40,13 @@ class ProjectedNeed(_OfPublished):
     """Expected need by year: people projected times rates that were published or have passed disclosure control."""
 
     title: ClassVar[str] = "Projected need"
-    figure: ClassVar[str | None] = None
+    figure: ClassVar[str | None] = "symphony_research.show.need_plots:plot_need"
     own_settings: ClassVar[frozenset[str]] = frozenset(
         {"start", "end", "trend", "healthy_ageing", "published", "area_name", "variant", "quantity"}
     )
     keys: ClassVar[frozenset[str]] = frozenset({"quantity", "year", "age"})
     layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {"rates": ("quantity", "year", "age", "people", "rate")}
+        {"rates": ("quantity", "year", "age", "people", "rate"), "errors": ("quantity", "year", "standard_error")}
     )
     shown: ClassVar[tuple[str, ...]] = ("quantity", "year", NEED, "percent_change")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
@@ -59,6 +61,11 @@ class ProjectedNeed(_OfPublished):
         total = tables["rates"].group_by(*groups, "year", maintain_order=True).agg(each)
         first = pl.col(NEED).first().over(groups)
         return total.with_columns(pl.when(first > 0).then(100 * (pl.col(NEED) / first - 1)).alias("percent_change"))
+
+    @property
+    def shown_by(self) -> tuple[str, ...]:
+        """No strata: its figure adds them up."""
+        return ()
 
     @property
     def by_age(self) -> pl.DataFrame:
@@ -87,7 +94,7 @@ class ProjectedNeed(_OfPublished):
         """
         name = quantity or self.quantities[0]
         return decomposed(
-            self.cells(before, name), self.cells(after, name), by=("sex", "age"), quantity=in_words(name),
+            self.cells(before, name), self.cells(after, name), by=("sex", "age"), quantity=f"{in_words(name)} from mid-{before} to mid-{after}",
             published=self.settings["published"], disclosure=self.disclosure,
         )  # fmt: skip
 
@@ -96,27 +103,64 @@ class ProjectedNeed(_OfPublished):
         """What is projected, in order."""
         return tuple(self.count_tables["rates"]["quantity"].unique(maintain_order=True).to_list())
 
-    def sentence(self) -> str:
-        """Return the change of each quantity, the largest first."""
-        start, end = self.settings["start"], self.settings["end"]
+    @property
+    def then_and_now(self) -> pl.DataFrame:
+        """Need of the first and the last year of each quantity, strata added up: `quantity`, `before`, `after`, `percent_change`."""
+        self._refuse_undisclosed("The need of")
+        return self._then_and_now
+
+    @property
+    def _then_and_now(self) -> pl.DataFrame:
         yearly = self._derived.group_by("quantity", "year", maintain_order=True).agg(pl.col(NEED).sum())
-        then, now = (yearly.filter(pl.col("year") == year) for year in (start, end))
-        both = now.join(then.select("quantity", pl.col(NEED).alias("before")), on="quantity", maintain_order="left")
-        change = pl.when(pl.col("before") > 0).then(100 * (pl.col(NEED) / pl.col("before") - 1))
-        rows = both.with_columns(change.alias("percent_change")).sort(
-            "percent_change", descending=True, nulls_last=True, maintain_order=True
+        then, now = (
+            yearly.filter(pl.col("year") == self.settings[when]).select("quantity", pl.col(NEED).alias(name))
+            for when, name in (("start", "before"), ("end", "after"))
+        )
+        both = then.join(now, on="quantity", maintain_order="left")
+        change = pl.when(pl.col("before") > 0).then(100 * (pl.col("after") / pl.col("before") - 1))
+        return both.with_columns(change.alias("percent_change"))
+
+    def display(self) -> pl.DataFrame:
+        """Return the need of the first and the last year side by side, to three figures; of many, the largest changes and the least."""
+        rows = self._then_and_now
+        if rows.height > MOST_LISTED:
+            rows = rows.sort("percent_change", descending=True, nulls_last=True, maintain_order=True)
+            rows = pl.concat([rows.head(MOST_LISTED - 1), rows.filter(pl.col("percent_change").is_not_null()).tail(1)])
+        told = {
+            "Need": [capital(in_words(name)) for name in rows["quantity"].to_list()],
+            f"Mid-{self.settings['start']}": [roughly(value) for value in rows["before"].to_list()],
+            f"Mid-{self.settings['end']}": [roughly(value) for value in rows["after"].to_list()],
+            "Change": [NOT_ESTIMABLE if c is None else _signed(c) for c in rows["percent_change"].to_list()],
+        }
+        return pl.DataFrame(told)
+
+    def sentence(self) -> str:
+        """Return the change of each quantity, the largest first, and the smallest."""
+        start, end = self.settings["start"], self.settings["end"]
+        ranked = self._then_and_now.filter(pl.col("percent_change").is_not_null()).sort(
+            "percent_change", descending=True, maintain_order=True
         )
         said = [
-            f"{in_words(row['quantity'])} {'+' if row['percent_change'] >= 0 else '−'}{number(abs(row['percent_change']))}%"
-            for row in rows.head(4).iter_rows(named=True)
-            if row["percent_change"] is not None
+            f"{in_words(row['quantity'])} {_signed(row['percent_change'])} (about {roughly(row['before'])} to {roughly(row['after'])})"
+            for row in ranked.head(3).iter_rows(named=True)
         ]
-        how = (
-            "with rates as they are"
-            if not (self.settings["trend"] or self.settings["healthy_ageing"])
-            else "as assumed"
-        )
-        return f"From mid-{start} to mid-{end}, {how}, expected need changes: {'; '.join(said)}. Expected numbers, not counts."
+        held = not (self.settings["trend"] or self.settings["healthy_ageing"])
+        how = "with rates by age as they are" if held else "as assumed"
+        if ranked.height > 3:
+            last = ranked.row(-1, named=True)
+            said.append(f"least {in_words(last['quantity'])}, {_signed(last['percent_change'])}")
+        many = "the largest changes in expected need are" if ranked.height > 1 else "expected need changes:"
+        return f"From mid-{start} to mid-{end}, {how}, {many} {'; '.join(said)}."
+
+    def notes(self, columns: Any) -> list[str]:
+        """Return what stands under a table."""
+        many = len(self.quantities)
+        left = [f"The {MOST_LISTED - 1} largest changes and the least, of {many}."] if many > MOST_LISTED else []
+        return [*left, "Expected numbers, not counts.", *super().notes(columns)]
+
+
+def _signed(percent: float) -> str:
+    return f"{'+' if percent >= 0 else '−'}{percentage(abs(percent) / 100)}"
 
 
 def project_need(
@@ -128,6 +172,7 @@ def project_need(
     by: str | Sequence[str] = (),
     quantity: str = NEED,
     per: float = 1.0,
+    start: int | None = None,
     published: str | None = None,
 ) -> ProjectedNeed:
     """Carry rates of need forward with a projected population.
@@ -153,12 +198,14 @@ def project_need(
         Name of what is needed, where the rates have none.
     per : float, default 1
         People that rates are given for, such as 1,000.
+    start : int, optional
+        The mid-year from which need is compared, and in which rates are as given; by default the projection's first.
     published : str, optional
         The published source of rates in a frame; needed before the result may be released.
 
     Returns
     -------
-    ProjectedNeed
+    ProjectedNeed, or NotAvailable where that was given
         `quantity`, `year`, `need`, `percent_change`; `.by_age`, `.cells(year)`.
 
     Raises
@@ -185,12 +232,20 @@ def project_need(
     >>> round(need.estimates["need"][0])
     150454
     """
+    for given in (projection, rates):
+        if (gone := passed_on(given)) is not None:
+            return gone
     if projection.areas_by:
         raise ArgumentError("project_need is of one area: project and carry forward each by itself.")
     if not per > 0:
         raise ArgumentError(f"per={per} is the number of people that rates are given for, above zero.")
     refuse_study(published, rates)
     settings = projection.settings
+    first = settings["start"] if start is None else start
+    if not settings["start"] <= first < settings["end"]:
+        raise ArgumentError(
+            f"start={first} is none of the mid-years {settings['start']} to {settings['end'] - 1} that were projected."
+        )
     source, disclosure = {}, None
     if isinstance(rates, Result):
         source = {name: rates.settings[name] for name in _SOURCE if name in rates.settings}
@@ -208,8 +263,9 @@ def project_need(
     oldest = int(projection.count_tables["base"]["age"].max())  # type: ignore[arg-type]
     by_cell = _by_cell(table, strata, oldest)
     names = list(dict.fromkeys(key[0] for key in by_cell))
-    people = projection.estimates.pivot("age", index=["year", "sex"], values="persons", maintain_order=True)
-    years = list(range(settings["start"], settings["end"] + 1))
+    from_first = projection._derived.filter(pl.col("year") >= first)
+    people = from_first.pivot("age", index=["year", "sex"], values="persons", maintain_order=True)
+    years = list(range(first, settings["end"] + 1))
     counts = people.sort("year", "sex").drop("year", "sex").to_numpy().reshape(len(years), 2, oldest + 1)
     trends = dict(trend) if isinstance(trend, Mapping) else dict.fromkeys(names, float(trend))
     unknown = sorted(set(trends) - set(names))
@@ -227,7 +283,7 @@ def project_need(
     own = {
         "method": "people projected times rates by sex and age",
         "reference": "Fries 1980",
-        "start": settings["start"],
+        "start": first,
         "end": settings["end"],
         "trend": dict(trends) if any(trends.values()) else {},
         "healthy_ageing": healthy_ageing,
@@ -235,7 +291,48 @@ def project_need(
         **{name: settings.get(name) for name in ("area_name", "variant")},
         **source,
     }
-    return ProjectedNeed({"rates": pl.concat(parts)}, own, (*strata, "sex"), disclosure if both else None)
+    tables = {"rates": pl.concat(parts)}
+    if isinstance(rates, NeedRates) and not strata:
+        tables["errors"] = _errors(rates._derived, trends, years, counts.sum(axis=1))
+    return ProjectedNeed(tables, own, (*strata, "sex"), disclosure if both else None)
+
+
+def decompose_need(need: ProjectedNeed, *, quantity: str | None = None) -> Decomposition:
+    """Divide the change of a projected need, from its first year to its last, into population size, age-sex structure and rates.
+
+    Parameters
+    ----------
+    need : ProjectedNeed
+        What `project_need` returns.
+    quantity : str, optional
+        Which one, where it has several; by default the first.
+
+    Returns
+    -------
+    Decomposition, or NotAvailable where that was given
+        Released with the rates that the need comes of.
+
+    Raises
+    ------
+    ArgumentError
+        On an unknown quantity.
+
+    References
+    ----------
+    Das Gupta, P. (1993). Standardization and Decomposition of Rates: A User's Manual. US Bureau of the Census.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import symphony_research as sr
+    >>> days = pl.DataFrame({"age_band": ["00-64", "65+"], "rate": [0.3, 3.0]})
+    >>> need = sr.demography.project_need(sr.demography.project_south_somerset(end=2012), days)
+    >>> sr.demography.decompose_need(need).estimates["component"].to_list()
+    ['population size', 'age-sex structure', 'rates', 'all']
+    """
+    if (gone := passed_on(need)) is not None:
+        return gone
+    return need.decomposition(need.settings["start"], need.settings["end"], quantity)
 
 
 def _by_cell(table: pl.DataFrame, strata: tuple[str, ...], oldest: int) -> dict[tuple[Any, ...], Array]:
@@ -271,6 +368,21 @@ def _by_cell(table: pl.DataFrame, strata: tuple[str, ...], oldest: int) -> dict[
             rates[k] = own["rate"].to_numpy()[np.searchsorted(ends, ages, side="right") - 1]
         found[(str(key[0]), *key[1:])] = rates
     return found
+
+
+def _errors(rates: pl.DataFrame, trends: Mapping[str, float], years: list[int], people: Array) -> pl.DataFrame:
+    """Return the standard error of each year's need that comes of the rates alone: one error an age group, those independent."""
+    rows = []
+    for (name,), part in rates.partition_by("quantity", as_dict=True, maintain_order=True).items():
+        starts, error = part["age"].to_numpy(), part["standard_error"].fill_null(0.0).to_numpy()
+        group = np.searchsorted(starts, np.arange(people.shape[-1]), side="right") - 1
+        by_group = np.stack([people[:, group == k].sum(axis=1) for k in range(len(starts))], axis=1)
+        grown = np.power(1 + trends.get(str(name), 0.0), np.arange(len(years)))
+        size = grown * np.sqrt(((by_group * error) ** 2).sum(axis=1))
+        rows += [(name, year, float(value)) for year, value in zip(years, size, strict=True)]
+    return pl.DataFrame(
+        rows, schema={"quantity": pl.String, "year": pl.Int64, "standard_error": pl.Float64}, orient="row"
+    )
 
 
 def _aged(rate: Array, years: float) -> Array:

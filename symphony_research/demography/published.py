@@ -71,6 +71,12 @@ class _OfPublished(Result):
             )
         return tables
 
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return years and ages as they are said: 2021, without a separator."""
+        if column in ("year", "age") and record[column] is not None:
+            return str(record[column])
+        return super().format_cell(record, column)
+
     def notes(self, columns: Any) -> list[str]:
         """Return what stands under a table: the source, and what its numbers are."""
         source = self.settings.get("published")

@@ -96,6 +96,11 @@ class StochasticProjection(_OfPublished):
         return tables["cells"]
 
     @property
+    def shown_by(self) -> tuple[str, ...]:
+        """No strata: its figure adds them up."""
+        return ()
+
+    @property
     def groups(self) -> pl.DataFrame:
         """Quantiles of all people, those of 65 and over, and those of 85 and over, by year: for a fan chart."""
         self._refuse_undisclosed("The groups of")

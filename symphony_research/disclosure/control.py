@@ -24,7 +24,7 @@ from symphony_research.disclosure.secondary import Protection, protect
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure, Result
-from symphony_research.result.roles import Internal
+from symphony_research.result.roles import Internal, Key, Known, Published
 from symphony_research.result.session import ReleaseSession
 
 __all__ = ["suppress"]
@@ -293,7 +293,7 @@ def _require_possible(result: object, policy: object, beside: Sequence[Result]) 
             f"This result was already released under {result.disclosure.policy.title}. Two policies on one "
             "result can be compared by differencing; suppress the original result once, under the policy you need."
         )
-    if policy.changes_nothing and not result.settings.get("generated"):
+    if policy.changes_nothing and not result.settings.get("generated") and not _counts_nobody(result):
         raise DisclosureError(
             "Policy.synthetic() suppresses nothing and is for generated data alone; this result does not carry the "
             "generator's own fingerprint. Use Policy.nhs_england(), .opensafely() or .sacro()."
@@ -303,6 +303,21 @@ def _require_possible(result: object, policy: object, beside: Sequence[Result]) 
             raise ArgumentError(f"beside takes disclosed results, not {type(one).__name__}.")
         if one.disclosure is None or one.disclosure.policy != policy:
             raise DisclosureError("What stands beside a result must have been released under the same policy.")
+
+
+def _counts_nobody(result: Result) -> bool:
+    """Return whether a result holds no figure of a study: nothing at all, or published figures whose source it names.
+
+    A study's own fingerprint, wherever it came from, makes it one of the study.
+    """
+    if result.holds_nothing:
+        return True
+    if not result.settings.get("published") or result.settings.get("fingerprint") or result.settings.get("study"):
+        return False
+    roles = [role for own in result.roles.values() for role in own.columns.values()]
+    return all(
+        isinstance(role, Published | Known) or (isinstance(role, Key) and role.vocabulary == "list") for role in roles
+    )
 
 
 def _above_floor(

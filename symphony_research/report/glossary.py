@@ -10,6 +10,7 @@ __all__ = ["TERMS", "glossary_of"]
 # each term with the words by which a page uses it
 TERMS = MappingProxyType(
     {
+        "80% interval": "of many random runs of the projection, eight in ten lie within it.",
         "95% CI": "95% confidence interval: were the study repeated many times, at least 95 of 100 such intervals would hold the true figure. A wide interval means an uncertain figure; rounded and suppressed counts widen it.",
         "Adjusted": "compared within groups of people of the same age, sex or other characteristic named, so that these do not explain the figure.",
         "Bootstrap": "the analysis is repeated on people drawn at random, with replacement, from those studied, to see which findings stay.",
@@ -30,6 +31,7 @@ TERMS = MappingProxyType(
         "Multimorbidity": "living with two or more long-term conditions.",
         "Number at risk": "people who have not had the event and are under observation.",
         "Observed/expected ratio": "people observed divided by people expected: 2 means twice as many as if the conditions were independent.",
+        "Occupancy": "share of beds that are occupied on an average day.",
         "p value": "probability, if there were no difference, of a difference at least this large.",
         "Prevalence": "share of people who have a condition on a given day.",
         "q value": "a p value corrected for the number of tests made: of findings with q below 0.05, some 5 of 100 are expected to be false.",

@@ -17,6 +17,7 @@ from symphony_research.show.findings import ROLE
 __all__ = ["LIMITS", "TABLE", "Finding", "Page", "markdown_html", "read_page"]
 
 LIMITS = "limits"  # tag of the cells that say what a report cannot show
+ABOVE = '<p class="note">Not shown, for the reason given above.</p>'
 TABLE = "table-"  # how the names of files with tables begin
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -47,6 +48,8 @@ class Page:
         Tables that stand beside the page, and what each of them holds.
     unshown : list of int
         Findings of the section being read that have no figure after them yet.
+    reasons : list of str
+        Why something is not shown, of those given so far, as HTML.
     """
 
     title: str = ""
@@ -57,6 +60,7 @@ class Page:
     code: str = ""
     files: dict[str, str] = field(default_factory=dict)
     unshown: list[int] = field(default_factory=list, repr=False)
+    reasons: list[str] = field(default_factory=list, repr=False)
 
     def close_section(self) -> None:
         """Let the findings before this place lead to no figure after it."""
@@ -115,8 +119,11 @@ def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
     if role.get("role") == "facts":
         page.facts += shown
         return ""
+    if shown.strip() and shown in page.reasons:
+        return ABOVE  # what several results lack for one reason is said once
     if role.get("role") == "limit":
         page.limits += shown
+        page.reasons.append(shown)
         return shown
     if role.get("role") == "finding":
         text = _text(output["data"].get("text/plain", ""))

@@ -148,7 +148,7 @@ def plan_runs(
     runs: list[Run] = []
     for notebook in chosen:
         values, wrong = _values(notebook, given)
-        faults += wrong or check_against_study(study, values, given, chosen_policy)
+        faults += wrong or check_against_study(study, with_defaults(notebook, values), given, chosen_policy)
         # The folder is made absolute because a notebook runs in a folder of its own.
         values["study"] = str(Path(study.folder).absolute())
         if level != LEVELS[0]:

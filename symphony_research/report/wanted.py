@@ -12,6 +12,14 @@ from symphony_research.policy import Policy
 __all__ = ["check_against_study"]
 
 MOST_LISTED = 60
+# the years that a built-in projection reaches, and shares
+BETWEEN = MappingProxyType(
+    {
+        "base_year": (2011, 2042),
+        "horizon_year": (2012, 2043),
+        **dict.fromkeys(("share_elsewhere", "hub_reach", "hub_avoided", "coaching_reach", "coaching_avoided"), (0, 1)),
+    }
+)
 # the fewest that each number may be
 LEAST = MappingProxyType(
     {"youngest": 0, "oldest": 0, "min_persons": 1, "top": 1, "strongest": 1, "resamples": 0, "horizon": 1}
@@ -38,8 +46,16 @@ def check_against_study(study: Any, values: Mapping[str, Any], given: Iterable[s
             continue
         if name in LEAST and value < LEAST[name]:
             faults.append(f"{name}={value} is too small: it must be {LEAST[name]} or more.")
+        elif name in BETWEEN and not BETWEEN[name][0] <= value <= BETWEEN[name][1]:
+            low, high = BETWEEN[name]
+            faults.append(f"{name}={value} must be between {low} and {high}.")
+        elif name == "occupancy" and not 0 < value <= 1:
+            faults.append(f"occupancy={value} is a share of beds, above 0 and at most 1, such as 0.85.")
         elif name in _CHECKS:
             faults += _CHECKS[name](study, value, policy)
+    base, horizon = values.get("base_year"), values.get("horizon_year")
+    if base is not None and horizon is not None and horizon <= base:
+        faults.append(f"horizon_year={horizon} must be after base_year={base}.")
     youngest, oldest = values.get("youngest"), values.get("oldest")
     if youngest is not None and oldest is not None and oldest < youngest:
         faults.append(f"oldest={oldest} is below youngest={youngest}.")

@@ -230,6 +230,11 @@ class Result:
         return self._derived
 
     @property
+    def shown_by(self) -> tuple[str, ...]:
+        """Strata that its figure tells apart, as a caption says; by default all."""
+        return self.by
+
+    @property
     def named(self) -> pl.DataFrame:
         """The rows of `estimates` that may be named to others, in the order of a table: findings before the rest.
 

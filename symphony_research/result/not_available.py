@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from symphony_research.result.core import Result
+from symphony_research.result.core import Disclosure, Result
 from symphony_research.result.roles import TableRoles
+from symphony_research.words.lexicon import capital
 
 __all__ = ["NotAvailable", "not_available", "passed_on"]
 
@@ -46,12 +47,18 @@ class NotAvailable(Result):
         """Return what is not shown, and why."""
         return f"{self.settings['why']}, so {self.settings['what']} is not shown."
 
+    def heading(self) -> str:
+        """Return what would have been shown."""
+        return capital(self.settings["what"].rstrip(","))
+
     def facts(self) -> Mapping[str, str]:
         """Return nothing: it is about nobody."""
         return {}
 
 
-def not_available(why: str, what: str, source: Mapping[str, Any] | None = None) -> NotAvailable:
+def not_available(
+    why: str, what: str, source: Mapping[str, Any] | None = None, *, disclosure: Disclosure | None = None
+) -> NotAvailable:
     """Return what stands for a result that there cannot be.
 
     Parameters
@@ -62,8 +69,10 @@ def not_available(why: str, what: str, source: Mapping[str, Any] | None = None) 
         What is not shown, one thing, within a sentence: "time to the first A&E attendance".
     source : mapping, optional
         The source as settings: the study and the population.
+    disclosure : Disclosure, optional
+        That of the released results which it was found in, so that it is released with them.
     """
-    return NotAvailable({}, {"why": why, "what": what, **(source or {})})
+    return NotAvailable({}, {"why": why, "what": what, **(source or {})}, (), disclosure)
 
 
 def passed_on(given: object) -> Any:

@@ -21,6 +21,7 @@ from symphony_research.show.findings import facts, finding, heading
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.forest import plot_effects
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
+from symphony_research.show.need_plots import plot_bed_scenarios, plot_need
 from symphony_research.show.network import plot_network
 from symphony_research.show.outcomes import outcome_picture, outcome_table
 from symphony_research.show.pictures import Picture, picture, write_figure
@@ -45,6 +46,7 @@ __all__ = [
     "picture",
     "plot",
     "plot_attrition",
+    "plot_bed_scenarios",
     "plot_centrality",
     "plot_comorbidity_count",
     "plot_comorbidity_profile",
@@ -54,6 +56,7 @@ __all__ = [
     "plot_cost_interaction",
     "plot_effects",
     "plot_fan_chart",
+    "plot_need",
     "plot_network",
     "plot_population_pyramid",
     "plot_prevalence",

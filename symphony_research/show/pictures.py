@@ -118,7 +118,7 @@ def _picture_of(figure: Any, png: bytes, result: Result) -> Picture:
 def caption_of(result: Result) -> str:
     """Return what a figure shows, of whom, and as of when; what its title and its notes say is not said again."""
     whom = of_whom(result.settings)
-    title = f"{result.title}, by {strata_phrase(result.by)}" if result.by else result.title
+    title = f"{result.title}, by {strata_phrase(result.shown_by)}" if result.shown_by else result.title
     return f"{title}. {whom}" if whom else title
 
 

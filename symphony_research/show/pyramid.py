@@ -26,9 +26,14 @@ _OLD = 65
 
 
 def plot_population_pyramid(
-    result: Result, *, ax: Axes | None = None, year: int | None = None, title: str | None = None
+    result: Result,
+    *,
+    ax: Axes | None = None,
+    year: int | None = None,
+    start: int | None = None,
+    title: str | None = None,
 ) -> Axes:
-    """Draw people by sex and single year of age in a year, with the base population as an outline.
+    """Draw people by sex and single year of age in a year, with those of an earlier year as an outline.
 
     Parameters
     ----------
@@ -38,6 +43,8 @@ def plot_population_pyramid(
         Where to draw; by default a new figure.
     year : int, optional
         Which mid-year; by default the last.
+    start : int, optional
+        The mid-year of the outline; by default the base's.
     title : str, optional
         By default the finding, in at most 15 words.
 
@@ -61,10 +68,12 @@ def plot_population_pyramid(
     """
     families = ("Projection", "StochasticProjection")
     require_family(result, families, "plot_population_pyramid", "demography.cohort_component_projection", title)
-    start, end = result.settings["start"], result.settings["end"]
+    first, end = result.settings["start"], result.settings["end"]
     at = end if year is None else year
-    if not start <= at <= end:
-        raise ArgumentError(f"year={at} was not projected: mid-{start} to mid-{end} were.")
+    start = first if start is None else start
+    for argument, asked in (("year", at), ("start", start)):
+        if not first <= asked <= end:
+            raise ArgumentError(f"{argument}={asked} was not projected: mid-{first} to mid-{end} were.")
     then, now = (_by_age(result.estimates, when) for when in (start, at))
     with drawing():
         ax, own = begin(ax, _WIDTH, _HEIGHT)

@@ -150,6 +150,7 @@ _PROPER = {
     "gastro_oesophageal_reflux": "gastro-oesophageal reflux",
     "gastro_oesophageal_reflux_disease": "gastro-oesophageal reflux disease",
     "accident_and_emergency": "A&E",
+    "bed_days": "bed-days",
     "f": "women",
     "m": "men",
 }
@@ -179,6 +180,7 @@ _HAPPENED = {
     "accident_and_emergency": ("had at least one A&E attendance", "had no A&E attendance"),
     "outpatient": ("had at least one outpatient appointment", "had no outpatient appointment"),
     "readmission": ("had been readmitted", "had not been readmitted"),
+    "bed_day": ("had spent at least one night in hospital", "had spent no night in hospital"),
 }
 
 _OUTCOMES = {
@@ -188,6 +190,7 @@ _OUTCOMES = {
     "accident_and_emergency": "first A&E attendance",
     "outpatient": "first outpatient appointment",
     "readmission": "readmission after the first discharge",
+    "bed_day": "first bed-day",
 }
 
 

@@ -392,6 +392,11 @@ def of_published() -> dict[str, sr.Result]:
     flows = projection.components.rename({"net_migration": "net"})
     born = flows.group_by("year", "sex", maintain_order=True).agg(pl.col("births").sum())
     need = d.project_need(projection, pl.DataFrame({"age": [0, 1], "rate": [0.2, 0.7]}), published=source)
+    rates = pl.DataFrame({"quantity": ["bed_days"] * 2, "age": [0, 1], "rate": [0.2, 0.7], "standard_error": [0.1, 0.0], "own_rate": [True, False], "recorded": [True] * 2})  # fmt: skip
+    # those of a study are made of what it released alone: as if these had been published
+    days = d.NeedRates(
+        {"rates": rates, "omitted": rates.select("quantity").clear()}, {"published": source, "listed": "bed-days"}
+    )
     events = pl.DataFrame({"age": [0, 65], "n_events": [40, 60], "person_years": [900.0, 300.0]})
     return {
         "life_table": d.life_table(dying.filter(pl.col("age") >= 0), kind="probability", published=source),
@@ -403,6 +408,9 @@ def of_published() -> dict[str, sr.Result]:
         "decomposition": d.decompose(need.cells(2011), need.cells(2013), published=source),
         "need": need,
         "beds": d.beds_required(need),
+        "need_rates": days,
+        "bed_scenarios": d.bed_scenarios(projection, rates=days, start=2011),
+        "growth": d.growth(projection, start=2011),
     }
 
 

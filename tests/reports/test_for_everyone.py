@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WIDTHS = (1280, 400)
-PAGES_OF_MAIN_PART = 4  # A4, of a hub's report: findings, baseline table, curves
+PAGES_OF_MAIN_PART = 4  # A4, of a hub's report: findings, baseline table, curves; and of people, need and beds
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def test_axe_finds_nothing_and_no_page_scrolls_sideways(browser: Any, reports: P
     assert not found, "\n".join(found)
 
 
-def test_the_main_part_of_a_hub_report_prints_on_four_pages(browser: Any, reports: Path, tmp_path: Path) -> None:
-    for path in sorted(reports.glob("04_*/report.html")):
+def test_the_main_part_prints_on_four_pages(browser: Any, reports: Path, tmp_path: Path) -> None:
+    for path in [*sorted(reports.glob("04_*/report.html")), *reports.glob("05_*/report.html")]:
         page = browser.new_page()
         page.goto(path.as_uri())
         whole = _pages(page, tmp_path)

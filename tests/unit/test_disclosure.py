@@ -16,6 +16,7 @@ from symphony_research.disclosure import control, primary
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.networks.compare import NetworkComparison
 from symphony_research.policy import LEVELS, Policy
+from symphony_research.result import not_available
 from symphony_research.result.mode import report_mode
 from symphony_research.result.roles import (
     Adjustment,
@@ -228,6 +229,24 @@ def test_synthetic_is_refused_unless_the_data_are_the_generators_own() -> None:
         sr.suppress(every_family()["prevalence"], Policy.synthetic())
     own = sr.multimorbidity.prevalence(sr.define_cohort(sr.example_study()).patterns())
     assert sr.suppress(own, Policy.synthetic()).estimates.equals(own.estimates)
+
+
+def test_figures_that_count_nobody_of_a_study_pass_any_policy() -> None:
+    projected = sr.demography.project_south_somerset(end=2012)
+    own = sr.multimorbidity.prevalence(sr.define_cohort(sr.example_study()).patterns())
+    gone = not_available("The study has no beds", "the number of beds")
+    for policy in (Policy.nhs_england(), Policy.opensafely(), Policy.sacro(), Policy.synthetic()):
+        people, _, nothing = sr.suppress([projected, own, gone], policy)
+        assert people.estimates.equals(projected.estimates)
+        assert nothing.sentence() == gone.sentence()
+    # nor is a source enough where a study's fingerprint stands beside it, or a role counts people
+    of_a_study = dataclasses.replace(
+        projected, settings={**projected.settings, "study": "Hospital", "fingerprint": "abc"}
+    )
+    unsourced = dataclasses.replace(projected, settings={**projected.settings, "published": None})
+    for refused in (of_a_study, unsourced, every_family()["prevalence"]):
+        with pytest.raises(sr.DisclosureError, match="generated data alone"):
+            sr.suppress([projected, refused], Policy.synthetic())
 
 
 def test_a_policy_that_hides_nothing_cannot_be_made_by_settings() -> None:

@@ -119,6 +119,21 @@ def test_page_one_says_it_with_what_cannot_be_shown(tmp_path):
     assert "no table of activity" in page.parts[0]["html"], "and in its place"
 
 
+def test_one_reason_is_given_once(tmp_path):
+    from symphony_research.report.page_cells import read_page
+
+    released = sr.suppress(study_with(tmp_path).readmissions(optional=True), sr.Policy.nhs_england())
+    cells = []
+    for shown in (sr.finding(released), sr.finding(released), sr.sentence(released)):
+        data, metadata = shown._repr_mimebundle_()
+        output = {"output_type": "execute_result", "data": data, "metadata": metadata}
+        cells.append({"cell_type": "code", "source": "x", "outputs": [output], "metadata": {}})
+    page = read_page(cells)
+    assert page.limits.count("no table of activity") == 1
+    assert ["no table of activity" in part["html"] for part in page.parts] == [True, False, False]
+    assert all("Not shown, for the reason given above." in part["html"] for part in page.parts[1:])
+
+
 def test_hubs_that_cannot_be_compared_are_not():
     people = pl.DataFrame({"hub": [*"aab"], "sex": [*"FFM"], "time": [1, 2, 3], "event": [1, 0, 1]})
     given = {"time": "time", "event": "event", "by": "hub", "standardise": "sex", "optional": True}

@@ -63,12 +63,19 @@ def test_the_words_of_a_pyramid_hold_its_figures():
 def test_a_fan_has_the_quantiles_of_its_group(group):
     ax = sr.plot_fan_chart(DRAWN, group=group)
     rows = DRAWN.groups.filter(pl.col("group") == group).sort("year")
-    (median,) = ax.lines
+    median, *forecast = ax.lines
     assert list(median.get_ydata()) == pytest.approx(rows["median"].to_list())
     outer, inner = (c.get_paths()[0].vertices for c in ax.collections)
     assert outer[:, 1].min() == pytest.approx(rows["lower_95"].min())
     assert inner[:, 1].max() == pytest.approx(rows["upper_80"].max())
     assert "80% interval" in ax.get_title(loc="left")
+    # the growth quoted in 2013, from the median of mid-2013: a fifth more over 65, three tenths more over 85
+    grown = {"65 and over": 1.2, "85 and over": 1.3}
+    assert len(forecast) == (group in grown)
+    for line in forecast:
+        first = rows.filter(pl.col("year") == 2013)["median"].item()
+        assert list(line.get_xdata()) == [2013, 2021]
+        assert list(line.get_ydata()) == pytest.approx([first, first * grown[group]])
 
 
 def test_what_cannot_be_drawn_is_refused():

@@ -95,6 +95,13 @@ def test_contacts_of_one_day_are_one_event_and_a_washout_joins_episodes() -> Non
     assert [d.day for d in washed] == [1, 20]
 
 
+def test_a_bed_day_is_a_day_of_a_stay_but_its_last() -> None:
+    # person 1: 1 to 4 March, moved on the 4th, home on the 6th: days 1 to 5; person 2: a day case, none; and 9 to 10 March: one
+    ours = study(activity([(1, day(1), day(4), "emergency"), (1, day(4), day(6), "other"), (2, day(7), day(7), "elective"), (2, day(9), day(10), "elective")]))  # fmt: skip
+    found = events_of(ours, "bed_day").collect()
+    assert [(p, d.day) for p, d in found.rows()] == [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (2, 9)]
+
+
 def test_what_is_not_recorded_is_refused() -> None:
     ours = study(activity([(1, day(1), day(2), None)]))
     with pytest.raises(sr.ArgumentError, match="column kind of activity, which is empty"):
@@ -103,7 +110,7 @@ def test_what_is_not_recorded_is_refused() -> None:
         events_of(ours, "admitted")
     with pytest.raises(sr.ArgumentError, match="washout_days=-1"):
         events_of(ours, "admission", washout_days=-1)
-    assert {event.unit for event in EVENTS.values()} == {"stay", "contact", "discharge", "person"}
+    assert {event.unit for event in EVENTS.values()} == {"stay", "contact", "discharge", "day", "person"}
 
 
 SPELL = st.tuples(st.integers(1, 3), st.integers(0, 40), st.integers(0, 9), st.sampled_from(["emergency", "elective"]))

@@ -187,4 +187,4 @@ def test_a_survey_is_not_asked_about_hubs(tmp_path: Path) -> None:
 
     file, mapping = write(tmp_path, TABLE)
     study = sr.read_study(sr.import_survey(file, tmp_path / "study", config=mapping))
-    assert [run.notebook.name[:2] for run in plan_runs(study, None)] == ["02", "03"]
+    assert [run.notebook.name[:2] for run in plan_runs(study, None)] == ["02", "03", "05"]
