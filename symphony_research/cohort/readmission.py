@@ -305,6 +305,7 @@ def readmissions_of(
 def _how_counted(days: int, excluded: tuple[str, ...]) -> list[str]:
     lacking = "cancer and mental health" if "maternity" in excluded else "cancer, mental health and obstetrics"
     return [
+        "Counted: every live discharge from joining to the end of the data, after planned stays too. "
         f"Excluded: discharges of the last {days} days observed, and deaths in hospital. NHS England's exclusions of "
         f"{lacking} are not applied: the study records no diagnoses.",
     ]

@@ -35,6 +35,7 @@ COMPONENTS = (
     "births, deaths and migration of the Office for National Statistics to mid-2012, carried forward by decision 14"
 )
 ALIKE = 0.02  # by how much a population of one area may differ from another estimate of it
+NO_TABLE = f"The study has no table of population, so it is not known whose need to project (rates of birth, death and migration are built in for {AREA})"
 WHY = f"The population of this study is not that of {AREA}, and rates of birth, death and migration are built in for no other area"
 
 
@@ -53,8 +54,8 @@ def project_area(study: Study, *, start: int = 2013, end: int = 2021, variant: s
     Parameters
     ----------
     study : Study
-        With a table `population` of South Somerset by sex and single year of age, or without one: then the built-in estimates of
-        mid-2011 are the base, and the people are those of South Somerset whatever the study is of, as the result says.
+        With a table `population` of South Somerset by sex and single year of age. Where the table holds no year and ages that
+        can be the base, the built-in estimates of mid-2011 are.
     start : int, default 2013
         The mid-year from which changes will be counted. The base is the study's population of that year, else of its latest year
         before, else the built-in one; the projection begins with the base.
@@ -66,7 +67,8 @@ def project_area(study: Study, *, start: int = 2013, end: int = 2021, variant: s
     Returns
     -------
     Projection, or NotAvailable,
-        one sentence, where the study's population is of another area: there are no components for it.
+        one sentence, where the study has no table of population, or one of another area: there are no components for it.
+        `project_south_somerset` needs no study.
 
     Raises
     ------
@@ -91,8 +93,8 @@ def project_area(study: Study, *, start: int = 2013, end: int = 2021, variant: s
             f"start={start} and end={end}: the built-in inputs reach from mid-{START} to mid-{LAST}, and the end comes after the start."
         )
     base = _base_of(study, start)
-    if base is None:
-        gone: Any = not_available(WHY, _what(end))
+    if isinstance(base, str):
+        gone: Any = not_available(base, _what(end))
         return gone
     inputs = south_somerset_inputs(end=end, variant=variant)
     return cohort_component_projection(
@@ -162,22 +164,22 @@ def _what(end: int) -> str:
     return f"how many people there will be by {end}, with what needs and how many beds,"
 
 
-def _base_of(study: Study, start: int) -> _Base | None:
-    """Return the base population, or None where the study's is of another area."""
+def _base_of(study: Study, start: int) -> _Base | str:
+    """Return the base population, or why there is none."""
     built_in = _Base(south_somerset_inputs(end=START + 1).base, START, "built-in estimates of mid-2011")
     table = study.population
     if not study.has("population"):
-        return built_in
+        return NO_TABLE
     # areas within the study's are added up
     people = table.group_by("year", "sex", "age").agg(pl.col("persons").cast(pl.Float64).sum()).collect()
     years = sorted(people["year"].drop_nulls().unique().to_list())
     if not years:
-        return built_in
+        return NO_TABLE
     known = _built_in_totals()
     common = [year for year in years if year in known]
     totals = {year: float(people.filter(pl.col("year") == year)["persons"].sum()) for year in common}
     if not common or any(abs(total / known[year] - 1) > ALIKE for year, total in totals.items()):
-        return None
+        return WHY
     for year in reversed([year for year in common if START <= year <= start]):
         own = people.filter(pl.col("year") == year).with_columns(pl.col("age").clip(0, OPEN))
         own = own.group_by("year", "sex", "age").agg(pl.col("persons").sum()).sort("sex", "age")

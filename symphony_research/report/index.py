@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from statistics import mean
@@ -69,7 +69,8 @@ def write_index(out: str | Path) -> Path:
 def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the key figures of one question side by side, hub by hub; a measure that a report lacks is marked so.
 
-    An outcome is read at one time for all hubs and groups: the latest at which more than half of its figures are there, else that with most.
+    Outcomes are read at one time for all hubs and groups: the latest at which more than half of their figures are there, else that
+    with most. An outcome that is not read at that time is at its own, chosen likewise.
     """
     made = [entry for entry in group if entry["status"] == "done" and entry["figures"]]
     # of each outcome its times, the latest first, and the measures of its groups at each
@@ -81,13 +82,22 @@ def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
     def value(entry: Mapping[str, Any], measure: str) -> str:
         return str(entry["figures"][measure][0]) if measure in entry["figures"] else NOT_AVAILABLE
 
-    shared: list[str] = []
-    for times in outcomes.values():
+    def best(times: Mapping[str, Iterable[str]]) -> str:
         given = {
             time: mean(value(entry, measure) not in MARKS for measure in measures for entry in made)
             for time, measures in times.items()
         }
-        chosen = next((time for time, share in given.items() if share > 0.5), max(given, key=lambda time: given[time]))
+        return next((time for time, share in given.items() if share > 0.5), max(given, key=lambda time: given[time]))
+
+    # "within 365 days" and "at 365 days" are one time
+    together: dict[str, list[str]] = {}
+    for times in outcomes.values():
+        for time, measures in times.items() if len(times) > 1 else ():
+            together.setdefault(_length(time), []).extend(measures)
+    common = best(together) if together else ""
+    shared: list[str] = []
+    for times in outcomes.values():
+        chosen = next((time for time in times if _length(time) == common), None) or best(times)
         shared += [m for m in times[chosen] if sum(m in entry["figures"] for entry in made) > 1]
     if len(made) < 2 or not shared:
         return None
@@ -103,6 +113,11 @@ def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
         "rows": rows,
         "marks": {m: words for m, words in MARKS.items() if m in text},
     }
+
+
+def _length(time: str) -> str:
+    """Return the time without the word before it: "365 days"."""
+    return time.partition(" ")[2]
 
 
 def _with_outcome(measure: str, value: str, outcome: str = "", time: str = "") -> tuple[str, str, str]:

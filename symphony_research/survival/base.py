@@ -22,7 +22,7 @@ from symphony_research.words.numbers import number
 __all__ = ["Tables"]
 
 Tables = Mapping[str, pl.DataFrame]
-_LEFT = ", as they left or the data ended"
+_LEFT = ", as they left or the data ended; shares alive or with an event allow for them"
 _ACTUARIAL = {
     "method": "life table (actuarial) on a grid of times; the limits hold the exact estimate and its interval, "
     "whatever the grid and the rounding conceal",

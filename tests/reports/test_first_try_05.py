@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from bs4 import BeautifulSoup
 
+from symphony_research.reference import reference_table
 from symphony_research.report import run_reports
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "proof"))
@@ -32,15 +33,25 @@ def report_of(folder: Path, out: Path, **parameters: object) -> tuple[str, str, 
 
 
 @pytest.mark.parametrize("people", [60, 300])
-def test_of_a_small_study_without_activity_or_population(people: int, tmp_path: Path) -> None:
+def test_of_a_small_study_without_activity(people: int, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     write_study(folder, name="small", people=people, conditions=4, lacking="activity")
+    reference_table("south_somerset_population_2011").frame.write_csv(folder / "population.csv")
     title, limits, main = report_of(folder, tmp_path / "reports")
     assert title == "South Somerset: how many people, with what needs, and how many beds, by 2021?"
-    assert "built-in estimates of mid-2011" in main
+    assert "the study's table of population, mid-2011" in main
     assert limits.count(NO_ACTIVITY) == 1
     assert main.count(NO_ACTIVITY) == 2, "on page one and in its place; elsewhere that it is said above"
     assert "Not shown, for the reason given above." in main
+
+
+def test_without_a_table_of_population(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    write_study(folder, name="small", people=300, conditions=4, lacking="")
+    title, limits, main = report_of(folder, tmp_path / "reports")
+    assert title == "How many people there will be by 2021, with what needs and how many beds"
+    assert limits.count("The study has no table of population") == 1
+    assert "South Somerset:" not in main
 
 
 def test_of_another_area(tmp_path: Path) -> None:

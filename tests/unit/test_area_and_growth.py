@@ -20,10 +20,12 @@ def study_with(population):
     return replace(study, tables={**study.tables, "population": population.lazy()}, given=given)
 
 
-def test_without_a_table_the_built_in_people_are_projected():
-    made = sr.demography.project_area(replace(sr.example_study(), given=frozenset({"persons"})), end=2012, start=2011)
-    assert made.estimates.equals(sr.demography.project_south_somerset(end=2012).estimates)
-    assert made.settings["published"].startswith("built-in estimates of mid-2011;")
+@pytest.mark.parametrize("study", [replace(sr.example_study(), given=frozenset({"persons"})), study_with(BASE.clear())])
+def test_without_a_table_nobody_is_projected(study):
+    # whatever place the study is of, it is not to be given the people of another
+    made = sr.demography.project_area(study, end=2012, start=2011)
+    assert isinstance(made, NotAvailable)
+    assert made.sentence().startswith("The study has no table of population, so it is not known whose need to project")
 
 
 def test_a_table_of_south_somerset_is_the_base():
