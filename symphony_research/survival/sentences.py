@@ -136,7 +136,7 @@ def _compared(read: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     first, second = sorted(known, key=lambda row: row["lower"])
     if first["upper"] < second["lower"]:
         return " Their intervals do not overlap."
-    return " Their intervals overlap, which shows neither that they differ nor that they are alike."
+    return " Their intervals overlap, which shows neither that they differ nor that they are the same."
 
 
 def _earlier(result: _Curve, clauses: Sequence[Clause], end: float | None) -> str:

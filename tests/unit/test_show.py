@@ -512,7 +512,7 @@ def test_a_group_is_not_lost_from_the_finding_because_its_first_step_comes_late(
     # has the variance 1 / (2 x 1), so its limits are exp(-+1.96 x 0.7071) = 1/4 and 4 times a half, at most all
     assert (
         said
-        == "At time 2, 50% (95% CI 13 to 100) of women and 100% of men had not had the event. Their intervals overlap, which shows neither that they differ nor that they are alike."
+        == "At time 2, 50% (95% CI 13 to 100) of women and 100% of men had not had the event. Their intervals overlap, which shows neither that they differ nor that they are the same."
     )
 
 
