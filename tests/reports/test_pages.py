@@ -151,3 +151,11 @@ def test_the_index_shows_the_first_finding_of_each_report(reports: Path) -> None
         first = json.loads((reports / name / "provenance.json").read_text())["findings"][0]["text"]
         assert first in index, name
         assert text_of(page.select_one(".findings li")).startswith(first[:40])
+
+
+def test_curves_of_a_release_record_are_named_by_their_event_and_groups(reports: Path) -> None:
+    for path in sorted(reports.glob("04*/release.html")):
+        record = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        heads = [text_of(head).partition(". ")[2] for head in record.select("article h2")]
+        assert heads, path
+        assert len(set(heads)) == len(heads), (path.parent.name, heads)
