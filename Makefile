@@ -61,7 +61,7 @@ proof: $(VENV)/.test
 	$(BIN)/python tests/proof/recovery.py docs/recovery.md
 	$(BIN)/python tests/proof/first_try.py docs/utility.md
 	$(BIN)/python tests/proof/real_data.py docs/real-data.md
-	$(BIN)/python tests/proof/back_test.py docs/back-test.md
+	$(BIN)/python tests/proof/projections.py docs/back-test.md
 
 # the public study against the published figures, over 50 seeds, and its picture
 calibration: $(VENV)/.test

@@ -72,7 +72,7 @@ def print_page(page: Path, target: Path, browser: Path) -> None:
             str(browser), "--headless=new", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-background-networking",
             f"--user-data-dir={profile}", "--no-pdf-header-footer", f"--print-to-pdf={draft.absolute()}",
             # the sandbox of Chromium does not start for root, as in a container
-            *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+            *(["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []),
             page.absolute().as_uri(),
         ]  # fmt: skip
         try:

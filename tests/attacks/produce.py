@@ -508,6 +508,8 @@ PLOTS = {
     "StandardisedRisk": ("plot_standardised_risk",),
     "Projection": ("plot_population_pyramid",),
     "StochasticProjection": ("plot_fan_chart", "plot_population_pyramid"),
+    "ProjectedNeed": ("plot_need",),
+    "BedScenarios": ("plot_bed_scenarios",),
 }
 
 

@@ -49,7 +49,7 @@ def reports_of(output: str) -> Path:
     index = Path(address.removeprefix("file://"))
     pages = list(index.parent.glob("*/report.html"))
     # combinations, the network, and four hubs
-    assert len(pages) == 6, [p.parent.name for p in pages]
+    assert len(pages) == 8, [p.parent.name for p in pages]
     return index
 
 
@@ -74,6 +74,7 @@ def test_the_wheel_in_an_empty_environment(tmp_path: Path) -> None:
         "_notebooks/02_",
         "_notebooks/03_",
         "_notebooks/04_",
+        "_notebooks/05_",
         "_notebooks/09_",
         "report/template/",
         "surveys/brfss2020.toml",

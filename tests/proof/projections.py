@@ -1,6 +1,6 @@
 """Bristol of 2011 projected from 2001-2006 alone, and South Somerset of 2013, against what ONS estimated since.
 
-    python tests/proof/back_test.py docs/back-test.md
+    python tests/proof/projections.py docs/back-test.md
 
 The estimates and components are read beside the checkout (../shared/data), or where SYMPHONY_SHARED_DATA says.
 """
@@ -104,7 +104,7 @@ def main() -> None:
     lines = [
         "# Projections against what happened",
         "",
-        "Made by `python tests/proof/back_test.py docs/back-test.md` from estimates of the Office for National Statistics (Open Government Licence v3.0).",
+        "Made by `python tests/proof/projections.py docs/back-test.md` from estimates of the Office for National Statistics (Open Government Licence v3.0).",
         "",
         "## Bristol, mid-2006 to mid-2011",
         "",
