@@ -354,8 +354,7 @@ class Patterns:
         """Return the sets that may leave under a policy."""
         require_possible(policy, self.handling, generated=self.provenance.generated)
         names, frame = may_leave(self.frame, self.by, self.conditions, policy)
-        mark = (f"{SUPPRESSED} {policy.title}",)
-        return Patterns(names, frame, self.by, (), self.provenance, (*self.handling, *mark))
+        return Patterns(names, frame, self.by, (), self.provenance, (*self.handling, f"{SUPPRESSED} {policy.title}"))
 
     @cached_property
     def n_persons(self) -> int:

@@ -8,8 +8,9 @@ from symphony_research.demography.decomposition import Decomposition, decompose
 from symphony_research.demography.growth import Growth, growth
 from symphony_research.demography.life_tables import LifeTable, life_table
 from symphony_research.demography.marking import mark_south_somerset
-from symphony_research.demography.need import ProjectedNeed, decompose_need, project_need
+from symphony_research.demography.need import decompose_need, project_need
 from symphony_research.demography.need_rates import NeedRates, need_rates
+from symphony_research.demography.projected_need import ProjectedNeed
 from symphony_research.demography.projection import Projection, cohort_component_projection
 from symphony_research.demography.scenarios import BedScenarios, bed_scenarios
 from symphony_research.demography.south_somerset import project_south_somerset, project_south_somerset_at_random

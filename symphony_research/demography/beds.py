@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.collapse import as_frame
-from symphony_research.demography.need import NEED, ProjectedNeed
+from symphony_research.demography.projected_need import NEED, ProjectedNeed
 from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import passed_on

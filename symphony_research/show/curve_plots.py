@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
-from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.curve_names import legend_columns, name_curves
+from symphony_research.show.drawn_curves import (
+    GAP_STYLE,
+    STEPS,
+    DrawnCurve,
+    causes_drawn,
+    corners_of,
+    curves_of,
+    draw_curve,
+    end_of,
+    gaps_of,
+    percent_sign,
+    top_of,
+    turned,
+)
 from symphony_research.show.frame import (
     axes_points,
     begin,
@@ -41,25 +51,13 @@ from symphony_research.show.time_axis import grid_ticks, time_ticks
 from symphony_research.show.titles import curve_title, few_title
 from symphony_research.words.lexicon import capital, in_words
 from symphony_research.words.numbers import duration, number
-from symphony_research.words.phrases import confidence_of, strata_words
+from symphony_research.words.phrases import confidence_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_survival"]
 
-_STEPS: dict[float, float] = {
-    5: 1,
-    10: 2,
-    20: 5,
-    40: 10,
-    60: 20,
-    100: 20,
-}  # top of the axis of percentages: between its lines
-# lines and marks by which groups are told apart without colour; dotted is left for what is suppressed
-_STYLES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (7, 2, 1.5, 2)), (0, (3, 1.2)), (0, (9, 3)))
-_MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-_GAP_STYLE: Any = (0, (1, 1.6))
 _ESTIMATES = {
     "SurvivalCurve": "Kaplan-Meier estimate",
     "CumulativeIncidence": "Cumulative incidence",
@@ -68,28 +66,6 @@ _ESTIMATES = {
 }
 _CALLS = "kaplan_meier, cumulative_incidence, nelson_aalen or mean_cumulative_count"
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
-
-
-@dataclass(frozen=True)
-class _Curve:
-    """One line: what it is called, how it looks, and its estimates."""
-
-    words: str
-    colour: str
-    style: Any
-    cause: int | None
-    steps: pl.DataFrame
-    mark: str
-    on_grid: bool  # straight between the grid's times, where it is known; else it steps on the days of events
-    begins: float = 0.0  # the time from which anybody is at risk
-    competing: bool = False  # a second cause of a group: thin, with open marks
-    begins_at: float = 0.0  # its value before anything has happened
-    scale: float = 100.0  # a share is drawn as a percentage
-
-    @property
-    def suppressed(self) -> bool:
-        """Whether a released curve has no estimate after its start."""
-        return self.on_grid and not self.steps.filter(pl.col("time") > 0)["estimate"].count()
 
 
 def plot_survival(
@@ -178,8 +154,8 @@ def plot_survival(
         given, width = estimates["time"], tie_width(estimates["time"])
         times = None if times is None else at_known_times(times, given, width).tolist()
         limit = float(at_known_times(horizon, given, width)) if horizon else max([*given.to_list(), *(times or ())])
-        every = _curves(result, strata, limit)
-        every = [_turned(curve) for curve in every] if mortality else every
+        every = curves_of(result, strata, limit)
+        every = [turned(curve) for curve in every] if mortality else every
         curves = [c for c in every if not c.suppressed]
         if not curves:
             ax, own = begin(ax, _WIDTH, 2.0)
@@ -193,7 +169,7 @@ def plot_survival(
             times = grid_ticks(estimates["time"].unique().sort().to_list(), limit, columns)
         ticks, labels, unit = time_ticks(counted_in, limit, times, columns)
         read = table.read(ticks)
-        top = _top(result, limit) if highest is None else highest
+        top = top_of(result, limit) if highest is None else highest
         notes = [*_not_drawn(every), *_notes(result, curves, read, top)]
         across = _WIDTH * 72 - 2 * MARGIN
         keys = _keys(result, curves, limit)
@@ -202,13 +178,13 @@ def plot_survival(
         around = head_height(result, title, across) + foot_height(result, notes, across) + legend + 2 * MARGIN
         ax, own = begin(ax, _WIDTH, (_TALL + around + table.height) / 72)
         for curve in curves:
-            _draw(ax, curve, limit, 0.0 if curve.competing else 0.16 if len(strata) <= 2 else 0.08)
+            draw_curve(ax, curve, limit, 0.0 if curve.competing else 0.16 if len(strata) <= 2 else 0.08)
         ax.set_xlim(0, limit)
         ax.set_ylim(0, top)
-        if top in _STEPS:
-            ax.set_yticks([k * _STEPS[top] for k in range(int(top / _STEPS[top]) + 1)])
+        if top in STEPS:
+            ax.set_yticks([k * STEPS[top] for k in range(int(top / STEPS[top]) + 1)])
         ax.set_xticks(ticks, labels)
-        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}{_percent(result)}")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}{percent_sign(result)}")
         plain_axes(ax, grid="y")
         ax.set_xlabel(f"{unit} since {result.time_origin}", fontsize=LABEL, color=INK)  # type: ignore[attr-defined]
         tall = _TALL if own else axes_points(ax)[1]
@@ -219,7 +195,7 @@ def plot_survival(
         _say_suppressed(ax, [c for c in every if c.suppressed], mortality or "cause" in estimates.columns)
 
         def settle() -> None:
-            named = [(c.words, c.colour, _end(c, limit)) for c in curves] if len(every) > 1 else []
+            named = [(c.words, c.colour, end_of(c, limit)) for c in curves] if len(every) > 1 else []
             name_curves(ax, named, own, keys)
 
         kind = f"Line chart of {len(curves)} curve{'s' * (len(curves) > 1)} over time, with a table of numbers at risk"
@@ -244,26 +220,19 @@ def _require_death(result: Result) -> None:
         )
 
 
-def _turned(curve: _Curve) -> _Curve:
-    """Return a curve of survival as one of what it lacks of everybody."""
-    ends = {"estimate": "estimate", "lower": "upper", "upper": "lower"}
-    steps = curve.steps.with_columns((1 - pl.col(other)).alias(own) for own, other in ends.items())
-    return replace(curve, steps=steps, begins_at=0.0)
-
-
-def _told(result: Result, curves: Sequence[_Curve], limit: float) -> list[str]:
+def _told(result: Result, curves: Sequence[DrawnCurve], limit: float) -> list[str]:
     """Return where each curve begins and ends, as drawn."""
     said = []
     for curve in curves[:4]:
-        at = _corners(curve, limit)
+        at = corners_of(curve, limit)
         when = duration(float(at["time"][-1]), str(result.time_unit))  # type: ignore[attr-defined]
         name = f"{curve.words}: " if curve.words else ""
-        first, last = ((f"{v:.0f}%" if _percent(result) else number(float(v))) for v in at["estimate"][[0, -1]])
+        first, last = ((f"{v:.0f}%" if percent_sign(result) else number(float(v))) for v in at["estimate"][[0, -1]])
         said.append(f"{name}{first} at the start, {last} at {when}")
     return said
 
 
-def _keys(result: Result, curves: Sequence[_Curve], limit: float) -> dict[str, Any]:
+def _keys(result: Result, curves: Sequence[DrawnCurve], limit: float) -> dict[str, Any]:
     """Return what the line of a single curve, the shading, and a dotted stretch stand for."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -278,20 +247,20 @@ def _keys(result: Result, curves: Sequence[_Curve], limit: float) -> dict[str, A
     if any(c.steps["lower"].is_not_null().any() for c in curves):
         colour = only.colour if len(curves) == 1 else QUIET
         keys[f"Shading: {confidence_of(result.settings)}"] = Patch(facecolor=colour, alpha=0.16)
-    if any(_gaps(c, limit) for c in curves):
+    if any(gaps_of(c, limit) for c in curves):
         colour = only.colour if len(curves) == 1 else QUIET
-        keys["Dotted: suppressed in between"] = Line2D([], [], color=colour, linewidth=1.4, linestyle=_GAP_STYLE)
+        keys["Dotted: suppressed in between"] = Line2D([], [], color=colour, linewidth=1.4, linestyle=GAP_STYLE)
     return keys
 
 
-def _not_drawn(curves: Sequence[_Curve]) -> list[str]:
+def _not_drawn(curves: Sequence[DrawnCurve]) -> list[str]:
     """Say which curves are suppressed altogether."""
     gone = [c for c in curves if c.suppressed]
     names = f": {'; '.join(c.words for c in gone)}" if any(c.words for c in gone) else ""
     return [f"Suppressed by disclosure control and not drawn{names}."] if gone else []
 
 
-def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: float) -> list[str]:
+def _notes(result: Result, curves: Sequence[DrawnCurve], read: pl.DataFrame, top: float) -> list[str]:
     notes = []
     if any(curve.on_grid for curve in curves):
         notes.append(str(result.grid_words))  # type: ignore[attr-defined]
@@ -299,9 +268,9 @@ def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: fl
         notes.append("Competing event: thin, open marks, no interval.")
     if result.by and len(curves) > 1:
         notes.append("Groups clearly differ where their intervals at one time do not overlap.")
-    if top < 100 and _percent(result):
+    if top < 100 and percent_sign(result):
         notes.append(f"The scale ends at {top:g}%.")
-    left_out = len(result.settings.get("causes", ())) - len(_causes(result))
+    left_out = len(result.settings.get("causes", ())) - len(causes_drawn(result))
     if left_out > 0:
         notes.append(f"{left_out} more competing cause{'s' if left_out > 1 else ''} not drawn.")
     marks = {mark_of(result, row) for row in read.iter_rows(named=True) if row["n_at_risk"] is None}
@@ -309,101 +278,7 @@ def _notes(result: Result, curves: Sequence[_Curve], read: pl.DataFrame, top: fl
     return notes + [f"{mark} {words.get(mark, words['[x]'])}." for mark in sorted(marks)]
 
 
-def _causes(result: Result) -> list[int | None]:
-    """Return the causes drawn, one line each: the first and one that competes, of many groups the first alone."""
-    if "cause" not in result.estimates.columns:
-        return [None]
-    crowded = bool(result.by) and result.estimates.select(result.by).n_unique() > 2
-    return list(result.settings["causes"])[: 1 if crowded else 2]
-
-
-def _top(result: Result, limit: float) -> float:
-    """Return where the axis ends: a curve of something rare would lie flat under a whole hundred."""
-    if "cause" not in result.estimates.columns:
-        return 100.0 if _percent(result) else _top_of_number(result, limit)
-    seen = result.estimates.filter((pl.col("time") <= limit) & pl.col("cause").is_in(result.settings["causes"][:2]))
-    reached = 100 * max(v for c in ("estimate", "upper") for v in [*seen[c].drop_nulls().to_list(), 0.0])
-    return float(next((t for t in _STEPS if reached <= 0.95 * t), 100))
-
-
-def _percent(result: Result) -> str:
-    """Return the mark of a curve of shares, nothing for one of numbers."""
-    return "%" if result.is_share else ""  # type: ignore[attr-defined]
-
-
-def _top_of_number(result: Result, limit: float) -> float:
-    """Return a round number above the curves and, up to twice their height, their intervals."""
-    seen = result.estimates.filter(pl.col("time") <= limit)
-    highest = max([*seen["estimate"].drop_nulls().to_list(), 0.0])
-    reached = 1.05 * min(max([*seen["upper"].drop_nulls().to_list(), highest]), 2 * highest) or 1.0
-    power = 10.0 ** np.floor(np.log10(reached))
-    return float(next(k * power for k in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if reached <= k * power))
-
-
-def _curves(result: Result, strata: Sequence[dict[str, Any]], limit: float) -> list[_Curve]:
-    from symphony_research.survival.risk import starts_at
-
-    frame, events = result.estimates, result.count_tables.get("events")
-    causes = _causes(result)
-    on_grid = bool(result.on_grid)  # type: ignore[attr-defined]
-    found = []
-    for k, (names, colour) in enumerate(zip(strata, colours(len(strata)), strict=True)):
-        begins = 0.0 if events is None else starts_at(same_stratum(events, names) if names else events)
-        for place, cause in enumerate(causes):
-            # lines and marks by group, and of the competing cause thin and open; by cause where there are no groups
-            k_or_cause = k if names else place
-            style, mark = _STYLES[k_or_cause % len(_STYLES)], _MARKS[k_or_cause % len(_MARKS)]
-            part = same_stratum(frame, names) if names else frame
-            if cause is not None:
-                part = part.filter(pl.col("cause") == cause)
-            named = [strata_words(names)] if names else []
-            if len(causes) > 1:
-                named.append(result.cause_words(cause))  # type: ignore[attr-defined]
-            # causes of one population are told apart by colour as well
-            own = colour if names else colours(2)[0 if cause is None else causes.index(cause)]
-            found.append(
-                _Curve(": ".join(named), own, style, cause, part, mark, on_grid, begins, bool(names) and place > 0,
-                       float(result.begins_at), 100.0 if _percent(result) else 1.0)  # type: ignore[attr-defined]
-            )  # fmt: skip
-    return found
-
-
-def _corners(curve: _Curve, limit: float) -> dict[str, Any]:
-    """Return the points of a curve up to the limit, of a share in percent; it begins where nobody has had the event."""
-    known = curve.steps.drop_nulls("estimate") if curve.on_grid else curve.steps
-    steps = known.filter(pl.col("time") <= limit)
-    begun = curve.on_grid and bool((steps["time"] <= 0).any())
-    first = [] if begun else [curve.scale * curve.begins_at]
-    time = [*([] if begun else [curve.begins]), *steps["time"].to_list()]
-    values = {c: [*first, *(curve.scale * steps[c].cast(pl.Float64)).to_list()] for c in ("estimate", "lower", "upper")}
-    if not curve.on_grid and known.height > steps.height:  # it goes on beyond the picture
-        time.append(limit)
-        for value in values.values():
-            value.append(value[-1])
-    as_array = {c: np.array([np.nan if v is None else v for v in value], dtype=float) for c, value in values.items()}
-    return {"time": np.array(time, dtype=float), **as_array}
-
-
-def _gaps(curve: _Curve, limit: float) -> list[tuple[int, int]]:
-    """Return the stretches of a released curve, by their corners, between which a time of the grid has no estimate."""
-    if not curve.on_grid:
-        return []
-    at, grid = _corners(curve, limit)["time"], curve.steps["time"].to_list()
-    known = set(curve.steps.drop_nulls("estimate")["time"].to_list())
-    missing = [t for t in grid if t not in known]
-    return [
-        (k, k + 1)
-        for k, (a, b) in enumerate(pairwise(at))
-        if any(a < t < b for t in missing) or (a not in known and b in known)
-    ]
-
-
-def _end(curve: _Curve, limit: float) -> tuple[float, float]:
-    at = _corners(curve, limit)
-    return float(at["time"][-1]), float(at["estimate"][-1])
-
-
-def _say_suppressed(ax: Axes, curves: Sequence[_Curve], rising: bool) -> None:
+def _say_suppressed(ax: Axes, curves: Sequence[DrawnCurve], rising: bool) -> None:
     """Name the curves that are not drawn, in the corner that lines leave free."""
     if curves:
         words = wrapped(f"Suppressed: {'; '.join(c.words for c in curves)}", 0.55 * axes_points(ax)[0], SMALL)
@@ -413,34 +288,9 @@ def _say_suppressed(ax: Axes, curves: Sequence[_Curve], rising: bool) -> None:
                     bbox={"boxstyle": "square,pad=0.2", "facecolor": "white", "edgecolor": "none"})  # fmt: skip
 
 
-def _draw(ax: Axes, curve: _Curve, limit: float, shading: float) -> None:
-    at = _corners(curve, limit)
-    step: Literal["post"] | None = None if curve.on_grid else "post"
-    gaps = _gaps(curve, limit)
-    ends = [b for _, b in gaps]
-    # the line and its shading break where there is no estimate
-    line = {name: np.insert(values, ends, np.nan) if ends else values for name, values in at.items()}
-    if shading:
-        ax.fill_between(
-            line["time"], line["lower"], line["upper"], step=step, color=curve.colour, alpha=shading, linewidth=0,
-            zorder=1,
-        )  # fmt: skip
-    few = max(1, len(at["time"]) // 6)
-    (drawn,) = ax.plot(
-        line["time"], line["estimate"], drawstyle="default" if curve.on_grid else "steps-post", color=curve.colour,
-        linestyle=curve.style, linewidth=1.1 if curve.competing else 1.8, marker=curve.mark if curve.on_grid or curve.words else None,
-        markersize=5 if curve.words else 3.5, markerfacecolor="white" if curve.competing else curve.colour, markevery=None if curve.on_grid else (few // 2, few),
-        label=curve.words or None, solid_joinstyle="miter", zorder=3,
-    )  # fmt: skip
-    drawn.set_gid("curve")
-    for a, b in gaps:
-        ax.plot(at["time"][[a, b]], at["estimate"][[a, b]], color=curve.colour, linewidth=1.4, linestyle=_GAP_STYLE,
-                zorder=2, gid="suppressed stretch")  # fmt: skip
-
-
-def _share_of_whom(result: Result, curves: Sequence[_Curve]) -> str:
+def _share_of_whom(result: Result, curves: Sequence[DrawnCurve]) -> str:
     causes = {c.cause for c in curves}
-    if not _percent(result):
+    if not percent_sign(result):
         return capital(result.quantity)  # type: ignore[attr-defined]
     if causes == {None}:
         event = result.settings.get("event_name")

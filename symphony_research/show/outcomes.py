@@ -13,7 +13,7 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
-from symphony_research.show.curve_plots import _curves, _draw, _top
+from symphony_research.show.drawn_curves import curves_of, draw_curve, top_of
 from symphony_research.show.frame import alt_text, png_of
 from symphony_research.show.gate import is_family, provenance, release, require_showable
 from symphony_research.show.numbers_at_risk import NumbersAtRisk
@@ -164,7 +164,7 @@ class _Panel:
         self.result = result
         known: float = result.estimates["time"].max() or 0  # type: ignore[assignment]
         self.limit = float(min(horizon, known) if horizon else known)
-        self.curve = replace(_curves(result, [{}], self.limit)[0], words="")
+        self.curve = replace(curves_of(result, [{}], self.limit)[0], words="")
         self.name = _names(result)
         self.title = curve_title(result, self.limit)
 
@@ -181,9 +181,9 @@ class _Panel:
         if result.on_grid:  # type: ignore[attr-defined]
             times = grid_ticks(result.estimates["time"].unique().sort().to_list(), self.limit, columns)
         ticks, labels, unit = time_ticks(str(result.time_unit), self.limit, times, columns)  # type: ignore[attr-defined]
-        _draw(ax, curve, self.limit, 0.16)
+        draw_curve(ax, curve, self.limit, 0.16)
         ax.set_xlim(0, self.limit)
-        ax.set_ylim(0, 100 if result.is_share else _top(result, self.limit))  # type: ignore[attr-defined]
+        ax.set_ylim(0, 100 if result.is_share else top_of(result, self.limit))  # type: ignore[attr-defined]
         ax.set_xticks(ticks, labels)
         mark = "%" if result.is_share else ""  # type: ignore[attr-defined]
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}{mark}")

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
-from symphony_research.collapse import column_names, event_table, follow_up_columns, names_of, provenance_of
+from symphony_research.collapse import event_table, follow_up_columns, provenance_of
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.inference import Array, normal_quantile
+from symphony_research.inference import normal_quantile
 from symphony_research.result import KeyFigure, passed_on
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.grid import checked_grid
-from symphony_research.survival.grid_cells import DEATH
+from symphony_research.survival.limits import INTERVALS, limits_of, with_limits
+from symphony_research.survival.named import names_of_causes, strata_names
 from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.risk import causes_of, over, risk_table
 from symphony_research.survival.sentences import curve_figures, curve_sentence
@@ -23,8 +24,6 @@ from symphony_research.words.lexicon import happened, in_words, outcome
 from symphony_research.words.phrases import strata_phrase
 
 __all__ = ["INTERVALS", "CumulativeIncidence", "SurvivalCurve", "cumulative_incidence", "kaplan_meier"]
-
-INTERVALS = ("log", "log_log", "plain")
 
 
 class SurvivalCurve(_Curve):
@@ -51,8 +50,8 @@ class SurvivalCurve(_Curve):
         estimate = steps["estimate"].to_numpy()
         with np.errstate(invalid="ignore"):
             error = np.where(estimate > 0, estimate * np.sqrt(steps["__greenwood"].to_numpy()), np.nan)
-        lower, upper = _interval(estimate, error, settings["confidence"], settings["interval"])
-        return _tidied(steps, by, estimate, error, lower, upper)
+        lower, upper = limits_of(estimate, error, settings["confidence"], settings["interval"])
+        return with_limits(steps, by, estimate, error, lower, upper)
 
     def sentence(self) -> str:
         """Return the share event-free at the end of each curve."""
@@ -117,11 +116,11 @@ class CumulativeIncidence(_Curve):
             curve = curve.with_columns(variance.alias("__variance"))
             f = curve["estimate"].to_numpy()
             error = np.sqrt(np.maximum(curve["__variance"].to_numpy(), 0.0))
-            lower, upper = _interval(f, error, settings["confidence"], settings["interval"])
+            lower, upper = limits_of(f, error, settings["confidence"], settings["interval"])
             curve = curve.with_columns(
                 pl.col(f"n_{cause}").alias("n_events"), pl.lit(cause, dtype=pl.Int64).alias("cause")
             )
-            parts.append(_tidied(curve, (*by, "cause"), f, error, lower, upper))
+            parts.append(with_limits(curve, (*by, "cause"), f, error, lower, upper))
         return pl.concat(parts).sort([*by, "cause", "time"], nulls_last=True)
 
     def cause_words(self, cause: int) -> str:
@@ -156,39 +155,6 @@ class CumulativeIncidence(_Curve):
         first = outcome(names.get(causes[0], f"cause {causes[0]}")).removeprefix("first ")
         clauses += [(c, f"{happened(names.get(c, f'cause {c}'))} without {first}") for c in causes[1:]]
         return clauses
-
-
-def _tidied(
-    frame: pl.DataFrame, by: tuple[str, ...], estimate: Array, error: Array, lower: Array, upper: Array
-) -> pl.DataFrame:
-    columns = {"estimate": estimate, "standard_error": error, "lower": lower, "upper": upper}
-    return frame.with_columns([pl.Series(k, v).fill_nan(None) for k, v in columns.items()]).select(
-        [*by, "time", "n_at_risk", "n_events", "n_censored", *columns]
-    )
-
-
-def _interval(estimate: Array, error: Array, confidence: float, kind: str) -> tuple[Array, Array]:
-    z = normal_quantile(confidence)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if kind == "plain":
-            lower, upper = estimate - z * error, estimate + z * error
-        elif kind == "log":
-            lower, upper = estimate * np.exp(-z * error / estimate), estimate * np.exp(z * error / estimate)
-        else:
-            turned = np.log(-np.log(estimate))
-            width = z * error / (estimate * np.log(estimate))
-            lower, upper = np.exp(-np.exp(turned - width)), np.exp(-np.exp(turned + width))
-            sure = (estimate == 1) & (error == 0)
-            lower, upper = np.where(sure, 1.0, lower), np.where(sure, 1.0, upper)
-    return np.maximum(lower, 0), np.minimum(upper, 1)
-
-
-def _strata(by: str | Sequence[str], frame: Any) -> tuple[str, ...]:
-    names = names_of(by, column_names(frame))
-    for own in ("cause", "state"):
-        if own in names:
-            raise ArgumentError(f"A stratum may not be called {own}: rename the column.")
-    return names
 
 
 def kaplan_meier(
@@ -272,7 +238,7 @@ def kaplan_meier(
     interval = interval.replace("-", "_") if isinstance(interval, str) else interval  # R writes "log-log"
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
-    by = _strata(by, frame)
+    by = strata_names(by, frame)
     unit = time_unit or provenance_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
@@ -374,7 +340,7 @@ def cumulative_incidence(
     interval = interval.replace("-", "_") if isinstance(interval, str) else interval  # R writes "log-log"
     require_one_of(interval, INTERVALS, argument="interval")
     normal_quantile(confidence)
-    by = _strata(by, frame)
+    by = strata_names(by, frame)
     unit = time_unit or provenance_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
     events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
@@ -396,25 +362,3 @@ def cumulative_incidence(
         **provenance_of(frame).as_settings(),
     }
     return CumulativeIncidence({"events": events}, settings, by)
-
-
-def names_of_causes(frame: Any, given: Mapping[int, str] | None) -> dict[int, str]:
-    """Return the words for causes by their codes: those given, else those of what `Cohort.follow_up` made.
-
-    Raises
-    ------
-    ArgumentError
-        If a key is no code of a cause.
-    """
-    names = dict(given or {})
-    wrong = [key for key in names if isinstance(key, bool) or not isinstance(key, (int, np.integer)) or key < 1]
-    if wrong:
-        zero = " 0 is censoring, which is no cause." if 0 in wrong else ""
-        raise ArgumentError(
-            f"cause_names: {', '.join(map(repr, wrong))} is no cause; its keys are the codes of the event column from 1 on, "
-            f'as in {{1: "admission", 2: "death"}}.{zero}'
-        )
-    if names:
-        return {int(key): str(name) for key, name in names.items()}
-    event = provenance_of(frame).population.get("event")
-    return {1: event} if event == DEATH else {1: event, 2: DEATH} if event else {}

@@ -17,10 +17,10 @@ from symphony_research.policy import Policy
 from symphony_research.result import KeyFigure
 from symphony_research.result.roles import Count, Internal, Mean, TableRoles
 from symphony_research.survival.base import Tables, _Curve
-from symphony_research.survival.curves import _strata
 from symphony_research.survival.figures import number_with_interval
 from symphony_research.survival.grid import AT_RISK, checked_grid, require_grid_time, strata_of
 from symphony_research.survival.grid_cells import followed
+from symphony_research.survival.named import strata_names
 from symphony_research.survival.weighted_mean import weighted_mean
 from symphony_research.words.lexicon import NOT_AVAILABLE, SUPPRESSED
 from symphony_research.words.numbers import number
@@ -272,7 +272,7 @@ def days_at_home(
     20.0
     """
     normal_quantile(confidence)
-    by, provenance = _strata(by, frame), provenance_of(frame)
+    by, provenance = strata_names(by, frame), provenance_of(frame)
     horizon = provenance.population.get("horizon") if horizon is None else horizon
     if isinstance(horizon, bool) or not isinstance(horizon, (int, float)) or not 0 < horizon < np.inf:
         raise ArgumentError(f"horizon={horizon!r} must be a number of days above 0.")

@@ -14,7 +14,6 @@ from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
 from symphony_research.result import passed_on
 from symphony_research.result.cells import Relation
-from symphony_research.survival.curves import names_of_causes
 from symphony_research.survival.grid import checked_grid, strata_of
 from symphony_research.survival.grid_cells import beside_one_cause
 from symphony_research.survival.group_test import (
@@ -26,6 +25,7 @@ from symphony_research.survival.group_test import (
     released_row,
     row_of_test,
 )
+from symphony_research.survival.named import names_of_causes
 from symphony_research.survival.risk import at_risk, causes_of
 
 __all__ = ["GrayTest", "gray_test"]

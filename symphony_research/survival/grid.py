@@ -38,6 +38,7 @@ __all__ = [
     "grid_of",
     "grid_table",
     "grid_until",
+    "known_while_at_risk",
     "landmark_of",
     "require_grid_time",
     "strata_of",
@@ -288,3 +289,13 @@ def grid_table(events: pl.DataFrame, settings: Mapping[str, Any], by: tuple[str,
 def strata_of(table: pl.DataFrame, by: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the strata of a table, in its order."""
     return table.select(by).unique(maintain_order=True).to_dicts() if by else [{}]
+
+
+def known_while_at_risk(
+    table: pl.DataFrame, grid: pl.DataFrame, by: Sequence[str], columns: Sequence[str]
+) -> pl.DataFrame:
+    """Return a table by stratum and time without its figures where the number at risk is suppressed or zero: the curve has ended there."""
+    there = grid.filter((pl.col("state") == AT_RISK) & (pl.col("n_persons") > 0)).select(*by, "time")
+    there = there.with_columns(pl.lit(True).alias("__there"))
+    found = table.join(there, on=[*by, "time"], how="left", nulls_equal=True, maintain_order="left")
+    return found.with_columns(pl.when("__there").then(pl.col(*columns))).drop("__there")

@@ -15,9 +15,10 @@ from symphony_research.inference import normal_quantile
 from symphony_research.result import KeyFigure, passed_on
 from symphony_research.survival.actuarial_hazard import hazard_interval, hazard_on_grid
 from symphony_research.survival.base import Tables, _Curve
-from symphony_research.survival.curves import _strata, _tidied
 from symphony_research.survival.figures import figures_of, sentence_of
 from symphony_research.survival.grid import checked_grid
+from symphony_research.survival.limits import with_limits
+from symphony_research.survival.named import strata_names
 from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.risk import over, risk_table
 from symphony_research.words.lexicon import capital, outcome
@@ -48,7 +49,7 @@ class NelsonAalen(_Curve):
         )
         hazard, error = steps["estimate"].to_numpy(), np.sqrt(steps["__variance"].to_numpy())
         lower, upper = hazard_interval(hazard, error, settings["confidence"], settings["interval"])
-        return _tidied(steps, by, hazard, error, lower, upper)
+        return with_limits(steps, by, hazard, error, lower, upper)
 
     def sentence(self) -> str:
         """Return the cumulative hazard at the headline time, of each group."""
@@ -152,7 +153,7 @@ def nelson_aalen(
         return gone
     require_one_of(interval, HAZARD_INTERVALS, argument="interval")
     normal_quantile(confidence)
-    by = _strata(by, frame)
+    by = strata_names(by, frame)
     provenance = provenance_of(frame)
     unit = time_unit or provenance.population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)

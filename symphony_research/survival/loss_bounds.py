@@ -19,10 +19,11 @@ from symphony_research.result import KeyFigure
 from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation
 from symphony_research.result.roles import Count, Internal, Key, ModelEstimate, TableRoles
 from symphony_research.survival.base import Tables, _Curve
-from symphony_research.survival.curves import CumulativeIncidence, _strata, names_of_causes
-from symphony_research.survival.grid import AT_RISK, CENSORED, checked_grid, require_grid_time, strata_of
+from symphony_research.survival.curves import CumulativeIncidence
+from symphony_research.survival.grid import CENSORED, checked_grid, known_while_at_risk, require_grid_time, strata_of
 from symphony_research.survival.grid_cells import followed, people_in
 from symphony_research.survival.mean_release import stepped
+from symphony_research.survival.named import names_of_causes, strata_names
 from symphony_research.survival.released_curves import estimates_on_grid
 from symphony_research.survival.risk import causes_of
 from symphony_research.words.lexicon import NOT_AVAILABLE, SUPPRESSED, capital, happened, outcome
@@ -120,10 +121,7 @@ class LossBounds(_Curve):
         """Leave out bounds at times at which the number at risk is suppressed, or nobody is: the curve has ended there."""
         if "grid" not in tables:
             return tables
-        there = tables["grid"].filter((pl.col("state") == AT_RISK) & (pl.col("n_persons") > 0)).select(*by, "time")
-        there = there.with_columns(pl.lit(True).alias("__there"))
-        bounds = tables["bounds"].join(there, on=[*by, "time"], how="left", nulls_equal=True, maintain_order="left")
-        return {**tables, "bounds": bounds.with_columns(pl.when("__there").then(pl.col(*_BOUNDS))).drop("__there")}
+        return {**tables, "bounds": known_while_at_risk(tables["bounds"], tables["grid"], by, _BOUNDS)}
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -338,7 +336,7 @@ def loss_bounds(
     (0.5, 0.625, 0.75)
     """
     normal_quantile(confidence)
-    by, provenance = _strata(by, frame), provenance_of(frame)
+    by, provenance = strata_names(by, frame), provenance_of(frame)
     wanted = np.unique(np.asarray([times] if isinstance(times, int | float) else list(times), dtype=float))
     wrong = int((~(np.isfinite(wanted) & (wanted > 0))).sum())
     if wrong or not len(wanted):

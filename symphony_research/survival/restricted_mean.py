@@ -18,9 +18,9 @@ from symphony_research.policy import Policy
 from symphony_research.result import passed_on
 from symphony_research.survival.actuarial import restricted_mean_on_grid
 from symphony_research.survival.base import Tables, _Curve
-from symphony_research.survival.curves import _strata
 from symphony_research.survival.figures import number_with_interval
 from symphony_research.survival.grid import checked_grid, landmark_of, require_grid_time, strata_of
+from symphony_research.survival.named import strata_names
 from symphony_research.survival.released_curves import counts_on_grid
 from symphony_research.survival.risk import risk_table
 from symphony_research.words.lexicon import NOT_AVAILABLE, SUPPRESSED, capital, outcome
@@ -248,7 +248,7 @@ def restricted_mean_survival_time(
     if isinstance(horizon, bool) or not isinstance(horizon, (int, float)) or not 0 < horizon < np.inf:
         raise ArgumentError(f"horizon={horizon!r} must be a time above 0, in the unit of '{time}'.")
     normal_quantile(confidence)
-    by = _strata(by, frame)
+    by = strata_names(by, frame)
     provenance = provenance_of(frame)
     unit = time_unit or provenance.population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)

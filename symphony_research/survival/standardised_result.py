@@ -13,7 +13,7 @@ from symphony_research.policy import Policy
 from symphony_research.result import KeyFigure, Result
 from symphony_research.result.cells import CellDefinition, Relation
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, ModelEstimate, TableRoles
-from symphony_research.survival.grid import AT_RISK, event_state, grid_table, require_grid_time
+from symphony_research.survival.grid import AT_RISK, event_state, grid_table, known_while_at_risk, require_grid_time
 from symphony_research.survival.grid_cells import curve_roles, followed, people_in, relations_of
 from symphony_research.survival.group_facts import facts_of_groups
 from symphony_research.survival.released_curves import estimates_on_grid
@@ -127,11 +127,7 @@ class StandardisedRisk(Result):
         """Leave out the test at a time at which any risk is suppressed, and the share covered where a group's people are."""
         if "test" not in tables:
             return tables
-        # as of a curve: where the number at risk is suppressed, or nobody is, there is no risk to move
-        there = tables["grid"].filter((pl.col("state") == AT_RISK) & (pl.col("n_persons") > 0)).select(*by, "time")
-        there = there.with_columns(pl.lit(True).alias("__there"))
-        risks = tables["risks"].join(there, on=[*by, "time"], how="left", nulls_equal=True, maintain_order="left")
-        risks = risks.with_columns(pl.when("__there").then(pl.col(*_MOVES))).drop("__there")
+        risks = known_while_at_risk(tables["risks"], tables["grid"], by, _MOVES)
         whole = risks.group_by("time").agg(pl.col("move").is_not_null().all().alias("__whole"))
         test = tables["test"].join(whole, on="time", how="left", maintain_order="left")
         test = test.with_columns(pl.when("__whole").then("p_value").alias("p_value")).drop("__whole")

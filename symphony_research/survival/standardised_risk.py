@@ -12,8 +12,8 @@ from symphony_research.collapse import column_names, event_table, follow_up_colu
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import normal_quantile
 from symphony_research.result import not_available, passed_on
-from symphony_research.survival.curves import names_of_causes
 from symphony_research.survival.grid import checked_grid
+from symphony_research.survival.named import names_of_causes
 from symphony_research.survival.risk import causes_of
 from symphony_research.survival.standardised_result import TAKEN, StandardisedRisk
 from symphony_research.survival.standardising import LEAST_SHARE

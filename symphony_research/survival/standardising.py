@@ -10,7 +10,8 @@ import polars as pl
 
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.inference import Array
-from symphony_research.survival.curves import CumulativeIncidence, _interval
+from symphony_research.survival.curves import CumulativeIncidence
+from symphony_research.survival.limits import limits_of
 
 __all__ = ["LEAST_SHARE", "risks_at", "standardised", "wald_p", "wald_tests", "weighted"]
 
@@ -147,7 +148,7 @@ def standardised(cells: pl.DataFrame, by: tuple[str, ...], settings: Mapping[str
         pl.when(enough).then("standard_error").alias("standard_error"),
     )
     f, error = (found[c].cast(pl.Float64).fill_null(float("nan")).to_numpy() for c in ("estimate", "standard_error"))
-    lower, upper = _interval(f, error, settings["confidence"], settings["interval"])
+    lower, upper = limits_of(f, error, settings["confidence"], settings["interval"])
     return found.with_columns(pl.Series("lower", lower).fill_nan(None), pl.Series("upper", upper).fill_nan(None)).sort(
         [*by, "time"], nulls_last=True
     )
