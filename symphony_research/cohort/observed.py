@@ -9,8 +9,8 @@ from typing import Any
 from symphony_research.cohort.follow_up import follow_up_of
 from symphony_research.cohort.home import days_at_home_of
 from symphony_research.cohort.rates import rates_of
-from symphony_research.cohort.readmission import readmissions_of
-from symphony_research.cohort.recurrent import recurrent_events_of
+from symphony_research.cohort.readmission import ReadmissionRate, readmissions_of
+from symphony_research.cohort.recurrent import RecurrentEvents, recurrent_events_of
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.collapse import Collapsed, names_of
 
@@ -36,7 +36,7 @@ class Observed:
         unit: str | None = None,
         lost: bool = False,
         optional: bool = False,
-    ) -> Any:
+    ) -> Collapsed:
         """Collapse the time from the index date to the first event.
 
         Parameters
@@ -100,7 +100,7 @@ class Observed:
         >>> cohort.follow_up(event="death").columns
         ['time', 'event', 'entry', 'n_persons']
         """
-        return follow_up_of(
+        found: Any = follow_up_of(
             self._rows,
             event=event,
             until=until,
@@ -114,6 +114,7 @@ class Observed:
             lost=lost,
             optional=optional,
         )
+        return found
 
     def rates(
         self,
@@ -128,7 +129,7 @@ class Observed:
         first: bool = False,
         episode_days: int = 0,
         optional: bool = False,
-    ) -> Any:
+    ) -> Collapsed:
         """Collapse events and the time people are observed for rates.
 
         Parameters
@@ -171,7 +172,7 @@ class Observed:
         >>> deaths.columns
         ['year', 'sex', 'n_persons', 'n_with_event', 'n_events', 'n_events_squared', 'person_years']
         """
-        return rates_of(
+        found: Any = rates_of(
             self._rows,
             event=event,
             by=names_of(by),
@@ -184,6 +185,7 @@ class Observed:
             episode_days=episode_days,
             optional=optional,
         )
+        return found
 
     def recurrent_events(
         self,
@@ -196,7 +198,7 @@ class Observed:
         leave_programme: bool = False,
         episode_days: int = 0,
         optional: bool = False,
-    ) -> Any:
+    ) -> RecurrentEvents:
         """List every event of people up to death or censoring, for `sr.survival.mean_cumulative_count`.
 
         Parameters
@@ -231,7 +233,7 @@ class Observed:
         >>> sr.survival.mean_cumulative_count(again).settings["recurrent_name"]
         'emergency_admission'
         """
-        return recurrent_events_of(
+        found: Any = recurrent_events_of(
             self._rows,
             event=event,
             by=names_of(by),
@@ -242,6 +244,7 @@ class Observed:
             episode_days=episode_days,
             optional=optional,
         )
+        return found
 
     def readmissions(
         self,
@@ -252,7 +255,7 @@ class Observed:
         exclude_kinds: str | Sequence[str] = (),
         confidence: float = 0.95,
         optional: bool = False,
-    ) -> Any:
+    ) -> ReadmissionRate:
         """Estimate the share of live discharges followed by an emergency admission.
 
         Parameters
@@ -304,7 +307,7 @@ class Observed:
         >>> rate.settings["days"]
         30
         """
-        return readmissions_of(
+        found: Any = readmissions_of(
             self._rows,
             days=days,
             by=names_of(by),
@@ -313,6 +316,7 @@ class Observed:
             confidence=confidence,
             optional=optional,
         )
+        return found
 
     def days_at_home(
         self, *, horizon: int = 365, by: str | Sequence[str] = (), until: date | str | None = None

@@ -184,7 +184,7 @@ class Collapsed:
         every = (self, *others)
         entry = next((one.entry for one in every if one.entry is not None), None)
         frame = self._summed(pl.concat([one._frame for one in every], how="vertical_relaxed"), self.by)
-        provenance = _common_provenance([one.provenance for one in every])
+        provenance = _pooled_provenance([one.provenance for one in every])
         return replace(self, _frame=frame, provenance=provenance, entry=entry, attrition=None)
 
     def require_distinct(self, by: Sequence[str]) -> None:
@@ -232,7 +232,7 @@ class Collapsed:
         return str(self._frame._repr_html_())
 
 
-def _common_provenance(provenances: Sequence[Provenance]) -> Provenance:
+def _pooled_provenance(provenances: Sequence[Provenance]) -> Provenance:
     """Return the provenance of people of several: every study, and the predicates that all share."""
     first = provenances[0]
     shared = {k: v for k, v in first.population.items() if all(one.population.get(k) == v for one in provenances)}

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -185,9 +186,13 @@ def run_reports(
         finally:
             for i, outcome in _released(runs, held, opened, folder).items():
                 finished[i] = _publish(runs[i], outcome, folder)
-            if browser is not None:
-                finished = {i: _printed(run, browser) for i, run in finished.items()}
             index = write_index(folder)
+    if browser is not None:
+        made = sum(run.status == "done" for run in finished.values())
+        if progress and made:
+            print(f"Printing {made} report{'s' if made > 1 else ''}", file=sys.stderr, flush=True)
+        finished = {i: _printed(run, browser) for i, run in finished.items()}
+        index = write_index(folder)
     return ReportSet(tuple(finished[i] for i in sorted(finished)), index)
 
 
