@@ -134,3 +134,10 @@ def write_sample(path: Path, mapping: str) -> None:
     text = pl.DataFrame(columns).write_csv()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(path.stem, text)
+
+
+def test_the_glossary_has_each_term_once_in_the_order_of_the_alphabet() -> None:
+    rows = [line for line in (ROOT / "GLOSSARY.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    terms = [re.sub(r"[^a-z0-9 ]", "", row.split("|")[1].strip().lower()) for row in rows[1:]]
+    assert len(terms) > 50
+    assert terms == sorted(set(terms))
