@@ -52,9 +52,8 @@ def write_index(out: str | Path) -> Path:
     for _, members in groupby(entries, key=lambda entry: entry["notebook"]):
         group = list(members)
         latest = max(group, key=lambda entry: entry["finished"])
-        has_hubs = any(entry["whom"] for entry in group)
         head = {k: latest[k] for k in ("title", "question")}
-        groups.append({**head, "entries": group, "has_hubs": has_hubs, "overview": _overview(group)})
+        groups.append({**head, "entries": group, "overview": _overview(group)})
     page = template("index.html.j2").render(
         page_title="Reports – symphony_research",
         summary=_summary(len(entries) - len(failures), len(failures)),
