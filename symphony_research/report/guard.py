@@ -27,10 +27,11 @@ from typing import Any
 from symphony_research.errors import DisclosureError
 from symphony_research.result import Result
 from symphony_research.result.mode import begin_report
-from symphony_research.show.findings import ROLE, Facts, Finding, Heading, Limit
+from symphony_research.show.findings import Facts, Finding, Heading
 from symphony_research.show.gate import is_released
 from symphony_research.show.pictures import Picture, drawn_picture
-from symphony_research.show.tables import Sentence, Table
+from symphony_research.show.sentences import ROLE, Limit, Sentence
+from symphony_research.show.tables import Table
 
 __all__ = ["PRINTED", "GuardSettings", "is_sealed", "kept_metadata", "load_ipython_extension"]
 

@@ -28,8 +28,9 @@ from symphony_research.show.pictures import Picture, picture, write_figure
 from symphony_research.show.pyramid import plot_population_pyramid
 from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.risk_forest import plot_standardised_risk
+from symphony_research.show.sentences import Sentence, sentence
 from symphony_research.show.stacked import plot_stacked_incidence
-from symphony_research.show.tables import Sentence, Table, sentence, table, write_table
+from symphony_research.show.tables import Table, table, write_table
 from symphony_research.show.upset import EXACT_SET_CAUTION, plot_upset
 
 __all__ = [

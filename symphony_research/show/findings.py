@@ -14,11 +14,9 @@ from typing import Any
 from symphony_research.errors import ArgumentError
 from symphony_research.result import KeyFigure, Result
 from symphony_research.show.gate import release, require_showable
-from symphony_research.show.tables import Sentence
+from symphony_research.show.sentences import ROLE, Sentence, sentence
 
-__all__ = ["ROLE", "Facts", "Finding", "Heading", "Limit", "facts", "finding", "heading"]
-
-ROLE = "symphony"  # in an output's metadata: what a page takes it for
+__all__ = ["Facts", "Finding", "Heading", "facts", "finding", "heading"]
 
 
 @dataclass(frozen=True)
@@ -64,16 +62,7 @@ class Facts:
         return "\n".join(f"{name}: {words}" for name, words in self.entries)
 
 
-@dataclass(frozen=True)
-class Limit(Sentence):
-    """What the study does not allow a report to show: page one repeats it beside what no such report can."""
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        data, _ = super()._repr_mimebundle_()
-        return data, {ROLE: {"role": "limit"}}
-
-
-def finding(result: Result) -> Finding | Limit:
+def finding(result: Result) -> Finding | Sentence:
     """Return the finding of a result, marked for page one of the report.
 
     Parameters
@@ -82,8 +71,8 @@ def finding(result: Result) -> Finding | Limit:
 
     Returns
     -------
-    Finding or Limit
-        What the study does not allow, as one sentence; else its sentence, and its `key_figures`, by which the index of reports compares hubs.
+    Finding, or Limit where the study does not allow the result
+        Its sentence, and its `key_figures`, by which the index of reports compares hubs.
 
     Raises
     ------
@@ -100,7 +89,7 @@ def finding(result: Result) -> Finding | Limit:
     """
     require_showable(result, "finding")
     if result.holds_nothing:
-        return release(Limit(result.sentence()), result)
+        return sentence(result)
     return release(Finding(result.sentence(), result.key_figures()), result)
 
 

@@ -18,6 +18,7 @@ from symphony_research.show.frame import alt_text, png_of
 from symphony_research.show.gate import is_family, provenance, release, require_showable
 from symphony_research.show.numbers_at_risk import NumbersAtRisk
 from symphony_research.show.pictures import Picture, caption_of, paletted
+from symphony_research.show.sentences import Sentence
 from symphony_research.show.style import (
     DPI,
     INK,
@@ -31,7 +32,7 @@ from symphony_research.show.style import (
     text_height,
     wrapped,
 )
-from symphony_research.show.tables import Sentence, Table, mark_notes
+from symphony_research.show.tables import Table, mark_notes
 from symphony_research.show.time_axis import grid_ticks, time_ticks
 from symphony_research.show.titles import curve_title
 from symphony_research.survival import at

@@ -16,8 +16,8 @@ from symphony_research.result import Result, confidential_report
 from symphony_research.show.families import plot as natural_plot
 from symphony_research.show.frame import DESCRIBED, DRAWN, NOTHING, bare_figures, png_of
 from symphony_research.show.gate import release, require_disclosed, require_showable
+from symphony_research.show.sentences import Sentence
 from symphony_research.show.style import DPI, drawing
-from symphony_research.show.tables import Sentence
 from symphony_research.show.writing import beside, suffix_of
 from symphony_research.words.phrases import of_whom, strata_phrase
 

@@ -1,4 +1,4 @@
-"""A result as a table or a sentence, on a page or in a file."""
+"""A result as a table, on a page or in a file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from symphony_research.words.html_tables import html_table
 from symphony_research.words.lexicon import COLUMN_WORDS, COUNT_COLUMNS, MARKS, SUPPRESSED, in_words
 from symphony_research.words.numbers import number
 
-__all__ = ["MOST_ROWS", "Sentence", "Table", "sentence", "table", "write_table"]
+__all__ = ["MOST_ROWS", "Table", "table", "write_table"]
 
 _SET_IN = "\u2003"  # before the name of a row that stands under another
 MOST_ROWS = 20  # of a table on a page; the others stand in its CSV
@@ -69,54 +69,6 @@ class Table:
 
     def __repr__(self) -> str:
         return _as_text(self.html)
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A finding in words."""
-
-    text: str
-
-    def _repr_markdown_(self) -> str:
-        # what a name holds is text, not mark-up
-        return re.sub(r"([\\`*_\[\]<>$|#~])", r"\\\1", self.text)
-
-    def __str__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
-        return {"text/markdown": self._repr_markdown_(), "text/plain": self.text}, {}
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-def sentence(result: Result) -> Sentence:
-    """Return the finding of a result in one sentence, to stand as a paragraph.
-
-    Parameters
-    ----------
-    result : Result
-
-    Returns
-    -------
-    Sentence
-
-    Raises
-    ------
-    DisclosureError
-        Inside a report, at once, if the result has not passed `suppress`.
-
-    Examples
-    --------
-    >>> import symphony_research as sr
-    >>> from symphony_research.show import sentence
-    >>> cohort = sr.define_cohort(sr.example_study())
-    >>> str(sentence(cohort.attrition)).endswith(".")
-    True
-    """
-    require_showable(result, "sentence")
-    return release(Sentence(result.sentence()), result)
 
 
 def table(

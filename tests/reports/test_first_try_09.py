@@ -60,7 +60,7 @@ def test_of_no_hub(tmp_path: Path) -> None:
     (folder / "enrolments.csv").unlink()
     made = run_reports(folder, policy="nhs_england", out=tmp_path / "reports", progress=False)
     assert made.ok, [run.error for run in made.failed]
-    assert {run.notebook[:2] for run in made.runs} == {"02", "03"}
+    assert {run.notebook[:2] for run in made.runs} == {"02", "03", "05"}
     with pytest.raises(ArgumentError, match="names no hub, so 09_hub_comparison has none to compare"):
         make(folder, tmp_path / "asked for")
 

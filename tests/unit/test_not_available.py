@@ -7,7 +7,7 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.result import NotAvailable
-from symphony_research.show.findings import Limit
+from symphony_research.show.sentences import Limit
 
 S = sr.survival
 

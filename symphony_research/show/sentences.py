@@ -1,0 +1,71 @@
+"""A result as one sentence: what was found, or what the study does not allow."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from symphony_research.result import Result
+from symphony_research.show.gate import release, require_showable
+
+__all__ = ["ROLE", "Limit", "Sentence", "sentence"]
+
+ROLE = "symphony"  # in an output's metadata: what a page takes it for
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A finding in words."""
+
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        # what a name holds is text, not mark-up
+        return re.sub(r"([\\`*_\[\]<>$|#~])", r"\\\1", self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        return {"text/markdown": self._repr_markdown_(), "text/plain": self.text}, {}
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Limit(Sentence):
+    """What the study does not allow a report to show: page one repeats it beside what no such report can."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        data, _ = super()._repr_mimebundle_()
+        return data, {ROLE: {"role": "limit"}}
+
+
+def sentence(result: Result) -> Sentence:
+    """Return the finding of a result in one sentence, to stand as a paragraph.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    Sentence, or Limit where the study does not allow the result
+
+    Raises
+    ------
+    DisclosureError
+        Inside a report, at once, if the result has not passed `suppress`.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> from symphony_research.show import sentence
+    >>> cohort = sr.define_cohort(sr.example_study())
+    >>> str(sentence(cohort.attrition)).endswith(".")
+    True
+    """
+    require_showable(result, "sentence")
+    return release((Limit if result.holds_nothing else Sentence)(result.sentence()), result)
