@@ -99,6 +99,7 @@ def test_it_is_suppressed_and_shown_beside_results(tmp_path):
     said = "The study has no table of activity, so the share of discharges followed by an emergency readmission is not shown."
     assert str(sr.sentence(shown)) == str(sr.finding(shown)) == said
     assert isinstance(sr.finding(shown), Limit)
+    assert isinstance(sr.sentence(shown), Limit), "page one says so wherever it stands"
     assert str(sr.picture(shown)) == ""
     assert sr.table(shown).html == ""
     # beside a curve it takes no column and no panel
