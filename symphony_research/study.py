@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,13 @@ class Study:
     def activity(self) -> pl.LazyFrame:
         """One row a contact or spell."""
         return self.tables["activity"]
+
+    @cached_property
+    def recorded(self) -> pl.DataFrame:
+        """The kinds of activity recorded, read once: `setting`, `kind`, and whether any has an `end_date` or a cost."""
+        filled = [pl.col("end_date").is_not_null().any().alias("ended"), (pl.col("cost") > 0).any().alias("costed")]
+        kinds = self.activity.group_by("setting", "kind").agg(filled)
+        return kinds.sort("setting", "kind").collect(engine="streaming")
 
     @property
     def enrolments(self) -> pl.LazyFrame:

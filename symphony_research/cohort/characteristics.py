@@ -220,11 +220,10 @@ def _with_care(
     observed = pl.max_horizontal("registered_since", "birth_date", pl.lit(start)) <= pl.col("__first")
     people = people.with_columns(pl.when(observed).then(pl.lit(WHOLE)).otherwise(pl.lit(PART)).alias(LOOK_BACK))
     rules = {name: EVENTS[event].rule for name, event in CARE.items()}
-    recorded = study.activity.select(
-        *[rule.any().alias(name) for name, rule in rules.items() if rule is not None],
-        (pl.col("cost") > 0).any().alias(COST),
-    ).collect(engine="streaming")
-    there = {name for name in recorded.columns if recorded[name][0]}
+    recorded = study.recorded
+    there = {name for name, rule in rules.items() if rule is not None and not recorded.filter(rule).is_empty()}
+    if recorded["costed"].any():
+        there.add(COST)
     absent = [name for name in (*CARE, COST) if name not in there]
     if absent:
         missing.append(f"Not recorded in the study: {joined(absent)}.")

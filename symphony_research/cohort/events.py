@@ -163,14 +163,14 @@ def why_not_recorded(study: Study, name: str) -> str:
     if not study.has("activity"):
         return "The study has no table of activity"
     assert event.rule is not None
-    rows = study.activity
-    if event.unit == "day" and not rows.select(pl.col("end_date").is_not_null().any()).collect().item():
+    recorded = study.recorded
+    if event.unit == "day" and not recorded["ended"].any():
         return "The study does not say when stays in hospital ended"
-    if event.reads_kind and not rows.select((pl.col("setting") == "inpatient").any()).collect().item():
+    if event.reads_kind and "inpatient" not in recorded["setting"]:
         return "The study has no hospital admissions"
-    if event.reads_kind and not rows.select(pl.col("kind").is_not_null().any()).collect().item():
+    if event.reads_kind and not recorded["kind"].is_not_null().any():
         return "The study does not say which hospital admissions were emergencies"
-    if not rows.select(event.rule.any()).collect(engine="streaming").item():
+    if recorded.filter(event.rule).is_empty():
         return f"The study has no {EVENTS[_SHOWN_BY.get(name, name)].plural}"
     return ""
 
@@ -188,5 +188,6 @@ def require_filled(study: Study, column: str, wanted: str) -> None:
     ArgumentError
         Naming the column.
     """
-    if not study.activity.select(pl.col(column).is_not_null().any()).collect(engine="streaming").item():
+    filled = {"kind": study.recorded["kind"].is_not_null(), "end_date": study.recorded["ended"]}
+    if not filled[column].any():
         raise ArgumentError(f"'{wanted}' is read from the column {column} of activity, which is empty in this study.")
