@@ -210,7 +210,28 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--pdf", action="store_true", help="print each report to report.pdf too, by Edge, Chrome or Chromium"
     )
+    report.add_argument(
+        "--without", metavar="NAME", action="append", default=[],
+        help="omit a result, by its name in the notebook, such as baseline; may be repeated",
+    )  # fmt: skip
+    _add_register(report)
+
+    release = command("release", "enter finished reports into the register of releases", _release)
+    release.add_argument("reports", metavar="REPORT", nargs="*", help="folder of a report, or of all reports")
+    release.add_argument("--list", dest="listed", action="store_true", help="list what was released")
+    release.add_argument("--withdraw", metavar="N", type=_positive, help="declare entry N out of use; it stays listed")
+    release.add_argument("--reason", metavar="TEXT", default="", help="why an entry is withdrawn")
+    release.add_argument(
+        "--by", metavar="NAME", help="who releases or withdraws (default: the report's author, or you)"
+    )
+    _add_register(release)
     return parser
+
+
+def _add_register(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--register", metavar="FILE", help="the register of releases (default: as study.toml says, else your own)"
+    )
 
 
 def _add_size(command: argparse.ArgumentParser) -> None:
@@ -338,7 +359,17 @@ def _report(arguments: argparse.Namespace) -> int:
         out=Path(arguments.out),
         jobs=arguments.jobs,
         pdf=arguments.pdf,
+        register=arguments.register,
+        without=arguments.without,
     )
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from symphony_research.report.releasing import release_in_words
+
+    told = {name: getattr(arguments, name) for name in ("reports", "register", "by", "listed", "withdraw", "reason")}
+    print(release_in_words(**told))
+    return DONE
 
 
 def _make_reports(study: Path, notebooks: Sequence[str] | None, **asked: Any) -> int:
@@ -352,6 +383,8 @@ def _make_reports(study: Path, notebooks: Sequence[str] | None, **asked: Any) ->
     for run in made.runs:
         if run.not_printed:
             print(f"  {run.label}: no PDF, as {run.not_printed}. The report itself is made: open it and print it.")
+    for warning in made.warnings:
+        print(f"Note: {warning}")
     print(made.index.absolute().as_uri())
     return DONE if made.ok else FOUND
 

@@ -15,6 +15,9 @@ settings.load_profile("steady")
 # stamps of studies that were checked are the tests' own, and go with them
 CACHE = tempfile.TemporaryDirectory(prefix="symphony-cache-")
 os.environ["SYMPHONY_CACHE"] = CACHE.name
+# and so is the register of releases
+for place in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+    os.environ[place] = CACHE.name
 
 # real data are not part of a checkout: where they lie beside it, the tests that read them run
 REAL_DATA = (

@@ -17,13 +17,14 @@ import polars as pl
 
 from symphony_research.disclosure.adjusted import bounds_of_counts, with_adjusted
 from symphony_research.disclosure.magnitudes import with_sums
+from symphony_research.disclosure.nested_populations import of_one_study, telling_beside
 from symphony_research.disclosure.outputs import Position, ReleasedOutput, output_of, released_output, whose
 from symphony_research.disclosure.primary import blank, drafted, require_plain_keys, suppressed_strata
 from symphony_research.disclosure.release_record import as_output, output_from_record
-from symphony_research.disclosure.secondary import Protection, protect
+from symphony_research.disclosure.secondary import Protection, protect_or_withhold
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import Disclosure, Result
+from symphony_research.result import Disclosure, Result, not_available
 from symphony_research.result.roles import Internal, Key, Known, Published
 from symphony_research.result.session import ReleaseSession
 
@@ -31,6 +32,8 @@ __all__ = ["suppress"]
 
 SomeResult = TypeVar("SomeResult", bound=Result)
 Session = ReleaseSession | str | Path | None
+ASKED = "It was asked for without"
+NO_ROOM = "Beside what was released before it would disclose a small count"
 MOST_CELLS = 400_000  # counts of one population that are searched together; above, tables by strata are withheld
 
 
@@ -92,7 +95,8 @@ def suppress(results: Any, policy: Policy, *, beside: Sequence[Result] = (), ses
     intervals of rounding and every relation between the counts of one
     population. With up to 512 sets of conditions and strata (192 where there are
     more than two strata) that is confirmed in integers; else by linear bounds. What is not decided within a fixed number
-    of programmes is published coarser: `disclosure.withheld` says so.
+    of programmes is published coarser: `disclosure.withheld` says so. A result for which
+    earlier outputs leave no room at all is replaced by a `NotAvailable`.
 
     Examples
     --------
@@ -136,6 +140,9 @@ def _together(
         _require_possible(result, policy, beside)
     if session is not None:
         session.claim(names, policy.title)
+        results = [
+            _left_out(one, ASKED) if name in session.without else one for name, one in zip(names, results, strict=True)
+        ]
     done = dict(enumerate(results))
     drafts = {at: _drafted(one, policy) for at, one in done.items() if one.disclosure is None}
     name = session.name if session is not None else ""
@@ -151,20 +158,30 @@ def _together(
         ]
         outputs, too_many = _within_limit(drafts, policy)
         for whom in dict.fromkeys(map(whose, outputs.values())):
-            own = [at for at, one in outputs.items() if whose(one) == whom]
+            own = {at: one for at, one in outputs.items() if whose(one) == whom}
             before = [one for one in earlier if whose(one) == whom]
-            found = protect([outputs[at] for at in own], policy, before)
-            drawn = {at: _left(drafts[at], outputs[at], found) for at in own}
-            own_bounds = bounds_of_counts([outputs[at] for at in own], before, found)
-            exact = {at: (drafts[at].result, drafts[at].exact) for at in own}
-            drawn = with_adjusted({at: (*exact[at], drawn[at]) for at in own}, own_bounds, policy)
-            counted = {at: outputs[at] for at in own}
-            shown = with_sums({at: (*exact[at], drawn[at]) for at in own}, counted, before, own_bounds, policy)
-            done |= {at: _finished(drafts[at], shown[at], outputs[at], policy, found, name) for at in own}
+            others = [one for one in earlier if whose(one) != whom and of_one_study(one, next(iter(own.values())))]
+            forced = telling_beside(list(own.values()), others)
+            kept, found = protect_or_withhold(own, policy, before, forced)
+            done |= {at: _left_out(drafts[at].result, NO_ROOM, policy, name) for at in own.keys() - kept.keys()}
+            drawn = {at: _left(drafts[at], one, found) for at, one in kept.items()}
+            own_bounds = bounds_of_counts(list(kept.values()), before, found)
+            exact = {at: (drafts[at].result, drafts[at].exact) for at in kept}
+            drawn = with_adjusted({at: (*exact[at], drawn[at]) for at in kept}, own_bounds, policy)
+            shown = with_sums({at: (*exact[at], drawn[at]) for at in kept}, kept, before, own_bounds, policy)
+            done |= {at: _finished(drafts[at], shown[at], one, policy, found, name) for at, one in kept.items()}
         done |= {at: _withhold_result(drafts[at], policy, name) for at in too_many}
     if session is not None:
-        session.write_record([as_output(done[at]) for at in drafts])
+        session.write_record([{"name": names[at], **as_output(done[at])} for at in drafts])
     return list(done.values())
+
+
+def _left_out(result: Result, why: str, policy: Policy | None = None, session: str = "") -> Result:
+    """Return what stands for a result that is not released: one sentence."""
+    source = {k: v for k, v in result.settings.items() if k in ("study", "fingerprint", "generated", "population")}
+    what = f"{result.title[:1].lower()}{result.title[1:]}"
+    done = None if policy is None else Disclosure(policy, 0, method="withheld", session=session)
+    return not_available(why, what, source, disclosure=done)
 
 
 def _within_limit(drafts: Mapping[int, _Draft], policy: Policy) -> tuple[dict[int, ReleasedOutput], list[int]]:

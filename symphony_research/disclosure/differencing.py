@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import Any
 
-import numpy as np
-
-from symphony_research.disclosure.decomposition import Block
-from symphony_research.disclosure.outputs import NAMED, UNBOUNDED, CellBounds, ReleasedOutput, released_output, whose
+from symphony_research.disclosure.nested_populations import (
+    may_be_nested,
+    of_one_study,
+    shown_counts,
+    telling_by_all,
+    telling_differences,
+)
+from symphony_research.disclosure.outputs import ReleasedOutput, released_output, whose
 from symphony_research.disclosure.secondary import inferable_cells
-from symphony_research.disclosure.system import bounds_of, system_of
 from symphony_research.errors import ArgumentError
 from symphony_research.policy import POLICIES, Policy
+from symphony_research.population import Population
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, Stratum
-from symphony_research.words.lexicon import in_words
+from symphony_research.result.cells import CellDefinition
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import joined
 
-__all__ = ["Finding", "check_differencing", "find", "nested"]
+__all__ = ["Finding", "check_differencing", "find"]
 
-_PREDICATES = (*NAMED, "age", "min_conditions")
-MOST_COMPARED = 20_000  # unknowns of two populations that are compared by all their counts
-MOST_PROGRAMMES = 200
+_MOST_NAMED = 3  # tables that a message names
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,9 @@ class Finding:
 def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
     """Find what several disclosed results tell together that none tells alone.
 
-    Every result knows its population as predicates and dates. Two populations
-    are nested if each predicate of the one is one of the other too, or a date
-    or an age differs: the people of the one could all be among those of the
-    other, and a difference of their counts counts the rest.
+    Every result knows its `Population`. The people of one may all be among
+    those of another where no predicate excludes it; the difference of their
+    counts is then the number of the others.
 
     Parameters
     ----------
@@ -84,10 +83,12 @@ def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
     Notes
     -----
     A difference is computed from the intervals that the counts were rounded
-    from. It is a finding if it is surely at most the threshold, not surely
-    zero, and not every number up to the threshold is possible. Studies of
-    different names are taken to be of different people. What is inferable is
-    searched as `suppress` does, and no further than it.
+    from. It is a finding if it may be small and keeps fewer possible numbers than a
+    suppressed count must; equal rounded counts are none. Of the same event alone are
+    counts of events compared. Counts of different extracts are compared one by one,
+    those of one extract by all their counts too. Studies of different names are taken
+    to be of different people. What is inferable is searched as `suppress` does, and no
+    further than it.
 
     Examples
     --------
@@ -102,7 +103,8 @@ def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
     for at, result in enumerate(results, start=1):
         if not isinstance(result, Result):
             raise ArgumentError(f"check_differencing takes disclosed results, not {type(result).__name__}.")
-        outputs.append((f"{at}. {result.title}{_whom(result.settings.get('population'))}", released_output(result)))
+        whom = Population.of(result.settings).words()
+        outputs.append((f"{at}. {result.title}{f' ({whom})' if whom else ''}", released_output(result)))
     return find(outputs)
 
 
@@ -114,59 +116,19 @@ def find(outputs: Sequence[tuple[str, ReleasedOutput]]) -> tuple[Finding, ...]:
     for name, one in real:
         populations.setdefault(whose(one), []).append((name, one))
     for (name, one), (other_name, other) in combinations(real, 2):
-        if _other_study(one, other):
+        if not of_one_study(one, other):
             continue
-        if one.policy != other.policy:
+        if one.policy != other.policy and one.fingerprint == other.fingerprint:
             found.append(_two_rules(name, one, other_name, other))
             continue
         if one.people == other.people:
             found += _two_numbers(name, one, other_name, other)
         of_others = (one.people, one.predicates) != (other.people, other.predicates)
-        if of_others and (nested(one.population, other.population) or nested(other.population, one.population)):
+        if of_others:
             found += _difference(name, one, other_name, other)
     for group in populations.values():
         found += _inferable(group)
     return (*found, *_small_remainders(real, found))
-
-
-def nested(inner: Mapping[str, Any], outer: Mapping[str, Any]) -> bool:
-    """Whether it cannot be excluded that the people of one population are all among those of another.
-
-    Examples
-    --------
-    >>> nested({"programme": "hubs", "hub": "Yeovil"}, {"programme": "hubs"})
-    True
-    >>> nested({"hub": "Yeovil"}, {"hub": "Wincanton"})
-    False
-    """
-    for key, value in outer.items():
-        own = inner.get(key)
-        if key not in _PREDICATES or own is None:
-            # somebody of a hub is on its programme, and of a practice in its area, whether or not it is said
-            continue
-        if key == "min_conditions":
-            if own < value:
-                return False
-        elif key == "age":
-            if not _within(own, value):
-                return False
-        elif own != value:
-            return False
-    return True
-
-
-def _within(inner: Sequence[Any], outer: Sequence[Any]) -> bool:
-    low, high = ((ages[0] or 0, UNBOUNDED if ages[1] is None else ages[1]) for ages in (inner, outer))
-    return low[0] >= high[0] and low[1] <= high[1]
-
-
-def _other_study(one: ReleasedOutput, other: ReleasedOutput) -> bool:
-    return one.study is not None and other.study is not None and one.study != other.study
-
-
-def _whom(population: Mapping[str, Any] | None) -> str:
-    words = [f"{in_words(key)} {in_words(str(value))}" for key, value in (population or {}).items() if key in NAMED]
-    return f" ({', '.join(words)})" if words else ""
 
 
 def _two_rules(name: str, one: ReleasedOutput, other_name: str, other: ReleasedOutput) -> Finding:
@@ -181,7 +143,7 @@ def _two_rules(name: str, one: ReleasedOutput, other_name: str, other: ReleasedO
 
 def _two_numbers(name: str, one: ReleasedOutput, other_name: str, other: ReleasedOutput) -> list[Finding]:
     """One group of people with two numbers: whoever sees both knows what rounding or suppression did."""
-    own, others = _shown(one), _shown(other)
+    own, others = shown_counts(one), shown_counts(other)
     differing = [of for of in own.keys() & others.keys() if own[of].shown != others[of].shown]
     # a suppressed count that is shown elsewhere is no secret
     suppressed = _small(one) & others.keys() | _small(other) & own.keys()
@@ -201,7 +163,7 @@ def _two_numbers(name: str, one: ReleasedOutput, other_name: str, other: Release
 
 
 def _difference(name: str, one: ReleasedOutput, other_name: str, other: ReleasedOutput) -> list[Finding]:
-    small = _small_differences(one, other)
+    small = len(telling_differences(one, other) | telling_differences(other, one))
     if not small:
         return []
     return [
@@ -214,32 +176,6 @@ def _difference(name: str, one: ReleasedOutput, other_name: str, other: Released
             "other. Release only one of them, or coarser groups.",
         )
     ]
-
-
-def _small_differences(one: ReleasedOutput, other: ReleasedOutput) -> int:
-    """Count the groups of which those who are in one population alone are surely few, and not surely any number of few."""
-    ways = []
-    if nested(one.population, other.population):
-        ways.append((one, other))
-    if nested(other.population, one.population):
-        ways.append((other, one))
-    few: set[CellDefinition] = set()
-    for inner, outer in ways:
-        own, others = _of_own_population(inner), _of_own_population(outer)
-        for of in own.keys() & others.keys():
-            low, high = others[of].low - own[of].high, others[of].high - own[of].low
-            if _tells(low, high, _threshold(outer)):
-                few.add(of)
-    return len(few)
-
-
-def _tells(low: float, high: float, threshold: float) -> bool:
-    """Whether a difference is surely small, and surely not just any small number."""
-    return 0 < high <= threshold and not (low <= 1 and high >= threshold)
-
-
-def _threshold(one: ReleasedOutput) -> float:
-    return float(one.policy["threshold"])
 
 
 def _small_remainders(real: Sequence[tuple[str, ReleasedOutput]], found: Sequence[Finding]) -> list[Finding]:
@@ -255,12 +191,13 @@ def _small_remainders(real: Sequence[tuple[str, ReleasedOutput]], found: Sequenc
         if (
             (one.people, one.predicates) == (other.people, other.predicates)
             or one.policy != other.policy
-            or _other_study(one, other)
-            or not nested(one.population, other.population)
+            or not of_one_study(one, other)
+            or one.fingerprint != other.fingerprint
+            or not may_be_nested(one, other)
             or any(pair <= set(names) for pair in known)
         ):
             continue
-        few = _few_others([one for _, one in inner], [one for _, one in outer])
+        few = len(telling_by_all([one for _, one in inner], [one for _, one in outer]))
         if few:
             more.append(
                 Finding(
@@ -275,49 +212,6 @@ def _small_remainders(real: Sequence[tuple[str, ReleasedOutput]], found: Sequenc
     return more
 
 
-def _few_others(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutput]) -> int:
-    """Count the groups of which everything together tells that few are in the outer population alone."""
-    within = [_as_stratum(one, (("among", "them"),)) for one in inner]
-    whole = [_as_stratum(one, ()) for one in outer]
-    system = system_of([*within, *whole])
-    own = {
-        replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair[0] != "among")): cell
-        for one in within
-        for cell in one.cells
-        if cell.high < UNBOUNDED
-    }
-    others = {cell.of: cell for one in whole for cell in one.cells if cell.high < UNBOUNDED}
-    threshold, few = _threshold(outer[0]), 0
-    # where the two numbers alone are far apart nothing can bring them together
-    near = sorted(of for of in own.keys() & others.keys() if others[of].low - own[of].high <= threshold)
-    if not near or system.n_unknowns > MOST_COMPARED:
-        return 0
-    low, high = bounds_of(system, [cell for one in (*within, *whole) for cell in one.cells])
-    block = Block(np.arange(system.n_unknowns), system.matrix, system.low, system.high)
-    for of in near[: MOST_PROGRAMMES // 2]:
-        cost = np.zeros(len(low))
-        cost[system.index[of]], cost[system.index[own[of].of]] = 1.0, -1.0
-        ends = [block.solve(low, high, sign * cost) for sign in (1, -1)]
-        if ends[0] is None or ends[1] is None:
-            return 0  # they contradict each other, so the one are not among the other
-        least, most = (float(end @ cost) for end in ends if end is not None)
-        # of a small group everybody knows that the others are few, and not that there are any
-        few += _tells(least, most, threshold) and (least >= 1 or not (own[of].suppressed or others[of].suppressed))
-    return few
-
-
-def _as_stratum(one: ReleasedOutput, stratum: Stratum) -> ReleasedOutput:
-    """Return an output as of a stratum of other people, or of everybody, whatever the predicates."""
-    gone = set(one.predicates)
-
-    def moved(of: CellDefinition) -> CellDefinition:
-        kept = tuple(pair for pair in of.stratum if pair not in gone)
-        return replace(of, stratum=tuple(sorted((*stratum, *kept))))
-
-    cells = tuple(replace(cell, of=moved(cell.of)) for cell in one.cells)
-    return replace(one, predicates=stratum, cells=cells, relations=())
-
-
 def _rule_of(one: ReleasedOutput) -> Policy:
     """Return as much of an output's rule as its numbers are read by."""
     return Policy(**{k: one.policy[k] for k in ("name", "title", "threshold", "rounding", "hide_zeros", "level")})
@@ -327,34 +221,25 @@ def _inferable(group: Sequence[tuple[str, ReleasedOutput]]) -> list[Finding]:
     """Suppressed counts that all outputs of one population narrow down together."""
     if len(group) < 2:
         return []
-    found = inferable_cells([one for _, one in group], _rule_of(group[0][1]))
+    # a count over the threshold is suppressed for others' sake: if they keep enough possible numbers, it discloses nobody
+    over = {cell.of for _, one in group for cell in one.cells if cell.suppressed and not cell.primary}
+    found = inferable_cells([one for _, one in group], _rule_of(group[0][1])) - over
     if not found:
         return []
     names = tuple(name for name, _ in group)
+    holding = [name for name, one in group if any(cell.suppressed and cell.of in found for cell in one.cells)]
+    others = len(group) - min(len(holding), _MOST_NAMED)
     return [
         Finding(
             "inferable",
             names,
             len(found),
-            f"{joined([repr(name) for name in names])} are of the same people: together they narrow down "
-            f"{number(len(found))} suppressed counts. Suppress them together: sr.suppress([...], policy).",
+            f"{number(len(found))} suppressed counts of {joined([repr(name) for name in holding[:_MOST_NAMED]])} could be inferred: "
+            f"{number(others)} other tables are of the same people. Suppress them together: sr.suppress([...], policy).",
         )
     ]
 
 
-def _shown(one: ReleasedOutput) -> dict[CellDefinition, CellBounds]:
-    return {cell.of: cell for cell in one.cells if not cell.suppressed and not cell.of.isolated}
-
-
-def _of_own_population(one: ReleasedOutput) -> dict[CellDefinition, CellBounds]:
-    """Return what is shown by who is counted of the output's own people."""
-    predicates = set(one.predicates)
-    return {
-        replace(of, stratum=tuple(pair for pair in of.stratum if pair not in predicates)): cell
-        for of, cell in _shown(one).items()
-    }
-
-
 def _small(one: ReleasedOutput) -> set[CellDefinition]:
     small = {cell.of for cell in one.cells if cell.primary and cell.listed and not cell.of.isolated}
-    return small - _shown(one).keys()
+    return small - shown_counts(one).keys()

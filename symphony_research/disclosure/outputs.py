@@ -12,13 +12,12 @@ import polars as pl
 from symphony_research.errors import DisclosureError
 from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
+from symphony_research.population import DISJOINT, Population
 from symphony_research.result import Result
 from symphony_research.result.cells import BETWEEN, CellDefinition, Covered, Nested, Partition, Relation, Same, Stratum
 
 __all__ = [
-    "ASKED",
     "MOST_LISTED",
-    "NAMED",
     "NOWHERE",
     "UNBOUNDED",
     "CellBounds",
@@ -36,10 +35,6 @@ UNBOUNDED = math.inf
 MOST_LISTED = 512  # sets without a row that are looked at one by one
 MOST_FEATURES = 9  # up to so many, all sets of them can be looked at one by one
 NOWHERE = -1
-# by these alone can people be known not to be among others: another date, or list of conditions, may only add some
-NAMED = ("programme", "hub", "practice", "area", "sex", "residence")
-# what was asked of people says nothing of who they are
-ASKED = ("event", "time_unit", "values", "months", "horizon")
 Position = tuple[str, int, str]
 
 
@@ -89,8 +84,7 @@ class ReleasedOutput:
     by : tuple of str
     policy : mapping
         The rule's settings.
-    population : mapping
-        Predicates and dates.
+    population : Population
     predicates : tuple of (column, value)
         Those that are strata of a wider population: each cell carries them.
     study, fingerprint : str or None
@@ -103,7 +97,7 @@ class ReleasedOutput:
     title: str
     by: tuple[str, ...]
     policy: Mapping[str, Any]
-    population: Mapping[str, Any]
+    population: Population
     predicates: Stratum
     study: str | None
     fingerprint: str | None
@@ -111,10 +105,9 @@ class ReleasedOutput:
     relations: tuple[Relation, ...] = field(default=(), repr=False)
 
     @property
-    def people(self) -> tuple[str | None, list[tuple[str, str]]]:
+    def people(self) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """What outputs share whose people are all, or strata, of one population: the records, and predicates and dates."""
-        others = ((str(k), repr(v)) for k, v in self.population.items() if k not in (*ASKED, *NAMED))
-        return self.fingerprint, sorted(others)
+        return self.fingerprint, self.population.whole
 
 
 def whose(one: ReleasedOutput) -> str:
@@ -263,24 +256,19 @@ def _without_a_row(
     ]
 
 
-def _populations(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Stratum]]:
-    """Return the population as predicates and dates, and which of them are strata: of all, and of each of two groups.
+def _populations(settings: Mapping[str, Any]) -> tuple[Population, dict[str, Stratum]]:
+    """Return the population, and which of its predicates are strata: of all, and of each of two groups.
 
     Two groups are strata of one population if a predicate says that they share nobody, and all else is equal.
     """
-    population = dict(settings.get("population") or {})
-    if all(isinstance(population.get(name), Mapping) for name in settings.get("names") or [None]):
-        one, other = (dict(population[name]) for name in settings["names"])
-        rest = [{k: v for k, v in group.items() if k not in NAMED} for group in (one, other)]
-        disjoint = any(one[name] != other[name] for name in NAMED if name in one and name in other)
-        if disjoint and rest[0] == rest[1]:
-            return rest[0], {"": (), "a": _predicates(one), "b": _predicates(other)}
-        return population, {"": ()}
-    return population, {"": _predicates(population)}
-
-
-def _predicates(population: Mapping[str, Any]) -> Stratum:
-    return tuple((name, str(population[name])) for name in NAMED if population.get(name) is not None)
+    population = Population.of(settings)
+    if population.groups is None:
+        return population, {"": population.parts}
+    groups = [population.groups[name] for name in settings["names"]]
+    if len(groups) == 2 and groups[0].is_disjoint_from(groups[1]) and groups[0].whole == groups[1].whole:
+        shared = groups[0].replace(**dict.fromkeys(DISJOINT))
+        return shared, {"": (), "a": groups[0].parts, "b": groups[1].parts}
+    return population, {"": ()}
 
 
 def _widened_by(sides: Mapping[str, Stratum]) -> Any:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from symphony_research.disclosure.outputs import ASKED, NOWHERE, UNBOUNDED, CellBounds, ReleasedOutput, released_output
+from symphony_research.disclosure.outputs import NOWHERE, UNBOUNDED, CellBounds, ReleasedOutput, released_output
 from symphony_research.errors import DisclosureError
 from symphony_research.policy import Policy
+from symphony_research.population import Population
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Covered, Nested, Partition, Relation, Same, Stratum
 from symphony_research.result.roles import Adjustment, Mean, Quantile
-from symphony_research.words.lexicon import in_words
 
 __all__ = ["FORMAT", "as_output", "for_release", "output_from_record", "said_of", "what_was_done"]
 
@@ -34,13 +34,14 @@ def said_of(result: Result) -> dict[str, Any]:
     done = result.disclosure
     if done is None:
         raise DisclosureError("A release record is of disclosed results. Use sr.suppress(result, policy) first.")
+    population = Population.of(result.settings)
     return {
         "title": result.title,
         "family": type(result).__name__,
         "rule": done.policy.title,
         "level": done.policy.level,
-        "population": {k: v for k, v in (result.settings.get("population") or {}).items() if v is not None},
-        "of_whom": _of_whom(result.settings.get("population") or {}),
+        "population": population.as_mapping(),
+        "of_whom": _of_whom(population),
         "by": list(result.by),
         "method": result.settings.get("method"),
         "reference": result.settings.get("reference"),
@@ -111,7 +112,7 @@ def _as_plain(one: ReleasedOutput) -> dict[str, Any]:
     return {
         "by": list(one.by),
         "policy": dict(one.policy),
-        "population": dict(one.population),
+        "population": one.population.as_mapping(),
         "predicates": one.predicates,
         "study": one.study,
         "fingerprint": one.fingerprint,
@@ -159,7 +160,7 @@ def output_from_record(output: Mapping[str, Any]) -> ReleasedOutput | None:
         for whole, parts, complete in told["relations"]
     )
     return ReleasedOutput(
-        output["family"], output["title"], tuple(told["by"]), told["policy"], told["population"],
+        output["family"], output["title"], tuple(told["by"]), told["policy"], Population.read(told["population"]),
         _pairs(told["predicates"]), told["study"], told["fingerprint"], tuple(cells), tuple(relations),
     )  # fmt: skip
 
@@ -213,17 +214,14 @@ def _counts_in_words(policy: Policy) -> str:
     return f"{what} of 1 to {policy.threshold} people were suppressed, and others rounded to the nearest {policy.rounding}."
 
 
-def _of_whom(population: Mapping[str, Any]) -> list[str]:
-    """Return the predicates and dates in words."""
-    told = []
-    for key, value in population.items():
-        if value is None or key in ASKED or key in ("conditions", "on"):
-            continue
-        if key == "age":
-            low, high = value
-            value = f"{low or 0} and over" if high is None else f"{low or 0} to {high}"
-        told.append(f"{in_words(key)}: {value}")
-    return told
+def _of_whom(population: Population) -> list[str]:
+    """Return the predicates and dates in words, of each of two groups."""
+    groups = population.groups or {"": population}
+    return [
+        f"{group}: {name}: {words}" if group else f"{name}: {words}"
+        for group, one in groups.items()
+        for name, words in one.described().items()
+    ]
 
 
 def _for_review(result: Result) -> list[str]:

@@ -24,19 +24,21 @@ from numpy.typing import NDArray
 
 from symphony_research.disclosure.decomposition import TOLERANCE, Block, blocks_of
 from symphony_research.disclosure.elastic import Elastic
-from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
+from symphony_research.disclosure.outputs import UNBOUNDED, ReleasedOutput
 from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.relations import related
 from symphony_research.disclosure.search import NEAR, InferableCell, Search, Target
 from symphony_research.disclosure.system import System, bounds_of, system_of
+from symphony_research.disclosure.targets import cost_of, targets_of
 from symphony_research.disclosure.triples import triples_of, with_triples
 from symphony_research.policy import Policy
 from symphony_research.result.cells import CellDefinition
 
-__all__ = ["Protection", "inferable_cells", "protect"]
+__all__ = ["Protection", "inferable_cells", "protect", "protect_or_withhold"]
 
 Array = NDArray[np.float64]
 MOST_ROUNDS = 200  # of searching and suppressing
+MOST_ONE_BY_ONE = 2  # results that are withheld one after the other, each time searching what is left
 LARGEST_BLOCK = 60_000  # unknowns: one larger is withheld without being searched
 MOST_TO_RESTORE = 2_000  # linear programmes by which it is asked of one population what can be shown again
 
@@ -63,7 +65,12 @@ class Protection:
     method: str = ""
 
 
-def protect(own: Sequence[ReleasedOutput], policy: Policy, earlier: Sequence[ReleasedOutput] = ()) -> Protection:
+def protect(
+    own: Sequence[ReleasedOutput],
+    policy: Policy,
+    earlier: Sequence[ReleasedOutput] = (),
+    forced: frozenset[CellDefinition] = frozenset(),
+) -> Protection:
     """Return which cells are to be suppressed in addition, or withheld.
 
     Parameters
@@ -73,12 +80,39 @@ def protect(own: Sequence[ReleasedOutput], policy: Policy, earlier: Sequence[Rel
     policy : Policy
     earlier : sequence of ReleasedOutput
         What is published of the same population already: it is not changed.
+    forced : frozenset of CellDefinition
+        Cells that are suppressed whatever they tell here, because of what is published of other populations.
     """
     own, earlier = sorted(own, key=_by_content), sorted(earlier, key=_by_content)
     every = [*own, *earlier]
-    if policy.level == "rule_text" or not any(cell.suppressed for one in every for cell in one.cells):
-        return Protection()
-    return _Selection(system_of(every), own, earlier, policy).protection()
+    if policy.level == "rule_text" or not (forced or any(cell.suppressed for one in every for cell in one.cells)):
+        return Protection(secondary=forced)
+    selection = _Selection(system_of(every), own, earlier, policy)
+    found = selection.protection(forced)
+    return replace(found, secondary=found.secondary | forced)
+
+
+def protect_or_withhold(
+    own: Mapping[int, ReleasedOutput],
+    policy: Policy,
+    earlier: Sequence[ReleasedOutput] = (),
+    forced: frozenset[CellDefinition] = frozenset(),
+) -> tuple[dict[int, ReleasedOutput], Protection]:
+    """Protect results beside earlier releases; return those that are released, and what is suppressed of them.
+
+    A result by whose marks alone earlier releases would disclose a small count is withheld whole: of those that hold such
+    counts, or if none does of all, the one that shows least; and after a few, all of them.
+    """
+    kept = dict(own)
+    while True:
+        found = protect(list(kept.values()), policy, earlier, forced)
+        small = {cell.of for one in (*kept.values(), *earlier) for cell in one.cells if cell.primary} & found.inferable
+        if not (small and earlier and kept):
+            return kept, found
+        holding = {at: one for at, one in kept.items() if any(cell.of in small for cell in one.cells)} or kept
+        least = sorted(holding, key=lambda at: (sum(not cell.suppressed for cell in holding[at].cells), at))
+        for at in least[: 1 if len(own) - len(kept) < MOST_ONE_BY_ONE else None]:
+            del kept[at]
 
 
 def _by_content(one: ReleasedOutput) -> tuple[object, ...]:
@@ -95,17 +129,6 @@ def inferable_cells(published: Sequence[ReleasedOutput], policy: Policy) -> froz
     return frozenset(selection.system.cells[one.unknown] for _, found, _ in selection.search() for one in found)
 
 
-def target_of(cell: CellBounds, policy: Policy) -> Target | None:
-    """Return how many numbers a suppressed cell must keep possible; None of one that is shown."""
-    if not cell.suppressed:
-        return None
-    need = policy.rounding
-    if cell.primary:
-        values = int(cell.high - cell.low) + 1
-        need = values if policy.level == "strict" else min(need, values)
-    return Target(cell.low, cell.high, need)
-
-
 class _Selection:
     """One population's outputs, and what has been found of them so far."""
 
@@ -116,13 +139,13 @@ class _Selection:
         is_related = related([*own, *earlier])
         cells = [cell for one in (*own, *earlier) for cell in one.cells if is_related(cell.of)]
         self.lower, self.upper = bounds_of(system, cells)
-        self.targets = _targets(system, cells, policy)
+        self.targets = targets_of(system, cells, policy)
         for rest in system.rests:
             at = system.index[rest.of]
             self.upper[at] = min(self.upper[at], self.targets[at].high)
         fixed = {cell.of for one in earlier for cell in one.cells if not cell.suppressed}
         self.open = {
-            system.index[cell.of]: _cost(cell)
+            system.index[cell.of]: cost_of(cell)
             for one in own
             for cell in one.cells
             if not cell.suppressed and is_related(cell.of) and cell.shown and cell.of not in fixed
@@ -135,7 +158,10 @@ class _Selection:
         self.inferable: set[int] = set()
         self.coarser = False  # whether the last search withheld anything
 
-    def protection(self) -> Protection:
+    def protection(self, forced: frozenset[CellDefinition] = frozenset()) -> Protection:
+        for of in forced:
+            if (at := self.system.index.get(of)) in self.open:
+                self._suppress(at)
         rounds, found = 0, list(self.search())
         # a block that was withheld is searched again: its small counts have marks still, beside what is shown of the whole
         while found or self.coarser:
@@ -344,36 +370,6 @@ class _Selection:
             left = {int(k) for k in block.unknowns if int(k) in self.targets and int(k) not in self.proven}
             self.inferable |= left
             self.proven |= left
-
-
-def _targets(system: System, cells: Iterable[CellBounds], policy: Policy) -> dict[int, Target]:
-    """Return what each suppressed cell must keep possible; one that is shown elsewhere is no secret."""
-    shown = {cell.of for cell in cells if not cell.suppressed}
-    found: dict[int, Target] = {}
-    for cell in cells:
-        target = target_of(cell, policy)
-        if target is not None and cell.of not in shown:
-            at = system.index.get(cell.of)
-            known = found.get(at) if at is not None else None
-            if at is not None and (known is None or (target.low, -target.high) > (known.low, -known.high)):
-                found[at] = target
-    for rest in system.rests:
-        high = float(policy.threshold * rest.cells) if rest.cells else UNBOUNDED
-        values = policy.threshold + 1
-        need = values if policy.level == "strict" else min(policy.rounding, values)
-        found[system.index[rest.of]] = Target(0.0, high, need)
-    return dict(sorted(found.items()))
-
-
-def _cost(cell: CellBounds) -> float:
-    """Return the cost of suppressing a cell, by its released size and what rests on it: parts go before their wholes."""
-    of = cell.of
-    rests = 1.0
-    if of.state or of.isolated:
-        rests = 0.1
-    elif not of.sized and len(of.having) < 2:
-        rests = 5.0 if of.having else 1_000.0
-    return rests * float(np.log(3 + cell.high))
 
 
 def _aims(one: InferableCell, target: Target, *, integers: bool = False) -> list[float]:

@@ -16,7 +16,12 @@ from symphony_research.schema import STUDY_TABLES
 
 __all__ = ["REPORT_KEYS", "STATUSES", "data_end_of", "imported_notes", "period_of", "read_settings", "toml_text"]
 
-REPORT_KEYS = ("author", "contact", "status")  # whose name stands under the reports
+REPORT_KEYS = (
+    "author",
+    "contact",
+    "status",
+    "register",
+)  # whose name stands under the reports, and where releases are entered
 STATUSES = ("draft", "approved")
 _POLICY_KEYS = ("policy", "threshold", "rounding")
 

@@ -11,6 +11,7 @@ import io
 import json
 import re
 import tokenize
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,8 @@ class Notebook:
         In the notebook's order.
     path : pathlib.Path
         The file.
+    results : tuple of str
+        Names of the results that it has suppressed together.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Notebook:
     question: str
     parameters: tuple[Parameter, ...]
     path: Path
+    results: tuple[str, ...] = ()
 
     @property
     def takes_hub(self) -> bool:
@@ -188,7 +192,24 @@ def read_notebook(path: Path) -> Notebook:
         parameters = read_parameters(tagged[0]) if tagged else ()
     except SyntaxError:
         raise ReportError(f"The cell tagged 'parameters' in {path.name} is not valid Python.") from None
-    return Notebook(path.stem, title or path.stem, question, parameters, path)
+    code = [_source(cell) for cell in cells if cell["cell_type"] == "code"]
+    return Notebook(path.stem, title or path.stem, question, parameters, path, _suppressed_names(code))
+
+
+def _suppressed_names(code: Iterable[str]) -> tuple[str, ...]:
+    """Return the names under which a notebook's call of `suppress` takes results; none of a cell that is not plain Python."""
+    names: list[str] = []
+    for source in code:
+        if "suppress(" not in source:
+            continue
+        try:
+            calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and node.args]
+        except SyntaxError:
+            continue
+        for call in calls:
+            if getattr(call.func, "attr", "") == "suppress" and isinstance(call.args[0], ast.Dict):
+                names += [str(key.value) for key in call.args[0].keys if isinstance(key, ast.Constant)]
+    return tuple(names)
 
 
 def read_parameters(source: str) -> tuple[Parameter, ...]:

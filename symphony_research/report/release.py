@@ -1,4 +1,4 @@
-"""The release record of each report, and differencing against reports that stand in the folder already."""
+"""The release record of each report, and what it tells together with others."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ __all__ = [
     "PAGE",
     "RELEASE",
     "checker_file",
-    "earlier_outputs",
-    "findings_of",
+    "draft_findings",
+    "findings_between",
     "keyed",
     "release_files",
     "release_key",
     "with_fingerprint",
+    "with_keyed",
 ]
 
 RELEASE = "release.json"
@@ -49,6 +50,8 @@ suppression) and how many protect others (secondary suppression). Whoever knows 
 
 key is the secret under which the reports name the fingerprint of their study. Only with it does symphony report know
 which reports are of the same data, so keep it as long as the reports.
+
+for_register.json is what symphony release enters into the register of releases: every count with the ends between which it may lie.
 """
 # of an output's record, what tells primary from secondary suppression: never beside a report
 _CHECKER_KEY = "for_output_checker"
@@ -80,7 +83,7 @@ def release_files(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any
 
     Neither says of a suppressed cell whether it is small itself or protects another.
     """
-    released = [_with_keyed(_beside_report(for_release(output)), key) for output in outputs]
+    released = [with_keyed(_beside_report(for_release(output)), key) for output in outputs]
     head = {name: record[name] for name in ("hub", "policy", "study", "finished")}
     data = {"format": FORMAT, "notebook": record["notebook"]["name"], **head, "outputs": released}
     title = f"Release record: {record['notebook']['title']}"
@@ -112,7 +115,7 @@ def _beside_report(output: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in output.items() if name not in (_CHECKER_KEY, *_ONLY_FOR_CHECKER)}
 
 
-def _with_keyed(told: Any, key: bytes) -> Any:
+def with_keyed(told: Any, key: bytes) -> Any:
     """Return a record with every fingerprint in it keyed."""
     return _renamed(told, lambda fingerprint: keyed(fingerprint, key))
 
@@ -131,38 +134,10 @@ def _renamed(told: Any, rename: Callable[[str], str]) -> Any:
     return [_renamed(one, rename) for one in told] if isinstance(told, (list, tuple)) else told
 
 
-def earlier_outputs(out: Path, *, replaced: Iterable[str], fingerprint: str, key: bytes) -> list[list[dict[str, Any]]]:
-    """Return the outputs of the reports of one study that stand in a folder and are not to be replaced.
-
-    Parameters
-    ----------
-    out : pathlib.Path
-    replaced : iterable of str
-        Folders of the reports to be made.
-    fingerprint : str
-        The study's own.
-    key : bytes
-        The folder's.
-
-    Returns
-    -------
-    list of list of dict
-        Of each report, in the order of their folders, with the study's own fingerprint.
-    """
-    ours = keyed(fingerprint, key)
-    leave = set(replaced)
-    read = [_read(path) for path in sorted(out.glob(f"*/{RELEASE}")) if path.parent.name not in leave]
-    return [with_fingerprint(data["outputs"], {ours: fingerprint}) for data in read if _study_of(data) == ours]
-
-
-def findings_of(
-    new: Mapping[str, list[dict[str, Any]]], out: Path, *, planned: Iterable[str], fingerprint: str, key: bytes
-) -> dict[str, list[Finding]]:
-    """Detect disclosure by differencing against the reports beside which the new ones were not released.
-
-    New reports were each released beside those before, and beside the reports
-    of the same study in the folder that were not to be replaced. What is left
-    are reports of other data, and those that a failed run did not replace.
+def draft_findings(
+    new: Mapping[str, list[dict[str, Any]]], out: Path, *, fingerprint: str, key: bytes
+) -> tuple[Finding, ...]:
+    """Find what new reports tell together with other drafts in the folder, beside which they were not protected.
 
     Parameters
     ----------
@@ -170,50 +145,44 @@ def findings_of(
         The outputs of each new report, by the name of its folder.
     out : pathlib.Path
         Where they are to stand. A report that is replaced counts no more.
-    planned : iterable of str
-        Folders of all reports that were to be made.
     fingerprint : str
         The study's own.
     key : bytes
         The folder's.
-
-    Returns
-    -------
-    dict
-        The findings by the name of each new report that has a part in them.
     """
-    standing = [
-        (f"{path.parent.name} (made earlier)", one)
-        for path, outputs in _standing(new, out, set(planned), keyed(fingerprint, key))
-        for one in _published(outputs)
+    ours = keyed(fingerprint, key)
+    drafts = [
+        (path.parent.name, _read(path)) for path in sorted(out.glob(f"*/{RELEASE}")) if path.parent.name not in new
     ]
-    if not standing or not any(new.values()):
+    there = [
+        (where, with_fingerprint(data["outputs"], {ours: fingerprint}))
+        for where, data in drafts
+        if _study_of(data) == ours
+    ]
+    return tuple(finding for findings in findings_between(new, there).values() for finding in findings)
+
+
+def findings_between(
+    new: Mapping[str, list[dict[str, Any]]], before: Iterable[tuple[str, list[dict[str, Any]]]]
+) -> dict[str, list[Finding]]:
+    """Find what new reports tell together with others, by the name of each new report that has a part in it.
+
+    New ones among themselves were protected together, and so were the others.
+    """
+    told = [("", where, one) for where, outputs in before for one in _published(outputs)]
+    if not told or not any(new.values()):
         return {}
-    told = [("", where, one) for where, one in standing]
     for folder, outputs in new.items():
-        told += [(folder, folder, one) for one in _published(_with_keyed(outputs, key))]
-    named = [(f"{where}: {one.title} [{at}]", one) for at, (_, where, one) in enumerate(told)]
+        told += [(folder, folder, one) for one in _published(outputs)]
+    named = [(f"{one.title} in {where} [{at}]", one) for at, (_, where, one) in enumerate(told)]
     folder_of = {name: folder for (name, _), (folder, _, _) in zip(named, told, strict=True)}
     found: dict[str, list[Finding]] = {}
     for finding in find(named):
-        folders = [folder_of[name] for name in finding.outputs]
-        if "" not in folders:
-            continue  # among new reports alone: they were released beside each other
-        for folder in dict.fromkeys(folders):
-            if folder:
-                found.setdefault(folder, []).append(finding)
-    return found
-
-
-def _standing(
-    new: Mapping[str, Any], out: Path, planned: set[str], ours: str
-) -> list[tuple[Path, list[dict[str, Any]]]]:
-    found = []
-    for path in sorted(out.glob(f"*/{RELEASE}")):
-        data = _read(path)
-        folder = path.parent.name
-        if folder not in new and (_study_of(data) != ours or folder in planned):
-            found.append((path, list(data.get("outputs", []))))
+        folders = dict.fromkeys(folder_of[name] for name in finding.outputs)
+        if "" in folders:
+            for folder in folders:
+                if folder:
+                    found.setdefault(folder, []).append(finding)
     return found
 
 

@@ -1,47 +1,48 @@
-"""Run notebooks in worker processes, and put each finished report in its place."""
+"""Run notebooks on a study, and put each finished report in its place."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ArgumentError, ReportError
 from symphony_research.files import move, write_in_place
 from symphony_research.policy import Policy
+from symphony_research.report.before import FOR_REGISTER, ReleasedBefore, released_before, require_one_rule
 from symphony_research.report.index import write_index
 from symphony_research.report.page_cells import TABLE
+from symphony_research.report.pool import MOST_WORKERS, outcomes_of
 from symphony_research.report.printing import PDF, find_browser, print_page
 from symphony_research.report.progress import Progress
-from symphony_research.report.provenance import RECORD, as_text, start_record, utc_text
+from symphony_research.report.provenance import RECORD, as_text, start_record
 from symphony_research.report.release import (
     CHECKER_FILE,
     CHECKER_FOLDER,
-    earlier_outputs,
-    findings_of,
+    draft_findings,
+    findings_between,
     keyed,
     release_key,
 )
+from symphony_research.report.releasing import digest_of
 from symphony_research.report.run_plan import LEVELS, Run, open_study, plan_runs
-from symphony_research.report.worker import Job, Outcome, make_report, prepare_process
+from symphony_research.report.worker import Job, Outcome
 from symphony_research.result.session import ReleaseSession
+from symphony_research.words.phrases import joined
 
 __all__ = ["ReportRun", "ReportSet", "run_reports"]
 
 _MOST_TOLD = 3
-_LOST = "The process that made this report was ended from outside; often the machine had run out of memory."
-MOST_WORKERS = 61  # Windows waits for no more processes at once
+_WAYS_ON = (
+    "Ways on: omit what is named (--without NAME), coarser groups, or, if what was released is out of use, symphony release "
+    "--withdraw."
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class ReportSet:
 
     runs: tuple[ReportRun, ...]
     index: Path
+    warnings: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[ReportRun, ...]:
@@ -111,15 +113,17 @@ def run_reports(
     jobs: int | None = None,
     progress: bool = True,
     pdf: bool = False,
+    register: str | Path | None = None,
+    without: Iterable[str] = (),
 ) -> ReportSet:
     """Make a report from each notebook, for each hub asked for.
 
     Everything asked for is checked before anything runs. A run that fails does
     not stop the others. Notebooks are computed at the same time, but reports
-    are released one at a time in the order of the plan, each beside those
-    before it and the reports of the same study in the folder; so `jobs`
-    changes no report. One that would disclose a small count beside a report of
-    other data in the folder is refused, and both are named. In a script, call
+    are protected one after the other in the order of the plan, each beside those
+    before it and what was released before of the same people (`symphony release`); so `jobs`
+    changes no report. One that would still disclose a small count beside a release is
+    refused, and both are named; what it tells beside other drafts in the folder is a warning. In a script, call
     it under ``if __name__ == "__main__":``, because the work is done in processes.
 
     Parameters
@@ -146,6 +150,10 @@ def run_reports(
         Whether to show progress on standard error.
     pdf : bool
         Print each report to `report.pdf` too, by Edge, Chrome or Chromium.
+    register : path, optional
+        The register of releases; by default as study.toml says, else the user's own.
+    without : iterable of str
+        Results that are omitted from the reports, by their names in the notebooks.
 
     Returns
     -------
@@ -167,25 +175,38 @@ def run_reports(
     if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
         raise ArgumentError(f"jobs is an integer number of notebooks to run at once, not {jobs!r}.")
     browser = find_browser() if pdf else None
+    left_out = tuple(dict.fromkeys(without))
     opened = open_study(study)
-    runs = plan_runs(opened, notebooks, hubs=hubs, all_hubs=all_hubs, parameters=parameters, policy=policy, level=level)
+    runs = plan_runs(
+        opened,
+        notebooks,
+        hubs=hubs,
+        all_hubs=all_hubs,
+        parameters=parameters,
+        policy=policy,
+        level=level,
+        without=left_out,
+    )
     folder = _writable(Path(out))
+    before = released_before(opened, [run.policy for run in runs], register)
+    require_one_rule(before, runs[0].policy)
     processors = os.cpu_count() or 1
     workers = max(1, min(jobs or processors, len(runs), MOST_WORKERS))
     held: dict[int, Outcome] = {}
     finished: dict[int, ReportRun] = {}
     with tempfile.TemporaryDirectory(prefix="symphony-", ignore_cleanup_errors=True) as scratch:
-        work = _jobs(runs, opened, folder, Path(scratch))
+        work = _jobs(runs, opened, folder, Path(scratch), before, left_out)
         steps = Progress([run.label for run in runs], [_steps_of(job) for job in work], shown=progress)
         try:
-            outcomes = _outcomes(work, workers, max(2, processors // workers), scratch, steps.look)
+            outcomes = outcomes_of(work, workers, max(2, processors // workers), scratch, steps.look)
             with closing(outcomes), steps:
                 for i, outcome in outcomes:
                     held[i] = outcome
                     steps.done(_became(runs[i], outcome, folder))
         finally:
-            for i, outcome in _released(runs, held, opened, folder).items():
-                finished[i] = _publish(runs[i], outcome, folder)
+            warnings = _beside_drafts(runs, held, opened, folder)
+            for i, outcome in _released(runs, held, opened, before).items():
+                finished[i] = _publish(runs[i], outcome, folder, before, opened)
             index = write_index(folder)
     if browser is not None:
         made = sum(run.status == "done" for run in finished.values())
@@ -193,7 +214,7 @@ def run_reports(
             print(f"Printing {made} report{'s' if made > 1 else ''}", file=sys.stderr, flush=True)
         finished = {i: _printed(run, browser) for i, run in finished.items()}
         index = write_index(folder)
-    return ReportSet(tuple(finished[i] for i in sorted(finished)), index)
+    return ReportSet(tuple(finished[i] for i in sorted(finished)), index, warnings)
 
 
 def _writable(out: Path) -> Path:
@@ -207,8 +228,10 @@ def _writable(out: Path) -> Path:
     return out
 
 
-def _jobs(runs: Sequence[Run], study: Any, out: Path, scratch: Path) -> list[Job]:
-    """Return the runs as jobs, each with its release session: beside the reports in the folder, and those of runs before it."""
+def _jobs(
+    runs: Sequence[Run], study: Any, out: Path, scratch: Path, before: ReleasedBefore, without: tuple[str, ...]
+) -> list[Job]:
+    """Return the runs as jobs, each with its release session: beside what was released before, and the runs before it."""
     folder = Path(study.folder).absolute()
     shown_as = {
         str(folder): folder.name,
@@ -220,14 +243,14 @@ def _jobs(runs: Sequence[Run], study: Any, out: Path, scratch: Path) -> list[Job
     records = scratch / "records"
     records.mkdir()
     earlier = []
-    standing = earlier_outputs(out, replaced=[run.folder for run in runs], fingerprint=study.fingerprint, key=key)
-    for at, outputs in enumerate(standing):
-        earlier.append(records / f"earlier-{at}.json")
-        earlier[-1].write_text(json.dumps({"outputs": outputs}), encoding="utf-8")
+    for entry in before.entries:
+        earlier.append(records / f"entry-{entry.number}.json")
+        told = {"outputs": before.outputs_of(entry, study)}
+        earlier[-1].write_text(json.dumps(told, default=str), encoding="utf-8")
     jobs = []
     for at, run in enumerate(runs):
-        own = records / f"run-{at}.json"
-        session = ReleaseSession(run.folder, run.policy.title, tuple(earlier), own, records / f"run-{at}.txt")
+        own, steps = records / f"run-{at}.json", records / f"run-{at}.txt"
+        session = ReleaseSession(run.folder, run.policy.title, tuple(earlier), own, steps, without)
         record = start_record(run, study, fingerprint)
         jobs.append(
             Job(
@@ -244,92 +267,7 @@ def _steps_of(job: Job) -> Path:
     return job.session.steps
 
 
-def _outcomes(
-    work: Sequence[Job], workers: int, threads: int, scratch: str, look: Callable[[], None]
-) -> Generator[tuple[int, Outcome], None, None]:
-    """Yield each run's outcome as it ends.
-
-    A worker that dies takes the whole pool with it. The runs it cut short are
-    then tried again in order, each alone, so that only the culprit is counted
-    as failed. Runs start in order and each leaves a record in the end, so none
-    waits for ever for one before it.
-    """
-    everything = range(len(work))
-    cut_short = []
-    for i, outcome in _in_one_pool(work, everything, workers, threads, scratch, look):
-        if outcome is None:
-            cut_short.append(i)
-        else:
-            work[i].session.end()
-            yield i, outcome
-    for i in sorted(cut_short):
-        for _, outcome in _in_one_pool(work, [i], 1, threads, scratch, look):
-            work[i].session.end()
-            yield i, outcome or _lost(work[i])
-
-
-def _in_one_pool(
-    work: Sequence[Job], chosen: Sequence[int], workers: int, threads: int, scratch: str, look: Callable[[], None]
-) -> Iterator[tuple[int, Outcome | None]]:
-    with _pool(workers, threads, scratch) as pool:
-        waiting: dict[Future[Outcome], int] = {pool.submit(make_report, work[i]): i for i in chosen}
-        processes = dict(getattr(pool, "_processes", None) or {})
-        while waiting:
-            # Waiting in short turns: Ctrl-C is not seen during an endless wait, on Windows for one.
-            ended, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            look()
-            if any(not process.is_alive() for process in processes.values()):
-                # the pool does not watch a worker that started while it waited; of those it watches one always remains
-                for process in processes.values():
-                    process.kill()
-            for future in sorted(ended, key=waiting.__getitem__):
-                i = waiting.pop(future)
-                fault = future.exception()
-                if isinstance(fault, BrokenProcessPool):
-                    # another may wait for the record of the run that was lost, and a request to end is not enough then
-                    for process in processes.values():
-                        process.kill()
-                    shutil.rmtree(work[i].scratch, ignore_errors=True)
-                    yield i, None
-                elif fault is not None:
-                    reason = f"The report could not be written: {type(fault).__name__}."
-                    yield i, _lost(work[i], reason)
-                else:
-                    yield i, future.result()
-
-
-@contextmanager
-def _pool(workers: int, threads: int, scratch: str) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=prepare_process,
-        initargs=(scratch, threads),
-    )
-    processes: Mapping[int, Any] = {}
-    try:
-        yield pool
-        processes = dict(getattr(pool, "_processes", None) or {})
-        pool.shutdown(wait=True)
-    except BaseException:
-        # Stopped by the user: end the workers at once; each kernel ends with its worker.
-        processes = dict(getattr(pool, "_processes", None) or processes)
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes.values():
-            process.terminate()
-        for process in processes.values():
-            process.join(5)
-            process.kill()
-        raise
-
-
-def _lost(job: Job, reason: str = _LOST) -> Outcome:
-    now = utc_text(datetime.now(UTC))
-    record = {**job.record, "started": now, "finished": now, "seconds": 0.0, "status": "failed", "error": reason}
-    return Outcome("failed", 0.0, reason, {RECORD: as_text(record)})
-
-
-def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
+def _publish(run: Run, outcome: Outcome, out: Path, before: ReleasedBefore, study: Any) -> ReportRun:
     """Put a run's files in place, each whole. An earlier good report is kept, under a name that says so."""
     folder = out / run.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -352,6 +290,8 @@ def _publish(run: Run, outcome: Outcome, out: Path) -> ReportRun:
         checker = out / CHECKER_FOLDER / run.folder
         checker.mkdir(parents=True, exist_ok=True)
         write_in_place(checker / CHECKER_FILE, outcome.checker)
+        entering = {**before.to_be_entered(outcome.outputs, study), "digest": digest_of(folder)}
+        write_in_place(checker / FOR_REGISTER, json.dumps(entering, default=str))
     return _became(run, outcome, out)
 
 
@@ -372,11 +312,12 @@ def _became(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     return ReportRun(run.notebook.name, run.hub, outcome.status, outcome.seconds, outcome.error, paths)
 
 
-def _released(runs: Sequence[Run], held: Mapping[int, Outcome], study: Any, out: Path) -> dict[int, Outcome]:
-    """Return the outcomes as they may be put in place: refused where a report of other data would disclose a count."""
+def _released(
+    runs: Sequence[Run], held: Mapping[int, Outcome], study: Any, before: ReleasedBefore
+) -> dict[int, Outcome]:
+    """Return the outcomes as they may be put in place: refused where they would disclose a count beside what was released."""
     new = {runs[i].folder: outcome.outputs for i, outcome in sorted(held.items()) if outcome.status == "done"}
-    planned = [run.folder for run in runs]
-    found = findings_of(new, out, planned=planned, fingerprint=study.fingerprint, key=release_key(out))
+    found = findings_between(new, [(entry.label, before.outputs_of(entry, study)) for entry in before.entries])
     released = {}
     for i, outcome in sorted(held.items()):
         findings = found.get(runs[i].folder, []) if outcome.status == "done" else []
@@ -384,9 +325,26 @@ def _released(runs: Sequence[Run], held: Mapping[int, Outcome], study: Any, out:
     return released
 
 
+def _beside_drafts(runs: Sequence[Run], held: Mapping[int, Outcome], study: Any, out: Path) -> tuple[str, ...]:
+    """Say what new reports tell together with drafts in the folder that this run did not make."""
+    new = {
+        runs[i].folder: outcome.outputs
+        for i, outcome in sorted(held.items())
+        if outcome.status == "done" and not runs[i].policy.changes_nothing
+    }
+    found = draft_findings(new, out, fingerprint=study.fingerprint, key=release_key(out)) if new else ()
+    if not found:
+        return ()
+    names = joined(sorted({name for finding in found for name in finding.outputs}))
+    return (
+        f"Together these drafts would disclose small counts, as they were not protected beside each other: {names}. Before "
+        "several are passed on, make them in one run, or release one (symphony release) and make the others again.",
+    )
+
+
 def _refused(outcome: Outcome, findings: Sequence[str]) -> Outcome:
     told = " ".join(findings[:_MOST_TOLD])
     more = f" And {len(findings) - _MOST_TOLD} more." if len(findings) > _MOST_TOLD else ""
-    error = f"Refused, because differencing against reports made earlier would disclose a small count. {told}{more}"
+    error = f"Refused: beside what was released before it would disclose a small count. {told}{more} {_WAYS_ON}"
     record = {**json.loads(outcome.files[RECORD]), "status": "failed", "error": error}
     return Outcome("failed", outcome.seconds, error, {RECORD: as_text(record)})

@@ -98,6 +98,7 @@ def plan_runs(
     parameters: Mapping[str, Any] | None = None,
     policy: str | Policy | None = None,
     level: str = LEVELS[0],
+    without: Iterable[str] = (),
 ) -> list[Run]:
     """Return the runs asked for, in the order in which they are released.
 
@@ -144,6 +145,8 @@ def plan_runs(
         faults.append(f"The study '{study.name}' names no hub, so {names} has none to compare.")
     given = dict(parameters or {})
     faults += check_names(given, chosen) if chosen else []
+
+    faults += _not_there(without, chosen)
 
     runs: list[Run] = []
     for notebook in chosen:
@@ -226,6 +229,16 @@ def _values(notebook: Notebook, given: Mapping[str, Any]) -> tuple[dict[str, Any
 def _default_hub(notebook: Notebook) -> str | None:
     hub: Parameter | None = notebook.parameter("hub")
     return None if hub is None else hub.default
+
+
+def _not_there(without: Iterable[str], chosen: Sequence[Notebook]) -> list[str]:
+    """Return what is wrong with the results that are to be omitted: none of the notebooks releases them."""
+    names = sorted({name for notebook in chosen for name in notebook.results})
+    return [
+        f"No notebook chosen has a result '{name}' to omit. Results: {', '.join(names)}.{suggestion(name, names)}"
+        for name in without
+        if name not in names
+    ]
 
 
 def _missing(notebook: Notebook, level: str) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from symphony_research.words.lexicon import capital, in_words
+from symphony_research.population import Population
+from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import number
 
 __all__ = ["KeyFigure", "facts_of", "of_whom"]
@@ -42,45 +43,33 @@ def of_whom(settings: Mapping[str, Any]) -> str:
     >>> of_whom({"population": {"programme": "complex_care", "hub": "Yeovil", "index": "enrolment"}})
     'complex care, Yeovil'
     """
-    population = settings.get("population") or {}
-    parts = [in_words(population[name]) for name in ("programme", "hub") if population.get(name)]
-    parts += [f"{name} {population[name]}" for name in ("practice", "area") if population.get(name)]
-    if population.get("sex"):
-        parts.append(in_words(population["sex"]))
-    if population.get("age") and any(population["age"]):
-        parts.append(_ages(population["age"]))
-    return ", ".join(parts)
+    return Population.of(settings).words()
 
 
 def facts_of(settings: Mapping[str, Any], n_persons: int | None = None, *, rounded: bool = False) -> dict[str, str]:
     """Return who, where and when: from the predicates and dates of the population alone, but for the number of people."""
-    population = settings.get("population") or {}
-    enrolled = population.get("index") == "enrolment"
+    population = Population.of(settings)
+    enrolled = population.by_enrolment
     told = {}
     if n_persons is not None:
         told["People"] = f"about {number(n_persons)}" if rounded else number(n_persons)
     whom = of_whom(settings)
     if whom:
         told["Population"] = capital(whom)
-    if population.get("min_conditions"):
-        told["Conditions"] = f"at least {population['min_conditions']}"
+    if population.min_conditions:
+        told["Conditions"] = f"at least {population.min_conditions}"
     period = settings.get("period") or (None, None)
-    until = population.get("until") or period[1]
+    until = population.until or period[1]
     if enrolled and period[0]:
-        origin = "discharge" if population.get("event") == "readmission" else "each person's day of joining"
+        origin = "discharge" if population.event == "readmission" else "each person's day of joining"
         told["Joined"] = f"from {_day(period[0])}; time runs from {origin}"
-    elif population.get("index") and not enrolled:
-        told["As of"] = _day(population["index"])
+    elif population.index and not enrolled:
+        told["As of"] = _day(population.index)
     if enrolled and until:
         told["Data to"] = _day(until)
     if settings.get("study"):
         told["Study"] = str(settings["study"])
     return told
-
-
-def _ages(ages: Any) -> str:
-    low, high = ages
-    return f"aged {low or 0} and over" if high is None else f"aged {low or 0} to {high}"
 
 
 def _day(value: Any) -> str:

@@ -42,6 +42,8 @@ class ReleaseSession:
         Where the record of this release is written.
     steps : pathlib.Path or None
         Where the steps of the work are written, a line each, for whoever waits.
+    without : tuple of str
+        Names of results that are omitted from the report, whatever the notebook asks for.
     """
 
     name: str = ""
@@ -49,6 +51,7 @@ class ReleaseSession:
     earlier: tuple[Path, ...] = ()
     record: Path | None = None
     steps: Path | None = None
+    without: tuple[str, ...] = ()
     _names: list[str] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -71,7 +74,7 @@ class ReleaseSession:
                 told = json.loads(path.read_text(encoding="utf-8"))
                 earlier = tuple(Path(one) for one in told["earlier"])
                 record, steps = (None if told[key] is None else Path(told[key]) for key in ("record", "steps"))
-                _READ[path] = cls(told["name"], told["policy"], earlier, record, steps)
+                _READ[path] = cls(told["name"], told["policy"], earlier, record, steps, tuple(told["without"]))
             except (OSError, ValueError, KeyError, TypeError):
                 raise DisclosureError(
                     "The release session cannot be read: symphony report writes one for each report it makes. "

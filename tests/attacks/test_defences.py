@@ -15,7 +15,7 @@ import pytest
 from study import POLICIES, attack, world_of
 
 import symphony_research as sr
-from symphony_research.disclosure import control, primary, relations, secondary, triples
+from symphony_research.disclosure import control, primary, relations, secondary, targets, triples
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.policy import Policy
 
@@ -99,7 +99,7 @@ def _only_primary(cell: Any, policy: Policy) -> Any:
     return None if not cell.primary else _TARGET(cell, policy)
 
 
-_TARGET = secondary.target_of
+_TARGET = targets._target_of
 
 
 def _unsearched(system: Any, cells: Any, policy: Policy) -> Any:
@@ -112,8 +112,11 @@ DEFENCES: dict[str, tuple[Patch, Callable[[], list[str]]]] = {
         _off(Policy, "hides", lambda self, column: pl.lit(False)),
         lambda: _counts("squeezed"),
     ),
-    "secondary suppression": (_off(control, "protect", lambda *a, **k: Protection()), lambda: _counts("squeezed")),
-    "suppressed counts are searched": (_off(secondary, "_targets", _unsearched), lambda: _counts("squeezed")),
+    "secondary suppression": (
+        _off(control, "protect_or_withhold", lambda own, *a: (own, Protection())),
+        lambda: _counts("squeezed"),
+    ),
+    "suppressed counts are searched": (_off(secondary, "targets_of", _unsearched), lambda: _counts("squeezed")),
     "strata of few are suppressed": (_off(control, "suppressed_strata", lambda *a: frozenset()), _of_small_strata),
     "means are rounded": (_off(primary, "_rounded_mean", lambda mean: mean), _few_figures),
     "dominance": (_off(Policy, "spread_wide_enough", lambda self, column: pl.lit(True)), _costs),

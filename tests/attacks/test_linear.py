@@ -66,7 +66,9 @@ def test_forty_nine_conditions_by_sex(seed: int) -> None:
 
 
 WITHOUT: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "secondary suppression": lambda patch: patch.setattr(control, "protect", lambda *a, **k: Protection()),
+    "secondary suppression": lambda patch: patch.setattr(
+        control, "protect_or_withhold", lambda own, *a: (own, Protection())
+    ),
     "strata": lambda patch: patch.setattr(relations, "_strata", lambda *a: iter(())),
 }
 

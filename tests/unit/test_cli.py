@@ -30,7 +30,7 @@ def reports(tmp_path, *errors):
         types.SimpleNamespace(label=f"0{i}_nb", error=error, not_printed=None) for i, error in enumerate(errors)
     )
     failed = tuple(run for run in runs if run.error)
-    return types.SimpleNamespace(runs=runs, failed=failed, ok=not failed, index=tmp_path / "index.html")
+    return types.SimpleNamespace(runs=runs, failed=failed, ok=not failed, index=tmp_path / "index.html", warnings=())
 
 
 def test_without_words_it_helps(capsys):
@@ -100,7 +100,7 @@ def test_report_passes_on_what_was_asked_and_ends_with_the_address(tmp_path, fak
     assert cli.main([*words, "--out", str(tmp_path)]) == 0
     assert asked == {
         "study": Path("st"), "notebooks": ["02", "net"], "hubs": ["A", "B"], "all_hubs": False,
-        "parameters": {"x": "1"}, "policy": "sacro", "level": "strict", "out": tmp_path, "jobs": 2, "pdf": True,
+        "parameters": {"x": "1"}, "policy": "sacro", "level": "strict", "out": tmp_path, "jobs": 2, "pdf": True, "register": None, "without": [],
     }  # fmt: skip
     assert capsys.readouterr().out.splitlines() == ["1 report made.", (tmp_path / "index.html").as_uri()]
 

@@ -9,7 +9,6 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.collapse import Collapsed
-from symphony_research.disclosure.differencing import nested
 from symphony_research.disclosure.outputs import ReleasedOutput, released_output
 from symphony_research.disclosure.release_record import as_output, for_release, output_from_record
 from symphony_research.policy import Policy
@@ -17,6 +16,7 @@ from symphony_research.result import Provenance, Result
 from symphony_research.result.cells import Covered, Nested, Partition
 
 NHS = Policy.nhs_england()
+STRICT = Policy.nhs_england(level="strict")
 
 
 def prevalence(with_it: int, people: int, policy: Policy | None = NHS, **population: object) -> Result:
@@ -32,12 +32,44 @@ def kinds(*results: Result) -> list[str]:
 
 
 def test_a_hub_beside_its_programme() -> None:
-    # 100 with asthma of 400 on the programme, all but two of them at the hub: both are shown as 100 of 400, so four are left at most
-    whole = prevalence(100, 400, programme="hubs")
-    assert kinds(whole, prevalence(98, 398, programme="hubs", hub="Yeovil")) == ["difference"]
+    # 100 with asthma of 400 on the programme, all but two of them at the hub: both are shown as 100 of 400, so nobody to four
+    # are left: as many numbers as a rounded count has, and fewer than the seven of the strict level
+    yeovil = {"programme": "hubs", "hub": "Yeovil"}
+    assert kinds(prevalence(100, 400, programme="hubs"), prevalence(98, 398, **yeovil)) == []
+    whole = prevalence(100, 400, STRICT, programme="hubs")
+    assert kinds(whole, prevalence(98, 398, STRICT, **yeovil)) == ["difference"]
     # half of everything: nothing is told
-    assert kinds(whole, prevalence(50, 200, programme="hubs", hub="Yeovil")) == []
-    assert kinds(prevalence(97, 397, hub="Wincanton"), prevalence(100, 400, hub="Yeovil")) == []
+    assert kinds(whole, prevalence(50, 200, STRICT, **yeovil)) == []
+    assert kinds(prevalence(97, 397, STRICT, hub="Wincanton"), prevalence(100, 400, STRICT, hub="Yeovil")) == []
+
+
+def test_a_difference_that_only_all_counts_together_tell() -> None:
+    # of 60 people of 18 and over, 24 women and 36 men; of 24 and over 22 and 34: everybody 60 (58-62) and 55 (53-57), women 25 (23-27)
+    # and 20 (18-22), men 35 (33-37) both times. Alone, 0 to 4 men are younger; with 1 to 9 people and 1 to 9 women that stays so
+    def both(women: int, men: int, age: int) -> list[Result]:
+        frame = pl.DataFrame({"asthma": [1] * (women + men), "sex": ["F"] * women + ["M"] * men})
+        made = []
+        for by in ((), ("sex",)):
+            found = sr.multimorbidity.prevalence(sr.Patterns.from_wide(frame, conditions=["asthma"], by=by))
+            settings = {**found.settings, "study": "Somerset", "population": {"age": [age, None]}}
+            made.append(type(found)(found.count_tables, settings, found.by))
+        return list(sr.suppress(made, NHS))
+
+    assert kinds(*both(24, 36, 18), *both(22, 34, 24)) == []
+
+
+def test_events_are_compared_with_the_same_event_alone() -> None:
+    def deaths(event: str, with_it: int, people: int, **population: object) -> Result:
+        frame = pl.DataFrame(
+            {"time": [20.0] * with_it + [80.0] * (people - with_it), "event": [1] * with_it + [0] * (people - with_it)}
+        )
+        found = sr.survival.kaplan_meier(frame, time="time", event="event", time_unit="days")
+        settings = {**found.settings, "study": "Somerset", "population": {**population, "event": event}}
+        return sr.suppress(type(found)(found.count_tables, settings, found.by), STRICT)
+
+    programme = deaths("death", 100, 400, programme="hubs")
+    assert kinds(programme, deaths("admission", 98, 250, programme="hubs", hub="Yeovil")) == []
+    assert kinds(programme, deaths("death", 98, 250, programme="hubs", hub="Yeovil")) == ["difference"]
 
 
 @pytest.mark.parametrize(
@@ -56,14 +88,7 @@ def test_a_hub_beside_its_programme() -> None:
 def test_populations_that_may_be_nested_are_set_against_each_other(
     one: dict[str, object], other: dict[str, object]
 ) -> None:
-    assert kinds(prevalence(98, 398, **one), prevalence(100, 400, **other)) == ["difference"]
-
-
-def test_which_populations_are_nested() -> None:
-    assert nested({"age": [20, 30]}, {"age": [18, None]})
-    assert not nested({"age": [18, None]}, {"age": [20, 30]})
-    assert not nested({"sex": "F"}, {"sex": "M"})
-    assert nested({"sex": "F", "hub": "Yeovil"}, {"sex": "F"})
+    assert kinds(prevalence(98, 398, STRICT, **one), prevalence(100, 400, STRICT, **other)) == ["difference"]
 
 
 def test_two_rules_on_one_study() -> None:
@@ -112,7 +137,7 @@ def test_curves_of_nested_populations() -> None:
         frame = pl.DataFrame({"time": days, "event": [1] * len(days)})
         found = sr.survival.kaplan_meier(frame, time="time", event="event", time_unit="days")
         settings = {**found.settings, "study": "Somerset", "population": population}
-        return sr.suppress(type(found)(found.count_tables, settings, found.by), NHS)
+        return sr.suppress(type(found)(found.count_tables, settings, found.by), STRICT)
 
     days = list(range(1, 101))
     # 100 and 98 people, both shown as 100: four at most are of the programme and not of the hub
@@ -122,11 +147,11 @@ def test_curves_of_nested_populations() -> None:
 
 def test_messages_name_outputs_and_hold_no_number_of_people() -> None:
     found = sr.check_differencing(
-        [prevalence(100, 400, programme="hubs"), prevalence(98, 398, programme="hubs", hub="Yeovil")]
+        [prevalence(100, 400, STRICT, programme="hubs"), prevalence(98, 398, STRICT, programme="hubs", hub="Yeovil")]
     )
     assert found[0].outputs == (
-        "1. Prevalence of long-term conditions (programme hubs)",
-        "2. Prevalence of long-term conditions (programme hubs, hub Yeovil)",
+        "1. Prevalence of long-term conditions (hubs)",
+        "2. Prevalence of long-term conditions (hubs, Yeovil)",
     )
     for number in ("98", "398", "100", "400"):
         assert number not in str(found[0])

@@ -412,7 +412,7 @@ def test_every_defence_is_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     """With any one defence removed, the search above finds a leak in some family."""
     MUTANTS[name](monkeypatch)
     # which has tests of its own, and would hide more here
-    monkeypatch.setattr(control, "protect", lambda own, policy, beside=(): Protection())
+    monkeypatch.setattr(control, "protect_or_withhold", lambda own, *given: (own, Protection()))
     found = [
         leak(result, sr.suppress(result, policy), policy)
         for policy in POLICIES

@@ -235,7 +235,7 @@ def test_no_exact_count_is_in_any_file_of_any_run(made):
     files = [path for path in out.rglob("*") if path.is_file()]
     assert {path.name for path in files} == {
         "index.html", "report.html", "report.ipynb", "provenance.json", "release.json", "release.html",
-        "for_output_checker.json", "README.txt", "key",
+        "for_output_checker.json", "for_register.json", "README.txt", "key",
     }  # fmt: skip
     for path in files:
         # pictures and fingerprints are long runs of letters and figures, in which any number may stand

@@ -1,4 +1,4 @@
-"""The release record beside a report, the output checker's own file, and reports of other data in the folder."""
+"""The release record beside a report, the output checker's own file, and what a report tells beside drafts and releases."""
 
 import json
 import stat
@@ -16,8 +16,8 @@ from symphony_research.report import release as releasing
 from symphony_research.report import run_plan as planning
 from symphony_research.report.release import (
     checker_file,
-    earlier_outputs,
-    findings_of,
+    draft_findings,
+    findings_between,
     keyed,
     release_files,
     release_key,
@@ -81,38 +81,27 @@ def test_a_folder_of_reports_has_one_secret_that_others_cannot_read(tmp_path):
     assert keyed(OURS, key) != keyed(OURS, b"other")
 
 
-def test_earlier_reports_of_the_same_data_come_by_folder_with_their_own_fingerprint(tmp_path, room):
-    ours = keyed(OURS, b"key")
-    stand(tmp_path, "b_two", ours, "two")
-    stand(tmp_path, "a_one", ours, "one")
-    stand(tmp_path, "c_replaced", ours, "three")
-    stand(tmp_path, "d_other", keyed(OTHER, b"key"), "four")
-    (tmp_path / "e_broken").mkdir()
-    (tmp_path / "e_broken" / "release.json").write_text("{")
-    found = earlier_outputs(tmp_path, replaced=["c_replaced"], fingerprint=OURS, key=b"key")
-    assert [[one["title"] for one in outputs] for outputs in found] == [["one"], ["two"]]
-    assert found[0][0]["published"]["fingerprint"] == OURS
-
-
-def test_new_reports_are_compared_with_reports_of_other_data_and_those_not_replaced(tmp_path, room):
+def test_new_reports_are_set_against_drafts_of_the_same_data_that_they_do_not_replace(tmp_path, room):
     ours = keyed(OURS, b"key")
     new = {"a_new": [{"title": "new"}], "b_new": []}
-    stand(tmp_path, "c_same", ours, "same")
 
     def found():
-        return findings_of(new, tmp_path, planned=["a_new", "b_new", "d_failed"], fingerprint=OURS, key=b"key")
+        return [one.outputs for one in draft_findings(new, tmp_path, fingerprint=OURS, key=b"key")]
 
-    assert found() == {}  # released beside it
-    stand(tmp_path, "d_failed", ours, "kept")
-    ((folder, (finding,)),) = found().items()
-    assert folder == "a_new"
-    assert finding.outputs == ["d_failed (made earlier): kept [0]", "a_new: new [1]"]
+    stand(tmp_path, "a_new", ours, "replaced")
     stand(tmp_path, "e_other", keyed(OTHER, b"key"), "other")
-    assert [name.split(":")[0] for name in found()["a_new"][0].outputs] == [
-        "d_failed (made earlier)",
-        "e_other (made earlier)",
-        "a_new",
-    ]
+    (tmp_path / "f_broken").mkdir()
+    (tmp_path / "f_broken" / "release.json").write_text("{")
+    assert found() == []
+    stand(tmp_path, "c_same", ours, "same")
+    assert found() == [["same in c_same [0]", "new in a_new [1]"]]
+
+
+def test_findings_are_those_of_new_reports_with_others(room):
+    new = {"a_new": [{"title": "new"}], "b_new": [{"title": "newer"}]}
+    assert findings_between(new, []) == {}  # among themselves they were protected together
+    found = findings_between(new, [("02_x (entry 1)", [{"title": "old"}])])
+    assert sorted(found) == ["a_new", "b_new"]
 
 
 # 400 people, of whom 398 are women: a table of women beside one of everybody is a difference of two men
@@ -168,21 +157,6 @@ def test_a_run_never_refuses_its_own_reports(tmp_path, monkeypatch, study):
     made = run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY, b_women=WOMEN)
     assert made.runs[0].status == "done", made.runs[0].error
     assert not any("Refused" in (one.error or "") for one in made.runs)
-
-
-def test_a_report_is_refused_beside_one_of_other_data_that_stands_in_the_folder(tmp_path, monkeypatch, study):
-    assert run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY).ok
-    record = json.loads((tmp_path / "out" / "a_everybody" / "release.json").read_text())
-    assert [output["family"] for output in record["outputs"]] == ["Prevalence"]
-    assert record["study"]["fingerprint"] != sr.read_study(study).fingerprint
-    write_people(study, [f"p{k}" for k in range(PEOPLE)], birth_date="1951-01-01")
-    later = run(tmp_path, monkeypatch, study, b_women=WOMEN)
-    assert [one.status for one in later.runs] == ["failed"]
-    assert all(word in later.runs[0].error for word in ("Refused", "a_everybody (made earlier)", "b_women"))
-    assert list(later.runs[0].paths) == ["provenance.json"]
-    assert (tmp_path / "out" / "a_everybody" / "report.html").exists()
-    # made again, it takes its own place
-    assert run(tmp_path, monkeypatch, study, a_everybody=EVERYBODY).ok
 
 
 def test_no_page_leads_to_the_output_checkers_folder(tmp_path, monkeypatch, study):

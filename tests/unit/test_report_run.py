@@ -26,7 +26,7 @@ import os, sys, warnings
 import matplotlib.pyplot as plt
 from symphony_research.result import confidential_report, inside_report
 print("hub", hub, "inside", inside_report(), confidential_report(), "files", os.listdir("."))
-print("settings", [name for name in os.environ if name.startswith("SYMPHONY") and name not in ("SYMPHONY_NO_SKIP", "SYMPHONY_CACHE")])
+print("settings", [name for name in os.environ if name.startswith("SYMPHONY") and name not in ("SYMPHONY_NO_SKIP", "SYMPHONY_CACHE", "SYMPHONY_SHARED_DATA", "SYMPHONY_BROWSER")])
 print("same python", sys.executable == PYTHON)
 print("study at", study)
 warnings.warn("about row 943476", UserWarning)
@@ -258,17 +258,12 @@ def test_reports_are_released_in_order_each_beside_those_before_and_jobs_change_
         )
 
 
-def test_reports_that_stand_in_the_folder_are_beside_those_of_a_later_run_but_not_their_own(tmp_path, monkeypatch):
+def test_drafts_that_stand_in_the_folder_change_no_later_report(tmp_path, monkeypatch):
     shelf, out, study = tmp_path / "shelf", tmp_path / "out", Study(tmp_path / "study")
     monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(shelf))
     releases(shelf, "01_one", "attrition")
     releases(shelf, "02_two", "prevalence")
     assert run_reports(study, ["01"], out=out, progress=False).ok
-    assert run_reports(study, ["02"], out=out, progress=False).ok
-    assert printed(out, "02_two").count("'") == 2
-    assert run_reports(study, ["02"], out=out, progress=False).ok
-    assert printed(out, "02_two").count("'") == 2
-    study.fingerprint = "e" * 64  # other data
     assert run_reports(study, ["02"], out=out, progress=False).ok
     assert printed(out, "02_two") == "[]"
 

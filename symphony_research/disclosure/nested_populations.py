@@ -1,0 +1,159 @@
+"""Of two populations the one among the other: which differences of their counts tell how few the others are.
+
+A difference is of people that no table names, so it is protected as a small count is: where it may be small it keeps as
+many possible numbers as a suppressed count must.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from symphony_research.disclosure.decomposition import TOLERANCE, Block
+from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
+from symphony_research.disclosure.system import bounds_of, system_of
+from symphony_research.result.cells import CellDefinition, Stratum
+
+__all__ = ["may_be_nested", "of_one_study", "shown_counts", "telling_beside", "telling_by_all", "telling_differences"]
+
+MOST_COMPARED = 20_000  # unknowns of two populations that are compared by all their counts
+MOST_PROGRAMMES = 200
+
+
+def may_be_nested(inner: ReleasedOutput, outer: ReleasedOutput) -> bool:
+    """Whether it cannot be excluded that the people of one output are all among those of another."""
+    return inner.population.may_be_nested_in(outer.population)
+
+
+def of_one_study(one: ReleasedOutput, other: ReleasedOutput) -> bool:
+    """Whether two outputs may be of the same people: studies of different names are taken to be of others."""
+    return one.study is None or other.study is None or one.study == other.study
+
+
+def shown_counts(one: ReleasedOutput) -> dict[CellDefinition, CellBounds]:
+    """Return the counts that an output shows, by whom they count."""
+    return {cell.of: cell for cell in one.cells if not cell.suppressed and not cell.of.isolated}
+
+
+def telling_differences(inner: ReleasedOutput, outer: ReleasedOutput) -> frozenset[CellDefinition]:
+    """Return the counts of two outputs, each shown in both, of which the difference tells too much; without the predicates.
+
+    Empty where the people of the one are surely not among those of the other.
+    """
+    if not may_be_nested(inner, outer):
+        return frozenset()
+    own, others = _of_own_population(inner), _of_own_population(outer)
+    same_event = inner.population.event == outer.population.event
+    return frozenset(
+        of
+        for of in own.keys() & others.keys()
+        if (same_event or not of.state)
+        and _tells(others[of].low - own[of].high, others[of].high - own[of].low, outer.policy)
+    )
+
+
+def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput]) -> frozenset[CellDefinition]:
+    """Return the counts of outputs that are to be suppressed, so that no difference from outputs released before tells anything.
+
+    Parameters
+    ----------
+    own : sequence of ReleasedOutput
+        Drafts of one population.
+    other : sequence of ReleasedOutput
+        What was released of others; of the same records, all their counts together are compared.
+    """
+    found: set[CellDefinition] = set()
+    for one in own:
+        for before in other:
+            few = telling_differences(one, before) | telling_differences(before, one)
+            found |= {cell.of for of, cell in _of_own_population(one).items() if of in few}
+    wholes: dict[str, list[ReleasedOutput]] = {}
+    for before in other:
+        if before.fingerprint == own[0].fingerprint:
+            wholes.setdefault(repr((before.population.whole, before.predicates)), []).append(before)
+    for released in wholes.values():
+        for drafts in _by_predicates(own):
+            left = [_without(one, found) for one in drafts]
+            few = frozenset()
+            if may_be_nested(drafts[0], released[0]):
+                few |= telling_by_all(left, released)
+            if may_be_nested(released[0], drafts[0]):
+                few |= telling_by_all(released, left)
+            found |= {cell.of for one in drafts for of, cell in _of_own_population(one).items() if of in few}
+    return frozenset(found)
+
+
+def _by_predicates(own: Sequence[ReleasedOutput]) -> list[list[ReleasedOutput]]:
+    parts: dict[Stratum, list[ReleasedOutput]] = {}
+    for one in own:
+        parts.setdefault(one.predicates, []).append(one)
+    return list(parts.values())
+
+
+def _without(one: ReleasedOutput, gone: set[CellDefinition]) -> ReleasedOutput:
+    return replace(one, cells=tuple(cell for cell in one.cells if cell.of not in gone))
+
+
+def _tells(low: float, high: float, policy: Mapping[str, Any]) -> bool:
+    """Whether a number of people between two ends may be small and keeps too few possible numbers; zero is no secret."""
+    least, most = math.ceil(max(low, 0.0) - TOLERANCE), math.floor(high + TOLERANCE)
+    need = policy["threshold"] if policy["level"] == "strict" else min(policy["rounding"], policy["threshold"])
+    return most >= 1 and least <= policy["threshold"] and most - least + 1 < need
+
+
+def telling_by_all(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutput]) -> frozenset[CellDefinition]:
+    """Return the counts of which everything together tells that few are in the outer population alone; without the predicates."""
+    within = [_as_stratum(one, (("among", "them"),)) for one in inner]
+    whole = [_as_stratum(one, ()) for one in outer]
+    system = system_of([*within, *whole])
+    own = {
+        replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair[0] != "among")): cell
+        for one in within
+        for cell in one.cells
+        if cell.high < UNBOUNDED
+    }
+    others = {cell.of: cell for one in whole for cell in one.cells if cell.high < UNBOUNDED}
+    policy = outer[0].policy
+    # where the two numbers alone are far apart nothing can bring them together
+    near = sorted(of for of in own.keys() & others.keys() if others[of].low - own[of].high <= policy["threshold"])
+    if not near or system.n_unknowns > MOST_COMPARED:
+        return frozenset()
+    low, high = bounds_of(system, [cell for one in (*within, *whole) for cell in one.cells])
+    block = Block(np.arange(system.n_unknowns), system.matrix, system.low, system.high)
+    few = set()
+    for of in near[: MOST_PROGRAMMES // 2]:
+        cost = np.zeros(len(low))
+        cost[system.index[of]], cost[system.index[own[of].of]] = 1.0, -1.0
+        ends = [block.solve(low, high, sign * cost) for sign in (1, -1)]
+        if ends[0] is None or ends[1] is None:
+            return frozenset()  # they contradict each other, so the one are not among the other
+        least, most = (float(end @ cost) for end in ends if end is not None)
+        # of a small group everybody knows that the others are few, and not that there are any
+        if _tells(least, most, policy) and (least >= 1 or not (own[of].suppressed or others[of].suppressed)):
+            few.add(of)
+    return frozenset(few)
+
+
+def _as_stratum(one: ReleasedOutput, stratum: Stratum) -> ReleasedOutput:
+    """Return an output as of a stratum of other people, or of everybody, whatever the predicates."""
+    gone = set(one.predicates)
+
+    def moved(of: CellDefinition) -> CellDefinition:
+        kept = tuple(pair for pair in of.stratum if pair not in gone)
+        return replace(of, stratum=tuple(sorted((*stratum, *kept))))
+
+    cells = tuple(replace(cell, of=moved(cell.of)) for cell in one.cells)
+    return replace(one, predicates=stratum, cells=cells, relations=())
+
+
+def _of_own_population(one: ReleasedOutput) -> dict[CellDefinition, CellBounds]:
+    """Return what is shown by who is counted of the output's own people."""
+    predicates = set(one.predicates)
+    return {
+        replace(of, stratum=tuple(pair for pair in of.stratum if pair not in predicates)): cell
+        for of, cell in shown_counts(one).items()
+    }

@@ -1,0 +1,213 @@
+"""`symphony release`: enter finished reports into the register, after which every run is judged against them."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from symphony_research.errors import ArgumentError, ReportError
+from symphony_research.report.before import FOR_REGISTER
+from symphony_research.report.provenance import read_record, utc_text
+from symphony_research.report.register import Entry, Register, default_register
+from symphony_research.report.release import CHECKER_FOLDER, findings_between
+from symphony_research.report.sketch import SAME_PEOPLE, overlap
+
+__all__ = ["digest_of", "release_in_words", "release_reports", "withdraw_release"]
+
+PAGE = "report.html"
+
+
+def digest_of(folder: Path) -> str:
+    """Return the digest of a report's page: what is entered is what was judged."""
+    return hashlib.sha256((folder / PAGE).read_bytes()).hexdigest()
+
+
+def release_reports(
+    reports: Sequence[str | Path], *, register: str | Path | None = None, by: str | None = None
+) -> tuple[Entry, ...]:
+    """Enter finished reports into the register of releases: all of them or none.
+
+    Parameters
+    ----------
+    reports : sequence of path
+        Folders of reports, or a folder of such folders.
+    register : path, optional
+        By default the one that the reports were made beside.
+    by : str, optional
+        Who releases them; by default the author that the report names, else the user.
+
+    Returns
+    -------
+    tuple of Entry
+        With their numbers.
+
+    Raises
+    ------
+    ArgumentError
+        If a folder holds no report of confidential data that can be released, or they belong to several registers.
+    ReportError
+        If one would disclose a small count beside what was released since it was made, naming both; or the
+        register cannot be used.
+    """
+    folders = _folders(reports)
+    told = {folder: _entering(folder) for folder in folders}
+    places = {str(one["register"]) for one in told.values()}
+    if register is None and len(places) > 1:
+        raise ArgumentError(
+            "These reports were made beside several registers. Release those of one register at a time."
+        )
+    book = Register(register or places.pop())
+    there = book.entries()
+    accepted: list[Entry] = []
+    for folder, one in told.items():
+        entry = _entry(folder, one, by)
+        if not any((known.report, known.digest) == (entry.report, entry.digest) for known in there):
+            _require_no_clash(entry, one, [known for known in there if known.withdrawn is None])
+            _require_no_clash(entry, one, accepted)
+        accepted.append(entry)
+    return book.add(accepted)
+
+
+def withdraw_release(number: int, *, reason: str, register: str | Path, by: str | None = None) -> Entry:
+    """Declare a released report out of use; its entry stays, and no run is judged against it from now on.
+
+    Raises
+    ------
+    ArgumentError
+        If no reason is given.
+    ReportError
+        If there is no such entry, or the register cannot be used.
+    """
+    if not reason.strip():
+        raise ArgumentError("Say why the report is withdrawn: --reason '...'.")
+    return Register(register).withdraw(number, by=by or getpass.getuser(), reason=reason.strip(), date=_now())
+
+
+def release_in_words(
+    reports: Sequence[str | Path],
+    register: str | Path | None,
+    by: str | None,
+    listed: bool,
+    withdraw: int | None,
+    reason: str,
+) -> str:
+    """Release reports, or list what was released, or withdraw an entry, and say what was done.
+
+    Raises
+    ------
+    ArgumentError
+        If not one of the three is asked for.
+    """
+    if sum((bool(reports), listed, withdraw is not None)) != 1:
+        raise ArgumentError("Give the reports to release, or --list, or --withdraw N --reason '...'.")
+    place = register or default_register()
+    if withdraw is not None:
+        return f"Withdrawn: {withdraw_release(withdraw, reason=reason, register=place, by=by).label}"
+    if not listed:
+        entered = release_reports(reports, register=register, by=by)
+        return "\n".join(f"Released as entry {entry.number}: {entry.report}" for entry in entered)
+    lines = []
+    for entry in Register(place).entries():
+        lines.append(f"{entry.number:>4}  {entry.date[:10]}  {entry.report}, {entry.study}; released by {entry.by}")
+        if (told := entry.withdrawn) is not None:
+            lines.append(f"      withdrawn on {told.date[:10]} by {told.by}: {told.reason}")
+    return "\n".join(lines) or f"The register '{place}' has no entry."
+
+
+def _now() -> str:
+    return utc_text(datetime.now(UTC))
+
+
+def _folders(reports: Sequence[str | Path]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for asked in map(Path, reports):
+        inside = sorted(page.parent for page in asked.glob(f"*/{PAGE}"))
+        if (asked / PAGE).is_file():
+            found[asked.absolute()] = None
+        elif inside:
+            found |= dict.fromkeys(folder.absolute() for folder in inside)
+        else:
+            raise ArgumentError(
+                f"There is no report in '{asked}'. Give the folder of a report, or the folder of all reports."
+            )
+    return list(found)
+
+
+def _entering(folder: Path) -> dict[str, Any]:
+    """Read what the register is to hold of a report; refuse one that is not as it was judged."""
+    record = read_record(folder / "provenance.json")
+    if record is None or record["status"] != "done":
+        raise ArgumentError(f"The report '{folder.name}' was not finished. Make it again before it is released.")
+    path = folder.parent / CHECKER_FOLDER / folder.name / FOR_REGISTER
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ArgumentError(
+            f"What the register is to hold of '{folder.name}' is not beside the reports ({CHECKER_FOLDER}/{folder.name}/"
+            f"{FOR_REGISTER}). Make the report again, and release it from the folder in which it was made."
+        ) from None
+    if told["register"] is None:
+        raise ArgumentError(
+            f"'{folder.name}' is of generated data, which describe no real person: there is nothing to release."
+        )
+    if told["digest"] != digest_of(folder):
+        raise ArgumentError(
+            f"The page of '{folder.name}' is not the one that was made: it was changed since. Make it again, and release that."
+        )
+    return {**told, "record": record}
+
+
+def _entry(folder: Path, told: Mapping[str, Any], by: str | None) -> Entry:
+    record = told["record"]
+    return Entry(
+        report=folder.name,
+        title=str(record.get("title") or record["notebook"]["title"]),
+        study=str(record["study"]["name"]),
+        policy=str(record["policy"]["title"]),
+        by=by or str(record.get("author") or "") or getpass.getuser(),
+        date=_now(),
+        digest=told["digest"],
+        run=told["run"],
+        fingerprint=told["fingerprint"],
+        sketch=told["sketch"],
+        outputs=told["outputs"],
+    )
+
+
+def _require_no_clash(entry: Entry, told: Mapping[str, Any], there: Sequence[Entry]) -> None:
+    """Refuse a report that would disclose a count beside what it was not protected beside."""
+    beside = set(told["beside"])
+    of_same = [one for one in there if _same_people(entry, one)]
+    unknown = [
+        one.label if one.number else one.report for one in of_same if one.run != entry.run and one.number not in beside
+    ]
+    if not unknown:
+        return
+    before = [(one.label if one.number else one.report, _as_of(entry, one)) for one in of_same]
+    found = findings_between({entry.report: _as_of(entry, entry)}, before).get(entry.report, [])
+    clashes = [one for one in found if any(f" in {label} [" in name for name in one.outputs for label in unknown)]
+    if clashes:
+        more = f" And {len(clashes) - 1} more." if len(clashes) > 1 else ""
+        raise ReportError(
+            f"{entry.report} would disclose a small count beside what was released since it was made. {clashes[0]}{more} Make it "
+            "again: what was released is taken into account then. Nothing was entered."
+        )
+
+
+def _same_people(one: Entry, other: Entry) -> bool:
+    return one.fingerprint == other.fingerprint or overlap(one.sketch, other.sketch) >= SAME_PEOPLE
+
+
+def _as_of(entry: Entry, one: Entry) -> list[dict[str, Any]]:
+    """Return what an entry disclosed, as of the people of another's study."""
+    return [
+        {**output, "published": {**output["published"], "study": entry.study}}
+        if "published" in output
+        else dict(output)
+        for output in one.outputs
+    ]
