@@ -30,7 +30,7 @@ def example_study() -> Study:
     'Example of 200 invented people in 2012-13'
     """
     from symphony_research.synthetic import generate_tables
-    from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END, PERIOD_START
+    from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END, PERIOD_START, PRICE_YEAR
 
     made = generate_tables(200, seed=2013)
     tables = {name: conform(STUDY_TABLES[name], frame.lazy()).collect() for name, frame in made.items()}
@@ -42,4 +42,5 @@ def example_study() -> Study:
         fingerprint="example-2013-200",
         generated=True,
         given=frozenset(tables),
+        price_year=PRICE_YEAR,
     )

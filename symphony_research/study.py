@@ -62,6 +62,8 @@ class Study:
         the study's last.
     signed : mapping
         Author, contact and status of its reports, as study.toml gives them.
+    price_year : str
+        The year at whose prices costs are, such as "2012-13"; empty where study.toml does not say.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Study:
     note: str = ""
     signed: Mapping[str, str] = field(default_factory=dict)
     data_end: Mapping[str, date] = field(default_factory=dict)
+    price_year: str = ""
 
     @property
     def persons(self) -> pl.LazyFrame:
@@ -351,6 +354,7 @@ def _study(
         str(settings.get("note", "")),
         settings.get("report", {}),
         data_end,
+        str(settings.get("price_year", "")),
     )
 
 

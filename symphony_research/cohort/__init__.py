@@ -7,6 +7,7 @@ happens to them; `at_risk` from when and until when it can be seen to; `follow_u
 
 from symphony_research.cohort.attrition import Attrition
 from symphony_research.cohort.baseline import Baseline
+from symphony_research.cohort.care_use import CareUse
 from symphony_research.cohort.define import define_cohort
 from symphony_research.cohort.events import EVENTS, Event
 from symphony_research.cohort.people import Cohort
@@ -19,6 +20,7 @@ __all__ = [
     "STRATA",
     "Attrition",
     "Baseline",
+    "CareUse",
     "Cohort",
     "Event",
     "ReadmissionRate",

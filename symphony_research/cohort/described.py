@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 
 from symphony_research.cohort.baseline import Baseline
+from symphony_research.cohort.care_use import CareUse, care_use_of
 from symphony_research.cohort.characteristics import baseline_of
 from symphony_research.cohort.measures import measured
 from symphony_research.cohort.onsets import onsets_of
@@ -168,6 +170,56 @@ class Described:
             months=months,
             commonest=commonest,
         )
+
+    def care_use(
+        self,
+        *,
+        by: str | Sequence[str] = (),
+        horizon: int | None = 365,
+        confidence: float = 0.95,
+        optional: bool = False,
+    ) -> CareUse:
+        """Count contacts in each setting, and their cost, per person-year from the index date.
+
+        Parameters
+        ----------
+        by : str or sequence of str
+            Strata, any of `STRATA`, as of the index date.
+        horizon : int, optional
+            Days after the index date that are counted, as in `rates`; None for all.
+        confidence : float, default 0.95
+            Of the intervals.
+        optional : bool, default False
+            Return a `NotAvailable`, which stands in a report as one sentence, where the study has no activity.
+
+        Returns
+        -------
+        CareUse
+            The strata, `quantity` ("cost" in pounds of the study's price year, "contacts_<setting>" for each setting recorded),
+            `n_persons`, `mean_years` (observed), `estimate` (per person-year), `lower`, `upper`, `standard_error`.
+
+        Raises
+        ------
+        ArgumentError
+            If a stratum is unknown, or the study has no activity.
+
+        Notes
+        -----
+        Each row of activity is a contact. The standard error is that of a ratio of means (linearised), so it knows that contacts of
+        one person go together.
+
+        References
+        ----------
+        Cochran, W. G. (1977). Sampling Techniques, third edition, section 6.4. Wiley.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> sr.define_cohort(sr.example_study()).care_use().estimates["quantity"][0]
+        'cost'
+        """
+        found: Any = care_use_of(self._rows, by=names_of(by), horizon=horizon, confidence=confidence, optional=optional)
+        return found
 
     def onsets(
         self,

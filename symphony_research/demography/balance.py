@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from symphony_research.demography.published import Tables, _OfPublished, refuse_study
-from symphony_research.demography.read import SEXES, Axes, to_array, with_keys
+from symphony_research.demography.read import SEXES, Axes, of_one_basis, to_array, with_keys
 from symphony_research.errors import ArgumentError
 from symphony_research.words.numbers import number
 
@@ -80,7 +80,7 @@ def population_balance(
     Raises
     ------
     ArgumentError
-        On missing cells or fewer than two years.
+        On missing cells, fewer than two years, or two bases (a column `basis`: census, mid-year estimate).
 
     References
     ----------
@@ -98,7 +98,8 @@ def population_balance(
     [0.0, 1.0, 0.0, 1.0]
     """
     refuse_study(published, population, births, deaths, migration)
-    people = with_keys(population, ["year", "sex", "age", "persons"], what="population")
+    people = with_keys(population, ["year", "sex", "age", "persons"], what="population", optional=("basis",))
+    of_one_basis(people, what="population")
     years = tuple(sorted(people["year"].unique().to_list()))
     if len(years) < 2 or years[-1] - years[0] + 1 != len(years):
         raise ArgumentError("population needs at least two consecutive mid-years.")

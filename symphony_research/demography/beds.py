@@ -16,7 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.collapse import as_frame
-from symphony_research.demography.projected_need import NEED, ProjectedNeed
+from symphony_research.demography.need_errors import ERRORS
+from symphony_research.demography.projected_need import NEED, Z_95, ProjectedNeed, held
 from symphony_research.demography.published import Tables, _OfPublished, refuse_study
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import passed_on
@@ -26,7 +27,6 @@ __all__ = ["BedsRequired", "beds_required"]
 
 Array = NDArray[np.float64]
 DAYS_A_YEAR = 365.25
-Z_95 = 1.959963984540054
 
 
 class BedsRequired(_OfPublished):
@@ -44,11 +44,12 @@ class BedsRequired(_OfPublished):
             "published",
             "area_name",
             "variant",
+            "start",
         }
     )
     keys: ClassVar[frozenset[str]] = frozenset({"year"})
     layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {"days": ("year", "bed_days", "days_elsewhere", "standard_error")}
+        {"days": ("year", "bed_days", "days_elsewhere", *ERRORS)}
     )
     shown: ClassVar[tuple[str, ...]] = ("year", "bed_days", "occupied", "beds", "wards", "probability_of_shortage")
     percentages: ClassVar[tuple[str, ...]] = ("probability_of_shortage",)
@@ -69,10 +70,11 @@ class BedsRequired(_OfPublished):
         if "standard_error" in table.columns:
             # days elsewhere are a share of days at old ages; the error of what is left shrinks as all days do
             left = 1 - (table["days_elsewhere"] / table["bed_days"]).fill_nan(0.0)
-            half = Z_95 * table["standard_error"] * left / DAYS_A_YEAR / settings["occupancy"]
+            half = {c: Z_95 * table[c] * left / DAYS_A_YEAR / settings["occupancy"] for c in ERRORS}
             table = table.with_columns(
-                pl.Series("beds_lower", np.maximum(beds - half.to_numpy(), 0.0)),
-                pl.Series("beds_upper", beds + half.to_numpy()),
+                (pl.Series("beds_lower", beds) - half["standard_error"]).clip(0),
+                pl.Series("beds_upper", beds) + half["standard_error"],
+                *(half[c].alias(f"half_{c}") for c in ERRORS[1:]),
             )
         return table.with_columns(
             pl.Series("occupied", occupied),
@@ -85,41 +87,53 @@ class BedsRequired(_OfPublished):
         """Return expected bed-days to three figures, whole beds, and wards to a tenth."""
         value = record[column]
         if column == "beds" and record.get("beds_lower") is not None:
-            return f"{value:,.0f}{self._interval(record).replace('95% CI of the rates ', '')}"
+            return f"{value:,.0f} ({record['beds_lower']:,.0f} to {record['beds_upper']:,.0f})"
         if value is None or column not in ("bed_days", "days_elsewhere", "occupied", "beds", "wards"):
             return super().format_cell(record, column)
         return roughly(value) if "days" in column else f"{value:,.1f}" if column == "wards" else f"{value:,.0f}"
 
     def notes(self, columns: Any) -> list[str]:
         """Return what stands under a table."""
-        chance = (
-            ["In brackets: 95% CI of the rates by age."]
-            if "standard_error" in self.count_tables["days"].columns
+        last, steady = self._derived.row(-1, named=True), self.settings["dispersion"] == 1
+        known = (
+            [f"In brackets: 95% interval, {held(self.count_tables['days'])}."]
+            if last.get("beds_lower") is not None
             else []
         )
-        return ["Expected numbers, not counts.", *chance, *super().notes(columns)]
-
-    def _interval(self, row: Mapping[str, Any]) -> str:
-        if row.get("beds_lower") is None:
-            return ""
-        return f" (95% CI of the rates {row['beds_lower']:,.0f} to {row['beds_upper']:,.0f})"
+        independent = (
+            ["Days that need more beds: if people come and go independently; in waves there are more."]
+            if steady
+            else []
+        )
+        return ["Expected numbers, not counts.", *known, *independent, *super().notes(columns)]
 
     def sentence(self) -> str:
-        """Return the beds, and their change where there are several years."""
+        """Return the beds, and their change where there are several years, each with its interval, and which errors it holds."""
         first, last = self._derived.row(0, named=True), self._derived.row(-1, named=True)
         target = f"at {percentage(self.settings['occupancy'])} occupancy"
-        share = percentage(last["probability_of_shortage"])
-        steady = "if people come and go independently, " if self.settings["dispersion"] == 1 else ""
+        known = last.get("beds_lower") is not None
+        between = f" (95% interval {last['beds_lower']:,.0f} to {last['beds_upper']:,.0f})" if known else ""
+        errors = f" {self._both_errors(last)}" if known else ""
         if first["year"] is None or first["year"] == last["year"]:
-            return f"{number(round(last['beds']))} beds are required {target}{self._interval(last)}; {steady}more would be needed on {share} of days."
-        more = last["beds"] - first["beds"]
-        wards = f"{abs(more) / self.settings['ward_size']:.1f}"
-        word = "more" if more >= 0 else "fewer"
+            return f"{number(round(last['beds']))} beds are required {target}{between}.{errors}"
+        more = round(last["beds"]) - round(first["beds"])  # as both are shown
+        sign = 1 if more >= 0 else -1
+        half = last.get("half_of_change") if first["year"] == self.settings.get("start") else None
+        ends = [round(sign * more + k * half) for k in (-1, 1)] if half is not None else []
+        change = f"95% interval {' to '.join(number(end) for end in ends)}; " if ends else ""
+        wards = f"{abs(last['beds'] - first['beds']) / self.settings['ward_size']:.1f}"
         return (
-            f"{target[:1].upper()}{target[1:]}, {number(round(last['beds']))} beds are required in {last['year']}{self._interval(last)}, {number(round(abs(more)))} "
-            f"{word} than in {first['year']} ({wards} wards of {self.settings['ward_size']}); {steady}even more would be needed "
-            f"on {share} of days."
+            f"{target[:1].upper()}{target[1:]}, {number(round(last['beds']))} beds are required in {last['year']}{between}, "
+            f"{number(abs(more))} {'more' if sign > 0 else 'fewer'} than in {first['year']} ({change}{wards} wards of "
+            f"{self.settings['ward_size']}), if nothing but the people changes.{errors}"
         )
+
+    def _both_errors(self, last: Mapping[str, Any]) -> str:
+        """Say which errors the interval holds, and how wide each would be alone."""
+        rates, people = last["half_of_rates"], last["half_of_people"]
+        if rates is not None and people is not None:
+            return f"The interval holds both errors: of the study's rates (alone ±{rates:,.0f} beds) and of the people projected (alone ±{people:,.0f})."
+        return f"The interval is {held(self.count_tables['days'])}."
 
 
 def _shortage(mean: Array, beds: Array, dispersion: float) -> Array:
@@ -171,7 +185,9 @@ def beds_required(
     Returns
     -------
     BedsRequired, or NotAvailable where that was given
-        `year`, `bed_days`, `days_elsewhere`, `occupied`, `beds`, `wards`, `probability_of_shortage`.
+        `year`, `bed_days`, `days_elsewhere`, `occupied`, `beds`, `wards`, `probability_of_shortage`; of a need with errors
+        `beds_lower` and `beds_upper` (95%, of rates and people together) and half the width of a 95% interval of the rates alone
+        (`half_of_rates`), of the people alone (`half_of_people`), and of the change since the start (`half_of_change`).
 
     Raises
     ------
@@ -222,7 +238,7 @@ def beds_required(
             errors = bed_days.count_tables["errors"].filter(pl.col("quantity") == chosen).drop("quantity")
             days = days.join(errors, on="year", how="left", maintain_order="left")
         disclosure, published = bed_days.disclosure, bed_days.settings.get("published")
-        carried = ("area_name", "variant", "study", "fingerprint", "generated", "note", "period")
+        carried = ("start", "area_name", "variant", "study", "fingerprint", "generated", "note", "period")
         source = {name: bed_days.settings[name] for name in carried if name in bed_days.settings}
     else:
         days = _days(bed_days)

@@ -28,6 +28,11 @@ __all__ = ["Decomposition", "decompose", "decomposed", "effects_of"]
 CELLS = ("persons_before", "persons_after", "rate_before", "rate_after")
 NOTHING = 1e-9  # percent: what is less is the rounding of sums
 COMPONENTS = ("population size", "age-sex structure", "rates")
+_SAID = {
+    "population size": "how many people there are",
+    "age-sex structure": "how old people are, not from how many there are",
+    "rates": "rates, not from people",
+}
 
 
 class Decomposition(_OfPublished):
@@ -76,7 +81,9 @@ class Decomposition(_OfPublished):
         if whole is None:
             return f"There was no {what} before, so that no change can be divided."
         parts = "; ".join(f"{name} {_signed(rows[name]['percent_of_before'])}" for name in COMPONENTS)
-        return f"{what[:1].upper()}{what[1:]} changed by {_signed(whole)}: {parts}, in % of the total before."
+        most = max(COMPONENTS, key=lambda name: abs(rows[name]["percent_of_before"]))
+        told = f" Most of it comes from {_SAID[most]}." if abs(whole) > NOTHING else ""
+        return f"{what[:1].upper()}{what[1:]} changed by {_signed(whole)}: {parts}, in % of the total before.{told}"
 
 
 def _signed(value: float) -> str:

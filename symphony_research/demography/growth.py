@@ -50,6 +50,7 @@ class Growth(_OfPublished):
         "persons_before",
         "persons_after",
         "interval",
+        "wider",
         "percent_change",
         "forecast_percent",
     )
@@ -60,7 +61,7 @@ class Growth(_OfPublished):
         start, end = self.settings["start"], self.settings["end"]
         return MappingProxyType(
             {
-                "ages": "Ages", "persons_before": f"Mid-{start}", "persons_after": f"Mid-{end}", "interval": "80% interval",
+                "ages": "Ages", "persons_before": f"Mid-{start}", "persons_after": f"Mid-{end}", "interval": "80% interval", "wider": "95% interval",
                 "percent_change": "Change, %", "forecast_percent": "Forecast in 2013, %",
             }
         )  # fmt: skip
@@ -71,12 +72,15 @@ class Growth(_OfPublished):
         change = pl.when(pl.col("persons_before") > 0).then(
             100 * (pl.col("persons_after") / pl.col("persons_before") - 1)
         )
-        return tables["growth"].with_columns(change.alias("percent_change"), pl.lit("").alias("interval"))
+        return tables["growth"].with_columns(
+            change.alias("percent_change"), pl.lit("").alias("interval"), pl.lit("").alias("wider")
+        )
 
     def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return expected people to three figures, and changes with their sign."""
-        if column == "interval":
-            both = (record["lower_80"], record["upper_80"])
+        if column in ("interval", "wider"):
+            level = "80" if column == "interval" else "95"
+            both = (record[f"lower_{level}"], record[f"upper_{level}"])
             return NOT_ESTIMABLE if None in both else " to ".join(roughly(value) for value in both)
         if column in ("persons_before", "persons_after") and record[column] is not None:
             return roughly(record[column])
@@ -138,6 +142,7 @@ class Growth(_OfPublished):
         """Return what stands under a table."""
         return [
             EXPECTED,
+            "An 80% interval holds four in five of the random runs of the projection, a 95% interval nineteen in twenty.",
             "The forecast of 2013 was given for people over 65 and over 85 alone.",
             *super().notes(columns),
         ]

@@ -49,8 +49,9 @@ class Inputs:
         """Return an array with the ages from the base's open one on added up."""
         if array.shape[-1] == self.ages:
             return array
-        open_age = array[..., self.ages - 1 :].sum(axis=-1, keepdims=True)
-        return np.concatenate([array[..., : self.ages - 1], open_age], axis=-1)
+        out = array[..., : self.ages].copy()
+        np.einsum("...a->...", array[..., self.ages - 1 :], out=out[..., -1])
+        return out
 
 
 def read_base(frame: Any, by: Sequence[str], start: int) -> tuple[pl.DataFrame, str | None]:

@@ -18,18 +18,21 @@ from numpy.typing import NDArray
 from symphony_research.collapse import as_frame, names_of
 from symphony_research.collapse.frames import refuse_names
 from symphony_research.demography.decomposition import Decomposition
+from symphony_research.demography.need_errors import needs_errors, people_by_run
 from symphony_research.demography.need_rates import NeedRates
 from symphony_research.demography.projected_need import NEED, ProjectedNeed
 from symphony_research.demography.projection import Projection
 from symphony_research.demography.published import refuse_study
 from symphony_research.demography.read import SEXES, band_starts, whole_ages
+from symphony_research.demography.uncertainty import StochasticProjection
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Result, passed_on
 
 __all__ = ["decompose_need", "project_need"]
 
 Array = NDArray[np.float64]
-_SOURCE = ("study", "fingerprint", "generated", "note", "period")
+MOST_DAYS = 366  # that a person can spend anywhere in a year
+_SOURCE = ("study", "fingerprint", "generated", "note", "period", "price_year")
 
 
 def project_need(
@@ -42,6 +45,7 @@ def project_need(
     quantity: str = NEED,
     per: float = 1.0,
     start: int | None = None,
+    intervals: StochasticProjection | None = None,
     published: str | None = None,
 ) -> ProjectedNeed:
     """Carry rates of need forward with a projected population.
@@ -69,18 +73,21 @@ def project_need(
         People that rates are given for, such as 1,000.
     start : int, optional
         The mid-year from which need is compared, and in which rates are as given; by default the projection's first.
+    intervals : StochasticProjection, optional
+        The same projection drawn at random: standard errors hold the error of the people projected as well as that of the rates.
     published : str, optional
         The published source of rates in a frame; needed before the result may be released.
 
     Returns
     -------
     ProjectedNeed, or NotAvailable where that was given
-        `quantity`, `year`, `need`, `percent_change`; `.by_age`, `.cells(year)`.
+        `quantity`, `year`, `need`, `percent_change`; `.by_age`, `.cells(year)`; of rates by `need_rates`, or with `intervals`,
+        `.errors`.
 
     Raises
     ------
     ArgumentError
-        On missing ages or rates, rates below zero, or several areas.
+        On missing ages or rates, rates below zero or by far too large, several areas, or intervals of another projection.
 
     Notes
     -----
@@ -101,7 +108,7 @@ def project_need(
     >>> round(need.estimates["need"][0])
     150454
     """
-    for given in (projection, rates):
+    for given in (projection, rates, intervals):
         if (gone := passed_on(given)) is not None:
             return gone
     if projection.areas_by:
@@ -130,6 +137,7 @@ def project_need(
     )
     require_columns(table.columns, strata, what="rates")
     oldest = int(projection.count_tables["base"]["age"].max())  # type: ignore[arg-type]
+    _refuse_per_thousand(table, per)
     by_cell = _by_cell(table, strata, oldest)
     names = list(dict.fromkeys(key[0] for key in by_cell))
     from_first = projection._derived.filter(pl.col("year") >= first)
@@ -142,11 +150,13 @@ def project_need(
         raise ArgumentError(
             f"trend names {len(unknown)} quantities that rates do not have. Quantities: {', '.join(names)}."
         )
+    growth = {name: np.power(1 + trends.get(name, 0.0), np.arange(len(years))) for name in names}
     parts = []
+    in_all: dict[str, Any] = {}
     for (name, *levels), rate in by_cell.items():
-        later = np.stack(
-            [_aged(rate / per, healthy_ageing * k) * (1 + trends.get(name, 0.0)) ** k for k in range(len(years))]
-        )
+        aged = [_aged(rate / per, healthy_ageing * k) for k in range(len(years))]
+        later = np.stack(aged) * growth[name][:, None, None]
+        in_all[name] = in_all.get(name, 0.0) + later
         parts.append(_frame(name, dict(zip(strata, levels, strict=True)), years, counts, later))
     both = settings.get("published") and (published or disclosure is not None)
     own = {
@@ -161,8 +171,11 @@ def project_need(
         **source,
     }
     tables = {"rates": pl.concat(parts)}
-    if isinstance(rates, NeedRates) and not strata:
-        tables["errors"] = _errors(rates._derived, trends, years, counts.sum(axis=1))
+    known = rates._derived if isinstance(rates, NeedRates) else None
+    if known is not None or intervals is not None:
+        runs = None if intervals is None else people_by_run(intervals, projection, years)
+        errors = needs_errors(in_all, known, counts, runs, growth)
+        tables["errors"] = errors.with_columns(pl.col("year") + first)
     return ProjectedNeed(tables, own, (*strata, "sex"), disclosure if both else None)
 
 
@@ -204,6 +217,19 @@ def decompose_need(need: ProjectedNeed, *, quantity: str | None = None) -> Decom
     return need.decomposition(need.settings["start"], need.settings["end"], quantity)
 
 
+def _refuse_per_thousand(table: pl.DataFrame, per: float) -> None:
+    """Refuse rates of days that no person could have in a year, as those per 1,000 are at old ages."""
+    if "rate" not in table.columns:
+        return
+    days = table.filter(pl.col("quantity").cast(pl.String).str.ends_with("days"))
+    above = int((days["rate"] / per > MOST_DAYS).sum())
+    if above:
+        raise ArgumentError(
+            f"rates has {above} of {days.height} rates above {MOST_DAYS} days a person a year: they look like rates per 1,000. Pass "
+            "per=1000, or divide them by 1,000."
+        )
+
+
 def _by_cell(table: pl.DataFrame, strata: tuple[str, ...], oldest: int) -> dict[tuple[Any, ...], Array]:
     """Return the rate of every sex and single year of age, of each quantity and stratum."""
     require_columns(table.columns, ["rate"], what="rates")
@@ -237,21 +263,6 @@ def _by_cell(table: pl.DataFrame, strata: tuple[str, ...], oldest: int) -> dict[
             rates[k] = own["rate"].to_numpy()[np.searchsorted(ends, ages, side="right") - 1]
         found[(str(key[0]), *key[1:])] = rates
     return found
-
-
-def _errors(rates: pl.DataFrame, trends: Mapping[str, float], years: list[int], people: Array) -> pl.DataFrame:
-    """Return the standard error of each year's need that comes of the rates alone: one error an age group, those independent."""
-    rows = []
-    for (name,), part in rates.partition_by("quantity", as_dict=True, maintain_order=True).items():
-        starts, error = part["age"].to_numpy(), part["standard_error"].fill_null(0.0).to_numpy()
-        group = np.searchsorted(starts, np.arange(people.shape[-1]), side="right") - 1
-        by_group = np.stack([people[:, group == k].sum(axis=1) for k in range(len(starts))], axis=1)
-        grown = np.power(1 + trends.get(str(name), 0.0), np.arange(len(years)))
-        size = grown * np.sqrt(((by_group * error) ** 2).sum(axis=1))
-        rows += [(name, year, float(value)) for year, value in zip(years, size, strict=True)]
-    return pl.DataFrame(
-        rows, schema={"quantity": pl.String, "year": pl.Int64, "standard_error": pl.Float64}, orient="row"
-    )
 
 
 def _aged(rate: Array, years: float) -> Array:

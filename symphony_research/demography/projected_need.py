@@ -9,15 +9,18 @@ from typing import Any, ClassVar
 import polars as pl
 
 from symphony_research.demography.decomposition import Decomposition, decomposed
+from symphony_research.demography.need_errors import ERRORS
 from symphony_research.demography.published import Tables, _OfPublished
 from symphony_research.errors import ArgumentError
 from symphony_research.words.lexicon import NOT_ESTIMABLE, capital, in_words
-from symphony_research.words.numbers import percentage, roughly
+from symphony_research.words.numbers import millions, percentage, roughly
 
-__all__ = ["NEED", "ProjectedNeed"]
+__all__ = ["NEED", "Z_95", "ProjectedNeed", "held"]
 
 NEED = "need"
 MOST_LISTED = 20  # rows of a table
+COST = "cost"
+Z_95 = 1.959963984540054
 
 
 class ProjectedNeed(_OfPublished):
@@ -30,7 +33,7 @@ class ProjectedNeed(_OfPublished):
     )
     keys: ClassVar[frozenset[str]] = frozenset({"quantity", "year", "age"})
     layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {"rates": ("quantity", "year", "age", "people", "rate"), "errors": ("quantity", "year", "standard_error")}
+        {"rates": ("quantity", "year", "age", "people", "rate"), "errors": ("quantity", "year", *ERRORS)}
     )
     shown: ClassVar[tuple[str, ...]] = ("quantity", "year", NEED, "percent_change")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
@@ -83,13 +86,22 @@ class ProjectedNeed(_OfPublished):
         )  # fmt: skip
 
     @property
+    def errors(self) -> pl.DataFrame | None:
+        """Standard errors by quantity and year: `standard_error` of rates and people together, `of_rates`, `of_people`, `of_change` (since the start).
+
+        None where neither rates nor people were given with their errors.
+        """
+        self._refuse_undisclosed("The errors of")
+        return self.count_tables.get("errors")
+
+    @property
     def quantities(self) -> tuple[str, ...]:
         """What is projected, in order."""
         return tuple(self.count_tables["rates"]["quantity"].unique(maintain_order=True).to_list())
 
     @property
     def then_and_now(self) -> pl.DataFrame:
-        """Need of the first and the last year of each quantity, strata added up: `quantity`, `before`, `after`, `percent_change`."""
+        """Need of the first and the last year of each quantity, strata added up: `quantity`, `before`, `after`, `percent_change`, `standard_error` (of the last)."""
         self._refuse_undisclosed("The need of")
         return self._then_and_now
 
@@ -102,7 +114,11 @@ class ProjectedNeed(_OfPublished):
         )
         both = then.join(now, on="quantity", maintain_order="left")
         change = pl.when(pl.col("before") > 0).then(100 * (pl.col("after") / pl.col("before") - 1))
-        return both.with_columns(change.alias("percent_change"))
+        both = both.with_columns(change.alias("percent_change"))
+        if "errors" not in self.count_tables:
+            return both.with_columns(pl.lit(None, dtype=pl.Float64).alias("standard_error"))
+        last = self.count_tables["errors"].filter(pl.col("year") == self.settings["end"])
+        return both.join(last.select("quantity", "standard_error"), on="quantity", how="left", maintain_order="left")
 
     def display(self) -> pl.DataFrame:
         """Return the need of the first and the last year side by side, to three figures; of many, the largest changes and the least."""
@@ -110,10 +126,16 @@ class ProjectedNeed(_OfPublished):
         if rows.height > MOST_LISTED:
             rows = rows.sort("percent_change", descending=True, nulls_last=True, maintain_order=True)
             rows = pl.concat([rows.head(MOST_LISTED - 1), rows.filter(pl.col("percent_change").is_not_null()).tail(1)])
+        names = rows["quantity"].to_list()
+        intervals = [_interval(*row) for row in rows.select("quantity", "after", "standard_error").iter_rows()]
+        before, after = (
+            [_amount(*row) for row in rows.select("quantity", when).iter_rows()] for when in ("before", "after")
+        )
         told = {
-            "Need": [capital(in_words(name)) for name in rows["quantity"].to_list()],
-            f"Mid-{self.settings['start']}": [roughly(value) for value in rows["before"].to_list()],
-            f"Mid-{self.settings['end']}": [roughly(value) for value in rows["after"].to_list()],
+            "Need": [capital(in_words(name)) for name in names],
+            f"Mid-{self.settings['start']}": before,
+            f"Mid-{self.settings['end']}": after,
+            **({"95% interval": intervals} if rows["standard_error"].null_count() < rows.height else {}),
             "Change": [NOT_ESTIMABLE if c is None else _signed(c) for c in rows["percent_change"].to_list()],
         }
         return pl.DataFrame(told)
@@ -121,11 +143,13 @@ class ProjectedNeed(_OfPublished):
     def sentence(self) -> str:
         """Return the change of each quantity, the largest first, and the smallest."""
         start, end = self.settings["start"], self.settings["end"]
+        if self.quantities == (COST,):
+            return self._cost()
         ranked = self._then_and_now.filter(pl.col("percent_change").is_not_null()).sort(
             "percent_change", descending=True, maintain_order=True
         )
         said = [
-            f"{in_words(row['quantity'])} {_signed(row['percent_change'])} (about {roughly(row['before'])} to {roughly(row['after'])})"
+            f"{in_words(row['quantity'])} {_signed(row['percent_change'])} (about {_amount(row['quantity'], row['before'])} to {_amount(row['quantity'], row['after'])})"
             for row in ranked.head(3).iter_rows(named=True)
         ]
         held = not (self.settings["trend"] or self.settings["healthy_ageing"])
@@ -136,11 +160,66 @@ class ProjectedNeed(_OfPublished):
         many = "the largest changes in expected need are" if ranked.height > 1 else "expected need changes:"
         return f"From mid-{start} to mid-{end}, {how}, {many} {'; '.join(said)}."
 
+    def _cost(self) -> str:
+        """Return what care costs, at which prices."""
+        row = self._then_and_now.row(0, named=True)
+        start, end = self.settings["start"], self.settings["end"]
+        held_is = (
+            ""
+            if row["standard_error"] is None
+            else f" (95% interval {_interval(COST, row['after'], row['standard_error'])})"
+        )
+        change = (
+            ""
+            if row["percent_change"] is None
+            else f", {_signed(row['percent_change'])} on mid-{start} ({millions(row['before'])})"
+        )
+        kept = not (self.settings["trend"] or self.settings["healthy_ageing"])
+        how = "with use by age and sex as it is" if kept else "with use as assumed"
+        return (
+            f"{capital(how)}, care costs {millions(row['after'])} a year at mid-{end}{held_is}{change}, {self._prices}."
+        )
+
+    @property
+    def _prices(self) -> str:
+        year = self.settings.get("price_year")
+        return f"at {year} prices in both years" if year else "at prices of a year that the study does not state"
+
     def notes(self, columns: Any) -> list[str]:
         """Return what stands under a table."""
         many = len(self.quantities)
         left = [f"The {MOST_LISTED - 1} largest changes and the least, of {many}."] if many > MOST_LISTED else []
-        return [*left, "Expected numbers, not counts.", *super().notes(columns)]
+        money = [f"Cost is {self._prices}."] if COST in self.quantities else []
+        return [*left, *money, *self._of_which, "Expected numbers, not counts.", *super().notes(columns)]
+
+    @property
+    def _of_which(self) -> list[str]:
+        """Say which errors the interval holds."""
+        errors = self.count_tables.get("errors")
+        return [] if errors is None else [f"95% interval: {held(errors)}."]
+
+
+def held(errors: pl.DataFrame) -> str:
+    """Return which errors an interval holds, in words: of the rates, of the people projected, or of both."""
+    known = [
+        words
+        for column, words in (
+            ("of_rates", "the sampling of the study's rates"),
+            ("of_people", "the people projected"),
+        )
+        if errors[column].null_count() < errors.height
+    ]
+    return f"of {' and of '.join(known)}{', both together' if len(known) == 2 else ' alone'}"
+
+
+def _amount(name: str, value: float) -> str:
+    return millions(value) if name == COST else roughly(value)
+
+
+def _interval(name: str, value: float, error: float | None) -> str:
+    if error is None:
+        return NOT_ESTIMABLE
+    return f"{_amount(name, max(value - Z_95 * error, 0.0))} to {_amount(name, value + Z_95 * error)}"
 
 
 def _signed(percent: float) -> str:

@@ -32,6 +32,8 @@ __all__ = ["Projection", "cohort_component_projection", "flows_of", "frame_of"]
 Array = NDArray[np.float64]
 OWN = ("year", "age", "persons", "rate", "net", "births", "deaths", "net_migration")
 OLD, VERY_OLD = 65, 85
+NOTHING = 1e-9  # people: what is less is the rounding of sums
+MANY = 500_000  # rows, above which a frame stays in parts, one a year
 
 
 class Projection(_OfPublished):
@@ -62,7 +64,9 @@ class Projection(_OfPublished):
         """Project the base by the rates, and refuse a population below zero."""
         inputs, flows = flows_of(tables, settings, by)
         _refuse_negative(flows.persons, settings["start"])
-        persons = inputs.collapsed(flows.persons) + inputs.held
+        persons = inputs.collapsed(flows.persons)
+        if inputs.held.any():
+            persons = persons + inputs.held
         years = range(settings["start"], settings["end"] + 1)
         return frame_of({"persons": persons}, inputs.areas, tuple(n for n in by if n != "sex"), years)
 
@@ -156,23 +160,34 @@ def frame_of(
     years = list(years)
     first = next(iter(arrays.values()))
     n_ages, n_areas = first.shape[-1], len(areas) if by else 1
-    block = 2 * n_ages
-    columns: dict[str, Any] = {}
-    for k, name in enumerate(by):
-        levels = pl.Series(name, [area[k] for area in areas])
-        columns[name] = levels.gather(np.tile(np.repeat(np.arange(n_areas), block), len(years)))
-    columns["year"] = np.repeat(np.array(years, dtype=np.int64), n_areas * block)
-    sexes = pl.Series("sex", list(SEXES))
-    columns["sex"] = sexes.gather(np.tile(np.repeat(np.arange(2), n_ages), len(years) * n_areas))
-    columns["age"] = np.tile(np.arange(n_ages, dtype=np.int64), len(years) * n_areas * 2)
-    columns |= {name: array.reshape(-1) for name, array in arrays.items()}
-    return pl.DataFrame(columns)
+    # keys of one year; every year has the same ones, and shares their memory
+    keys = {
+        name: pl.Series(name, [area[k] for area in areas]).gather(np.repeat(np.arange(n_areas), 2 * n_ages))
+        for k, name in enumerate(by)
+    }
+    sexes = pl.Series("sex", list(SEXES)).gather(np.tile(np.repeat(np.arange(2), n_ages), n_areas))
+    ages = pl.Series("age", np.tile(np.arange(n_ages, dtype=np.int64), n_areas * 2))
+    parts = []
+    for k, year in enumerate(years):
+        found = {name: array[k].reshape(-1) for name, array in arrays.items()}
+        parts.append(
+            pl.DataFrame(
+                [
+                    *keys.values(),
+                    pl.repeat(year, len(ages), dtype=pl.Int64, eager=True).alias("year"),
+                    sexes,
+                    ages,
+                    *(pl.Series(name, own) for name, own in found.items()),
+                ]
+            )
+        )
+    return pl.concat(parts, rechunk=len(years) * len(ages) < MANY)
 
 
 def _refuse_negative(persons: Array, start: int) -> None:
-    below = persons < -1e-9
-    if not below.any():
+    if persons.min() >= -NOTHING:
         return
+    below = persons < -NOTHING
     year = start + int(np.argmax(below.reshape(len(persons), -1).any(axis=1)))
     raise ArgumentError(
         f"The projection drives the population below zero in {int(below.sum())} cells by year, sex and age, first at "

@@ -150,10 +150,7 @@ def to_array(table: pl.DataFrame, axes: Axes, values: Sequence[str], *, what: st
     at = np.zeros(table.height, dtype=np.int64)
     kept = np.ones(table.height, dtype=bool)
     for name, levels in axes.levels:
-        place = {level: k for k, level in enumerate(levels)}
-        own = table[name].replace_strict(
-            list(place), list(place.values()), default=-1, return_dtype=pl.Int64
-        ).to_numpy()  # fmt: skip
+        own = _places(table[name], levels)
         kept &= own >= 0
         at = at * len(levels) + own
     at, size = at[kept], int(np.prod(axes.shape))
@@ -171,6 +168,17 @@ def to_array(table: pl.DataFrame, axes: Axes, values: Sequence[str], *, what: st
     if not np.isfinite(out).all():
         raise ArgumentError(f"{what} has {int((~np.isfinite(out)).any(axis=1).sum())} rows that hold no finite number.")
     return out.reshape(*axes.shape, len(values))
+
+
+def _places(column: pl.Series, levels: tuple[Any, ...]) -> NDArray[np.int64]:
+    """Return the place of each row's value among the levels, -1 where it is none of them."""
+    if column.dtype.is_integer() and levels == tuple(range(int(levels[0]), int(levels[0]) + len(levels))):
+        own = column.to_numpy() - levels[0]
+        return np.where((own >= 0) & (own < len(levels)), own, -1)
+    # tables mostly come in order: each run of a value is looked up once
+    runs = column.rle().struct.unnest()
+    found = runs["value"].replace_strict(list(levels), list(range(len(levels))), default=-1, return_dtype=pl.Int64)
+    return np.repeat(found.to_numpy(), runs["len"].to_numpy())
 
 
 def _missing(absent: NDArray[np.bool_], axes: Axes, what: str) -> str:

@@ -11,8 +11,10 @@ import polars as pl
 from symphony_research.demography.beds import DAYS_A_YEAR, beds_required
 from symphony_research.demography.need import project_need
 from symphony_research.demography.need_rates import NeedRates
+from symphony_research.demography.projected_need import Z_95
 from symphony_research.demography.projection import Projection
 from symphony_research.demography.published import Tables, _OfPublished
+from symphony_research.demography.uncertainty import StochasticProjection
 from symphony_research.errors import ArgumentError
 from symphony_research.result import passed_on
 from symphony_research.words.lexicon import capital
@@ -20,7 +22,7 @@ from symphony_research.words.numbers import percentage
 
 __all__ = ["AS_THEY_ARE", "BedScenarios", "bed_scenarios"]
 
-AS_THEY_ARE = "rates by age as they are"
+AS_THEY_ARE = "rates as they are"
 _CARRIED = ("area_name", "variant", "study", "fingerprint", "generated", "note", "period", "published")
 
 
@@ -37,7 +39,7 @@ class BedScenarios(_OfPublished):
     )  # fmt: skip
     keys: ClassVar[frozenset[str]] = frozenset({"scenario"})
     layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {"scenarios": ("scenario", "days_before", "days_after")}
+        {"scenarios": ("scenario", "days_before", "days_after", "standard_error")}
     )
     shown: ClassVar[tuple[str, ...]] = ("scenario", "beds", "change", "wards")
 
@@ -57,23 +59,30 @@ class BedScenarios(_OfPublished):
         """Divide bed-days by days and occupancy."""
         per = DAYS_A_YEAR * settings["occupancy"]
         before, beds = pl.col("days_before") / per, pl.col("days_after") / per
+        half = Z_95 * pl.col("standard_error") / per
         made = tables["scenarios"].with_columns(
-            before.alias("beds_before"), beds.alias("beds"), (beds - before).alias("change")
+            before.alias("beds_before"),
+            beds.alias("beds"),
+            (beds - half).clip(0).alias("beds_lower"),
+            (beds + half).alias("beds_upper"),
+            (beds - before).alias("change"),
         )
         return made.with_columns((pl.col("change") / settings["ward_size"]).alias("wards"))
 
     def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return whole beds, and changes with their sign."""
+        if column == "beds" and record["beds_lower"] is not None:
+            return f"{record['beds']:,.0f} ({record['beds_lower']:,.0f} to {record['beds_upper']:,.0f})"
         if column in ("beds", "beds_before"):
             return f"{record[column]:,.0f}"
         if column == "change":
-            return _signed(record[column], 0)
+            return _signed(_shown_change(record), 0)
         if column == "wards":
             return _signed(record[column], 1)
         return super().format_cell(record, column)
 
     def sentence(self) -> str:
-        """Return the beds with rates as they are, and the assumption that gives fewest."""
+        """Return the beds if days of the old were elsewhere, or under the assumption that gives fewest, beside those with rates as they are."""
         rows = list(self._derived.iter_rows(named=True))
         first, least = rows[0], min(rows, key=lambda row: float(row["beds"]))
         end = self.settings["end"]
@@ -81,17 +90,34 @@ class BedScenarios(_OfPublished):
             return (
                 f"With {AS_THEY_ARE}, {first['beds']:,.0f} beds are required in {end}; no assumption here needs fewer."
             )
+        # the assumption that was asked for by name, else the one with fewest
+        told = next((row for row in rows if row["scenario"].endswith("cared for elsewhere")), least)
+        fewer = round(first["beds"]) - round(told["beds"])  # as both are shown
         return (
-            f"Of the assumptions tried, the one that needs fewest beds in {end} ({least['scenario']}) needs {least['beds']:,.0f}, "
-            f"{first['beds'] - least['beds']:,.0f} fewer than with {AS_THEY_ARE}. These are assumptions, not effects found."
+            f"With {told['scenario']} (assumed, not an effect found), {told['beds']:,.0f} beds are required in {end}{self._between(told)}: "
+            f"{abs(fewer):,.0f} {'fewer' if fewer >= 0 else 'more'} than with {AS_THEY_ARE}, {_more(_shown_change(told))} in {self.settings['start']}."
+        )
+
+    def _between(self, row: Mapping[str, Any]) -> str:
+        return (
+            "" if row["beds_lower"] is None else f" (95% interval {row['beds_lower']:,.0f} to {row['beds_upper']:,.0f})"
         )
 
     def notes(self, columns: Any) -> list[str]:
         """Return what stands under a table."""
         return [
-            f"At {percentage(self.settings['occupancy'])} occupancy. Each assumption is applied by itself; none is an effect that was found.",
+            f"At {percentage(self.settings['occupancy'])} occupancy; in brackets the 95% interval if the assumption holds. Each assumption is applied by itself; none is an effect that was found.",
             *super().notes(columns),
         ]
+
+
+def _shown_change(row: Mapping[str, Any]) -> int:
+    """Return the change between the whole beds that are shown, so that a reader who subtracts finds the same."""
+    return round(row["beds"]) - round(row["beds_before"])
+
+
+def _more(change: float) -> str:
+    return f"{abs(change):,.0f} {'more' if change >= 0 else 'fewer'} than"
 
 
 def _signed(value: float, digits: int) -> str:
@@ -110,6 +136,7 @@ def bed_scenarios(
     elsewhere_age: int = 80,
     trend: float = -0.01,
     healthy_ageing: float = 0.2,
+    intervals: StochasticProjection | None = None,
     hub_reach: float = 0.0,
     hub_avoided: float = 0.0,
     coaching_reach: float = 0.0,
@@ -132,6 +159,8 @@ def bed_scenarios(
         Change of all rates a year.
     healthy_ageing : float, default 0.2
         Years by which need is postponed each year; the opposite is computed, too. 0 for neither.
+    intervals : StochasticProjection, optional
+        As in `project_need`: intervals hold the error of the people projected, too. That an assumption comes true is in none.
     hub_reach, coaching_reach : float, default 0
         Share of bed-days of the people whom care hubs, or health coaches, reach.
     hub_avoided, coaching_avoided : float, default 0
@@ -140,7 +169,8 @@ def bed_scenarios(
     Returns
     -------
     BedScenarios, or NotAvailable where that was given
-        `scenario`, `days_before`, `days_after`, `beds_before`, `beds`, `change`, `wards`. Released as the rates were.
+        `scenario`, `days_before`, `days_after`, `standard_error` (of these), `beds_before`, `beds`, `beds_lower` and `beds_upper`
+        (95%), `change`, `wards`. Released as the rates were.
 
     Raises
     ------
@@ -160,9 +190,9 @@ def bed_scenarios(
     >>> people = sr.demography.project_south_somerset(end=2021)
     >>> made = sr.demography.bed_scenarios(people, rates=sr.demography.need_rates(days[0], overall=days[1]))
     >>> made.estimates["scenario"][0]
-    'rates by age as they are'
+    'rates as they are'
     """
-    for given in (projection, rates):
+    for given in (projection, rates, intervals):
         if (gone := passed_on(given)) is not None:
             return gone
     shares = {
@@ -174,12 +204,16 @@ def bed_scenarios(
     asked = {"start": start, "occupancy": occupancy, "ward_size": ward_size, "elsewhere_age": elsewhere_age}
     rows, last = [], None
     for name, how, elsewhere, avoided in _each(trend, healthy_ageing, elsewhere_age, shares):
-        need = project_need(projection, rates, start=start, **how)
+        need = project_need(projection, rates, start=start, intervals=intervals, **how)
         last = beds_required(
             need, occupancy=occupancy, ward_size=ward_size, share_elsewhere=elsewhere, elsewhere_age=elsewhere_age
         )
         days = last._derived.with_columns((pl.col("bed_days") - pl.col("days_elsewhere")).alias("left"))
-        rows.append((name, float(days["bed_days"][0]), float(days["left"][-1]) * (1 - avoided)))
+        row = days.row(-1, named=True)
+        left = row["left"] * (1 - avoided)
+        error = row["standard_error"]
+        error = None if error is None else error * left / max(row["bed_days"], 1e-9)
+        rows.append((name, float(days["bed_days"][0]), left, error))
     assert last is not None
     settings = {
         "method": "bed-days over days and occupancy, under each assumption by itself",
@@ -191,7 +225,8 @@ def bed_scenarios(
         **shares,
         **{name: last.settings[name] for name in _CARRIED if name in last.settings},
     }
-    schema = {"scenario": pl.String, "days_before": pl.Float64, "days_after": pl.Float64}
+    columns = BedScenarios.layout["scenarios"][1:]
+    schema = {"scenario": pl.String, **dict.fromkeys(columns, pl.Float64)}
     return BedScenarios({"scenarios": pl.DataFrame(rows, schema=schema, orient="row")}, settings, (), last.disclosure)
 
 

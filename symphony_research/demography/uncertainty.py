@@ -30,7 +30,7 @@ __all__ = ["GROUPS", "StochasticProjection", "Variances", "simulate", "stochasti
 Array = NDArray[np.float64]
 LIMITS = {"lower_95": 0.025, "lower_80": 0.1, "median": 0.5, "upper_80": 0.9, "upper_95": 0.975}
 GROUPS: Mapping[str, int] = MappingProxyType({"all ages": 0, "65 and over": OLD, "85 and over": VERY_OLD})
-FIVE = 5  # ages whose migration is wrong together
+FIVE = 5  # ages whose migration is wrong together, and that are kept together of each run
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,11 @@ class StochasticProjection(_OfPublished):
     )
     keys: ClassVar[frozenset[str]] = frozenset({"year", "age", "group"})
     layout: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {"cells": ("year", "age", "persons", *LIMITS), "groups": ("year", "group", "persons", *LIMITS)}
+        {
+            "cells": ("year", "age", "persons", *LIMITS),
+            "groups": ("year", "group", "persons", *LIMITS),
+            "runs": ("year", "age", "runs"),
+        }
     )
     shown: ClassVar[tuple[str, ...]] = ("year", "age", "persons", "lower_80", "upper_80")
     column_words: ClassVar[Mapping[str, str]] = MappingProxyType(
@@ -105,6 +109,12 @@ class StochasticProjection(_OfPublished):
         """Quantiles of all people, those of 65 and over, and those of 85 and over, by year: for a fan chart."""
         self._refuse_undisclosed("The groups of")
         return self.count_tables["groups"]
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """People of each run by year, sex and five-year age (`age` is the lowest): a list of as many numbers as there were runs."""
+        self._refuse_undisclosed("The runs of")
+        return self.count_tables["runs"]
 
     def sentence(self) -> str:
         """Return the 80% intervals at the end."""
@@ -208,7 +218,7 @@ def stochastic_projection(
     -------
     StochasticProjection
         `year`, `sex`, `age`, `persons` (mean of the runs), `median`, and the limits of 80% and 95% intervals;
-        `.groups` has them of all ages, 65 and over and 85 and over.
+        `.groups` has them of all ages, 65 and over and 85 and over; `.runs` the people of each run by five-year age.
 
     Raises
     ------
@@ -261,7 +271,23 @@ def stochastic_projection(
         "variances": asdict(chosen),
         **{name: projection.settings.get(name) for name in ("published", "area_name", "variant", "basis")},
     }
-    return StochasticProjection({"cells": cells, "groups": pl.concat(parts)}, settings, ("sex",))
+    tables = {"cells": cells, "groups": pl.concat(parts), "runs": _by_run(people, range(start, end + 1))}
+    return StochasticProjection(tables, settings, ("sex",))
+
+
+def _by_run(people: Array, years: range) -> pl.DataFrame:
+    """Return people [year, run, sex, age] by five-year age, the runs of each in one list."""
+    lows = np.arange(0, people.shape[-1], FIVE)
+    summed = np.moveaxis(np.add.reduceat(people, lows, axis=-1), 1, -1)
+    n_years, n_ages = len(years), len(lows)
+    return pl.DataFrame(
+        {
+            "year": np.repeat(np.array(years), 2 * n_ages),
+            "sex": [sex for _ in years for sex in SEXES for _ in range(n_ages)],
+            "age": np.tile(lows, 2 * n_years),
+            "runs": pl.Series(summed.reshape(-1, summed.shape[-1])).arr.to_list(),
+        }
+    )
 
 
 def _quantiles(people: Array) -> dict[str, Array]:

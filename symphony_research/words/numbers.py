@@ -65,6 +65,13 @@ def pounds(value: float | None) -> str:
     return f"£{roughly(value)}"
 
 
+def millions(value: float | None) -> str:
+    """Return money of a whole area to three significant figures: "£131 million"."""
+    if value is None or abs(value) < 999_500:
+        return pounds(value)
+    return f"£{number(value / 1e6)} million"
+
+
 def p_value(value: float) -> str:
     """Return a p value for reading: "<0.001", three decimals below 0.1, two from there on, ">0.99"."""
     if value < 0.001:

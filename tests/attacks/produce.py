@@ -15,7 +15,7 @@ import polars as pl
 from worlds import World
 
 import symphony_research as sr
-from symphony_research.cohort import Baseline, ReadmissionRate
+from symphony_research.cohort import Baseline, CareUse, ReadmissionRate
 from symphony_research.errors import SymphonyError
 from symphony_research.result import Provenance
 
@@ -374,6 +374,34 @@ def of_baseline(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     return {"baseline" + (BY if by else ""): Baseline(tables, settings, by)}
 
 
+def of_care(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
+    """Contacts and cost a person-year, counted here by hand; contacts are of the world's seed."""
+    rng = np.random.default_rng((world.seed, 45))
+    people = world.people.with_columns(
+        pl.Series("contacts_community", rng.poisson(0.3, world.people.height).astype(float)),
+        (pl.col("time") / 365.25).alias("years"),
+    )
+    rows = []
+    for level in world.levels if by else [None]:
+        own = people if level is None else people.filter(pl.col("sex") == level)
+        n, years = own.height, own["years"].to_numpy()
+        row: list[Any] = [*([level] if by else []), n]
+        for name in ("years", "cost", "contacts_community"):
+            value = own[name].to_numpy()
+            row += [float(value.mean()) if n else None, (value**2).sum() / value.sum() ** 2 if value.sum() else None]
+            if name != "years":
+                left = value - value.sum() / max(years.sum(), 1e-9) * years
+                row.append(float(np.sqrt((left**2).sum()) / years.sum()) if n > 1 and years.sum() else None)
+        rows.append(row)
+    names = ["mean_years", "herfindahl_years"]
+    names += [f"{part}_{name}" for name in ("cost", "contacts_community") for part in ("mean", "herfindahl", "error")]
+    table = pl.DataFrame(rows, schema={**dict.fromkeys(by, pl.String), "n_persons": pl.Int64, **dict.fromkeys(names, pl.Float64)}, orient="row")  # fmt: skip
+    settings = {
+        "used": ["cost", "contacts_community"], "horizon": 365, "confidence": 0.95, **(world.provenance or Provenance()).as_settings(),
+    }  # fmt: skip
+    return {"care_use" + (BY if by else ""): CareUse({"population": table}, settings, by)}
+
+
 def of_published() -> dict[str, sr.Result]:
     """Projections and what comes of them, from published figures alone: of no study's people."""
     d, source = sr.demography, "invented figures, as if published"
@@ -398,19 +426,23 @@ def of_published() -> dict[str, sr.Result]:
         {"rates": rates, "omitted": rates.select("quantity").clear()}, {"published": source, "listed": "bed-days"}
     )
     events = pl.DataFrame({"age": [0, 65], "n_events": [40, 60], "person_years": [900.0, 300.0]})
+    drawn = d.stochastic_projection(projection, gross_migration=gross, runs=20, seed=1)
     return {
         "life_table": d.life_table(dying.filter(pl.col("age") >= 0), kind="probability", published=source),
         "projection": projection,
-        "projection_at_random": d.stochastic_projection(projection, gross_migration=gross, runs=20, seed=1),
+        "projection_at_random": drawn,
         "balance": d.population_balance(people, births=born, deaths=flows, migration=flows, published=source),
         "back_test": d.back_test(projection, people, published=source),
         "standardised_rate": d.standardised_rate(events, published=source),
         "decomposition": d.decompose(need.cells(2011), need.cells(2013), published=source),
         "need": need,
-        "beds": d.beds_required(need),
+        "beds": d.beds_required(d.project_need(projection, days, intervals=drawn)),
         "need_rates": days,
         "bed_scenarios": d.bed_scenarios(projection, rates=days, start=2011),
         "growth": d.growth(projection, start=2011),
+        "assumptions": d.assumptions(d.project_south_somerset(end=2013)),
+        "past_errors": d.past_errors(),
+        "people_reached": d.people_reached(need, quantity="need", reach=[0.1, 0.5]),
     }
 
 
@@ -419,7 +451,7 @@ def everything(world: World) -> dict[str, sr.Result]:
     made = of_patterns(world)
     if world.by:
         made |= of_patterns(world, world.by)
-    return made | of_published() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
+    return made | of_published() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {}) | of_care(world) | (of_care(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:

@@ -142,7 +142,7 @@ def test_healthier_ageing_needs_fewer_beds_and_the_opposite_more():
     same, later, earlier = made.estimates["beds"].to_list()
     assert later < same < earlier
     assert made.estimates["scenario"].to_list()[1] == "healthier ageing: need 0.2 years later each year"
-    assert "These are assumptions, not effects found." in made.sentence()
+    assert "assumed, not an effect found" in made.sentence()
     with pytest.raises(sr.ArgumentError, match="hub_reach: a share is between 0 and 1"):
         sr.demography.bed_scenarios(
             sr.demography.project_south_somerset(end=2021), rates=rates(300, 900), hub_reach=1.2

@@ -146,6 +146,9 @@ def test_rates_without_a_source_are_not_released():
         (pl.concat([DAYS, DAYS]), {}, "two for one group"),
         (DAYS, {"trend": {"beds": 0.1}}, "1 quantities that rates do not have. Quantities: bed_days"),
         (DAYS, {"per": 0}, "per=0"),
+        # 300, 2,000 and 6,000 bed-days per 1,000: two of them are more days than a year has
+        (DAYS.with_columns(pl.col("rate") * 1000), {}, "2 of 3 rates above 366 days a person a year: they look like rates per 1,000. Pass per=1000"),
+        (DAYS.with_columns(age=pl.col("age_band")), {}, "ages as text"),
     ],
 )  # fmt: skip
 def test_faults_of_need_are_named(rates, more, said):

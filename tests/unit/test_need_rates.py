@@ -123,7 +123,7 @@ def test_the_error_of_a_need_is_of_independent_rates_by_group():
     row = beds.estimates.row(-1, named=True)
     assert row["beds_upper"] - row["beds"] == pytest.approx(half, rel=1e-4)
     assert row["beds"] - row["beds_lower"] == pytest.approx(half, rel=1e-4)
-    assert "95% CI of the rates" in beds.sentence()
+    assert "of the sampling of the study's rates alone" in beds.sentence()
 
 
 def test_nobody_so_young_is_in_the_study():
@@ -176,5 +176,5 @@ def test_other_families_and_strata_are_refused():
     made = sr.multimorbidity.prevalence(patterns)
     with pytest.raises(sr.ArgumentError, match="by age_band alone"):
         sr.demography.need_rates(made, overall=made)
-    with pytest.raises(sr.ArgumentError, match="two results of one family"):
+    with pytest.raises(sr.ArgumentError, match="results of one family"):
         sr.demography.need_rates(made, overall=patterns)

@@ -241,3 +241,13 @@ def test_pandas_and_integers_as_floats_are_read():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(BASE.with_columns(pl.col("age").cast(pl.Float64)).to_dict(as_series=False))
     assert given(base=frame).estimates.equals(given().estimates)
+
+
+def test_a_balance_of_two_bases_is_refused():
+    people = pl.concat(
+        [BASE.with_columns(year=pl.lit(y), basis=pl.lit(b)) for y, b in ((2011, "census"), (2012, "mid-year estimate"))]
+    )
+    flows = MOVING.with_columns(year=pl.lit(2012), deaths=pl.lit(0.0))
+    born = pl.DataFrame({"year": [2012] * 2, "sex": ["F", "M"], "births": [1.0, 1.0]})
+    with pytest.raises(ArgumentError, match="population mixes 2 bases \\(census, mid-year estimate\\)"):
+        sr.demography.population_balance(people, births=born, deaths=flows, migration=flows)
