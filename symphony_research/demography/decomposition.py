@@ -22,6 +22,7 @@ from symphony_research.demography.published import Tables, _OfPublished, refuse_
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.result import Disclosure
 from symphony_research.words.numbers import number, roughly
+from symphony_research.words.phrases import joined
 
 __all__ = ["Decomposition", "decompose", "decomposed", "effects_of"]
 
@@ -80,10 +81,15 @@ class Decomposition(_OfPublished):
         whole = rows["all"]["percent_of_before"]
         if whole is None:
             return f"There was no {what} before, so that no change can be divided."
-        parts = "; ".join(f"{name} {_signed(rows[name]['percent_of_before'])}" for name in COMPONENTS)
+        moved = [name for name in COMPONENTS if abs(rows[name]["percent_of_before"]) > NOTHING]
+        parts = "; ".join(f"{name} {_signed(rows[name]['percent_of_before'])}" for name in moved)
         most = max(COMPONENTS, key=lambda name: abs(rows[name]["percent_of_before"]))
         told = f" Most of it comes from {_SAID[most]}." if abs(whole) > NOTHING else ""
-        return f"{what[:1].upper()}{what[1:]} changed by {_signed(whole)}: {parts}, in % of the total before.{told}"
+        if not moved:
+            return f"{what[:1].upper()}{what[1:]} did not change."
+        still = [name for name in COMPONENTS if name not in moved]
+        kept = f"; {joined(still)} as before" if still else ""
+        return f"{what[:1].upper()}{what[1:]} changed by {_signed(whole)}: {parts}{kept}.{told}"
 
 
 def _signed(value: float) -> str:

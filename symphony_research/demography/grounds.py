@@ -86,7 +86,7 @@ class PastErrors(_OfPublished):
         for (area, start, end), own in self._derived.group_by(["place", "start", "end"], maintain_order=True):
             errors = ", ".join(f"{_signed(row['percent_error'])} ({row['ages']})" for row in own.iter_rows(named=True))
             parts.append(f"of {area}, mid-{start} to mid-{end}, {errors}")
-        return f"Projections made in the same way, against estimates made since, were out by: {'; '.join(parts)}. No later year was compared."
+        return f"Projections made in the same way, against estimates made since, were out by: {'; '.join(parts)}; − is too few people. No later year was compared."
 
 
 def _signed(percent: float) -> str:

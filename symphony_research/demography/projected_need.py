@@ -172,7 +172,9 @@ class ProjectedNeed(_OfPublished):
         change = (
             ""
             if row["percent_change"] is None
-            else f", {_signed(row['percent_change'])} on mid-{start} ({millions(row['before'])})"
+            else f", {millions(row['after'] - row['before'])} more ({_signed(row['percent_change'])}) than at mid-{start}"
+            if row["after"] >= row["before"]
+            else f", {millions(row['before'] - row['after'])} less ({_signed(row['percent_change'])}) than at mid-{start}"
         )
         kept = not (self.settings["trend"] or self.settings["healthy_ageing"])
         how = "with use by age and sex as it is" if kept else "with use as assumed"

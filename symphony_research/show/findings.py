@@ -121,13 +121,15 @@ def heading(result: Result) -> Heading:
     return release(Heading(result.heading()), result)
 
 
-def facts(*results: Result) -> Facts:
+def facts(*results: Result, people: str = "People") -> Facts:
     """Return who was studied, where and when, from what results say of it.
 
     Parameters
     ----------
     *results : Result
         Of the same people; a fact that several tell is taken from the first.
+    people : str, default "People"
+        Heading of the number of people, where others are in the report too.
 
     Returns
     -------
@@ -154,7 +156,7 @@ def facts(*results: Result) -> Facts:
     for result in results:
         require_showable(result, "facts")
         for name, words in _facts_of(result).items():
-            told.setdefault(name, words)
+            told.setdefault(people if name == "People" else name, words)
     released = [result for result in results if result.disclosure is not None]
     made = Facts(tuple(told.items()))
     return release(made, results[0]) if len(released) == len(results) else made

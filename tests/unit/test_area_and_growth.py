@@ -97,7 +97,7 @@ def test_years_have_no_separator_and_people_three_figures():
     assert "2,013" not in page
     assert "2,021" not in page
     assert ">164,000<" in page
-    assert "forecast in 2013: +20%" in made.sentence()
+    assert "the programme's forecast in 2013: +20%" in made.sentence()
 
 
 def rates(days_young, days_old):
