@@ -283,6 +283,9 @@ class StandardisedRisk(Result):
             f" ({', '.join(gone) if len(gone) <= MOST_NAMED else f'{len(gone)} groups not shown'})" if gone else ""
         )
         what = f"{capital(self.time_words(time))}, standardised for {self.standardised_for}, {whom} {happened(self.event)}{without}."
+        if self.disclosure is not None and known and all(row["estimate"] == row["crude"] for _, row in known):
+            equal = "they equal the crude risks" if len(known) > 1 else "it equals the crude risk"
+            what += f" To within what may be released {equal}."
         row = self.test.filter(pl.col("time") == time)
         p = row["p_value"][0] if row.height else None
         if p is None:
