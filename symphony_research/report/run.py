@@ -252,6 +252,7 @@ def _jobs(
         own, steps = records / f"run-{at}.json", records / f"run-{at}.txt"
         session = ReleaseSession(run.folder, run.policy.title, tuple(earlier), own, steps, without)
         record = start_record(run, study, fingerprint)
+        record["beside"] = [entry.label for entry in before.entries]
         jobs.append(
             Job(
                 str(run.notebook.path.absolute()), dict(run.given), record, str(scratch / f"run-{at}"), shown_as, session,
