@@ -18,6 +18,7 @@ from symphony_research.cohort.rows import PersonRows, as_date, listed_conditions
 from symphony_research.cohort.spells import joined_spells
 from symphony_research.cohort.strata import STRATA
 from symphony_research.errors import ArgumentError, require_one_of, suggestion
+from symphony_research.population import Population
 from symphony_research.schema import RESIDENCES, SEXES
 from symphony_research.study import Study
 from symphony_research.words.lexicon import in_words
@@ -136,13 +137,12 @@ def define_cohort(
     if min_conditions is not None:
         rules.append((f"with fewer than {min_conditions} conditions {when}", pl.col("n_conditions") >= min_conditions))
 
-    population = {
-        "programme": programme, "hub": hub, "practice": practice, "area": area, "sex": sex, "residence": residence,
-        "age": list(age) if age else None, "min_conditions": min_conditions,
-        "index": "enrolment" if enrolled else day.isoformat() if own is None else GIVEN,
-        "index_dates": None if own is None else own.digest, "until": study.period[1].isoformat(),
-    }  # fmt: skip
-    population = {key: value for key, value in population.items() if value is not None}
+    population = Population(
+        programme=programme, hub=hub, practice=practice, area=area, sex=sex, residence=residence,
+        age=(age[0], age[1]) if age else None, min_conditions=min_conditions, counted=None if listed is None else tuple(listed),
+        index="enrolment" if enrolled else day.isoformat() if own is None else GIVEN,
+        index_dates=None if own is None else own.digest, until=study.period[1].isoformat(),
+    ).as_mapping()  # fmt: skip
     gone = dict.fromkeys((step for step, _ in rules), 0)
     kept = []
     several = own is not None and own.several

@@ -31,9 +31,7 @@ __all__ = ["project_area", "project_area_at_random"]
 AREA = "South Somerset"
 OPEN = 90  # the last age of the components that ship, and those older
 LAST = 2043
-COMPONENTS = (
-    "births, deaths and migration of the Office for National Statistics to mid-2012, carried forward by assumptions written before the first run"
-)
+COMPONENTS = "births, deaths and migration of the Office for National Statistics to mid-2012, carried forward by assumptions written before the first run"
 ALIKE = 0.02  # by how much a population of one area may differ from another estimate of it
 NO_TABLE = f"The study has no table of population, so it is not known whose need to project (rates of birth, death and migration are built in for {AREA})"
 WHY = f"The population of this study is not that of {AREA}, and rates of birth, death and migration are built in for no other area"

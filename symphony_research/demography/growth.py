@@ -118,7 +118,9 @@ class Growth(_OfPublished):
                 else []
             )
             told += (
-                [f"the programme's forecast in 2013: {_signed(row['forecast_percent'])}"] if row["forecast_percent"] is not None else []
+                [f"the programme's forecast in 2013: {_signed(row['forecast_percent'])}"]
+                if row["forecast_percent"] is not None
+                else []
             )
             more = f" ({'; '.join(told)})" if told else ""
             parts.append(f"{roughly(row['persons_after'])} aged {ages}, {_signed(row['percent_change'])}{more}")
