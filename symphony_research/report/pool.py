@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Any
 
 from symphony_research.report.provenance import RECORD, as_text, utc_text
@@ -48,7 +50,8 @@ def _in_one_pool(
     work: Sequence[Job], chosen: Sequence[int], workers: int, threads: int, scratch: str, look: Callable[[], None]
 ) -> Iterator[tuple[int, Outcome | None]]:
     with _pool(workers, threads, scratch) as pool:
-        waiting: dict[Future[Outcome], int] = {pool.submit(make_report, work[i]): i for i in chosen}
+        with _without_main():
+            waiting: dict[Future[Outcome], int] = {pool.submit(make_report, work[i]): i for i in chosen}
         processes = dict(getattr(pool, "_processes", None) or {})
         while waiting:
             # Waiting in short turns: Ctrl-C is not seen during an endless wait, on Windows for one.
@@ -72,6 +75,17 @@ def _in_one_pool(
                     yield i, _lost(work[i], reason)
                 else:
                     yield i, future.result()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Start processes that do not run the caller's script again: it need not guard its call of `run_reports`."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

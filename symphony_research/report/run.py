@@ -123,8 +123,7 @@ def run_reports(
     are protected one after the other in the order of the plan, each beside those
     before it and what was released before of the same people (`symphony release`); so `jobs`
     changes no report. One that would still disclose a small count beside a release is
-    refused, and both are named; what it tells beside other drafts in the folder is a warning. In a script, call
-    it under ``if __name__ == "__main__":``, because the work is done in processes.
+    refused, and both are named; what it tells beside other drafts in the folder is a warning.
 
     Parameters
     ----------

@@ -395,3 +395,16 @@ def test_a_worker_loads_papermill_without_what_no_report_uses():
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines() == ["[]", "None pyarrow execute_notebook"], done.stderr
+
+
+def test_a_script_need_not_guard_its_call(tmp_path):
+    study = tmp_path / "study"
+    sr.synthesise(study, people=300, seed=1)
+    script = tmp_path / "make.py"
+    script.write_text(
+        "from symphony_research.report import run_reports\n"
+        f"made = run_reports({str(study)!r}, ['03'], out={str(tmp_path / 'out')!r}, progress=False)\n"
+        "print('made', made.ok)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300)
+    assert (done.stdout, done.stderr) == ("made True\n", "")
