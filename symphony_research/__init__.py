@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
-    from symphony_research import demography, multimorbidity, networks, survival
+    from symphony_research import demography, evaluation, multimorbidity, networks, survival
     from symphony_research.cohort import Cohort, define_cohort
     from symphony_research.collapse import Patterns
     from symphony_research.disclosure import check_differencing, suppress
@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
         picture,
         plot,
         plot_attrition,
+        plot_balance,
         plot_bed_scenarios,
         plot_centrality,
         plot_comorbidity_count,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
         plot_cooccurrence_matrix,
         plot_cost_interaction,
         plot_effects,
+        plot_enrolment_effect,
         plot_fan_chart,
         plot_need,
         plot_network,
@@ -68,6 +70,7 @@ if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
 
 _HOMES = {
     "demography": (),
+    "evaluation": (),
     "multimorbidity": (),
     "networks": (),
     "survival": (),
@@ -88,6 +91,7 @@ _HOMES = {
         "picture",
         "plot",
         "plot_attrition",
+        "plot_balance",
         "plot_bed_scenarios",
         "plot_centrality",
         "plot_cost_interaction",
@@ -96,6 +100,7 @@ _HOMES = {
         "plot_condition_count",
         "plot_cooccurrence_matrix",
         "plot_effects",
+        "plot_enrolment_effect",
         "plot_fan_chart",
         "plot_need",
         "plot_comorbidity_count",
@@ -118,7 +123,7 @@ _HOMES = {
     "survey": ("import_survey",),
     "synthetic": ("synthesise",),
 }
-_FIELDS = ("demography", "multimorbidity", "networks", "survival")
+_FIELDS = ("demography", "evaluation", "multimorbidity", "networks", "survival")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted([*_FIELDS, *_HOME_OF])

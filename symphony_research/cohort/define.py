@@ -168,7 +168,7 @@ def define_cohort(
             **study.provenance(**population).as_settings(),
         },
     )
-    return Cohort(attrition, PersonRows(study, MappingProxyType(population), people, several))
+    return Cohort(attrition, PersonRows(study, MappingProxyType(population), people, several, listed))
 
 
 def _people(frame: pl.DataFrame, several: bool) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from symphony_research.cohort.attrition import Attrition
 from symphony_research.cohort.described import Described
 from symphony_research.cohort.observed import Observed
+from symphony_research.cohort.risk_sets import RiskSets, risk_sets_of
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.study import Study
 
@@ -41,6 +42,18 @@ class Cohort(Described, Observed):
     def rules(self) -> Mapping[str, Any]:
         """The population as predicates and dates."""
         return self._rows.rules
+
+    def risk_sets(self, *, exact: Sequence[str] | None, practices: str, candidates: int, seed: int) -> RiskSets:
+        """Hand over the candidates of each enrolled person on the day they enrolled, for `evaluation.match_controls`.
+
+        Its arguments are these.
+
+        Returns
+        -------
+        RiskSets
+            Person rows, which it does not show.
+        """
+        return risk_sets_of(self._rows, exact=exact, practices=practices, candidates=candidates, seed=seed)
 
     def __repr__(self) -> str:
         return f"Cohort of '{self.study.name}' (person rows are not shown; see .attrition)"

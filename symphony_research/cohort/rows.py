@@ -29,12 +29,15 @@ class PersonRows:
         registration, `programme_until`, dates of birth and death, and the strata.
     several : bool
         Whether somebody has several index dates, and so several rows.
+    listed : tuple of str or None
+        The conditions that a least number of them is asked of.
     """
 
     study: Study
     rules: Mapping[str, Any]
     people: pl.DataFrame = field(repr=False)
     several: bool = False
+    listed: tuple[str, ...] | None = None
 
     def require_one_index(self, what: str) -> None:
         """Refuse what would count somebody with several index dates more than once.

@@ -14,6 +14,7 @@ from symphony_research.show.comorbidity_plots import (
 )
 from symphony_research.show.cross import cross_table
 from symphony_research.show.curve_plots import plot_survival
+from symphony_research.show.enrolment import plot_enrolment_effect
 from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
 from symphony_research.show.fan import plot_fan_chart
@@ -21,6 +22,7 @@ from symphony_research.show.findings import facts, finding, heading
 from symphony_research.show.flow import plot_attrition
 from symphony_research.show.forest import plot_effects
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
+from symphony_research.show.love import plot_balance
 from symphony_research.show.need_plots import plot_bed_scenarios, plot_need
 from symphony_research.show.network import plot_network
 from symphony_research.show.outcomes import outcome_picture, outcome_table
@@ -47,6 +49,7 @@ __all__ = [
     "picture",
     "plot",
     "plot_attrition",
+    "plot_balance",
     "plot_bed_scenarios",
     "plot_centrality",
     "plot_comorbidity_count",
@@ -56,6 +59,7 @@ __all__ = [
     "plot_cooccurrence_matrix",
     "plot_cost_interaction",
     "plot_effects",
+    "plot_enrolment_effect",
     "plot_fan_chart",
     "plot_need",
     "plot_network",

@@ -16,7 +16,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError
 from symphony_research.synthetic.effects import Effects
 from symphony_research.synthetic.history import BLOCK_SIZE, draw_history
-from symphony_research.synthetic.plan import Plan, check_seed, profile_named
+from symphony_research.synthetic.plan import Plan, Selection, check_seed, profile_named
 from symphony_research.synthetic.study_tables import list_sizes, people_tables, study_tables
 
 __all__ = ["block_sizes", "generate_tables"]
@@ -38,6 +38,7 @@ def generate_tables(
     seed: int = 2013,
     profile: str = "calibrated",
     effects: Mapping[str, Mapping[str, Any]] | None = None,
+    selection: Mapping[str, Any] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Generate a study in memory: every table of the schema, by name.
 
@@ -51,6 +52,8 @@ def generate_tables(
         What makes conditions go together: everything; planted links alone; nothing but age, sex and deprivation.
     effects : mapping of programme to mapping of outcome to values, optional
         What the programmes do, by year since their start; see `synthesise`.
+    selection : mapping, optional
+        How people come to be enrolled; see `synthesise`.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def generate_tables(
     200
     """
     check_seed(seed)
-    plan = Plan(seed, profile_named(profile), Effects.of(effects))
+    plan = Plan(seed, profile_named(profile), Effects.of(effects), selection=Selection.of(selection))
     blocks = [draw_history(plan, number, size) for number, size in enumerate(block_sizes(people))]
     parts = [people_tables(block) for block in blocks]
     tables = {name: pl.concat([part[name] for part in parts]) for name in parts[0]}

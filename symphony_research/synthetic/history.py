@@ -66,7 +66,7 @@ def draw_history(plan: Plan, number: int, registered: int) -> History:
         return happening(plan, people, stream, contacts, enrolled)
 
     admissions, so_far = candidates.streams["emergency"], happen("emergency", None).happens
-    enrolments = draw_enrolments(random["enrolments"], people, eligible, departures, admissions, so_far)
+    enrolments = draw_enrolments(random["enrolments"], people, eligible, departures, admissions, so_far, plan.selection)
     enrolled = _enrolled(enrolments, len(people))
     streams = dict(candidates.streams)
     for name, contacts in candidates.streams.items():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.synthetic import parameters
 from symphony_research.synthetic.effects import PROGRAMMES, Effects
 
-__all__ = ["PROFILES", "Plan", "Profile", "check_seed", "profile_named"]
+__all__ = ["PROFILES", "Plan", "Profile", "Selection", "check_seed", "profile_named"]
 
 STEPS = ("people", "conditions", "departures", "activity", "effects", "enrolments", "outcomes", "faults")
 
@@ -52,6 +54,49 @@ PROFILES = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class Selection:
+    """How people come to be enrolled on complex care.
+
+    Attributes
+    ----------
+    after_crisis : float
+        Probability that an emergency admission soon after another leads to enrolment.
+    within_days : int
+        How soon that is.
+    delay_days : (int, int)
+        After the fewest and the most days.
+    background : float
+        Probability a year of enrolling without one.
+    """
+
+    after_crisis: float = parameters.ENROLMENT_AFTER_CRISIS
+    within_days: int = parameters.CRISIS_WITHIN_DAYS
+    delay_days: tuple[int, int] = parameters.ENROLMENT_DELAY_DAYS
+    background: float = parameters.ENROLMENT_BACKGROUND_PER_YEAR
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any] | None) -> Selection:
+        """Check a selection as asked for; what is not named is the default.
+
+        Raises
+        ------
+        ArgumentError
+            On an unknown name, or a value out of range.
+        """
+        named = [one.name for one in fields(cls)]
+        for name in asked or {}:
+            require_one_of(name, named, argument="selection")
+        made = cls(**(asked or {}))
+        shortest, longest = made.delay_days
+        whole = all(type(day) is int for day in (shortest, longest, made.within_days))
+        if not (whole and 0 <= shortest <= longest and made.within_days >= 0):
+            raise ArgumentError("selection takes days as integers: within_days from 0, delay_days as (fewest, most).")
+        if not all(0 <= share <= 1 for share in (made.after_crisis, made.background)):
+            raise ArgumentError("selection takes after_crisis and background as probabilities, from 0 to 1.")
+        return made
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that a block of people follows from, beside its number and size.
 
@@ -66,6 +111,7 @@ class Plan:
     effects: Effects = field(default_factory=Effects)
     acting: tuple[str, ...] = PROGRAMMES
     settled_from: int | None = None
+    selection: Selection = field(default_factory=Selection)
 
     def generators(self, block: int) -> dict[str, np.random.Generator]:
         """Return one random generator for each step, so that a change in one leaves the others as they were."""

@@ -15,6 +15,7 @@ from symphony_research.synthetic.conditions import Onsets
 from symphony_research.synthetic.departures import Departures
 from symphony_research.synthetic.effects import PROGRAMMES
 from symphony_research.synthetic.parameters import CONDITION_NAMES, HUBS, PRACTICES, PRIORITY_CONDITIONS
+from symphony_research.synthetic.plan import Selection
 from symphony_research.synthetic.residents import People
 
 __all__ = [
@@ -75,16 +76,17 @@ def draw_enrolments(
     departures: Departures,
     admissions: Contacts,
     happens: NDArray[np.bool_],
+    selection: Selection,
 ) -> Enrolments:
     """Enrol eligible people soon after a crisis, and a few without one, at the hub of their practice.
 
     A crisis is an emergency admission soon after another. `admissions` are the candidates, of which those that `happens`
     marks do; every candidate takes its own random numbers, so that one that does not happen changes nobody else's.
     """
-    shortest, longest = parameters.ENROLMENT_DELAY_DAYS
-    crisis = _again_within(admissions, happens, parameters.CRISIS_WITHIN_DAYS)
+    shortest, longest = selection.delay_days
+    crisis = _again_within(admissions, happens, selection.within_days)
     crisis_day = admissions.day + random.integers(shortest, longest + 1, len(admissions))
-    leads = random.random(len(admissions)) < parameters.ENROLMENT_AFTER_CRISIS
+    leads = random.random(len(admissions)) < selection.after_crisis
     leads &= crisis & (eligible[admissions.person] <= admissions.day)
 
     # Enrolment without a crisis: at most one draw a person in each year.
@@ -92,7 +94,7 @@ def draw_enrolments(
     grid = np.repeat(others, YEARS)
     starts = np.tile(YEAR_STARTS[:-1], len(others))
     quiet_day = starts + (random.random(len(grid)) * DAYS_IN_YEAR).astype(np.int32)
-    quiet = (random.random(len(grid)) < parameters.ENROLMENT_BACKGROUND_PER_YEAR) & (eligible[grid] <= quiet_day)
+    quiet = (random.random(len(grid)) < selection.background) & (eligible[grid] <= quiet_day)
 
     person = np.concatenate([admissions.person[leads], grid[quiet]])
     day = np.concatenate([crisis_day[leads], quiet_day[quiet]]).astype(np.int32)

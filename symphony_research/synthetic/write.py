@@ -32,7 +32,7 @@ from symphony_research.synthetic.messy import (
     faults_of_block,
     mess_up,
 )
-from symphony_research.synthetic.plan import Plan, check_seed, profile_named
+from symphony_research.synthetic.plan import Plan, Selection, check_seed, profile_named
 from symphony_research.synthetic.study_tables import list_sizes, people_tables, study_tables
 from symphony_research.synthetic.truth import planted
 
@@ -145,6 +145,8 @@ def synthesise(
     seed: int = 2013,
     profile: str = "calibrated",
     effects: Mapping[str, Mapping[str, Any]] | None = None,
+    selection: Mapping[str, Any] | None = None,
+    truth: bool = True,
     messy: bool = False,
     faults: int = 20,
     jobs: int | None = None,
@@ -172,6 +174,12 @@ def synthesise(
         ``general_practitioner``, ``community`` (0 to 1.5); with pounds added a person-year, of the two programmes of whole
         practices: ``secondary_care_cost``; with points added, of complex care: ``quality_of_life``,
         ``patient_activation``. Those not named keep their defaults.
+    selection : mapping, optional
+        How people come to be enrolled on complex care: ``after_crisis`` (0.185, the probability that an emergency
+        admission soon after another leads to it), ``within_days`` (60, how soon), ``delay_days`` ((5, 60), how long
+        after), ``background`` (0.003 a year without one). Its known answers are not stored: it needs ``truth=False``.
+    truth : bool, default True
+        Whether to work out and write truth.json.
     messy : bool, default False
         Whether to make the study as untidy as extracts are: incomplete last months, deaths recorded late, practices
         that code unevenly, and `faults` rows of every kind of fault that `symphony check` knows.
@@ -209,7 +217,9 @@ def synthesise(
     out = Path(os.path.abspath(out))
     sizes = block_sizes(people)
     check_seed(seed)
-    plan = Plan(seed, profile_named(profile), Effects.of(effects))
+    if selection and truth:
+        raise ArgumentError("The known answers are those of the default selection: pass truth=False with selection.")
+    plan = Plan(seed, profile_named(profile), Effects.of(effects), selection=Selection.of(selection))
     jobs = _whole(jobs if jobs is not None else os.cpu_count() or 1, "jobs", least=1)
     faults = _whole(faults, "faults", least=0) if messy else 0
     if faults:
@@ -241,10 +251,11 @@ def synthesise(
                 raise
         for name, table in study_tables(registered).items():
             _write(table, folder / name, 0)
-        truth = json.dumps(_truth(plan, messy, faults, jobs), indent=2)
+        known = json.dumps(_truth(plan, messy, faults, jobs), indent=2) if truth else ""
         settings = _study_toml(people, plan, messy, fingerprint(folder))
         # the same bytes on Windows
-        (folder / "truth.json").write_text(truth + "\n", encoding="utf-8", newline="\n")
+        if known:
+            (folder / "truth.json").write_text(known + "\n", encoding="utf-8", newline="\n")
         (folder / "study.toml").write_text(settings, encoding="utf-8", newline="\n")
     return out
 

@@ -16,7 +16,7 @@ LEVELS = {
     2: {"study", "survey"},
     3: {"collapse"},
     4: {"cohort", "example"},
-    5: {"demography", "multimorbidity", "networks", "survival", "disclosure"},
+    5: {"demography", "evaluation", "multimorbidity", "networks", "survival", "disclosure"},
     6: {"show"},
     7: {"report"},
     8: {"cli"},

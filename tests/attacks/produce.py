@@ -402,6 +402,17 @@ def of_care(world: World, by: tuple[str, ...] = ()) -> dict[str, sr.Result]:
     return {"care_use" + (BY if by else ""): CareUse({"population": table}, settings, by)}
 
 
+def of_matched() -> dict[str, sr.Result]:
+    """Enrolled people of the example study and their controls, who are few."""
+    study = sr.example_study(12_000)
+    cohort = sr.define_cohort(study, programme="complex_care")
+    matched = sr.evaluation.match_controls(study, cohort, caliper=None, score="odds_weights", seed=1)
+    return {
+        "covariate_balance": sr.evaluation.balance(matched),
+        "enrolment_effect": sr.evaluation.enrolment_effect(matched, resamples=20),
+    }
+
+
 def of_published() -> dict[str, sr.Result]:
     """Projections and what comes of them, from published figures alone: of no study's people."""
     d, source = sr.demography, "invented figures, as if published"
@@ -452,6 +463,8 @@ def everything(world: World) -> dict[str, sr.Result]:
     if world.by:
         made |= of_patterns(world, world.by)
     return made | of_published() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {}) | of_care(world) | (of_care(world, world.by) if world.by else {})  # fmt: skip
+
+    return made | of_published() | of_matched() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:
@@ -542,6 +555,8 @@ PLOTS = {
     "StochasticProjection": ("plot_fan_chart", "plot_population_pyramid"),
     "ProjectedNeed": ("plot_need",),
     "BedScenarios": ("plot_bed_scenarios",),
+    "Balance": ("plot_balance",),
+    "EnrolmentEffect": ("plot_enrolment_effect",),
 }
 
 

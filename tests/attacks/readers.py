@@ -13,7 +13,7 @@ from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 
 # of another study, or of no study's people
 ELSEWHERE = (
-    "attrition", "readmissions", "life_table", "projection", "projection_at_random", "balance", "back_test", "standardised_rate",
+    "attrition", "readmissions", "covariate_balance", "enrolment_effect", "life_table", "projection", "projection_at_random", "balance", "back_test", "standardised_rate",
     "decomposition", "need", "beds",
 )  # fmt: skip
 MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rate_model")

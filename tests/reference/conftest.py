@@ -24,6 +24,8 @@ ON_REAL_DATA = {
     "standardised": (),
     "start_stop": (),
 }
+# R packages that other scripts need beside survival
+NEEDS = {"matching": ("MatchIt", "sandwich")}
 # data sets of lifelines the R script reads
 FROM_LIFELINES = (
     "rossi",
@@ -160,8 +162,8 @@ def expected() -> Callable[[str], pl.DataFrame]:
 
 
 def run_scripts(origin: str, out: Path, dumps: Path) -> None:
-    """Run one R script: origin is "real", "lifelines", "measures", "strata" or one of those on real data."""
-    if origin in ("measures", "strata"):
+    """Run one R script: origin is "real", "lifelines", "measures", "strata", "matching" or one of those on real data."""
+    if origin in ("measures", "strata", "matching"):
         command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(out)]
     elif origin in ON_REAL_DATA:
         command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(REAL), str(out)]
@@ -190,7 +192,7 @@ def run_r_scripts() -> Callable[[str, Path], None]:
     require_r_package("survival")
 
     def run(origin: str, out: Path) -> None:
-        for name in ON_REAL_DATA.get(origin, ()):
+        for name in (*ON_REAL_DATA.get(origin, ()), *NEEDS.get(origin, ())):
             require_r_package(name)
         dumps = out / "lifelines"
         dumps.mkdir()

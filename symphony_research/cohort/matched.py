@@ -1,0 +1,204 @@
+"""Enrolled people and controls that are matched within risk sets: held, and shown to nobody."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from symphony_research.cohort.attrition import STUDIED, Attrition
+from symphony_research.cohort.events import EVENTS, events_of, require_recorded
+from symphony_research.cohort.history import Counter
+from symphony_research.cohort.people import Cohort
+from symphony_research.cohort.risk_sets import EPOCH, RiskSets
+from symphony_research.errors import require_one_of
+from symphony_research.result import Provenance
+
+__all__ = ["Matched", "OutcomeRows", "event_times", "matched_of", "outcome_rows"]
+
+Array = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Matched:
+    """Enrolled people and controls comparable with them on the day they enrolled. Make one with `evaluation.match_controls`.
+
+    It holds person rows and shows none of them: estimators of `evaluation` read it (decision 8).
+
+    Attributes
+    ----------
+    attrition : Attrition
+        How many of the enrolled have no controls, and why.
+    settings : mapping
+        How they were matched.
+    """
+
+    attrition: Attrition
+    settings: MappingProxyType[str, Any]
+    _sets: RiskSets = field(repr=False)
+    _weight: Array = field(
+        repr=False
+    )  # of each row: enrolled people 1 where they have controls, whose weights then add up to 1
+    _score: Array = field(repr=False)  # by which they were matched, on the logit scale
+    _scored: tuple[Array, Array] | None = field(
+        repr=False, default=None
+    )  # people's influence on the score, and how the weights move
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the people come from."""
+        return self._sets.provenance
+
+    def without_controls(self) -> Cohort:
+        """Return the enrolled people without comparable controls, to be described: no effect is said of them."""
+        return self._part(self._weight[: self._sets.n_sets] == 0, "without comparable controls")
+
+    def with_controls(self) -> Cohort:
+        """Return the enrolled people with comparable controls: those whom an effect is of."""
+        return self._part(self._weight[: self._sets.n_sets] > 0, "with comparable controls")
+
+    def _part(self, which: NDArray[np.bool_], words: str) -> Cohort:
+        sets = self._sets
+        people = sets.rows.people.join(
+            sets.enrolled.filter(pl.Series(which)).select("person_id"), on="person_id", how="semi"
+        )
+        rules = MappingProxyType({**sets.provenance.population, "controls": words})
+        rows = replace(sets.rows, people=people, rules=rules)
+        provenance = replace(sets.provenance, population=dict(rules))
+        return Cohort(_attrition([], people.height, provenance, f"enrolled, {words}"), rows)
+
+    def __repr__(self) -> str:
+        return f"Matched by {self.settings['score']} (confidential: person rows)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OutcomeRows:
+    """What happened to matched people: one row each of an enrolled person or a control with a weight.
+
+    Attributes
+    ----------
+    row : array
+        The row of the risk sets.
+    treated, weight, person, set : arrays
+    days : array
+        Days at risk in the window.
+    events : array
+        Events in it, while at risk.
+    enrolled_days : array
+        Days of a control's window after they enrolled themselves.
+    """
+
+    row: Whole = field(repr=False)
+    treated: NDArray[np.bool_] = field(repr=False)
+    weight: Array = field(repr=False)
+    person: Whole = field(repr=False)
+    set: Whole = field(repr=False)
+    days: Array = field(repr=False)
+    events: Array = field(repr=False)
+    enrolled_days: Array = field(repr=False)
+
+    def kept(self, which: NDArray[np.bool_]) -> OutcomeRows:
+        """Return some of the rows."""
+        return OutcomeRows(*(getattr(self, one.name)[which] for one in fields(self)))
+
+    def kept_rows(self, row: Whole) -> OutcomeRows:
+        """Return the rows with these numbers, which are in order."""
+        return self.kept(np.isin(self.row, row))
+
+
+def matched_of(
+    sets: RiskSets,
+    weight: Array,
+    score: Array,
+    settings: dict[str, Any],
+    scored: tuple[Array, Array] | None,
+) -> Matched:
+    """Hold the rows with their weights, and say of how many enrolled people there are no controls, and why."""
+    alone = np.bincount(sets.set, minlength=sets.n_sets) == 1
+    none = weight[: sets.n_sets] == 0
+    steps = list(sets.steps)
+    for words, count in (
+        ("of whom no candidate agreed on what is matched exactly", int((none & alone).sum())),
+        ("without a control within the caliper", int((none & ~alone).sum())),
+    ):
+        if count:
+            steps.append((words, count))
+    digest = hashlib.sha256(repr(sorted({**sets.asked, **settings}.items())).encode()).hexdigest()[:16]
+    population = {**sets.provenance.population, "matching": digest}
+    provenance = replace(sets.provenance, population=population)
+    sets = replace(sets, provenance=provenance)
+    attrition = _attrition(steps, int((~none).sum()), provenance, "enrolled")
+    return Matched(attrition, MappingProxyType({**sets.asked, **settings}), sets, weight, score, scored)
+
+
+def _attrition(steps: list[tuple[str, int]], people: int, provenance: Provenance, start: str) -> Attrition:
+    table = pl.DataFrame([*steps, (STUDIED, people)], schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
+    return Attrition(
+        {"steps": table},
+        {"method": "people excluded, step by step", "start": start, "criteria": [s for s, _ in steps], **provenance.as_settings()},
+    )  # fmt: skip
+
+
+def outcome_rows(
+    matched: Matched, event: str, *, first: int = 1, last: int = 365, candidates: bool = False
+) -> OutcomeRows:
+    """Return the events and days at risk of matched people from day `first` to day `last` of time zero, both included.
+
+    Days before time zero have numbers below 0. With `candidates`, everybody of the risk sets.
+    """
+    sets = matched._sets
+    require_one_of(event, [name for name in EVENTS if name != "readmission"], argument="outcome")
+    study = sets.rows.study
+    require_recorded(study, EVENTS[event])
+    row = np.arange(len(sets.set)) if candidates else np.flatnonzero(matched._weight > 0)
+    person, day = sets.person[row], sets.day[row]
+    start, end = day + first, np.minimum(day + last, sets.until[row])
+    if first < 0:
+        start = np.maximum(start, (study.period[0] - EPOCH).days)
+    dated = _dated(sets, event, person)
+    counter = Counter(dated["__person"].to_numpy(), dated["event_date"].to_numpy())
+    days = np.maximum(end - start + 1, 0)
+    events = np.where(days > 0, counter.between(person, start, end), 0.0)
+    after = np.clip(end - np.maximum(sets.enrols[row], start) + 1, 0, None)
+    return OutcomeRows(
+        row,
+        sets.treated[row],
+        matched._weight[row],
+        person,
+        sets.set[row],
+        days.astype(float),
+        events,
+        after.astype(float),
+    )
+
+
+def event_times(matched: Matched, event: str, found: OutcomeRows, *, last: int) -> tuple[Whole, Array]:
+    """Return every event of matched people in days 1 to `last`, while at risk: the place of its row in `found`, and the day."""
+    sets = matched._sets
+    dated = _dated(sets, event, found.person).rename({"event_date": "when"})
+    rows = pl.DataFrame(
+        {"__person": found.person, "place": np.arange(len(found.row)), "day": sets.day[found.row], "end": found.days}
+    )
+    happened = rows.join(dated, on="__person", how="inner").with_columns((pl.col("when") - pl.col("day")).alias("time"))
+    happened = happened.filter(
+        (pl.col("time") >= 1) & (pl.col("time") <= pl.min_horizontal("end", pl.lit(float(last))))
+    )
+    return happened["place"].to_numpy(), happened["time"].cast(pl.Float64).to_numpy()
+
+
+def _dated(sets: RiskSets, event: str, person: Whole) -> pl.DataFrame:
+    """Return the days of an event of some people."""
+    wanted = sets.eligible.people[np.unique(person).tolist()]
+    among = wanted.lazy().select("person_id", pl.col("__person").cast(pl.Int64))
+    return (
+        events_of(sets.rows.study, event, among=among)
+        .join(among, on="person_id", how="inner")
+        .select("__person", pl.col("event_date").cast(pl.Int32).cast(pl.Int64))
+        .collect(engine="streaming")
+    )
