@@ -63,6 +63,8 @@ proof: $(VENV)/.test
 	$(BIN)/python tests/proof/real_data.py docs/real-data.md
 	$(BIN)/python tests/proof/projections.py docs/back-test.md
 	$(BIN)/python tests/proof/evaluation.py docs/proof-evaluation.md
+	$(BIN)/python tests/proof/released_findings.py docs/released-findings.md
+	$(BIN)/python tests/proof/quarters.py docs/quarters.md
 
 # the public study against the published figures, over 50 seeds, and its picture
 calibration: $(VENV)/.test

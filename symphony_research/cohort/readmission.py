@@ -18,6 +18,7 @@ from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.strata import with_strata
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile, wilson_interval
+from symphony_research.inference.figures import outwards
 from symphony_research.policy import Policy
 from symphony_research.result import KeyFigure, NotAvailable, Result, not_available
 from symphony_research.result.cells import CellDefinition, Partition, Relation, everybody
@@ -39,7 +40,7 @@ class ReadmissionRate(Result):
     """Share of live discharges followed by an emergency admission within some days.
 
     Its counts are of people: those discharged, and those of them readmitted. Released, the share and its limits stand
-    to two figures beside them, where neither discharges nor readmissions are mostly of one or two people.
+    to two figures beside them, the limits outwards, where neither discharges nor readmissions are mostly of one or two people.
     """
 
     title: ClassVar[str] = "Emergency readmissions"
@@ -126,7 +127,10 @@ class ReadmissionRate(Result):
             pl.when(d > 0).then(pl.col("discharges_squared") / d**2).otherwise(0.0).alias("herfindahl_discharges"),
             pl.when(r > 0).then(pl.col("readmissions_squared") / r**2).otherwise(0.0).alias("herfindahl_readmissions"),
         )
-        return {**tables, "population": made.drop(*SUMS, "standard_error")}
+        low, high = (made[c].cast(pl.Float64).fill_null(float("nan")).to_numpy() for c in SHARES[1:])
+        ends = outwards(low, high, 2)
+        limits = [pl.Series(name, end).fill_nan(None) for name, end in zip(SHARES[1:], ends, strict=True)]
+        return {**tables, "population": made.drop(*SUMS, "standard_error").with_columns(limits)}
 
     @staticmethod
     def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:

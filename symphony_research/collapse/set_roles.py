@@ -10,6 +10,7 @@ from symphony_research.result.roles import Count, Internal, Key, Known, Mean, Ro
 
 __all__ = [
     "LOG_P",
+    "LOG_P_NEARER",
     "MARGINS",
     "PAIRS",
     "POPULATION",
@@ -26,6 +27,8 @@ Record = Mapping[str, Any]
 
 # log of an exact p value: it is of exact counts, so it is never released
 LOG_P = "log_p"
+# and of the count one person nearer to what is expected, for what rounding may conceal
+LOG_P_NEARER = "log_p_nearer"
 
 
 def of_everybody(record: Record, column: str, settings: Mapping[str, Any]) -> CellDefinition:

@@ -23,9 +23,9 @@ NEVER = -1e4  # log of zero, kept finite: its exponential is zero
 
 
 # with few strata these tell a small count of one, where expected people do not
-_OF_FEW = ("spread_factor", "score_factor", "variance_factor")
+_OF_FEW = ("spread", "variance_factor")
 # variances are rounded up
-_UPWARDS = ("spread_factor", "score_factor", "odds_spread_factor", "variance_factor")
+_UPWARDS = ("spread", "odds_spread", "variance_factor")
 
 
 def factor_role(name: str, beside: Sequence[str] = ("expected_factor",)) -> Adjustment:

@@ -278,7 +278,9 @@ def _finished(
         n_inferable=n_inferable,
         session=session,
     )
-    return result.disclosed(tables, record, released=policy.as_released())
+    # in which tables every suppressed count is a small one, as its mark says
+    small = [name for name in tables if not any(place[0] == name for place in secondary | withheld)]
+    return result.disclosed(tables, record, released={**policy.as_released(), "all_small": small})
 
 
 def _withhold_result(draft: _Draft, policy: Policy, session: str) -> Result:

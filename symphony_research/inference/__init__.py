@@ -9,7 +9,6 @@ from symphony_research.inference.intervals import (
     wilson_interval,
 )
 from symphony_research.inference.multiplicity import CORRECTIONS, FOUND, adjusted_p
-from symphony_research.inference.noncentral import log_mid_p_of_moments
 from symphony_research.inference.released import (
     largest_mid_p,
     smallest_ic_lower,
@@ -26,7 +25,6 @@ __all__ = [
     "hypergeometric_mid_p",
     "largest_mid_p",
     "log_interval",
-    "log_mid_p_of_moments",
     "normal_quantile",
     "p_of_log",
     "poisson_binomial",

@@ -24,6 +24,8 @@ class ExpectedCount:
         Delta-method variance of log(observed/expected), people drawn at random.
     log_p : array or None
         Log of the exact two-sided mid-p value, where it was found with them.
+    log_p_nearer : array or None
+        The same of the count one person nearer to `null_mean`.
     """
 
     expected: Array
@@ -31,3 +33,4 @@ class ExpectedCount:
     score_variance: Array
     log_ratio_variance: Array
     log_p: Array | None = None
+    log_p_nearer: Array | None = None

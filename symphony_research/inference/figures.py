@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from symphony_research.inference.intervals import Array
 
-__all__ = ["FINEST", "ends_of_figure", "to_figures", "unit_of"]
+__all__ = ["FINEST", "ends_of_figure", "outwards", "to_figures", "unit_of"]
 
 FINEST = 3  # significant figures
 HALF = 1e-9  # so that what is a half but for the last digits is rounded up
@@ -72,3 +74,22 @@ def ends_of_figure(shown: Array, figures: int | NDArray[np.int64]) -> tuple[Arra
         up = up if step == FINEST else up - unit_of(high, step + 1)
         low, high = np.where(own, low - down, low), np.where(own, high + up, high)
     return low * (1 - TINY), high * (1 + TINY)
+
+
+def outwards(lower: ArrayLike, upper: ArrayLike, figures: int) -> tuple[Array, Array]:
+    """Round limits to so many significant figures, the lower one down and the upper one up, so that they hold what they held.
+
+    Examples
+    --------
+    >>> [float(x) for x in outwards(0.1239, 1.202, 2)]
+    [0.12, 1.3]
+    """
+    return _towards(np.asarray(lower, float), figures, np.floor), _towards(np.asarray(upper, float), figures, np.ceil)
+
+
+def _towards(x: Array, figures: int, rounding: Any) -> Array:
+    unit = unit_of(x, figures)
+    # what is whole but for the last digits stays so
+    steps = np.where(np.abs(x / unit - np.rint(x / unit)) < HALF, np.rint(x / unit), rounding(x / unit))
+    nearest: Array = np.where(unit < 1, steps / np.round(1 / np.minimum(unit, 1)), steps * unit)
+    return nearest

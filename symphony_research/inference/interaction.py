@@ -15,7 +15,7 @@ import numpy as np
 from symphony_research.inference.expected_count import ExpectedCount
 from symphony_research.inference.intervals import Array
 from symphony_research.inference.shifts import Shifts
-from symphony_research.inference.stratified import log_mid_p
+from symphony_research.inference.stratified import log_mid_p, one_nearer
 
 __all__ = ["cells_of", "set_against_its_parts"]
 
@@ -82,9 +82,13 @@ def set_against_its_parts(cells: Array) -> ExpectedCount:
         observed, expected = cells[..., -1].sum(axis=0), fitted[..., -1].sum(axis=0)
         influence = whole / observed[..., None] - (whole - moved) / expected[..., None]
         log_ratio = (cells * influence**2).sum(axis=(0, -1))
-    tables = Shifts(np.rint(np.moveaxis(cells, -1, 0)))
+    whole_cells = np.rint(np.moveaxis(cells, -1, 0))
+    tables = Shifts(whole_cells)
     mean, exact = (
         np.bincount(tables.item, weights=x, minlength=tables.n_items).astype(float)
         for x in (tables.mean, tables.variance)
     )
-    return ExpectedCount(expected, observed + mean, exact, log_ratio, log_mid_p(tables))
+    own = cells[..., -1]
+    step = one_nearer(own, own + lowest, own + highest, observed + mean) - own
+    nearer = Shifts(whole_cells + sign[:, None, None] * step)
+    return ExpectedCount(expected, observed + mean, exact, log_ratio, log_mid_p(tables), log_mid_p(nearer))

@@ -10,7 +10,7 @@ from symphony_research.inference.circle import Window, radius
 from symphony_research.inference.intervals import Array
 from symphony_research.inference.laplace import LargeSets
 from symphony_research.inference.shifts import EDGE, SIZES, Integers
-from symphony_research.inference.stratified import log_mid_p, stratified_log_mid_p
+from symphony_research.inference.stratified import log_mid_p, one_nearer, stratified_log_mid_p
 
 __all__ = ["sets_log_mid_p"]
 
@@ -25,7 +25,16 @@ WIDE, NARROW, SEVERAL = (
 )  # variance of those; the second where more sets than the third would have to be drawn
 
 
-def sets_log_mid_p(inside: NDArray[np.bool_], observed: Array, people: Array, held: Array, *, exact: bool) -> Array:
+def sets_log_mid_p(
+    inside: NDArray[np.bool_],
+    observed: Array,
+    people: Array,
+    held: Array,
+    *,
+    exact: bool,
+    lacking: Array | None = None,
+    nearer: bool = False,
+) -> Array:
     """Return log two-sided mid-p values of the people who have each of F sets, summed over S strata.
 
     Were conditions independent in each stratum and all people with each given, the people with
@@ -41,6 +50,10 @@ def sets_log_mid_p(inside: NDArray[np.bool_], observed: Array, people: Array, he
         People; with each condition.
     exact : bool
         Whether the absence of every other condition belongs to the set.
+    lacking : (S, K) array, optional
+        People without each condition, where they are not the others: of released counts, either at its own end.
+    nearer : bool
+        Of the count one person nearer to what is expected.
 
     Returns
     -------
@@ -65,6 +78,7 @@ def sets_log_mid_p(inside: NDArray[np.bool_], observed: Array, people: Array, he
     0.0025
     """
     found = np.zeros(len(inside))
+    without = people[:, None] - held if lacking is None else lacking
     taken = inside.shape[1] if exact else inside.sum(axis=1)
     if exact:
         groups = [(inside.shape[1], np.arange(len(inside)))]
@@ -76,18 +90,25 @@ def sets_log_mid_p(inside: NDArray[np.bool_], observed: Array, people: Array, he
         step = max(1, ROWS // max(len(people) * max(k // 8, 1), 1))
         for at in range(0, len(every), step):
             part = every[at : at + step]
-            sizes = _sizes(inside[part], people, held, k, exact=exact)
+            sizes = _sizes(inside[part], held, without, k, exact=exact)
+            counts = observed[:, part]
+            if nearer:
+                n = people[:, None]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    expected = np.where(n > 0, n * np.prod(sizes / n[..., None], axis=2), 0.0).sum(axis=0)
+                least = np.maximum(0, sizes.sum(axis=2) - (k - 1) * n)
+                counts = one_nearer(counts, least, sizes.min(axis=2), expected)
             if k == 2:
-                found[part] = stratified_log_mid_p(observed[:, part], sizes[..., 0], sizes[..., 1], people)
+                found[part] = stratified_log_mid_p(counts, sizes[..., 0], sizes[..., 1], people)
             else:
-                found[part] = log_mid_p(_Common(sizes, observed[:, part], people, inside[part], held, exact=exact))
+                found[part] = log_mid_p(_Common(sizes, counts, people, inside[part], (held, without), exact=exact))
     return found
 
 
-def _sizes(inside: NDArray[np.bool_], people: Array, held: Array, k: int, *, exact: bool) -> Array:
+def _sizes(inside: NDArray[np.bool_], held: Array, without: Array, k: int, *, exact: bool) -> Array:
     """Return how many people of each stratum are in each of the sets that are drawn, (S, F, k)."""
     if exact:
-        return np.where(inside, held[:, None, :], people[:, None, None] - held[:, None, :])
+        return np.where(inside, held[:, None, :], without[:, None, :])
     return held[:, np.nonzero(inside)[1].reshape(-1, k)]
 
 
@@ -95,7 +116,14 @@ class _Common:
     """People common to random sets, in each stratum of each sum: `Counts` of `stratified`."""
 
     def __init__(
-        self, sizes: Array, observed: Array, people: Array, inside: NDArray[np.bool_], held: Array, *, exact: bool
+        self,
+        sizes: Array,
+        observed: Array,
+        people: Array,
+        inside: NDArray[np.bool_],
+        held: tuple[Array, Array],
+        *,
+        exact: bool,
     ) -> None:
         k, self.n_items = sizes.shape[2], sizes.shape[1]
         n = people[:, None]
@@ -210,14 +238,14 @@ class _Common:
         self.kept[(self.place[rows, None] + at)[there]] = values[there]
 
     def _by_moments(self, rows: Integers, theta: Array) -> None:
-        inside, held, exact = self.source
+        inside, (held, lacking), exact = self.source
         stratum, width = self.stratum[rows], SIZES[np.searchsorted(SIZES, self.size[rows])]
         # probabilities too small for a double are found tilted
         tilt = np.where(theta * self.size[rows] > FAR, np.rint(theta), 0.0)
         for s in np.unique(stratum):
             here = np.flatnonzero(stratum == s)
             n, most = self.people[rows[here[0]]], int(width[here].max()) + FURTHER - 1
-            within, without = falling(held[s], n, most), falling(n - held[s], n, most)
+            within, without = falling(held[s], n, most), falling(lacking[s], n, most)
             for size, lean in {(int(w), float(t)) for w, t in zip(width[here], tilt[here], strict=True)}:
                 own = rows[here[(width[here] == size) & (tilt[here] == lean)]]
                 has, moments = inside[self.item[own]].astype(float), slice(0, size + FURTHER)

@@ -30,7 +30,7 @@ from symphony_research.inference.circle import Window, log_mid_tail, moments_of
 from symphony_research.inference.intervals import Array
 from symphony_research.inference.shifts import TwoByTwo
 
-__all__ = ["Counts", "log_mid_p", "p_of_log", "stratified_log_mid_p"]
+__all__ = ["Counts", "log_mid_p", "one_nearer", "p_of_log", "stratified_log_mid_p"]
 
 Integers = NDArray[np.int64]
 
@@ -117,6 +117,23 @@ def stratified_log_mid_p(both: ArrayLike, first: ArrayLike, second: ArrayLike, p
         found[part] = log_mid_p(TwoByTwo(cells[:, :, part]))
     found[(cells < 0).any(axis=(0, 1))] = -np.inf
     return found
+
+
+def one_nearer(observed: Array, least: Array, most: Array, expected: Array) -> Array:
+    """Return counts by stratum, (S, P), of which one is moved so that their sum is one nearer to what is expected, if it can be.
+
+    Given all margins a test rests on the sum alone, so it does not matter in which stratum.
+
+    Examples
+    --------
+    >>> one_nearer(np.array([[2.0], [5.0]]), np.array([[2.0], [0.0]]), np.array([[9.0], [9.0]]), np.array([4.0])).tolist()
+    [[2.0], [4.0]]
+    """
+    down = observed.sum(axis=0) > expected
+    room = np.where(down, observed > least, observed < most)
+    moved, at, every = observed.copy(), room.argmax(axis=0), np.arange(observed.shape[1])
+    moved[at, every] += np.where(room.any(axis=0), np.where(down, -1.0, 1.0), 0.0)
+    return moved
 
 
 def log_mid_p(counts: Counts) -> Array:

@@ -21,7 +21,7 @@ from symphony_research.inference import (
     normal_quantile,
 )
 from symphony_research.multimorbidity.set_counts import possible_sets, roles_of_sets, set_tables
-from symphony_research.multimorbidity.set_tests import against_expected
+from symphony_research.multimorbidity.set_tests import against_expected, band_of, with_bands
 from symphony_research.multimorbidity.sets import WHICH, as_bits
 from symphony_research.policy import Policy
 from symphony_research.result import Result
@@ -81,6 +81,10 @@ class Combinations(Result):
             **parts,
         }
 
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return a released p value within strata as the band that it is in."""
+        return band_of(record, column, self.settings) or super().format_cell(record, column)
+
     @property
     def n_tested(self) -> int:
         """How many sets of these sizes there could be: what `q_value` is adjusted for.
@@ -105,7 +109,10 @@ class Combinations(Result):
                 f"There are too many sets for the {settings['which']} ones to be determined by released counts. Raise "
                 "min_persons, or set max_size, and release that result."
             )
-        return {**tables, "pairs": tables["pairs"].clear()} if by and not policy.changes_nothing else tables
+        if policy.changes_nothing:
+            return tables
+        tables = {**tables, "pairs": tables["pairs"].clear()} if by else tables
+        return with_bands(tables, settings, policy, possible_sets(settings) * max(tables["population"].height, 1))
 
     @staticmethod
     def adjusted_forms(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Iterable[AdjustedForms]:
@@ -157,7 +164,9 @@ class Combinations(Result):
         frame = pl.concat(parts)
         tests = possible_sets(settings) * max(tables["population"].height, 1)
         q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"], tests=tests)
-        frame = frame.with_columns(pl.Series("q_value", q_value))
+        # within strata that of a released set was made before, of p values that are not in bands
+        found = pl.col("__banded") if "__banded" in frame.columns else pl.Series("q_value", q_value)
+        frame = frame.with_columns(found.alias("q_value"))
         totals = [(pl.col(f"mean_{v}") * pl.col("n_persons")).alias(f"total_{v}") for v in settings["values"]]
         measures = [c for v in settings["values"] for c in (f"mean_{v}", f"total_{v}")]
         ordered = [
@@ -285,9 +294,9 @@ def combinations(
     people random sets of these sizes have in common. It is exact however small, and
     0 below 1e-300; of larger sets whose count has a variance above 100, within
     0.5%. `statistic` is (observed - mean) over the standard deviation of that
-    distribution. Of a disclosed result p values come from the rounded margins; within
-    strata from the mean and variance that these also give, and are larger as a
-    rule (`symphony_research.inference.log_mid_p_of_moments`). Against no higher-order interaction the expected counts are those of the
+    distribution. Of a disclosed result intervals and p values hold for all counts that the released ones stand for; p
+    within strata is that of the exact strata and of the count, among those, that is
+    nearest to what is expected, in bands (<0.001, <0.01, <0.05, ≥0.05); there is no statistic. Against no higher-order interaction the expected counts are those of the
     log-linear model with every smaller interaction, fitted in each stratum; in
     strata of a few hundred people or fewer they are somewhat too low, which the
     test does not suffer from, as it goes through every table there could be.

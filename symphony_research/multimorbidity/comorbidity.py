@@ -9,16 +9,17 @@ import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Patterns
-from symphony_research.collapse.bits import unpack
 from symphony_research.collapse.margins import as_float, beside, nan_to_null, pattern_settings, strata_margins
-from symphony_research.collapse.patterns import HUNDRED
 from symphony_research.collapse.set_roles import MARGINS, POPULATION, mean_roles, of_others
-from symphony_research.collapse.sums import herfindahl
-from symphony_research.collapse.within_strata import Row, tables_of_rows
+from symphony_research.collapse.within_strata import tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
-from symphony_research.inference import FOUND, adjusted_p, normal_quantile, wilson_interval
+from symphony_research.inference import FOUND, adjusted_p, normal_quantile
+from symphony_research.inference.released_shares import interval_of_share
 from symphony_research.multimorbidity.combinations import Combinations, combinations
-from symphony_research.multimorbidity.set_counts import roles_of_sets
+from symphony_research.multimorbidity.others import others_of
+from symphony_research.multimorbidity.set_counts import is_scaled, roles_of_sets
+from symphony_research.multimorbidity.set_tests import band_of, with_bands
+from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.words.lexicon import capital, in_words
@@ -74,10 +75,10 @@ class ComorbidityCount(Result):
             cells.join(held, on=[*by, "condition"], how="left", nulls_equal=True, maintain_order="left")["__held"]
         )
         n = as_float(cells["n_persons"])
+        lower, upper = interval_of_share(n, total, settings["confidence"], settings.get("released"))
         total = np.fmax(total, n)  # rounding must not make a share of more than all
         with np.errstate(divide="ignore", invalid="ignore"):
             share = n / total
-        lower, upper = wilson_interval(n, total, settings["confidence"])
         means = [f"mean_{value}" for value in settings["values"]]
         counted = cells.with_columns(pl.Series("estimate", share), pl.Series("lower", lower), pl.Series("upper", upper))
         return nan_to_null(
@@ -176,7 +177,7 @@ def comorbidity_count(
     for name in chosen:
         require_one_of(name, patterns.conditions, argument="conditions")
     tables = tables_of_rows(
-        patterns, patterns.by, (), lambda row: {"cells": _further(patterns, row, tuple(chosen), top)}
+        patterns, patterns.by, (), lambda row: {"cells": others_of(patterns, row, tuple(chosen), top)}
     )
     margins, people = strata_margins(patterns)
     margins = margins.filter(pl.col("condition").is_in(list(chosen)))
@@ -188,30 +189,6 @@ def comorbidity_count(
         ),
         patterns.by,
     )  # fmt: skip
-
-
-def _further(patterns: Patterns, row: Row, chosen: tuple[str, ...], top: int) -> pl.DataFrame:
-    bits = unpack(row.words, len(patterns.conditions))
-    others = np.minimum(np.maximum(bits.sum(axis=1, dtype=np.int64) - 1, 0), top)
-    sums = [row.frame[f"{value}__sum"].cast(pl.Float64).to_numpy() / HUNDRED for value in patterns.values]
-    squares = [row.frame[f"{v}__sum_squares"].cast(pl.Float64).to_numpy() / HUNDRED**2 for v in patterns.values]
-    m = len(sums)
-    parts = []
-    for name in chosen:
-        held = bits[:, patterns.conditions.index(name)] == 1
-        n, *totals = (
-            np.bincount(others[held], weights=weights[held], minlength=top + 1).astype(float)
-            for weights in (row.people, *sums, *squares)
-        )
-        means = {f"mean_{v}": t / np.maximum(n, 1) for v, t in zip(patterns.values, totals[:m], strict=True)}
-        spread = zip(patterns.values, totals[m:], totals[:m], strict=True)
-        means |= {f"herfindahl_{v}": herfindahl(squared, total) for v, squared, total in spread}
-        parts.append(
-            pl.DataFrame({"n_others": np.arange(top + 1), "n_persons": n.astype(np.int64), **means}).select(
-                pl.lit(name).alias("condition"), pl.all()
-            )
-        )
-    return pl.concat(parts)
 
 
 class ComorbidityProfile(Result):
@@ -234,6 +211,17 @@ class ComorbidityProfile(Result):
         return roles_of_sets(settings)
 
     adjusted_forms = staticmethod(Combinations.adjusted_forms)
+
+    @staticmethod
+    def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
+        """Return with each condition within strata its p and q values, for all that the rounded count may stand for."""
+        if policy.changes_nothing:
+            return tables
+        return with_bands(tables, settings, policy, _others_listed(settings) * max(tables["population"].height, 1))
+
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return a released p value within strata as the band that it is in."""
+        return band_of(record, column, self.settings) or super().format_cell(record, column)
 
     @property
     def n_tested(self) -> int:
@@ -261,12 +249,14 @@ class ComorbidityProfile(Result):
         people = tables["margins"].filter(pl.col("condition") == name).select([*by, pl.col("n_persons").alias("__of")])
         frame = beside(pairs.with_columns(other.alias("condition")), people, by)
         n, of = as_float(frame["n_persons"]), as_float(frame["__of"])
-        lower, upper = wilson_interval(np.minimum(n, of), of, settings["confidence"])
+        lower, upper = interval_of_share(n, of, settings["confidence"], settings.get("released"))
         with np.errstate(divide="ignore", invalid="ignore"):
             share, expected = np.minimum(n / of, 1), as_float(frame["expected"]) / of
         measures = [c for v in settings["values"] for c in (f"mean_{v}", f"total_{v}")]
         tests = _others_listed(settings) * max(tables["population"].height, 1)
         q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"], tests=tests)
+        if "released" in settings and is_scaled(settings):
+            q_value = as_float(frame["q_value"])
         frame = frame.with_columns(
             pl.Series("estimate", share),
             pl.Series("lower", lower),

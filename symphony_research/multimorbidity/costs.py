@@ -14,10 +14,12 @@ from symphony_research.collapse.set_roles import SET_KEYS, of_everybody, of_set
 from symphony_research.collapse.within_strata import split_strata, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import CORRECTIONS, FOUND, adjusted_p, normal_quantile
+from symphony_research.inference.bands import BANDS, SIDES, TESTED, band_words, clear_side, on_side
 from symphony_research.multimorbidity.cost_groups import against_parts, cost_tables
+from symphony_research.multimorbidity.set_counts import possible_sets
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure, Result
-from symphony_research.result.roles import Count, Internal, Mean, Role, TableRoles
+from symphony_research.result.roles import Count, Internal, Level, Mean, Role, TableRoles
 from symphony_research.words.lexicon import in_words
 from symphony_research.words.numbers import about, pounds
 from symphony_research.words.phrases import adjusted_for, between, confidence_of, cost_period, joined, stratum_words
@@ -26,6 +28,7 @@ __all__ = ["CostInteraction", "cost_interaction"]
 
 Tables = Mapping[str, pl.DataFrame]
 
+COARSER = 1.5  # events, of a mean of integers
 _MONEY = ("estimate", "lower", "upper", "total", "expected", "excess", "excess_lower", "excess_upper")
 
 
@@ -78,6 +81,8 @@ class CostInteraction(Result):
             "herfindahl": Internal(),
             # released in place of the groups
             **dict.fromkeys(("expected", "excess_margin"), Mean("n_persons", "herfindahl_of_parts")),
+            **dict.fromkeys(TESTED[:2], Level(BANDS)),
+            TESTED[2]: Level(SIDES),
             "herfindahl_of_parts": Internal(),
         }
         groups = dict.fromkeys(("size", "n", "sum", "sum_squares"), Internal())
@@ -109,14 +114,15 @@ class CostInteraction(Result):
         cells = _with_margin(cells, settings["confidence"]).with_columns(
             pl.when(shown).then(c).alias(c) for c in ("expected", "excess_margin")
         )
+        cells = cells.with_columns(_tested(cells, settings, max(tables["population"].height, 1)))
         columns = CostInteraction.roles_of(settings)["cells"].columns
         return {"cells": cells.select(*by, *columns), "population": tables["population"]}
 
     @staticmethod
     def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
         """Release what the parts add up to with the mean and the margin alone: what is not there tells nothing of why."""
-        columns = ("expected", "excess_margin")
-        shown = pl.all_horizontal(pl.col("mean", *columns).is_not_null())
+        columns = ("expected", "excess_margin", *TESTED)
+        shown = pl.all_horizontal(pl.col("mean", *columns[:2]).is_not_null())
         return {**tables, "cells": tables["cells"].with_columns(pl.when(shown).then(c).alias(c) for c in columns)}
 
     def disclosed(self, tables: Tables, record: Disclosure, **settings: Any) -> Result:
@@ -129,28 +135,27 @@ class CostInteraction(Result):
 
     @property
     def n_tested(self) -> int:
-        """How many combinations were tested: what `q_value` is adjusted for."""
-        return int(self.estimates["p_value"].is_not_null().sum())
+        """How many combinations of these sizes there could be, each in every stratum: what `q_value` is adjusted for."""
+        return possible_sets(self.settings) * max(self.count_tables["population"].height, 1)
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Mean, total and share of each combination, and its excess with interval and test.
 
-        The p value is that of the distance from 0 in margins. Released, the margin holds the degrees of freedom of
-        the smallest group, and the tail those of the combination. In either case p is below one less the confidence
-        just where the interval excludes 0.
+        The p value is that of the distance from 0 in margins; released, that of exact means in bands, and intervals
+        hold for all means that the rounded ones stand for.
         """
-        from scipy.special import stdtr, stdtrit
-
         floor, confidence = settings["min_persons"], settings["confidence"]
         cells = _exact(tables, settings) if "groups" in tables else _released(tables)
+        if "groups" in tables:
+            cells = cells.with_columns(_tested(cells, settings, max(tables["population"].height, 1)))
         whole = tables["population"].select([*by, (pl.col("n_persons") * pl.col("mean")).alias("__all")])
         frame = beside(cells, whole, by)
         z = normal_quantile(confidence)
         frame = frame.filter((pl.col("n_persons") >= floor).fill_null(floor == 1)).with_columns(
             pl.col("mean").alias("estimate"),
-            (pl.col("mean") - z * pl.col("mean_error")).clip(lower_bound=0).alias("lower"),
-            (pl.col("mean") + z * pl.col("mean_error")).alias("upper"),
+            (pl.col("mean") - pl.col("mean_slack") - z * pl.col("most_error")).clip(lower_bound=0).alias("lower"),
+            (pl.col("mean") + pl.col("mean_slack") + z * pl.col("most_error")).alias("upper"),
             (pl.col("mean") * pl.col("n_persons")).alias("total"),
             (pl.col("excess") - pl.col("excess_margin")).alias("excess_lower"),
             (pl.col("excess") + pl.col("excess_margin")).alias("excess_upper"),
@@ -158,13 +163,12 @@ class CostInteraction(Result):
         frame = frame.with_columns(
             pl.when(pl.col("__all") > 0).then(pl.col("total") / pl.col("__all")).alias("share_of_total")
         )
-        excess, margin, degrees = (as_float(frame[c]) for c in ("excess", "excess_margin", "degrees"))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            distance = np.abs(excess) / margin * stdtrit(degrees, (1 + confidence) / 2)
-            p_value = np.where(margin > 0, 2 * stdtr(degrees, -distance), np.nan)
-        frame = frame.with_columns(
-            pl.Series("p_value", p_value), pl.Series("q_value", adjusted_p(p_value, settings["correction"]))
-        ).sort([*by, "total"], descending=[False] * len(by) + [True], nulls_last=True, maintain_order=True)
+        if "groups" not in tables:
+            names = ("excess_lower", "excess", "excess_upper")
+            lower, excess, upper = (as_float(frame[c]) for c in names)
+            own = on_side(lower, excess, upper, as_float(frame["side"]), 0.0)
+            frame = frame.with_columns(pl.Series(c, x).fill_nan(None) for c, x in zip(names, own, strict=True))
+        frame = frame.sort([*by, "total"], descending=[False] * len(by) + [True], nulls_last=True, maintain_order=True)
         return nan_to_null(frame).select(
             [
                 *by, "combination", "size", "n_persons", "estimate", "lower", "upper", "total", "share_of_total",
@@ -175,6 +179,8 @@ class CostInteraction(Result):
     def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return money as money."""
         value = record[column]
+        if value is not None and column in TESTED[:2] and "released" in self.settings:
+            return band_words(value)
         if value is not None and column in _MONEY and self.settings["value"] == "cost":
             return f"−{pounds(-value)}" if value < 0 else pounds(value)
         return super().format_cell(record, column)
@@ -218,13 +224,37 @@ def _with_margin(compared: pl.DataFrame, confidence: float) -> pl.DataFrame:
     )
 
 
+def _tested(cells: pl.DataFrame, settings: Mapping[str, Any], strata: int) -> list[pl.Series]:
+    """Return p and q values of what lies above additivity, of exact means."""
+    from scipy.special import stdtr, stdtrit
+
+    excess, margin, degrees = (as_float(cells[c]) for c in ("excess", "excess_margin", "degrees"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = np.abs(excess) / margin * stdtrit(degrees, (1 + settings["confidence"]) / 2)
+        p_value = np.where(margin > 0, 2 * stdtr(degrees, -distance), np.nan)
+    q_value = adjusted_p(p_value, settings["correction"], tests=possible_sets(settings) * strata)
+    side = clear_side(excess - margin, excess + margin, 0.0)
+    return [pl.Series(name, x).fill_nan(None) for name, x in zip(TESTED, (p_value, q_value, side), strict=True)]
+
+
+def _slack(column: str) -> pl.Expr:
+    """Return by how much a released mean may have been rounded."""
+    size = pl.col(column).abs()
+    unit = 10.0 ** (size.log10() + 1e-9).floor()
+    # three figures from a hundred on, else two; a mean of integers coarser by an event and a half of the fewest people
+    figures = pl.when(size >= 100).then(unit / 200).otherwise(unit / 20)
+    return pl.when(size > 0).then(pl.max_horizontal(figures, COARSER / pl.col("n_persons"))).otherwise(0.0)
+
+
 def _exact(tables: Tables, settings: Mapping[str, Any]) -> pl.DataFrame:
     """Return the sets beside their parts, added up wherever a variance can be estimated, with the floor on exact counts."""
     cells = pl.concat([tables["cells"], against_parts(tables["groups"])], how="horizontal")
     floor = settings["min_persons"]
     enough = pl.all_horizontal((pl.col(c) >= floor).fill_null(False) for c in ("n_compared", "n_fewest"))
     return _with_margin(cells, settings["confidence"]).with_columns(
-        pl.when(enough).then(c).alias(c) for c in ("expected", "excess", "excess_margin")
+        *[pl.when(enough).then(c).alias(c) for c in ("expected", "excess", "excess_margin")],
+        pl.lit(0.0).alias("mean_slack"),
+        pl.col("mean_error").alias("most_error"),
     )
 
 
@@ -235,8 +265,13 @@ def _released(tables: Tables) -> pl.DataFrame:
         (pl.col("mean") - pl.col("expected")).alias("excess"),
         pl.when(compared).then("n_persons").alias("n_compared"),
         pl.when(compared).then(0).alias("n_left_out"),
-        # of how many people a part is, is not released; it is hardly ever fewer
-        (pl.col("n_persons") - 1).clip(lower_bound=1).alias("degrees"),
+        _slack("mean").alias("mean_slack"),
+        (pl.col("mean_error") + _slack("mean_error")).alias("most_error"),
+        # what the margin, both means and it itself may have been rounded by
+        pl.sum_horizontal(
+            "excess_margin", _slack("excess_margin"), _slack("mean"), _slack("expected"), ignore_nulls=False
+        ).alias("excess_margin"),
+        *[pl.col(c) if c in tables["cells"].columns else pl.lit(None, dtype=pl.Float64).alias(c) for c in TESTED],
     )
 
 
@@ -311,8 +346,8 @@ def cost_interaction(
     rule's threshold. Whoever has the combination in another stratum is counted
     at the average of the others, if no more than the threshold are there with
     it; else, or if they are more than half, the row says nothing of its parts,
-    as where a count is suppressed. `excess` is of the rounded means, and p is
-    below one less the confidence just where the interval excludes 0.
+    as where a count is suppressed. `excess` is of the rounded means,
+    intervals hold for all means that these stand for, and p is that of the exact means in bands.
 
     References
     ----------

@@ -26,8 +26,9 @@ from symphony_research.errors import ArgumentError
 from symphony_research.inference import (
     normal_quantile,
     poisson_binomial,
-    wilson_interval,
 )
+from symphony_research.inference.ends import ends_of
+from symphony_research.inference.released_shares import interval_of_ends, interval_of_share
 from symphony_research.result import Result
 from symphony_research.result.cells import Partition, Relation, feature_list, of_size
 from symphony_research.result.roles import Count, Key, TableRoles
@@ -80,7 +81,9 @@ class ConditionCount(Result):
             expected[:] = chances[numbers] * total
             if settings["top"] is not None and len(n):
                 expected[-1] = chances[numbers[-1] :].sum() * total
-            lower, upper = wilson_interval(n, total, settings["confidence"])
+            lower, upper = interval_of_share(
+                n, people[0] if len(people) else np.nan, settings["confidence"], settings.get("released")
+            )
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio, share = n / expected, n / total
             expected = np.where(np.isnan(n), np.nan, expected)
@@ -129,9 +132,10 @@ class ConditionCount(Result):
 
         It is the sum of the larger numbers where none is suppressed, and else what those with none and with one leave,
         where that is many times what rounding changes; where neither is, `at_least` says that the sum lacks something.
+        Of released counts the interval holds for all that they stand for.
         """
         rows: list[dict[str, Any]] = []
-        rounding = (self.settings.get("released") or {}).get("rounding") or 1
+        released = self.settings.get("released") or {"threshold": 0, "rounding": 1}
         people = self.count_tables["population"]
         for names in people.select(self.by).to_dicts() if self.by else [{}]:
             cells, total = same_stratum(self.estimates, names), int(same_stratum(people, names)["n_persons"].sum())
@@ -141,14 +145,14 @@ class ConditionCount(Result):
             held, partial = int(more["n_persons"].sum()), bool(more["n_persons"].null_count())
             if partial and few.height == 2 and not few["n_persons"].null_count():
                 rest = total - int(few["n_persons"].sum())
-                if rest >= 20 * rounding:
+                if rest >= 20 * released["rounding"]:
                     held, partial = rest, False
             if not total:
                 rows.append({**names, "estimate": None, "lower": None, "upper": None, "at_least": partial})
                 continue
             held = min(held, total)
-            lower, upper = wilson_interval([held], [total], self.settings["confidence"])
-            ends = {"lower": float(lower[0]), "upper": float(upper[0])}
+            lower, upper = interval_of_ends(*_ends_of_several(few, more, total, released), self.settings["confidence"])
+            ends = {"lower": float(lower), "upper": float(upper)}
             rows.append({**names, "estimate": held / total, **ends, "at_least": partial})
         return rows
 
@@ -165,6 +169,20 @@ class ConditionCount(Result):
             f"Two or more of these conditions{as_of(self.settings)}: {shares[0]} of people in the group {most}, "
             f"{shares[1]} in the group {least} ({confidence_of(self.settings)} in brackets)."
         )
+
+
+def _ends_of_several(
+    few: pl.DataFrame, more: pl.DataFrame, total: int, released: Mapping[str, Any]
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return between which numbers those with two or more lie, by themselves and as what the others leave, and all people."""
+    (few_low, few_high), (more_low, more_high) = (
+        [float(end.sum()) for end in ends_of(as_float(part["n_persons"]), released)] for part in (few, more)
+    )
+    least, most = (float(end) for end in ends_of(float(total), released))
+    # the sum is unknown (NaN) where a part of it is suppressed
+    low = np.nanmax([more_low, least - few_high, 0.0])
+    high = np.nanmin([more_high, most - few_low, most])
+    return (float(low), float(max(low, high))), (least, most)
 
 
 def condition_count(patterns: Patterns, *, top: int | None = None, confidence: float = 0.95) -> ConditionCount:
@@ -262,7 +280,7 @@ class Prevalence(Result):
         n, total = as_float(joined_up["n_persons"]), as_float(joined_up["__total"])
         with np.errstate(divide="ignore", invalid="ignore"):
             share = n / total
-        lower, upper = wilson_interval(n, total, settings["confidence"])
+        lower, upper = interval_of_share(n, total, settings["confidence"], settings.get("released"))
         return nan_to_null(
             cells.with_columns(pl.Series("estimate", share), pl.Series("lower", lower), pl.Series("upper", upper))
         )

@@ -114,7 +114,7 @@ def _inverse(share: Array) -> Array:
 def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> ExpectedCount:
     """Set sets of three conditions or more against what their smaller subsets imply within each stratum."""
     size = np.array([len(one) for one in sets], dtype=int)
-    found = np.full((5, len(sets)), np.nan)
+    found = np.full((6, len(sets)), np.nan)
     for k in np.unique(size):
         of_size = np.flatnonzero(size == k)
         step = max(1, CHUNK // (max(len(row.starts), 1) << int(k)))
@@ -124,7 +124,7 @@ def against_parts(row: Row, sets: list[tuple[int, ...]], n_conditions: int) -> E
             cells = cells_by_stratum(row, [sets[f] for f in chosen], n_conditions, int(k), people)[..., 0]
             made = set_against_its_parts(cells)
             moments = made.expected, made.null_mean, made.score_variance, made.log_ratio_variance
-            found[:, chosen] = *moments, made.log_p
+            found[:, chosen] = *moments, made.log_p, made.log_p_nearer
     return ExpectedCount(*found)
 
 

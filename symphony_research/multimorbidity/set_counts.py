@@ -13,39 +13,39 @@ import polars as pl
 from symphony_research.collapse import Patterns
 from symphony_research.collapse.bits import Integers, TooManySetsError, unpack
 from symphony_research.collapse.patterns import HUNDRED, combination_names
-from symphony_research.collapse.set_roles import LOG_P, MARGINS, PAIRS, SET_KEYS, mean_roles, of_everybody, of_set
+from symphony_research.collapse.set_roles import (
+    LOG_P,
+    LOG_P_NEARER,
+    MARGINS,
+    PAIRS,
+    SET_KEYS,
+    mean_roles,
+    of_everybody,
+    of_set,
+)
 from symphony_research.collapse.strata_counts import factor_role, roles_of_strata, strata_table
 from symphony_research.collapse.sums import herfindahl
 from symphony_research.collapse.within_strata import Row, strata_pairs
 from symphony_research.errors import ArgumentError
 from symphony_research.inference import Array
-from symphony_research.inference.expected_count import ExpectedCount
+from symphony_research.inference.bands import BANDS, SIDES, SPREAD_LEVELS, TESTED
 from symphony_research.inference.intersections import sets_log_mid_p
 from symphony_research.multimorbidity.expectation import against_parts, independence
 from symphony_research.multimorbidity.sets import as_tuples, closed_of, counts_by_stratum, sets_of
 from symphony_research.policy import mining_threshold
-from symphony_research.result.roles import Count, Internal, Known, Role, TableRoles
+from symphony_research.result.roles import Count, Internal, Known, Level, Role, TableRoles
 
-__all__ = ["FACTORS", "factor_names", "is_scaled", "possible_sets", "roles_of_sets", "set_tables"]
+__all__ = ["MOMENTS", "RATIO", "is_scaled", "possible_sets", "roles_of_sets", "set_tables"]
 
-CHANCES = ("expected", "score_variance", "log_ratio_variance")
 ZERO_BELOW = 1e-13
-# by what strata, or another expectation, change the figures of the whole population under independence
-FACTORS = ("expected_factor", "score_factor", "spread_factor")
-# against its smaller sets: mean of the count over what is expected
-OF_PARTS = ("mean_factor",)
+# mean and variance of the count that is tested, where strata, or the smaller sets, make them others than of independence
+MOMENTS = ("null_mean", "score_variance")
+RATIO = "ratio"  # observed/expected, exact
 
 
 def is_scaled(settings: Mapping[str, Any]) -> bool:
     """Return whether the expectation is another than independence in the whole population."""
     return bool(settings["adjust"]) or settings["against"] != "independence"
-
-
-def factor_names(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the factors that stand beside the people of each set."""
-    if settings["against"] != "independence":
-        return (*FACTORS, *OF_PARTS)
-    return FACTORS if is_scaled(settings) else ()
 
 
 def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
@@ -107,7 +107,7 @@ def set_tables(patterns: Patterns, row: Row, settings: Mapping[str, Any]) -> dic
 def _against_chance(
     row: Row, words: Any, total: Integers, singles: Integers, both: Integers, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return by what the strata, or the smaller sets, change what independence in the whole population gives; and the exact log p."""
+    """Return by what the strata, or the smaller sets, change the people expected, how wide the interval is, and the exact log p."""
     k, exact = singles.shape[1], settings["kind"] == "exact"
     inside = unpack(words, k).astype(bool)
     held, pairs, people = singles.astype(float), both.astype(float), row.stratum_people.astype(float)
@@ -118,24 +118,19 @@ def _against_chance(
         if not is_scaled(settings):
             return {LOG_P: log_p}
         within = independence(inside, observed, people, held, pairs, exact=exact)
+        nearer: Array | None = sets_log_mid_p(inside, observed, people, held, exact=exact, nearer=True)
     else:
         within = against_parts(row, as_tuples(inside), k)
-        log_p = within.log_p
-    crude = independence(inside, total[None].astype(float), *whole, exact=exact)
-    factors = {name: _ratio(within, crude, field) for name, field in zip(FACTORS, CHANCES, strict=True)}
-    if settings["against"] != "independence":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factors["mean_factor"] = np.where(within.expected > 0, within.null_mean / within.expected, np.nan)
-    return {**factors, LOG_P: log_p}
-
-
-def _ratio(within: ExpectedCount, crude: ExpectedCount, field: str) -> Any:
-    one, other = getattr(within, field), getattr(crude, field)
+        log_p, nearer = within.log_p, within.log_p_nearer
+    crude = independence(inside, total[None].astype(float), *whole, exact=exact).expected
     with np.errstate(divide="ignore", invalid="ignore"):
-        # what is zero both ways, but for the last digits, is not changed
-        nothing = (np.abs(one) < ZERO_BELOW) & (np.abs(other) < ZERO_BELOW) & (field == "log_ratio_variance")
-        ratio = np.where(nothing, 1.0, np.where(other > 0, one / other, np.where(one == 0, 1.0, np.nan)))
-    return np.where(np.isfinite(ratio), ratio, np.nan)
+        factor = np.where(crude > 0, within.expected / crude, np.where(within.expected == 0, 1.0, np.nan))
+        variance = np.where(np.abs(within.log_ratio_variance) < ZERO_BELOW, 0.0, within.log_ratio_variance)
+        figures = {"expected_factor": factor, "spread": variance * total, "spread_level": variance * total}
+    figures[RATIO] = total / np.where(within.expected > 0, within.expected, np.nan)
+    figures |= {name: getattr(within, name) for name in MOMENTS}
+    found = {name: np.where(np.isfinite(x), x, np.nan) for name, x in figures.items()}
+    return {**found, LOG_P: log_p, LOG_P_NEARER: nearer}
 
 
 def _squares(part: pl.DataFrame, value: str) -> Integers:
@@ -166,9 +161,15 @@ def roles_of_sets(settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
     """Return the roles of the tables of sets, and of what describes their people."""
     means = mean_roles(settings["values"])
     strata = {"strata": roles_of_strata(settings["adjust"])} if is_scaled(settings) else {}
-    factors: dict[str, Role] = {name: factor_role(name) for name in factor_names(settings)}
-    if factors:
-        factors["figures"] = Known()
+    factors: dict[str, Role] = {}
+    if is_scaled(settings):
+        factors = {name: factor_role(name) for name in ("expected_factor", "spread")}
+        factors |= {"figures": Known(), "spread_level": Level(SPREAD_LEVELS)}
+        factors |= (
+            dict.fromkeys(TESTED[:2], Level(BANDS))
+            | {TESTED[2]: Level(SIDES)}
+            | dict.fromkeys((*MOMENTS, RATIO, LOG_P_NEARER), Internal())
+        )
     cells: dict[str, Role] = {
         **SET_KEYS,
         "n_persons": Count(),

@@ -67,7 +67,7 @@ def backbone(
         What `cooccurrence` returns, disclosed or not; strata are filtered each
         on its own. A backbone may be filtered again.
     method : {"significance", "disparity", "top"}
-        "significance": pairs above expected whose `q_value` is below `level`.
+        "significance": pairs above expected whose `q_value` is at most `level`.
         "disparity": pairs that take up more of the weight of one of their two
         conditions than a random share would, at `level`.
         "top": the `each` strongest pairs of every condition; a pair is kept if
@@ -160,7 +160,7 @@ def _above_chance() -> pl.Expr:
 def _kept(pairs: pl.DataFrame, step: Mapping[str, Any]) -> pl.DataFrame:
     """Return the pairs of one stratum that a filter keeps."""
     if step["method"] == "significance":
-        above = (pl.col("observed_expected") > 1) & (pl.col("q_value") < step["level"])
+        above = (pl.col("observed_expected") > 1) & (pl.col("q_value") <= step["level"])
         return pairs.filter(above.fill_null(False))
     able = pairs.filter(_above_chance() & weighable(step["measure"]))
     weight = able[step["measure"]].cast(pl.Float64).to_numpy()
@@ -197,7 +197,7 @@ def _rank(source: Array, target: Array, weight: Array) -> Array:
 
 def _in_words(step: Mapping[str, Any]) -> str:
     if step["method"] == "significance":
-        return f"above expected, p value adjusted for all tested under {step['level']:g}"
+        return f"above expected, p value adjusted for all tested at most {step['level']:g}"
     by = measure_words(step["measure"])
     if step["method"] == "top":
         return f"the {step['each']} strongest of each condition by {by}"

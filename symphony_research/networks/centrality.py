@@ -56,6 +56,7 @@ class Centrality(Result):
         return roles_of_pairs(settings)
 
     trim = staticmethod(Cooccurrence.trim)
+    release_form = staticmethod(Cooccurrence.release_form)
     adjusted_forms = staticmethod(Cooccurrence.adjusted_forms)
 
     @staticmethod

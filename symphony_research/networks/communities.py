@@ -58,6 +58,7 @@ class Communities(Result):
         return roles
 
     trim = staticmethod(Cooccurrence.trim)
+    release_form = staticmethod(Cooccurrence.release_form)
     adjusted_forms = staticmethod(Cooccurrence.adjusted_forms)
 
     @staticmethod

@@ -98,9 +98,9 @@ class NetworkComparison(Result):
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Observed/expected in each group, their ratio with its interval, and the adjusted p values."""
-        frame = ratios_of_groups(with_margins(tables, by), by, settings["confidence"])
-        # were it over those shown, suppressing pairs would make findings
-        tests = frame.height if "released" in settings else None
+        frame = ratios_of_groups(with_margins(tables, by), by, settings["confidence"], settings.get("released"))
+        # over all pairs: were it over those shown, suppressing pairs would make findings
+        tests = frame.height
         return frame.with_columns(
             pl.Series("q_value", adjusted_p(as_float(frame["p_value"]), tests=tests)).fill_nan(None)
         )

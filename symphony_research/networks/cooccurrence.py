@@ -17,7 +17,7 @@ from symphony_research.collapse.margins import (
     pattern_settings,
     same_stratum,
 )
-from symphony_research.collapse.set_roles import LOG_P, MARGINS, PAIRS, POPULATION
+from symphony_research.collapse.set_roles import LOG_P, LOG_P_NEARER, MARGINS, PAIRS, POPULATION
 from symphony_research.collapse.strata_counts import factor_role, forms_of_sets, roles_of_strata, strata_table
 from symphony_research.collapse.within_strata import Row, split_strata, strata_pairs, tables_of_rows
 from symphony_research.errors import ArgumentError, require_one_of
@@ -27,10 +27,22 @@ from symphony_research.inference import (
     adjusted_p,
     normal_quantile,
 )
-from symphony_research.networks.association import FACTORS, associations, within_strata
+from symphony_research.inference.bands import (
+    BANDS,
+    SIDES,
+    SPREAD_LEVELS,
+    TESTED,
+    band_words,
+    clear_side,
+    interval_of_spread,
+    p_at_nearest,
+)
+from symphony_research.inference.ends import ends_of
+from symphony_research.networks.association import FACTORS, LEVEL, SPREADS, associations, within_strata
+from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.forms import AdjustedForms
-from symphony_research.result.roles import Internal, Known, TableRoles
+from symphony_research.result.roles import Internal, Known, Level, Role, TableRoles
 from symphony_research.words.lexicon import capital, in_words
 from symphony_research.words.numbers import about, times
 from symphony_research.words.phrases import between, confidence_of, expectation, expected_headings, stratum_words
@@ -39,7 +51,6 @@ if TYPE_CHECKING:
     import networkx
 
 Tables = Mapping[str, pl.DataFrame]
-
 
 __all__ = ["Cooccurrence", "cooccurrence", "roles_of_pairs"]
 
@@ -79,17 +90,50 @@ class Cooccurrence(Result):
 
     @staticmethod
     def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
-        """Release what strata change only where both conditions' people are shown: it would tell of those suppressed."""
+        """Release what strata change only where somebody has both, and both conditions' people are shown: it would tell of those suppressed."""
         table = with_ends(tables["pairs"], tables["margins"], by)
-        shown = table["n_source"].is_not_null() & table["n_target"].is_not_null()
-        factors = [name for name in FACTORS if name in table.columns]
+        shown = table["n_source"].is_not_null() & table["n_target"].is_not_null() & (table["n_both"] > 0)
+        factors = [name for name in (*FACTORS, *SPREADS, LEVEL, *TESTED) if name in table.columns]
         pairs = tables["pairs"].with_columns([pl.when(shown).then(pl.col(name)).alias(name) for name in factors])
         return {**tables, "pairs": pairs}
 
+    @staticmethod
+    def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
+        """Return with each pair within strata its p value, and its q value, for all that the rounded count may stand for."""
+        if policy.changes_nothing or LOG_P not in tables["pairs"].columns or TESTED[0] in tables["pairs"].columns:
+            return tables
+        table = beside(
+            with_ends(tables["pairs"], tables["margins"], by), tables["population"].select([*by, "n_persons"]), by
+        )
+        both, first, second, n = (as_float(table[name]) for name in ("n_both", "n_source", "n_target", "n_persons"))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = first * second / n * as_float(table["expected_factor"])
+        shown = as_float(tables["pairs"].select(policy.rounded("n_both"))["n_both"])
+        log_p, nearer = (as_float(table[name]) for name in (LOG_P, LOG_P_NEARER))
+        p_value = p_at_nearest(both, mean, log_p, nearer, shown, policy.as_released())
+        q_value = adjusted_p(p_value, settings["correction"], tests=table.height)
+        ends = interval_of_spread(
+            ends_of(shown, policy.as_released()), (mean, mean), as_float(table[SPREADS[0]]), settings["confidence"]
+        )
+        tested = zip(TESTED, (p_value, q_value, clear_side(*ends, 1.0)), strict=True)
+        found = [pl.Series(name, x).fill_nan(None) for name, x in tested]
+        return {**tables, "pairs": tables["pairs"].with_columns(found)}
+
     @property
     def n_tested(self) -> int:
-        """How many pairs were tested: what `q_value` is adjusted for."""
-        return int(self.estimates["p_value"].is_not_null().sum())
+        """How many pairs could be tested, each in every stratum: what `q_value` is adjusted for."""
+        return int(self.count_tables["pairs"].height) if self.settings.get("tested", True) else 0
+
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return a released p value within strata as the band that it is in."""
+        if column in TESTED[:2] and self.in_bands and record[column] is not None:
+            return band_words(record[column])
+        return super().format_cell(record, column)
+
+    @property
+    def in_bands(self) -> bool:
+        """Whether p values are bands: those of a released result within strata."""
+        return bool(self.settings["adjust"]) and "released" in self.settings
 
     @property
     def column_words(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -102,7 +146,11 @@ class Cooccurrence(Result):
         table = with_ends(tables["pairs"], tables["margins"], by)
         table = beside(table, tables["population"].select([*by, "n_persons"]), by)
         frame = associations(table, settings)
-        q_value = adjusted_p(as_float(frame["p_value"]), settings["correction"])
+        p_value = as_float(frame["p_value"])
+        q_value = adjusted_p(p_value, settings["correction"], tests=frame.height)
+        if settings["adjust"] and "released" in settings:  # made before, of p values that are not in bands
+            q_value = as_float(table["q_value"]) if "q_value" in table.columns else np.ones(table.height)
+            q_value = np.where(np.isnan(p_value), np.nan, np.where(np.isnan(q_value), 1.0, q_value))
         return frame.with_columns(pl.Series("q_value", q_value).fill_nan(None))
 
     def to_networkx(self, *, stratum: Mapping[str, Any] | None = None) -> networkx.Graph:
@@ -155,8 +203,10 @@ def roles_of_pairs(settings: Mapping[str, Any]) -> dict[str, TableRoles]:
     """Return the roles of the tables of pairs; what strata change stands beside the people with both."""
     if not settings["adjust"]:
         return {"pairs": PAIRS, "margins": MARGINS, "population": POPULATION}
-    factors = {name: factor_role(name) for name in FACTORS}
-    pairs = replace(PAIRS, columns={**PAIRS.columns, **factors, "figures": Known(), LOG_P: Internal()})
+    factors: dict[str, Role] = {name: factor_role(name) for name in (*FACTORS, *SPREADS)}
+    factors |= {LEVEL: Level(SPREAD_LEVELS)} | dict.fromkeys(TESTED[:2], Level(BANDS)) | {TESTED[2]: Level(SIDES)}
+    factors |= {"figures": Known(), LOG_P: Internal(), LOG_P_NEARER: Internal()}
+    pairs = replace(PAIRS, columns={**PAIRS.columns, **factors})
     strata = roles_of_strata(settings["adjust"])
     return {"pairs": pairs, "margins": MARGINS, "population": POPULATION, "strata": strata}
 
@@ -229,7 +279,7 @@ def cooccurrence(
         and Greenland's; Woolf's if not adjusted), `jaccard`, `cosine`,
         `overlap`, `information_component` and its lower credible limit
         `ic_lower`, `p_value`, and `q_value` (adjusted over each pair and
-        stratum tested; `.n_tested` says how many). phi, Jaccard, cosine and
+        stratum; `.n_tested` says how many). phi, Jaccard, cosine and
         overlap describe the people as they are and are never adjusted.
         `.to_networkx()` gives the network.
 
@@ -251,9 +301,9 @@ def cooccurrence(
     is exact however small, and 0 below 1e-300. Of a disclosed result all is made
     from rounded counts, times the ratios by which the strata change what the whole
     population would give, to as many figures as those strata allow; its p value, if
-    adjusted, is that of Fisher's noncentral hypergeometric distribution with the mean
-    that the strata give, and larger as a rule
-    (`symphony_research.inference.log_mid_p_of_moments`).
+    adjusted, is that of the exact strata and of the count, among those that
+    the released one stands for, that is nearest to what is expected, shown in bands (<0.001,
+    <0.01, <0.05, ≥0.05). Intervals hold for every count that a released one stands for.
 
     Observed/expected (Hidalgo's "relative risk", lift in data mining) favours
     pairs of rare conditions and joint prevalence pairs of common ones; phi,

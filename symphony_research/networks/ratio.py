@@ -8,7 +8,8 @@ edition, chapter 15 (rate ratios of Mantel and Haenszel). Lippincott.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from symphony_research.collapse.margins import as_float, nan_to_null, possible_table
 from symphony_research.inference import Array, log_interval
+from symphony_research.inference.ends import ends_of
 from symphony_research.inference.figures import ends_of_figure
 
 __all__ = ["Cells", "Sums", "ratios_of_groups"]
@@ -112,30 +114,40 @@ def _moments(cells: Cells) -> tuple[Array, Array, Array]:
     return expected, c * single, expected * (single - 2 * independent) + 2 * c * independent
 
 
-def ratios_of_groups(table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
-    """Return each pair's observed/expected in two groups, and their ratio with its interval."""
-    made, spread, poisson, crude = {}, np.zeros(table.height), np.zeros(table.height), []
+def ratios_of_groups(
+    table: pl.DataFrame, by: tuple[str, ...], confidence: float, released: Mapping[str, Any] | None = None
+) -> pl.DataFrame:
+    """Return each pair's observed/expected in two groups, and their ratio with its interval.
+
+    Of released counts the interval holds for all that they stand for.
+    """
+    made, spread, poisson, crude, ends = {}, np.zeros(table.height), np.zeros(table.height), [], []
     for side in "ab":
-        counts = (as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
+        counts = tuple(as_float(table[f"n_{what}_{side}"]) for what in ("both", "source", "target", "persons"))
         c, a, b, n = possible_table(*counts)
+        box = [(x, x) for x in (c, a, b, n)] if released is None else [ends_of(x, released) for x in counts]
         with np.errstate(divide="ignore", invalid="ignore"):
             independent = a * b / n
             expected = independent * as_float(table[f"expected_factor_{side}"])
             ratio = c / expected
             crude.append(c / independent)
-            poisson = poisson + 1 / c
-            spread = spread + np.maximum(1 / c - 1 / a - 1 / b + 2 * c / (a * b) - 1 / n, 0)
+            ends.append(_crude_ends(box))
+            poisson = poisson + 1 / box[0][0]
+            spread = spread + _most_spread(box)
         made[f"expected_{side}"] = expected
         made[f"observed_expected_{side}"] = np.where(expected > 0, ratio, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = crude[0] / crude[1] * as_float(table["ratio_factor"])
     variance = spread * as_float(table["variance_factor"])
-    low = high = ratio
+    with np.errstate(divide="ignore", invalid="ignore"):
+        least, most = ends[0][0] / ends[1][1], ends[0][1] / ends[1][0]
+    factor = as_float(table["ratio_factor"])
+    low, high = least * factor, most * factor
     if "figures_a" in table.columns:
         # a Poisson count's variance, which is larger, where that of the strata is not released
         variance = np.where(np.isnan(variance), poisson, variance)
         figures = np.minimum(*(table[f"figures_{side}"].fill_null(0).to_numpy() for side in "ab")) - 1
-        low, high = (crude[0] / crude[1] * end for end in ends_of_figure(as_float(table["ratio_factor"]), figures))
+        low, high = (x * end for x, end in zip((least, most), ends_of_figure(factor, figures), strict=True))
     (lower, _), (_, upper) = (log_interval(one, variance, confidence) for one in (low, high))
     made |= {"ratio": ratio, "lower": lower, "upper": upper}
     nobody = ~((as_float(table["n_both_a"]) > 0) & (as_float(table["n_both_b"]) > 0))
@@ -155,3 +167,21 @@ def ratios_of_groups(table: pl.DataFrame, by: tuple[str, ...], confidence: float
             "family_wise_p",
         )
     )
+
+
+Box = list[tuple[Array, Array]]
+
+
+def _crude_ends(box: Box) -> tuple[Array, Array]:
+    """Return the least and the most observed/expected of one group: people with both, with each, and in all, between two ends."""
+    (c0, c1), (a0, a1), (b0, b1), (n0, n1) = box
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return c0 * n0 / (a1 * b1), c1 * n1 / (a0 * b0)
+
+
+def _most_spread(box: Box) -> Array:
+    """Return the variance of log(observed/expected) of one group, each of its terms at its largest."""
+    (c0, c1), (a0, a1), (b0, b1), (_, n1) = box
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shared = np.minimum(2 * c1 / (a0 * b0), 2 / np.maximum(a0, b0))
+        return np.maximum(1 / c0 - 1 / a1 - 1 / b1 + shared - 1 / n1, 0)

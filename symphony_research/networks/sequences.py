@@ -7,15 +7,13 @@ from math import comb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import polars as pl
 
 from symphony_research.collapse import Onsets
-from symphony_research.collapse.margins import as_float, attributes_of, nan_to_null
+from symphony_research.collapse.margins import as_float, attributes_of
 from symphony_research.errors import ArgumentError
-from symphony_research.inference import Array, adjusted_p, normal_quantile, wilson_interval
-from symphony_research.inference.figures import ends_of_figure
-from symphony_research.networks.precedence import pearson_p
+from symphony_research.inference import adjusted_p, normal_quantile
+from symphony_research.networks.order_tests import in_order
 from symphony_research.networks.precedence_tables import order_tables
 from symphony_research.policy import mining_threshold
 from symphony_research.result import Result
@@ -36,7 +34,6 @@ Tables = Mapping[str, pl.DataFrame]
 
 # by what settings people are divided by the order of two onsets
 _DIVIDED_BY = ("adjust", "birth_years", "joined", "washout_days")
-FIGURES = 2  # significant figures of a released share expected
 _OTHERS = ("same_day", "alone", "left_out")
 
 
@@ -109,14 +106,14 @@ class Sequences(Result):
         floor = settings["min_persons"]
         # laid on the counts that are shown: laid on exact ones, a row that is there would tell what rounding conceals
         table = table.filter((pl.col("n_both") >= floor).fill_null(floor == 1))
-        frame = _in_order(table, settings["confidence"], released="released" in settings)
+        frame = in_order(table, settings["confidence"], settings.get("released"))
         q_value = adjusted_p(as_float(frame["p_value"]), tests=_tests(settings))
         return frame.with_columns(pl.Series("q_value", q_value).fill_nan(None))
 
     @property
     def n_tested(self) -> int:
-        """Pairs over which `q_value` is adjusted: those tested; of a released result all that there could be."""
-        return _tests(self.settings) or int(self.estimates["p_value"].is_not_null().sum())
+        """Pairs over which `q_value` is adjusted: all that there could be."""
+        return _tests(self.settings)
 
     def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return months as integers, as they are."""
@@ -152,7 +149,8 @@ class Sequences(Result):
         if not self.estimates["p_value"].count():
             return "No two conditions are held by enough people to say which comes first."
         found = self.estimates.filter(pl.col("q_value") < 0.05)
-        of = f"of {number(tested)} pairs {'allowed for' if _tests(self.settings) else 'tested'}"
+        every = self.estimates["p_value"].count() == tested
+        of = f"of {number(tested)} pairs {'tested' if every else 'allowed for'}"
         if not found.height:
             return f"No order of two conditions is clearly more frequent than expected ({of})."
         first = found.sort(pl.col("estimate") - pl.col("expected"), descending=True, maintain_order=True).row(
@@ -168,74 +166,9 @@ class Sequences(Result):
         )
 
 
-def _tests(settings: Mapping[str, Any]) -> int | None:
-    """Return over how many pairs a released result is adjusted: were it over those shown, suppressing pairs would make findings."""
-    return comb(len(settings["conditions"]), 2) if "released" in settings else None
-
-
-def _in_order(table: pl.DataFrame, confidence: float, *, released: bool) -> pl.DataFrame:
-    """Turn each pair so that its first condition comes first more often than expected, and test it."""
-    from scipy.special import bdtr
-
-    n, first, second = (as_float(table[name]) for name in ("n_both", "n_first", "n_second"))
-    expected, variance, skewness = (as_float(table[name]) for name in ("expected", "variance", "skewness"))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # the same day counts half: what is not in the one order nor in the other
-        share = np.clip((1 + (first - second) / n) / 2, 0, 1)
-    share = np.where(n > 0, share, np.nan)
-    known = ~np.isnan(share)
-    turned = known & (share < np.where(np.isnan(expected), 0.5, expected))
-    least, most = ends_of_figure(expected, FIGURES) if released else (expected, expected)
-    least, most = np.where(turned, 1 - most, least), np.where(turned, 1 - least, most)
-    share, expected = np.where(turned, 1 - share, share), np.where(turned, 1 - expected, expected)
-    skewness = np.where(turned, -skewness, skewness)
-    ahead = np.where(turned, second, first)
-    lower, upper = wilson_interval(share * n, n, confidence)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = share / expected
-        # of the expected shares that a released one stands for, the nearest
-        z = (share - np.clip(share, least, most)) * np.sqrt(n / variance)
-        p_value = np.where(variance > 0, pearson_p(z, skewness / np.sqrt(n)), np.nan)
-        # against one half: which of two unlike conditions is commoner in youth decides that, and not their order
-        either = np.nan_to_num(first + second)
-        smaller = np.nan_to_num(np.minimum(first, second))
-        tail = bdtr(smaller, either.astype(np.int64), 0.5)
-        p_half = np.where(either > 0, np.minimum(1, 2 * tail - _binomial_half(smaller, either)), np.nan)
-    swap = pl.Series(turned)
-
-    def either_way(a: str, b: str) -> pl.Expr:
-        return pl.when(swap).then(pl.col(b)).otherwise(pl.col(a))
-
-    found = table.select(
-        either_way("first", "second").alias("source"),
-        either_way("second", "first").alias("target"),
-        "n_both",
-        either_way("n_first", "n_second").alias("n_first"),
-        either_way("n_second", "n_first").alias("n_second"),
-        "n_same_day",
-        "n_alone",
-        "n_left_out",
-        pl.Series("estimate", share),
-        pl.Series("lower", lower),
-        pl.Series("upper", upper),
-        pl.Series("expected", np.where(known, expected, np.nan)),
-        pl.Series("observed_expected", np.where(np.isinf(ratio), np.nan, ratio)),
-        pl.Series("p_value", np.where(known, p_value, np.nan)),
-        pl.Series("q_value", np.full(len(n), np.nan)),
-        pl.Series("p_value_half", np.where(known, p_half, np.nan)),
-        "median_gap_months",
-        pl.when(pl.Series(ahead > 0))
-        .then(either_way("months_first", "months_second"))
-        .alias("median_months_to_second"),
-    )
-    return nan_to_null(found)
-
-
-def _binomial_half(k: Array, n: Array) -> Array:
-    """Return the probability of k of n at one half, so that the p value counts what was observed half on either side."""
-    from scipy.special import gammaln
-
-    return np.exp(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) - n * np.log(2))
+def _tests(settings: Mapping[str, Any]) -> int:
+    """Return over how many pairs a result is adjusted: were it over those shown, suppressing pairs would make findings."""
+    return comb(len(settings["conditions"]), 2)
 
 
 def _of_order(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:

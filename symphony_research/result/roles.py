@@ -121,12 +121,12 @@ class ModelEstimate(Role):
 
 @dataclass(frozen=True)
 class Level(Role):
-    """Probability, released as the first of these levels that it does not exceed.
+    """Probability, or a variance, released as the first of these levels that it does not exceed.
 
     Attributes
     ----------
     levels : tuple of float
-        In order, the last one 1.
+        In order, of probabilities the last one 1; what exceeds the last is not released.
     """
 
     levels: tuple[float, ...] = (0.001, 0.01, 0.05, 1.0)

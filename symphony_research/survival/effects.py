@@ -17,6 +17,7 @@ import polars as pl
 
 from symphony_research.errors import DisclosureError
 from symphony_research.inference import normal_quantile, two_sided_normal_p
+from symphony_research.inference.figures import outwards
 from symphony_research.policy import Policy
 from symphony_research.result import KeyFigure, Result
 from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, everybody, unrelated
@@ -149,7 +150,7 @@ class _Effects(Result):
             + [smallest.alias("smallest_cell"), pl.lit(free, dtype=pl.Int64).alias("degrees_of_freedom")]
         )
         if "released" in settings:
-            made = made.with_columns(pl.col(cls.ratio, "lower", "upper", "p_value").round_sig_figs(3))
+            made = made.with_columns(pl.col(cls.ratio).round_sig_figs(3), *_as_released(made))
         return made.select(
             "covariate", "variable", pl.col("category").alias("level"), pl.col("compared_with").alias("reference"), "estimate", cls.ratio, "lower", "upper", "p_value",
             "standard_error", "n_persons", "n_events", "smallest_cell", "degrees_of_freedom",
@@ -239,11 +240,18 @@ class _Effects(Result):
                     heading: self.with_interval(row),
                     "p value": self.missing_marker(row, "p_value")
                     if row["p_value"] is None
-                    else p_value(row["p_value"]),
+                    else self.format_cell(row, "p_value"),
                 }
                 for row in self.estimates.iter_rows(named=True)
             ]
         )
+
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return a p value in words; released, where the interval holds 1, that it is no smaller than the interval's level."""
+        if column != "p_value" or record[column] is None:
+            return super().format_cell(record, column)
+        unclear = "released" in self.settings and record[column] >= 1
+        return f"≥{1 - self.settings['confidence']:.3g}" if unclear else p_value(record[column])
 
     def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
         """Return the mark of what is not released: every coefficient there is, there is for all people."""
@@ -288,6 +296,22 @@ class _Effects(Result):
             KeyFigure(f"{capital(self.ratio_words)}: {covariate_words(row)}", self.with_interval(row))
             for row in self.estimates.iter_rows(named=True)
         )
+
+
+def _as_released(frame: pl.DataFrame) -> list[pl.Series]:
+    """Return limits to three figures outwards, and p values that the exact ones do not exceed: 1 where the interval holds 1.
+
+    Coefficient and standard error stand for others, of which the interval holds every one's. Where it excludes 1 that of
+    the two shown is the larger p; where it does not, they may stand for a coefficient of 0.
+    """
+    lower, upper, p = (
+        frame[c].cast(pl.Float64).fill_null(float("nan")).to_numpy() for c in ("lower", "upper", "p_value")
+    )
+    with np.errstate(invalid="ignore"):
+        ends = outwards(lower, upper, 3)
+        largest = np.where(np.isnan(p), np.nan, np.where((ends[0] > 1) | (ends[1] < 1), outwards(p, p, 3)[1], 1.0))
+    named = zip(("lower", "upper", "p_value"), (*ends, largest), strict=True)
+    return [pl.Series(name, values).fill_nan(None) for name, values in named]
 
 
 def covariate_words(row: Mapping[str, Any]) -> str:

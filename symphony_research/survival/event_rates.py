@@ -111,6 +111,7 @@ class EventRate(Result):
             short = np.where(time >= 100, THREE_FIGURES, TWO_FIGURES)
             low, high = low / (1 + short), high * (1 + short)
             least_years = n * time / DAYS_A_YEAR
+            dispersion = dispersion * (1 + TWO_FIGURES)
         limits = _garwood(low, high, np.maximum(dispersion, 1.0), settings["confidence"])
         with np.errstate(invalid="ignore", divide="ignore"):
             error = np.sqrt(events * dispersion) / years

@@ -8,9 +8,10 @@ import pytest
 
 import symphony_research as sr
 from symphony_research.disclosure.outputs import interval_of
+from symphony_research.inference.bands import SPREAD_LEVELS
 from symphony_research.inference.figures import ends_of_figure, to_figures
 from symphony_research.inference.strata import stratified_pairs
-from symphony_research.networks.cooccurrence import FACTORS
+from symphony_research.networks.association import FACTORS, LEVEL, SPREADS
 from symphony_research.policy import Policy
 
 NHS = Policy.nhs_england()
@@ -90,12 +91,17 @@ def fits(a: np.ndarray, b: np.ndarray, n: np.ndarray, row: dict, told: tuple[str
     many = np.ones(grid.shape[1])
     within = stratified_pairs(grid, a[:, None] * many, b[:, None] * many, n)
     whole = stratified_pairs(grid.sum(axis=0)[None], a.sum() * many[None], b.sum() * many[None], np.array([n.sum()]))
-    fields = ("expected", "log_ratio_variance", "score_variance", "odds_ratio", "log_odds_variance")
     ok = many > 0
     with np.errstate(all="ignore"):
-        for name, field in zip(FACTORS, fields, strict=True):
+        for name, field in zip(FACTORS, ("expected", "odds_ratio"), strict=True):
             if name in shown:
                 ok &= shows(getattr(within, field) / getattr(whole, field), row, name)
+        for name, field in zip(SPREADS, ("log_ratio_variance", "log_odds_variance"), strict=True):
+            if name in shown:
+                ok &= shows(getattr(within, field) * within.observed, row, name)
+        if LEVEL in shown:
+            spread = within.log_ratio_variance * within.observed
+            ok &= np.array([min((x for x in SPREAD_LEVELS if s <= x + 1e-9), default=0) for s in spread]) == row[LEVEL]
     return bool(ok.any())
 
 
@@ -105,7 +111,7 @@ def shows(exact: np.ndarray, row: dict, name: str) -> np.ndarray:
         shown = np.array([float(f"{x:.2e}") for x in np.atleast_1d(exact)])
     else:
         fewer = row["figures"] if name in LINEAR else max(row["figures"] - 1, 0)
-        shown = to_figures(exact, fewer, upwards=name in ("spread_factor", "score_factor", "odds_spread_factor"))
+        shown = to_figures(exact, fewer, upwards=name in SPREADS)
     return np.abs(shown - row[name]) < 1e-9 * max(1, row[name])
 
 
@@ -143,9 +149,9 @@ def test_all_adjusted_figures_together_give_back_no_count_by_sex(seed: int) -> N
     # variances and odds ratios told as well: enumerated with every spread of the people with both
     frame, conditions = world(seed)
     result = released(frame, conditions)
-    assert narrowed(frame, conditions, result, FACTORS) == 0
+    assert narrowed(frame, conditions, result, (*FACTORS, *SPREADS, LEVEL)) == 0
     # who is not given the men's rounded counts, which no table here shows, is left five numbers of each
-    numbers = possible(frame, conditions, result, FACTORS, NHS, rounded=False)
+    numbers = possible(frame, conditions, result, (*FACTORS, *SPREADS, LEVEL), NHS, rounded=False)
     assert min(len(own) for own in numbers.values()) >= 5
 
 
@@ -169,9 +175,9 @@ def test_by_hand() -> None:
     assert exact.count_tables["pairs"]["expected_factor"].to_list() == pytest.approx([68.1 / 49.5])
     safe = sr.suppress(exact, NHS)
     row = safe.count_tables["pairs"].row(0, named=True)
+    assert row["spread"] is None
     # the figure is 1.4 - 0.8 of the share of women: to three, 1.38, it leaves two or three women of 98 to 102 people
     assert (row["figures"], row["expected_factor"]) == (2, 1.4)
-    assert (row["spread_factor"], row["score_factor"]) == (None, None)
     numbers = possible(frame, ["p", "x"], safe, LINEAR, NHS)["p", "F"]
     assert numbers == set(range(1, 8))
     strict = sr.suppress(exact, Policy.nhs_england(level="strict"))

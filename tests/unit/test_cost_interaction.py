@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from math import sqrt
+from math import floor, log10, sqrt
 
 import numpy as np
 import polars as pl
@@ -184,8 +184,12 @@ def test_released_parts_are_added_up_where_each_has_more_than_the_threshold(kind
     # all 35 are set against the same sum; the fewest of a part are twelve: R qt(0.975, 11)
     of_parts = sum(young[one].var(ddof=1) / len(young[one]) for one in ((0, 0), (1, 0), (0, 1)))
     margin = figures(2.200985160082949 * sqrt(own.var(ddof=1) / 35 + of_parts), 2)
-    assert row["excess_upper"] - row["excess"] == pytest.approx(margin)
-    assert row["excess"] - row["excess_lower"] == pytest.approx(margin)
+    # and by what the two means (to three figures) and the margin (to two) may have been rounded, half a step each
+    steps = sum(10 ** (floor(log10(x)) - 2) for x in (row["estimate"], row["expected"])) + 10 ** (
+        floor(log10(margin)) - 1
+    )
+    assert row["excess_upper"] - row["excess"] == pytest.approx(margin + steps / 2)
+    assert row["excess"] - row["excess_lower"] == pytest.approx(margin + steps / 2)
     assert (row["n_persons"], row["n_compared"], row["n_left_out"]) == (35, 35, 0)
 
 
@@ -251,14 +255,13 @@ def test_a_released_p_value_is_small_just_where_the_interval_excludes_nought():
         for result in (found, sr.suppress(found, sr.Policy.nhs_england()), sr.suppress(found, sr.Policy.sacro())):
             shown = result.estimates.drop_nulls("p_value")
             outside = (shown["excess_lower"] > 0) | (shown["excess_upper"] < 0)
-            assert (outside == (shown["p_value"] < 1 - confidence)).all()
+            if result is found:
+                assert (outside == (shown["p_value"] < 1 - confidence)).all()
+            elif confidence == 0.95:  # in bands, of which that interval's level is one
+                assert (outside == (shown["p_value"] <= 0.05)).all()
+            else:
+                assert (outside | (shown["p_value"] == 1)).all()
             assert 0 < outside.sum() < shown.height
-    # the distance in margins, as a quantile of as many degrees of freedom as the combination's people allow
-    row = sr.suppress(found, sr.Policy.nhs_england()).estimates.drop_nulls("p_value").row(0, named=True)
-    margin, degrees = row["excess_upper"] - row["excess"], row["n_persons"] - 1
-    assert row["p_value"] == pytest.approx(
-        2 * t.sf(abs(row["excess"]) / margin * t.ppf(0.975, degrees), degrees), rel=1e-9
-    )
 
 
 def test_costs_say_what_is_wrong():

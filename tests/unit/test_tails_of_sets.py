@@ -12,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symphony_research as sr
-from symphony_research.inference import hypergeometric_mid_p, log_mid_p_of_moments, stratified_log_mid_p
+from symphony_research.inference import hypergeometric_mid_p, stratified_log_mid_p
 from symphony_research.inference import intersections as module
+from symphony_research.inference.bands import p_at_nearest
 from symphony_research.inference.chains import set_by_set
+from symphony_research.inference.ends import ends_of_count
 from symphony_research.inference.intersections import sets_log_mid_p
 from symphony_research.inference.laplace import LargeSets
+from symphony_research.inference.stratified import one_nearer
 
 Stratum = tuple[int, list[int]]  # people, and how many have each condition
 
@@ -129,47 +132,33 @@ def test_large_sets_have_the_chances_of_sets_drawn_one_by_one():
     assert large.log_probability(np.array([0]), (x - 202.0)[None])[0] == pytest.approx(wanted[x], abs=1e-3)
 
 
-# what is known of released counts
+# of released counts within strata
 
 
-@given(st.integers(1, 5_000), st.data())
-@settings(max_examples=100, deadline=None)
-def test_mean_and_variance_of_one_stratum_give_its_exact_test(n, data):
-    a, b = data.draw(st.integers(1, n)), data.draw(st.integers(1, n))
-    c = data.draw(st.integers(max(0, a + b - n), min(a, b)))
-    variance = a * b * (n - a) * (n - b) / (n**2 * max(n - 1, 1))
-    found = log_mid_p_of_moments(c, a, b, n, a * b / n, variance)[0]
-    if variance < 1e-9:
-        assert np.isnan(found)
-    else:
-        assert found == pytest.approx(stratified_log_mid_p([[c]], [[a]], [[b]], [n])[0], rel=1e-6, abs=1e-6)
-
-
-def test_p_without_a_variance_is_at_most_too_large():
-    random = np.random.default_rng(12)
-    for _ in range(60):
-        n = random.integers(5, 300, 8)
-        a, b = random.binomial(n, random.uniform(0.02, 0.6)), random.binomial(n, random.uniform(0.02, 0.6))
-        low, high = np.maximum(0, a + b - n), np.minimum(a, b)
-        c = random.integers(low, high + 1)
-        mean = (a * b / n).sum()
-        if abs(c.sum() - mean) < 1 or not (high > low).any() or 0 in (a.sum(), b.sum()):
+@given(st.integers(0, 10_000), st.sampled_from([5, 10]))
+@settings(max_examples=60, deadline=None)
+def test_p_of_the_nearest_count_is_at_most_too_large(seed, rounding):
+    # the exact p of every count that the released one stands for, all margins given, is no larger
+    random = np.random.default_rng(seed)
+    n = random.integers(20, 300, 5)
+    a, b = random.binomial(n, random.uniform(0.1, 0.6)), random.binomial(n, random.uniform(0.1, 0.6))
+    low, high = np.maximum(0, a + b - n), np.minimum(a, b)
+    c = np.clip(random.binomial(high, random.uniform(0.1, 1)), low, high)
+    rule = {"threshold": 7, "rounding": rounding}
+    if c.sum() <= 7 or not (high > low).any():
+        return
+    observed, first, second, people, mean = c[:, None], a[:, None], b[:, None], n, np.array([(a * b / n).sum()])
+    moved = one_nearer(observed.astype(float), low[:, None], high[:, None], mean)
+    logs = [stratified_log_mid_p(x, first, second, people) for x in (observed, moved)]
+    shown = np.array([float((c.sum() + rounding // 2) // rounding * rounding)])
+    found = p_at_nearest(np.array([float(c.sum())]), mean, *logs, shown, rule)[0]
+    for total in range(*(int(end) + step for end, step in zip(ends_of_count(shown[0], rule), (0, 1), strict=True))):
+        if not low.sum() <= total <= high.sum():
             continue
-        exact = stratified_log_mid_p(c[:, None], a[:, None], b[:, None], n)[0]
-        assert log_mid_p_of_moments(c.sum(), a.sum(), b.sum(), n.sum(), mean, np.nan)[0] >= exact - 1e-9
-
-
-def test_p_of_moments_falls_away_from_the_mean_and_is_never_0():
-    for mean, variance, first, second, people in (
-        (0.01, 0.0099, 5, 40, 20_000), (3.0, 2.5, 30, 200, 1_000), (8.4, 1.06, 10, 40, 50), (400.0, 300.0, 900, 2_000, 57_000)
-    ):  # fmt: skip
-        k = np.unique(np.clip(np.floor(mean + np.sqrt(variance) * np.linspace(0, 30, 60)), 0, min(first, second)))
-        log_p = log_mid_p_of_moments(k[k > mean], first, second, people, mean, variance)
-        assert (np.diff(log_p) < 0).all()
-        assert np.isfinite(log_p).all()
-    # a mean that rounding has put past what the margins allow
-    assert np.isfinite(log_mid_p_of_moments([10, 0], [10, 10], 40, 60, [10.4, 10.4], [1.0, np.nan])).all()
-    assert np.isnan(log_mid_p_of_moments([1, 0], 1, 1, 1, [0.0, 1.0], [0.0, 0.0])).all()
+        spread = low.copy()
+        for s in range(len(n)):
+            spread[s] += min(high[s] - low[s], total - spread.sum())
+        assert np.exp(stratified_log_mid_p(spread[:, None], first, second, people)[0]) <= found * (1 + 1e-9)
 
 
 # through the estimators
@@ -218,11 +207,14 @@ def test_exact_p_values_never_leave():
         assert "log_p" not in safe.estimates.columns
 
 
-def test_released_p_within_one_stratum_is_that_of_the_count_and_expected_number_nearest_each_other():
-    # 60, 70, 80 and 150 are shown as they are, to the nearest 5; the fewest that 60 may stand for is 58, and the expected
-    # people, 37.3, are shown to a few figures, which moves p no more than three people with both fewer would
-    network = sr.networks.cooccurrence(two_conditions(60, 70, 80, 150), adjust="s")
-    safe = sr.suppress({"pairs": network}, sr.Policy.nhs_england())["pairs"].estimates.row(0, named=True)
-    nearest, further = hypergeometric_mid_p([58, 55], 70, 80, 150)
-    assert safe["n_both"] == 60
-    assert nearest < safe["p_value"] < further
+def test_released_p_within_strata_is_a_band_of_the_count_nearest_to_what_is_expected():
+    # of 70 and 80 of 150 people 37.3 are expected to have both. Shown as 45, 45 people may be 43: p = 0.055 (mid-p of
+    # the hypergeometric), though that of 45 is below 0.05
+    of_45, of_43 = hypergeometric_mid_p([45, 43], 70, 80, 150)
+    assert of_45 < 0.05 < of_43
+    for both, band in ((45, 1.0), (60, 0.001)):
+        network = sr.networks.cooccurrence(two_conditions(both, 70, 80, 150), adjust="s")
+        safe = sr.suppress({"pairs": network}, sr.Policy.nhs_england())["pairs"]
+        row = safe.estimates.row(0, named=True)
+        assert (row["p_value"], row["q_value"]) == (band, band)
+        assert safe.format_cell(row, "p_value") == {1.0: "≥0.05", 0.001: "<0.001"}[band]
