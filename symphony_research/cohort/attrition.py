@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from symphony_research.population import Population
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, everybody, unrelated
 from symphony_research.result.roles import Count, Key, TableRoles
@@ -54,7 +55,7 @@ class Attrition(Result):
     def sentence(self) -> str:
         """Return how many people were studied, of how many."""
         frame, did = self.estimates, "met the inclusion criteria"
-        if (self.settings.get("population") or {}).get("event"):
+        if Population.of(self.settings).event:
             did = "were followed up"
         start, end = frame["n_persons"][0], frame["n_persons"][-1]
         if not end:
@@ -73,7 +74,7 @@ class Attrition(Result):
 
 def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
     if record["step"] == STUDIED:
-        if (settings.get("population") or {}).get("event") == "readmission":
+        if Population.of(settings).event == "readmission":
             return everybody().in_state("first discharge", "followed")  # as curves from a discharge count them
         return everybody()  # the people of the cohort: one number with that of every other table of them
     return unrelated(f"excluded at the step: {record['step']}")

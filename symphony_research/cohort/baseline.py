@@ -11,6 +11,7 @@ import polars as pl
 from symphony_research.cohort.bands import CONDITION_BANDS, age_band_names, ages_of, wide_age_bands, within_wide
 from symphony_research.collapse.margins import beside
 from symphony_research.collapse.set_roles import MARGINS, of_everybody
+from symphony_research.population import Population
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, Partition, Relation, everybody, feature_list, of_size
 from symphony_research.result.roles import Count, Internal, Key, Mean, Role, TableRoles
@@ -197,7 +198,7 @@ class Baseline(Result):
 
     def sentence(self) -> str:
         """Return who the people are, from the figures that are shown."""
-        enrolled = (self.settings.get("population") or {}).get("index") == "enrolment"
+        enrolled = Population.of(self.settings).by_enrolment
         done = "joined" if enrolled else "were studied"
         frame = self.estimates
         if not self.by:

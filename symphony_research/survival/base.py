@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from symphony_research.policy import Policy
+from symphony_research.population import Population
 from symphony_research.result import Disclosure, Result
 from symphony_research.result.cells import Relation
 from symphony_research.result.facts import facts_of, of_whom
@@ -100,10 +101,10 @@ class _Curve(Result):
         """From when time runs, in words: "joining", "discharge", "the landmark", "the start of follow-up"."""
         if landmark_of(self.settings):
             return "the landmark"
-        population = self.settings.get("population") or {}
-        if population.get("event") == "readmission":
+        population = Population.of(self.settings)
+        if population.event == "readmission":
             return "discharge"
-        return "joining" if population.get("index") == "enrolment" else "the start of follow-up"
+        return "joining" if population.by_enrolment else "the start of follow-up"
 
     @property
     def after_landmark(self) -> str:

@@ -14,6 +14,7 @@ from symphony_research.collapse.frames import refuse_names
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.policy import Policy
+from symphony_research.population import Population
 from symphony_research.result import Result, passed_on
 from symphony_research.result.cells import Partition, Relation
 from symphony_research.result.roles import Count, Internal, Key, Mean, Role, TableRoles
@@ -190,7 +191,7 @@ def _event(settings: Mapping[str, Any]) -> str:
     if not event:
         return "events"
     said = outcome(event)
-    first = bool((settings.get("population") or {}).get("first"))
+    first = bool(Population.of(settings).first)
     return f"{said if first else said.removeprefix('first ')}s"
 
 

@@ -26,6 +26,7 @@ import polars as pl
 from symphony_research.collapse.margins import same_stratum
 from symphony_research.collapse.ties import at_known_times, tie_width
 from symphony_research.errors import ArgumentError, DisclosureError
+from symphony_research.population import Population
 
 __all__ = [
     "AT_RISK",
@@ -181,7 +182,7 @@ def event_state(cause: int) -> str:
 
 def grid_until(events: pl.DataFrame, settings: Mapping[str, Any]) -> list[float]:
     """Return the grid's times up to the last one at which anybody is at risk; refuse what does not count people."""
-    unit = (settings.get("population") or {}).get("unit", "person")
+    unit: str | None = Population.of(settings).unit or "person"
     if unit != "person":
         how = (
             "Give each person one index date"

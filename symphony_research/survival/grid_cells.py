@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from symphony_research.population import Population
 from symphony_research.result.cells import CellDefinition, Nested, Partition, Relation, Same, everybody
 from symphony_research.result.roles import Count, Internal, Key, TableRoles
 from symphony_research.survival.grid import AT_RISK, CENSORED, NOT_ENTERED, event_state, landmark_of
@@ -35,7 +36,7 @@ def _clock(settings: Mapping[str, Any]) -> str:
     """Return how time is counted: equal where, and only where, two curves follow the same people from the same start."""
     known = {
         "from": _start(settings),
-        "until": (settings.get("population") or {}).get("until"),
+        "until": Population.of(settings).until,
         "landmark": landmark_of(settings) or None,
         **{name: settings.get(name) for name in ("time", "entry", "time_unit")},
     }
@@ -44,14 +45,14 @@ def _clock(settings: Mapping[str, Any]) -> str:
 
 def _start(settings: Mapping[str, Any]) -> str | None:
     """Return at what time starts where that is not the index date, which everybody has."""
-    return "first discharge" if (settings.get("population") or {}).get("event") == "readmission" else None
+    return "first discharge" if Population.of(settings).event == "readmission" else None
 
 
 def _waited_for(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what is waited for, by state; what has no name is the event of its column's code."""
-    population, names = settings.get("population") or {}, settings.get("cause_names") or {}
-    first = population.get("event") or settings.get("event_name") or names.get(1)
-    usual = {1: first, 2: DEATH if population.get("event") else None}
+    population, names = Population.of(settings), settings.get("cause_names") or {}
+    first = population.event or settings.get("event_name") or names.get(1)
+    usual = {1: first, 2: DEATH if population.event else None}
     unnamed = _unnamed(settings)
     return {state: str(usual.get(cause) or names.get(cause) or unnamed[state]) for cause, state in _causes(settings)}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from symphony_research.population import Population
 from symphony_research.result.facts import facts_of
 from symphony_research.survival.grid import AT_RISK
 from symphony_research.words.lexicon import SUPPRESSED
@@ -49,7 +50,7 @@ def facts_of_groups(
 
 def follow_up_words(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return with what follow-up ends, where it has a horizon."""
-    horizon = (settings.get("population") or {}).get("horizon")
+    horizon = Population.of(settings).horizon
     if not horizon:
         return {}
     ends = "death" if settings.get("event_name") == "death" else "the event, death"

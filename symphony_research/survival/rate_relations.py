@@ -7,6 +7,7 @@ from datetime import date
 from itertools import combinations, product
 from typing import Any
 
+from symphony_research.population import Population
 from symphony_research.result.cells import CellDefinition, Covered, Nested, Partition, Relation, Same, everybody
 from symphony_research.survival.grid import AT_RISK, event_state, grid_of
 from symphony_research.survival.grid_cells import DEATH, people_in
@@ -21,8 +22,8 @@ FEW_LEVELS = 4  # of years or ages, any of which may be put together
 def counted_in(row: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
     """Return whom a count of a row is of: who is observed there, and who of them has the event there."""
     where = ", ".join(f"{name} {row[name]}" for name in sorted(settings["moving"]))
-    population = settings.get("population") or {}
-    asked = [f"{name} {population[name]}" for name in ("horizon", "first", "episode_days") if population.get(name)]
+    population = Population.of(settings)
+    asked = [f"{name} {value}" for name in ("horizon", "first", "episode_days") if (value := getattr(population, name))]
     there = everybody().in_state(f"observed in {where}", "yes") if where else everybody()
     if column == "n_persons":
         return there
@@ -36,8 +37,8 @@ def gone_through(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any])
     Likewise of a year by age, and of an age by year, where those are published too.
     """
     moving = settings["moving"]
-    population = settings.get("population") or {}
-    once = bool(population.get("first")) or population.get("event") == DEATH
+    population = Population.of(settings)
+    once = bool(population.first) or population.event == DEATH
     for fewer in (names for size in range(len(moving)) for names in combinations(moving, size)):
         own: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
         for row in rows:
@@ -96,10 +97,10 @@ def beside_curves(had: CellDefinition, settings: Mapping[str, Any]) -> Iterator[
     """
     event = settings.get("event_name")
     names = {1: event} if event == DEATH else {1: event, 2: DEATH}
-    population = settings.get("population") or {}
-    horizon = population.get("horizon")
+    population = Population.of(settings)
+    horizon = population.horizon
     curve = {
-        "population": population, "time": "time", "event": "event", "time_unit": "days",
+        "population": population.as_mapping(), "time": "time", "event": "event", "time_unit": "days",
         "event_name": event,
     }  # fmt: skip
     first, last = ((settings.get("period") or (None, None))[k] for k in (0, 1))

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from symphony_research.collapse.margins import same_stratum
+from symphony_research.population import Population
 from symphony_research.result import KeyFigure
 from symphony_research.survival.base import _Curve
 from symphony_research.survival.risk import over
@@ -29,7 +30,7 @@ def headline_time(result: _Curve) -> float | None:
     The horizon is the one asked for, so that reports of different hubs are read at one time whatever their
     data; without one it is the last time at which all groups are at risk. Other units are read there too.
     """
-    asked = (result.settings.get("population") or {}).get("horizon")
+    asked = Population.of(result.settings).horizon
     if result.time_unit == "days" and asked:
         return float(max((t for t in _FIXED if t <= asked), default=asked))
     last = _common_grid_time(result) if result.on_grid else _common_day(result)
