@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 GAP = 14.0
 TICKS = 26.0  # room for the numbers on the scale of ratios
+UNBOUNDED_RATIO = 1e9  # to where a line is drawn that ends nowhere
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,10 @@ def draw_ratios(ax: Axes, drawn: pl.DataFrame, label: float, size: float, interv
         way = way_of((lower, upper, q))
         _, colour, mark = WAYS[way]
         if sure and lower > 0:
-            ax.plot([x, x], [lower, upper], color=colour, linewidth=1.6, zorder=2)
-            ends += [lower, upper]
+            # of a limit that is not bounded the line leaves the axes
+            top = upper if math.isfinite(upper) else UNBOUNDED_RATIO
+            ax.plot([x, x], [lower, top], color=colour, linewidth=1.6, zorder=2)
+            ends += [lower, *([upper] if top == upper else [])]
         ax.scatter([x], [ratio], s=30, marker=mark, edgecolor=colour, zorder=3, linewidth=1.4,
                    facecolor="white" if way == "unclear" else colour)  # fmt: skip
         ends.append(ratio)
