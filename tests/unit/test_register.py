@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import textwrap
@@ -123,6 +122,8 @@ def test_another_process_that_holds_it_is_waited_for_and_then_named(
 def test_on_a_full_disk_nothing_is_entered_and_nothing_lost(tmp_path: Path) -> None:
     book = Register(tmp_path / "r.jsonl")
     book.add([entry()])
+    import resource
+
     before = book.path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
