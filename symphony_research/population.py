@@ -49,6 +49,8 @@ class Population:
         Day as of which conditions count.
     event, horizon, unit, time_unit, washout, first, episode_days, months, values, conditions
         The outcome, or the measure, that was looked for.
+    comparison, matching : str, optional
+        With whom they are compared, where that is not a population of its own, and the digest of how those were chosen.
     groups : mapping of str to Population, optional
         Two populations that are compared, by their names; nothing else is given then.
 
@@ -90,6 +92,8 @@ class Population:
     months: int | None = None
     values: Any = None
     conditions: Any = None
+    comparison: str | None = None
+    matching: str | None = None
     groups: Mapping[str, Population] | None = None
 
     @classmethod

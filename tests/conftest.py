@@ -24,6 +24,8 @@ REAL_DATA = (
     "survival data sets are not beside the checkout",
     "survey file is not on this machine",
     "population tables are not beside the checkout",
+    "data of rollmatch are not beside the checkout",
+    "NHEFS is not beside the checkout",
 )
 
 

@@ -129,6 +129,8 @@ def one_nearer(observed: Array, least: Array, most: Array, expected: Array) -> A
     >>> one_nearer(np.array([[2.0], [5.0]]), np.array([[2.0], [0.0]]), np.array([[9.0], [9.0]]), np.array([4.0])).tolist()
     [[2.0], [4.0]]
     """
+    if not len(observed):
+        return observed
     down = observed.sum(axis=0) > expected
     room = np.where(down, observed > least, observed < most)
     moved, at, every = observed.copy(), room.argmax(axis=0), np.arange(observed.shape[1])

@@ -462,9 +462,7 @@ def everything(world: World) -> dict[str, sr.Result]:
     made = of_patterns(world)
     if world.by:
         made |= of_patterns(world, world.by)
-    return made | of_published() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {}) | of_care(world) | (of_care(world, world.by) if world.by else {})  # fmt: skip
-
-    return made | of_published() | of_matched() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {})  # fmt: skip
+    return made | of_published() | of_matched() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {}) | of_care(world) | (of_care(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:
