@@ -125,7 +125,8 @@ class Growth(_OfPublished):
             more = f" ({'; '.join(told)})" if told else ""
             parts.append(f"{roughly(row['persons_after'])} aged {ages}, {_signed(row['percent_change'])}{more}")
         every, younger = rows["all ages"], rows[YOUNGER]["percent_change"]
-        moves = "hardly changes" if abs(younger) < LITTLE else "grows" if younger > 0 else "falls"
+        little = younger is None or abs(younger) < LITTLE
+        moves = "hardly changes" if little else "grows" if younger > 0 else "falls"
         return (
             f"{self.settings['area_name']} is expected to have about {roughly(every['persons_after'])} people at mid-{end}, "
             f"{_signed(every['percent_change'])} on mid-{start}; {'; '.join(parts)}. The number under {OLD} {moves} ({_signed(younger)})."
@@ -150,8 +151,8 @@ class Growth(_OfPublished):
         ]
 
 
-def _signed(percent: float) -> str:
-    return f"{'+' if percent >= 0 else '−'}{percentage(abs(percent) / 100)}"
+def _signed(percent: float | None) -> str:
+    return NOT_ESTIMABLE if percent is None else f"{'+' if percent >= 0 else '−'}{percentage(abs(percent) / 100)}"
 
 
 def growth(projection: Projection, *, intervals: StochasticProjection | None = None, start: int = 2013) -> Growth:

@@ -119,7 +119,13 @@ def telling_by_all(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutp
     others = {cell.of: cell for one in whole for cell in one.cells if cell.high < UNBOUNDED}
     policy = outer[0].policy
     # where the two numbers alone are far apart nothing can bring them together
-    near = sorted(of for of in own.keys() & others.keys() if others[of].low - own[of].high <= policy["threshold"])
+    near = sorted(
+        of
+        for of in own.keys() & others.keys()
+        if others[of].low - own[of].high <= policy["threshold"]
+        # what no relation speaks of is no unknown, and is compared by itself
+        and {of, own[of].of} <= system.index.keys()
+    )
     if not near or system.n_unknowns > MOST_COMPARED:
         return frozenset()
     low, high = bounds_of(system, [cell for one in (*within, *whole) for cell in one.cells])
