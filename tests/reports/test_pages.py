@@ -44,7 +44,8 @@ def test_key_findings_come_first_and_settings_in_the_annex(reports: Path) -> Non
 def test_who_where_and_when_is_complete(reports: Path) -> None:
     for name, page in pages(reports):
         told = {text_of(dt): text_of(dt.find_next("dd")) for dt in page.select("main dl.facts dt")}
-        wanted = {"People", "Study", "Author", "Contact", "Date", "Status"}
+        people = "People in the study" if name.startswith("05") else "People"  # of whom the projected are others
+        wanted = {people, "Study", "Author", "Contact", "Date", "Status"}
         if name.startswith("04"):
             wanted |= {"Population", "Joined", "Data to", "Follow-up", "Deaths", "Median follow-up"}
         elif name.startswith("09"):
