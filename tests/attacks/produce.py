@@ -486,7 +486,9 @@ def write_tables(released: Mapping[str, sr.Result], folder: Path) -> None:
     for name, result in released.items():
         sr.write_table(result, folder / f"{name}.csv")
         sr.write_table(result, folder / f"{name}.html")
-        with pl.Config(tbl_width_chars=5000, tbl_rows=-1, tbl_cols=-1):  # no cell is broken over two lines
+        with pl.Config(
+            tbl_width_chars=5000, tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=500
+        ):  # no cell is broken over two lines
             printed = repr(result)
         texts = [
             printed,

@@ -134,11 +134,19 @@ def _two_or_more(result: sr.Result) -> set[float]:
     for level in wholes["sex"] if result.by else [None]:
         own, whole = (t.filter(pl.col("sex") == level) if result.by else t for t in (cells, wholes))
         n, few = whole["n_persons"][0], own.filter(pl.col("n_conditions") < 2)["n_persons"]
-        several = [own.filter(pl.col("n_conditions") > 1)["n_persons"].sum(), None if few.null_count() else (n or 0) - few.sum()]  # fmt: skip
-        for share in (k / n for k in several if n and k is not None and k <= n):
-            z2 = 1.959963984540054**2 / n
-            half = (z2 * share * (1 - share) + z2**2 / 4) ** 0.5
-            found |= {share, *((share + z2 / 2 + sign * half) / (1 + z2) for sign in (-1, 1))}
+        some = own.filter(pl.col("n_conditions") > 1)["n_persons"]
+        several = [some.sum(), None if few.null_count() else (n or 0) - few.sum()]
+        found |= {k / n for k in several if n and k is not None and k <= n}
+        # limits hold for every number that the shown ones may stand for: of each, the ends of its rounding
+        for at, k in enumerate(several):
+            slack = 2 * (len(some) if at == 0 else 1 + len(few))
+            if not n or k is None:
+                continue
+            for people in (n - 2, n, n + 2):
+                for held in range(max(k - slack, 0), min(k + slack, people) + 1):
+                    share, z2 = held / people, 1.959963984540054**2 / people
+                    half = (z2 * share * (1 - share) + z2**2 / 4) ** 0.5
+                    found |= {(share + z2 / 2 + sign * half) / (1 + z2) for sign in (-1, 1)}
     return found
 
 

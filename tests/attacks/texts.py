@@ -20,7 +20,7 @@ LABELS = re.compile(
     r"and [\d,]+ (?:more rows?|suppressed|of nobody)[^.\n]*|(?:[Bb]y|[Aa]t|[Ww]ithin) \d[\d.]* (?:days?|months?|years?)|\b\d+ people have been counted"
     r"|(?:younger|older) than \d+|\d+ [A-Z][a-z]+ \d{4}|[01]\s+to\s+\d+\s+people|\d+\s+people\s+or\s+fewer|where \d+ people might have"
     r"|\d+ (?:combinations |groups |conditions |pairs )?are of|\d+ parts of|\d+ counts? suppressed|\d+ pairs(?: tested)?|\d+ of \d+ (?:pairs|others|covariates)|counts_hidden[: ]+\d+|library_version \S+|(?<![\w.])[0-9a-f]{16,}(?!\w)"
-    r"|(?<![\d.,–-])\d{1,2}[–-]\d{1,2}(?![\d.,%–-])|\d+ months before"  # bands of age, and a look-back
+    r"|(?<![\d.,–-])\d{1,2}[–-]\d{1,2}(?![\d.,%–-])|\d+ months before|\d+\s+(?:to\s+\d+\s+)?days(?:\s+or\s+more)?(?:\s+before)?"  # bands of age, and a look-back
 )
 # a tick and its label, where that is a bare number
 TICK = re.compile(r'<g id="[xy]tick_\d+">(?:(?!<g id="[xy]tick_|<!--).)*<!-- [£−-]?[\d,.]+(?: ?%)? -->', re.S)
