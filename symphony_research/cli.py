@@ -214,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
         "--without", metavar="NAME", action="append", default=[],
         help="omit a result, by its name in the notebook, such as baseline; may be repeated",
     )  # fmt: skip
-    _add_register(report)
+    _add_register(report, "as study.toml says, else your own")
 
     release = command("release", "enter finished reports into the register of releases", _release)
     release.add_argument("reports", metavar="REPORT", nargs="*", help="folder of a report, or of all reports")
@@ -224,14 +224,12 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument(
         "--by", metavar="NAME", help="who releases or withdraws (default: the report's author, or you)"
     )
-    _add_register(release)
+    _add_register(release, "of reports the one they were made beside; to list or withdraw your own")
     return parser
 
 
-def _add_register(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--register", metavar="FILE", help="the register of releases (default: as study.toml says, else your own)"
-    )
+def _add_register(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument("--register", metavar="FILE", help=f"the register of releases (default: {default})")
 
 
 def _add_size(command: argparse.ArgumentParser) -> None:

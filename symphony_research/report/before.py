@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ from symphony_research.report.release import keyed, with_fingerprint
 from symphony_research.report.sketch import SAME_PEOPLE, overlap, sketch_of
 from symphony_research.study import Study
 
-__all__ = ["FOR_REGISTER", "ReleasedBefore", "register_of", "released_before", "require_one_rule"]
+__all__ = [
+    "FOR_REGISTER",
+    "ReleasedBefore",
+    "as_of_study",
+    "of_same_people",
+    "register_of",
+    "released_before",
+    "require_one_rule",
+]
 
 FOR_REGISTER = "for_register.json"  # beside the file for the output checker: what `symphony release` enters
 
@@ -47,8 +55,7 @@ class ReleasedBefore:
 
     def outputs_of(self, entry: Entry, study: Study) -> list[dict[str, Any]]:
         """Return what an entry disclosed, as of this study's people: counts of the same records carry the study's own fingerprint."""
-        told = with_fingerprint(entry.outputs, {self.fingerprint: study.fingerprint})
-        return [_as_of_study(output, study.name) for output in told]
+        return as_of_study(with_fingerprint(entry.outputs, {self.fingerprint: study.fingerprint}), study.name)
 
     def to_be_entered(self, outputs: Sequence[Mapping[str, Any]], study: Study) -> dict[str, Any]:
         """Return what the register is to hold of a new report, beside what `symphony release` adds."""
@@ -63,10 +70,22 @@ class ReleasedBefore:
         }
 
 
-def _as_of_study(output: Mapping[str, Any], name: str) -> dict[str, Any]:
-    if "published" not in output:
-        return dict(output)
-    return {**output, "published": {**output["published"], "study": name}}
+def as_of_study(outputs: Iterable[Mapping[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Return outputs as of the people of a study, whatever the study was called that they were made of."""
+    return [
+        {**output, "published": {**output["published"], "study": name}} if "published" in output else dict(output)
+        for output in outputs
+    ]
+
+
+def of_same_people(entries: Iterable[Entry], fingerprint: str, sketch: str) -> tuple[Entry, ...]:
+    """Return the entries in use that are of the same records, or of extracts that share people."""
+    return tuple(
+        entry
+        for entry in entries
+        if entry.withdrawn is None
+        and (entry.fingerprint == fingerprint or overlap(entry.sketch, sketch) >= SAME_PEOPLE)
+    )
 
 
 def register_of(asked: str | Path | None, study: Study | None) -> Path:
@@ -75,7 +94,7 @@ def register_of(asked: str | Path | None, study: Study | None) -> Path:
     if asked is not None:
         return Path(asked).absolute()
     if own and study is not None and study.folder is not None:
-        return (Path(study.folder) / os.path.expandvars(own)).expanduser().absolute()
+        return (Path(study.folder) / Path(os.path.expandvars(own)).expanduser()).absolute()
     return default_register()
 
 
@@ -92,12 +111,7 @@ def released_before(study: Study, policies: Sequence[Policy], register: str | Pa
         return ReleasedBefore(run=run)
     book = Register(register_of(register, study))
     fingerprint, sketch = keyed(study.fingerprint, book.key), sketch_of(study, book.key)
-    entries = tuple(
-        entry
-        for entry in book.entries()
-        if entry.withdrawn is None
-        and (entry.fingerprint == fingerprint or overlap(entry.sketch, sketch) >= SAME_PEOPLE)
-    )
+    entries = of_same_people(book.entries(), fingerprint, sketch)
     return ReleasedBefore(entries, book.path, fingerprint, sketch, run)
 
 
@@ -114,5 +128,5 @@ def require_one_rule(before: ReleasedBefore, policy: Policy) -> None:
             raise ArgumentError(
                 f"{entry.label} is of the same records, and was released under {entry.policy}: under {policy.title} the two could be "
                 "compared by differencing. Make these reports under the same rule (--policy, and [disclosure] in study.toml), or if "
-                f"that report is out of use: symphony release --withdraw {entry.number} --reason '...'"
+                f"that report is out of use: symphony release --withdraw {entry.number} --reason '...' --register '{before.register}'"
             )

@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,7 +84,9 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """The entry in words, as messages name it."""
+        """The entry in words, as messages name it; of a report that is yet to be entered its own name."""
+        if not self.number:
+            return self.report
         return f"{self.report} (entry {self.number}, released {self.date[:10]})"
 
 
@@ -142,7 +144,7 @@ class Register:
             for entry in entries:
                 if (entry.report, entry.digest) not in known:
                     number += 1
-                    known[entry.report, entry.digest] = Entry(**{**vars(entry), "number": number, "withdrawn": None})
+                    known[entry.report, entry.digest] = replace(entry, number=number, withdrawn=None)
                     new.append({"entry": _plain(entry)})
             self._append(stream, new)
             return tuple(known[entry.report, entry.digest] for entry in entries)
@@ -166,7 +168,7 @@ class Register:
                 raise ReportError(f"{entry.label} was withdrawn on {entry.withdrawn.date[:10]} already.")
             told = Withdrawal(by, date, reason)
             self._append(stream, [{"withdrawn": number, **asdict(told)}])
-            return Entry(**{**vars(entry), "withdrawn": told})
+            return replace(entry, withdrawn=told)
 
     def _read(self, stream: IO[bytes]) -> tuple[Entry, ...]:
         entries: list[Entry] = []
@@ -177,7 +179,7 @@ class Register:
             else:
                 at = line["withdrawn"] - 1
                 told = Withdrawal(line["by"], line["date"], line["reason"])
-                entries[at] = Entry(**{**vars(entries[at]), "withdrawn": told})
+                entries[at] = replace(entries[at], withdrawn=told)
         return tuple(entries)
 
     @contextmanager

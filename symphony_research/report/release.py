@@ -28,7 +28,6 @@ __all__ = [
     "release_files",
     "release_key",
     "with_fingerprint",
-    "with_keyed",
 ]
 
 RELEASE = "release.json"
@@ -83,7 +82,7 @@ def release_files(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any
 
     Neither says of a suppressed cell whether it is small itself or protects another.
     """
-    released = [with_keyed(_beside_report(for_release(output)), key) for output in outputs]
+    released = [_with_keyed(_beside_report(for_release(output)), key) for output in outputs]
     head = {name: record[name] for name in ("hub", "policy", "study", "finished")}
     data = {"format": FORMAT, "notebook": record["notebook"]["name"], **head, "outputs": released}
     title = f"Release record: {record['notebook']['title']}"
@@ -115,7 +114,7 @@ def _beside_report(output: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in output.items() if name not in (_CHECKER_KEY, *_ONLY_FOR_CHECKER)}
 
 
-def with_keyed(told: Any, key: bytes) -> Any:
+def _with_keyed(told: Any, key: bytes) -> Any:
     """Return a record with every fingerprint in it keyed."""
     return _renamed(told, lambda fingerprint: keyed(fingerprint, key))
 
@@ -136,7 +135,7 @@ def _renamed(told: Any, rename: Callable[[str], str]) -> Any:
 
 def draft_findings(
     new: Mapping[str, list[dict[str, Any]]], out: Path, *, fingerprint: str, key: bytes
-) -> tuple[Finding, ...]:
+) -> dict[str, list[Finding]]:
     """Find what new reports tell together with other drafts in the folder, beside which they were not protected.
 
     Parameters
@@ -159,7 +158,7 @@ def draft_findings(
         for where, data in drafts
         if _study_of(data) == ours
     ]
-    return tuple(finding for findings in findings_between(new, there).values() for finding in findings)
+    return findings_between(new, there)
 
 
 def findings_between(

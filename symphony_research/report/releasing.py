@@ -5,17 +5,16 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ArgumentError, ReportError
-from symphony_research.report.before import FOR_REGISTER
+from symphony_research.report.before import FOR_REGISTER, as_of_study, of_same_people
 from symphony_research.report.provenance import read_record, utc_text
 from symphony_research.report.register import Entry, Register, default_register
 from symphony_research.report.release import CHECKER_FOLDER, findings_between
-from symphony_research.report.sketch import SAME_PEOPLE, overlap
 
 __all__ = ["digest_of", "release_in_words", "release_reports", "withdraw_release"]
 
@@ -67,8 +66,7 @@ def release_reports(
     for folder, one in told.items():
         entry = _entry(folder, one, by)
         if not any((known.report, known.digest) == (entry.report, entry.digest) for known in there):
-            _require_no_clash(entry, one, [known for known in there if known.withdrawn is None])
-            _require_no_clash(entry, one, accepted)
+            _require_no_clash(entry, one, (*there, *accepted))
         accepted.append(entry)
     return book.add(accepted)
 
@@ -179,17 +177,14 @@ def _entry(folder: Path, told: Mapping[str, Any], by: str | None) -> Entry:
     )
 
 
-def _require_no_clash(entry: Entry, told: Mapping[str, Any], there: Sequence[Entry]) -> None:
+def _require_no_clash(entry: Entry, told: Mapping[str, Any], there: Iterable[Entry]) -> None:
     """Refuse a report that would disclose a count beside what it was not protected beside."""
-    beside = set(told["beside"])
-    of_same = [one for one in there if _same_people(entry, one)]
-    unknown = [
-        one.label if one.number else one.report for one in of_same if one.run != entry.run and one.number not in beside
-    ]
+    of_same = of_same_people(there, entry.fingerprint, entry.sketch)
+    unknown = [one.label for one in of_same if one.run != entry.run and one.number not in told["beside"]]
     if not unknown:
         return
-    before = [(one.label if one.number else one.report, _as_of(entry, one)) for one in of_same]
-    found = findings_between({entry.report: _as_of(entry, entry)}, before).get(entry.report, [])
+    before = [(one.label, as_of_study(one.outputs, entry.study)) for one in of_same]
+    found = findings_between({entry.report: entry.outputs}, before).get(entry.report, [])
     clashes = [one for one in found if any(f" in {label} [" in name for name in one.outputs for label in unknown)]
     if clashes:
         more = f" And {len(clashes) - 1} more." if len(clashes) > 1 else ""
@@ -197,17 +192,3 @@ def _require_no_clash(entry: Entry, told: Mapping[str, Any], there: Sequence[Ent
             f"{entry.report} would disclose a small count beside what was released since it was made. {clashes[0]}{more} Make it "
             "again: what was released is taken into account then. Nothing was entered."
         )
-
-
-def _same_people(one: Entry, other: Entry) -> bool:
-    return one.fingerprint == other.fingerprint or overlap(one.sketch, other.sketch) >= SAME_PEOPLE
-
-
-def _as_of(entry: Entry, one: Entry) -> list[dict[str, Any]]:
-    """Return what an entry disclosed, as of the people of another's study."""
-    return [
-        {**output, "published": {**output["published"], "study": entry.study}}
-        if "published" in output
-        else dict(output)
-        for output in one.outputs
-    ]

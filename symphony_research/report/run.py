@@ -34,14 +34,13 @@ from symphony_research.report.releasing import digest_of
 from symphony_research.report.run_plan import LEVELS, Run, open_study, plan_runs
 from symphony_research.report.worker import Job, Outcome
 from symphony_research.result.session import ReleaseSession
-from symphony_research.words.phrases import joined
 
 __all__ = ["ReportRun", "ReportSet", "run_reports"]
 
 _MOST_TOLD = 3
 _WAYS_ON = (
     "Ways on: omit what is named (--without NAME), coarser groups, or, if what was released is out of use, symphony release "
-    "--withdraw."
+    "--withdraw (with --register where study.toml names one)."
 )
 
 
@@ -203,10 +202,11 @@ def run_reports(
                     held[i] = outcome
                     steps.done(_became(runs[i], outcome, folder))
         finally:
-            warnings = _beside_drafts(runs, held, opened, folder)
             for i, outcome in _released(runs, held, opened, before).items():
                 finished[i] = _publish(runs[i], outcome, folder, before, opened)
             index = write_index(folder)
+    # only now: whatever comes of it, the reports are in their places
+    warnings = _beside_drafts(runs, held, opened, folder)
     if browser is not None:
         made = sum(run.status == "done" for run in finished.values())
         if progress and made:
@@ -335,10 +335,10 @@ def _beside_drafts(runs: Sequence[Run], held: Mapping[int, Outcome], study: Any,
     found = draft_findings(new, out, fingerprint=study.fingerprint, key=release_key(out)) if new else ()
     if not found:
         return ()
-    names = joined(sorted({name for finding in found for name in finding.outputs}))
     return (
-        f"Together these drafts would disclose small counts, as they were not protected beside each other: {names}. Before "
-        "several are passed on, make them in one run, or release one (symphony release) and make the others again.",
+        f"Beside drafts of the same records in this folder, {', '.join(found)} would disclose small counts, as they were not protected "
+        "beside each other. Before several are passed on, make them in one run, or release one (symphony release) and make the "
+        "others again.",
     )
 
 

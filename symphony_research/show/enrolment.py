@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from symphony_research.result import Result
 from symphony_research.show.bars import row_step
+from symphony_research.show.forest import ratio_rows
 from symphony_research.show.frame import begin, finish, nothing_to_draw
 from symphony_research.show.gate import require_family
-from symphony_research.show.ranked import _rows, _tall
-from symphony_research.show.style import INK, LABEL, MAIN, QUIET, SMALL, drawing, plain_axes
+from symphony_research.show.ranked import _tall
+from symphony_research.show.style import drawing
 from symphony_research.show.titles import few_title
 from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import number
@@ -76,27 +78,10 @@ def plot_enrolment_effect(result: Result, *, ax: Axes | None = None, title: str 
         ax, own = begin(ax, 8.8, 2.6 + _tall(names) * max(len(rows), 1))
         if not rows:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
-        ax.set_xscale("log")
-        size = _rows(ax, names, _tall(names) * 72 if own else row_step(ax, own, len(rows)))
-        for at, row in enumerate(rows):
-            clear = row["lower"] > 1 or row["upper"] < 1
-            ax.plot([row["lower"], row["upper"]], [at, at], color=INK, linewidth=1.4, zorder=2)
-            ax.scatter(
-                [row["estimate"]], [at], s=46, color=MAIN if clear else "white", edgecolor=MAIN, linewidth=1.6, zorder=3
-            )
-            if own:
-                said = f"{number(row['estimate'])} ({number(row['lower'])} to {number(row['upper'])})"
-                ax.annotate(said, (1, at), (6, 0), xycoords=("axes fraction", "data"), va="center", ha="left", gid="value",
-                            textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False)  # fmt: skip
-        low, high = min(*drawn["lower"], 0.9) / 1.05, max(*drawn["upper"], 1.1) * 1.05
-        ticks = [t for t in _TICKS if low <= t <= high]
-        ax.set_xlim(low, high)
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        ax.set_xticks([], minor=True)
-        ax.axvline(1, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-        plain_axes(ax, grid="x", hide=("top", "right", "left"))
-        ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
-        ax.set_xlabel("Enrolled people over controls (log scale)", fontsize=LABEL, color=INK)
+        size = _tall(names) * 72 if own else row_step(ax, own, len(rows))
+        said = [_said(row) if own else "" for row in rows]
+        ends = min(*drawn["lower"], 0.9) / 1.05, max(*drawn["upper"], 1.1) * 1.05
+        ratio_rows(ax, rows, "estimate", names, said, size, ends, _TICKS, "Enrolled people over controls (log scale)")
         told = [f"{name}: {number(row['estimate'])}" for name, row in zip(names, rows, strict=True)]
         return finish(
             ax,
@@ -109,7 +94,11 @@ def plot_enrolment_effect(result: Result, *, ax: Axes | None = None, title: str 
         )
 
 
+def _said(row: Mapping[str, Any]) -> str:
+    return f"{number(row['estimate'])} ({number(row['lower'])} to {number(row['upper'])})"
+
+
 def _title(result: Result, drawn: pl.DataFrame) -> str:
     row = drawn.row(0, named=True)
-    figure = f"{row['measure']} {number(row['estimate'])} ({number(row['lower'])} to {number(row['upper'])})"
+    figure = f"{row['measure']} {_said(row)}"
     return fitting(f"Enrolled people against comparable others: {figure}", capital(figure))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -21,7 +22,7 @@ from symphony_research.words.phrases import confidence_of, fitting, joined
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_effects"]
+__all__ = ["plot_effects", "ratio_rows"]
 
 _FAMILIES = ("CoxRegression", "FineGrayRegression", "ParametricSurvival", "RateRegression")
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -81,29 +82,37 @@ def plot_effects(result: Result, *, ax: Axes | None = None, title: str | None = 
         ax, own = begin(ax, 8.8, 2.2 + _tall(names) * max(len(rows), 1))
         if not rows:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
-        ax.set_xscale("log")
-        size = _rows(ax, names, _tall(names) * 72 if own else row_step(ax, own, len(rows)))
-        for at, row in enumerate(rows):
-            clear = row["lower"] > 1 or row["upper"] < 1
-            ax.plot([row["lower"], row["upper"]], [at, at], color=INK, linewidth=1.4, zorder=2)
-            ax.scatter(
-                [row[ratio]], [at], s=46, color=MAIN if clear else "white", edgecolor=MAIN, linewidth=1.6, zorder=3
-            )
-            said = result.with_interval(row) if own else ""  # type: ignore[attr-defined]
-            ax.annotate(said, (1, at), (6, 0), xycoords=("axes fraction", "data"), va="center", ha="left", gid="value",
-                        textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False)  # fmt: skip
+        size = _tall(names) * 72 if own else row_step(ax, own, len(rows))
+        said = [result.with_interval(row) if own else "" for row in rows]  # type: ignore[attr-defined]
         low, high = min(*drawn["lower"], 1.0) / 1.1, max(*drawn["upper"], 1.0) * 1.1
-        ticks = [t for t in (*_TICKS, *(_BETWEEN if high / low < 4 else ())) if low <= t <= high]
-        ax.set_xlim(low, high)
-        ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-        ax.set_xticks([], minor=True)
-        ax.axvline(1, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-        plain_axes(ax, grid="x", hide=("top", "right", "left"))
-        ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
-        ax.set_xlabel(f"{capital(words)} (log scale)", fontsize=LABEL, color=INK)
+        ticks = (*_TICKS, *(_BETWEEN if high / low < 4 else ()))
+        ratio_rows(ax, rows, ratio, names, said, size, (low, high), ticks, f"{capital(words)} (log scale)")
         told = [f"{name}: {number(row[ratio])}" for name, row in zip(names[:3], rows[:3], strict=True)]
         kind = f"Forest plot of {len(rows)} {words}s with intervals"
         return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
+
+
+def ratio_rows(
+    ax: Axes, rows: Sequence[Mapping[str, Any]], ratio: str, names: Sequence[str], said: Sequence[str], size: float,
+    ends: tuple[float, float], ticks: Sequence[float], label: str,
+) -> None:  # fmt: skip
+    """Draw ratios with `lower` and `upper`, one a row, on a log scale; filled where the interval does not hold 1."""
+    ax.set_xscale("log")
+    size = _rows(ax, names, size)
+    for at, row in enumerate(rows):
+        clear = row["lower"] > 1 or row["upper"] < 1
+        ax.plot([row["lower"], row["upper"]], [at, at], color=INK, linewidth=1.4, zorder=2)
+        ax.scatter([row[ratio]], [at], s=46, color=MAIN if clear else "white", edgecolor=MAIN, linewidth=1.6, zorder=3)
+        ax.annotate(said[at], (1, at), (6, 0), xycoords=("axes fraction", "data"), va="center", ha="left", gid="value",
+                    textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False)  # fmt: skip
+    there = [tick for tick in ticks if ends[0] <= tick <= ends[1]]
+    ax.set_xlim(*ends)
+    ax.set_xticks(there, [f"{tick:g}" for tick in there])
+    ax.set_xticks([], minor=True)
+    ax.axvline(1, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    plain_axes(ax, grid="x", hide=("top", "right", "left"))
+    ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)
+    ax.set_xlabel(label, fontsize=LABEL, color=INK)
 
 
 def _title(drawn: pl.DataFrame, ratio: str, words: str) -> str:
