@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_enrolment_effect"]
 
-_TICKS = (0.05, 0.1, 0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 2, 5, 10, 20)
-
 
 def plot_enrolment_effect(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
     """Draw the ratios of enrolled people and controls with their intervals, on a log scale.
@@ -81,7 +79,7 @@ def plot_enrolment_effect(result: Result, *, ax: Axes | None = None, title: str 
         size = _tall(names) * 72 if own else row_step(ax, own, len(rows))
         said = [_said(row) if own else "" for row in rows]
         ends = min(*drawn["lower"], 0.9) / 1.05, max(*drawn["upper"], 1.1) * 1.05
-        ratio_rows(ax, rows, "estimate", names, said, size, ends, _TICKS, "Enrolled people over controls (log scale)")
+        ratio_rows(ax, rows, "estimate", names, said, size, ends, "Enrolled people over controls (log scale)")
         told = [f"{name}: {number(row['estimate'])}" for name, row in zip(names, rows, strict=True)]
         return finish(
             ax,

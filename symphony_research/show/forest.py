@@ -85,8 +85,7 @@ def plot_effects(result: Result, *, ax: Axes | None = None, title: str | None = 
         size = _tall(names) * 72 if own else row_step(ax, own, len(rows))
         said = [result.with_interval(row) if own else "" for row in rows]  # type: ignore[attr-defined]
         low, high = min(*drawn["lower"], 1.0) / 1.1, max(*drawn["upper"], 1.0) * 1.1
-        ticks = (*_TICKS, *(_BETWEEN if high / low < 4 else ()))
-        ratio_rows(ax, rows, ratio, names, said, size, (low, high), ticks, f"{capital(words)} (log scale)")
+        ratio_rows(ax, rows, ratio, names, said, size, (low, high), f"{capital(words)} (log scale)")
         told = [f"{name}: {number(row[ratio])}" for name, row in zip(names[:3], rows[:3], strict=True)]
         kind = f"Forest plot of {len(rows)} {words}s with intervals"
         return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
@@ -94,7 +93,7 @@ def plot_effects(result: Result, *, ax: Axes | None = None, title: str | None = 
 
 def ratio_rows(
     ax: Axes, rows: Sequence[Mapping[str, Any]], ratio: str, names: Sequence[str], said: Sequence[str], size: float,
-    ends: tuple[float, float], ticks: Sequence[float], label: str,
+    ends: tuple[float, float], label: str,
 ) -> None:  # fmt: skip
     """Draw ratios with `lower` and `upper`, one a row, on a log scale; filled where the interval does not hold 1."""
     ax.set_xscale("log")
@@ -105,6 +104,8 @@ def ratio_rows(
         ax.scatter([row[ratio]], [at], s=46, color=MAIN if clear else "white", edgecolor=MAIN, linewidth=1.6, zorder=3)
         ax.annotate(said[at], (1, at), (6, 0), xycoords=("axes fraction", "data"), va="center", ha="left", gid="value",
                     textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False)  # fmt: skip
+    # between those of a wide scale there is room on a narrow one alone
+    ticks = (*_TICKS, *(_BETWEEN if ends[1] / ends[0] < 4 else ()))
     there = [tick for tick in ticks if ends[0] <= tick <= ends[1]]
     ax.set_xlim(*ends)
     ax.set_xticks(there, [f"{tick:g}" for tick in there])
