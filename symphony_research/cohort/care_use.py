@@ -135,7 +135,7 @@ def care_use_of(
     sums = [(pl.col("cost") * HUNDRED).round().cast(pl.Int64).sum().alias(COST)] if COST in used else []
     sums += [(pl.col("setting") == name).cast(pl.Int64).sum().alias(f"contacts_{name}") for name in settings_of_care]
     dated = people.lazy().select("person_id", "index_date", "exit_date")
-    had = study.activity.join(dated, on="person_id", how="inner").filter(within).group_by("person_id").agg(sums)
+    had = rows.activity.join(dated, on="person_id", how="inner").filter(within).group_by("person_id").agg(sums)
     time = (pl.col("exit") - pl.col("entry")).clip(0).cast(pl.Int64).alias(YEARS)
     each = people.select("person_id", *by, time).join(had.collect(engine="streaming"), on="person_id", how="left")
     provenance = provenance_of_period(rows, "activity", last=last, horizon=horizon)

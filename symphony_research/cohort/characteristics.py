@@ -11,6 +11,7 @@ import polars as pl
 from symphony_research.cohort.bands import ages_of, wide_age_bands
 from symphony_research.cohort.baseline import CARE, COST, LOOK_BACK, MOST_CONDITIONS, NUMBER, PART, WHOLE, Baseline
 from symphony_research.cohort.events import EVENTS
+from symphony_research.cohort.rows import PersonRows
 from symphony_research.schema import SEXES
 from symphony_research.study import Study
 from symphony_research.words.lexicon import NOT_RECORDED
@@ -30,8 +31,7 @@ SAID_BY = {
 
 
 def baseline_of(
-    study: Study,
-    rules: Mapping[str, Any],
+    rows: PersonRows,
     people: pl.DataFrame,
     held: pl.LazyFrame,
     *,
@@ -44,9 +44,7 @@ def baseline_of(
 
     Parameters
     ----------
-    study : Study
-    rules : mapping
-        The population as predicates and dates.
+    rows : PersonRows
     people : polars.DataFrame
         One row a person, with the strata, what is known at the index date, and since when they are registered.
     held : polars.LazyFrame
@@ -57,6 +55,7 @@ def baseline_of(
     months, commonest : int
         Length of the look-back, and how many conditions are listed by name.
     """
+    study, rules = rows.study, rows.rules
     missing: list[str] = []
     known: dict[str, Sequence[str]] = {}  # characteristic -> its categories
     people = people.with_columns(pl.lit(1, dtype=pl.Int64).alias("n_persons"))
@@ -71,7 +70,7 @@ def baseline_of(
             missing.append("Conditions have no dates of onset: they are those ever recorded.")
     else:
         missing.append("The study has no conditions.")
-    people = _with_care(study, people, months, known, missing)
+    people = _with_care(rows, people, months, known, missing)
     shown = {c: k for c, k in known.items() if not {c, *SAID_BY.get(c, ())} & {*by, *rules}}
     tables["categories"] = pl.concat([_categories(people, by, c, own) for c, own in shown.items()])
     tables["population"] = _population(people, by, cost=COST in people.columns)
@@ -202,9 +201,10 @@ def _population(people: pl.DataFrame, by: tuple[str, ...], *, cost: bool) -> pl.
 
 
 def _with_care(
-    study: Study, people: pl.DataFrame, months: int, known: dict[str, Sequence[str]], missing: list[str]
+    rows: PersonRows, people: pl.DataFrame, months: int, known: dict[str, Sequence[str]], missing: list[str]
 ) -> pl.DataFrame:
     """Add the care of the months before the index date, as far as it was observed, where the study records it."""
+    study = rows.study
     if not study.has("activity"):
         missing.append("The study has no activity: no care or cost before the index date is known.")
         return people
@@ -234,9 +234,9 @@ def _with_care(
         sums.append((pl.col("cost") * HUNDRED).round().cast(pl.Int64).sum().alias(COST))
     window = people.lazy().select("person_id", "index_date", "__first")
     earliest, latest = people["__first"].min(), people["index_date"].max()
-    rows = study.activity.filter((pl.col("date") >= pl.lit(earliest)) & (pl.col("date") < pl.lit(latest)))
+    within = rows.activity.filter((pl.col("date") >= pl.lit(earliest)) & (pl.col("date") < pl.lit(latest)))
     before = (
-        rows.join(window, on="person_id", how="inner")
+        within.join(window, on="person_id", how="inner")
         .filter((pl.col("date") >= pl.col("__first")) & (pl.col("date") < pl.col("index_date")))
         .group_by("person_id")
         .agg(sums)

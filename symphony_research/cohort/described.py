@@ -161,8 +161,7 @@ class Described:
             raise ArgumentError(f"commonest={commonest} must be an integer number of conditions, 0 for none.")
         held = conditions_on(self._rows, pl.col("index_date"), listed).drop("index_date")
         return baseline_of(
-            self._rows.study,
-            self._rows.rules,
+            self._rows,
             with_strata(self._rows, by),
             held,
             listed=listed,

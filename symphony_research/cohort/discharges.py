@@ -29,7 +29,7 @@ def discharges_of(rows: PersonRows, people: pl.DataFrame) -> pl.DataFrame:
     study = rows.study
     require_recorded(study, EVENTS["readmission"])
     mine = people.lazy().select("person_id").unique()
-    stays = stays_of(study.activity.join(mine, on="person_id", how="semi"), study.persons)
+    stays = stays_of(rows.activity.join(mine, on="person_id", how="semi"), study.persons)
     emergency = pl.when(pl.col("kind") == "emergency").then(pl.col("admission_date"))
     # stays of a person follow one another, so the next emergency is the earliest of those behind
     later = emergency.shift(-1).over("person_id", order_by="admission_date")

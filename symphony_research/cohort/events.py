@@ -72,7 +72,14 @@ EVENTS: Mapping[str, Event] = _listed(
 )
 
 
-def events_of(study: Study, name: str, *, washout_days: int = 0, among: pl.LazyFrame | None = None) -> pl.LazyFrame:
+def events_of(
+    study: Study,
+    name: str,
+    *,
+    washout_days: int = 0,
+    among: pl.LazyFrame | None = None,
+    activity: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
     """Return every event of every person.
 
     Parameters
@@ -85,6 +92,8 @@ def events_of(study: Study, name: str, *, washout_days: int = 0, among: pl.LazyF
         same episode, and is omitted.
     among : polars.LazyFrame, optional
         Take the people of this frame alone, by its `person_id`.
+    activity : polars.LazyFrame, optional
+        The study's activity of these people and perhaps others, where it has been read already.
 
     Returns
     -------
@@ -114,7 +123,7 @@ def events_of(study: Study, name: str, *, washout_days: int = 0, among: pl.LazyF
         )
         return found.sort("person_id", "event_date")
     require_recorded(study, event)
-    activity = study.activity
+    activity = study.activity if activity is None else activity
     if among is not None:
         activity = activity.join(among.select("person_id").unique(), on="person_id", how="semi")
     if event.unit in ("stay", "discharge"):

@@ -141,7 +141,7 @@ def follow_up_of(
     people, steps = with_strata(rows, by, broad=True), Steps()
     if enrolment is not None:
         people = with_enrolment(rows, people, enrolment, leave_programme)
-    people = _washed_out(study, people, event, washout, steps)
+    people = _washed_out(rows, people, event, washout, steps)
     if event == "readmission":
         if window.entry is not None or enrolment is not None:
             raise ArgumentError("Readmission is counted from each discharge: entry and enrolment do not go with it.")
@@ -151,7 +151,7 @@ def follow_up_of(
         if event == "death":
             intervals = intervals.with_columns(pl.lit(None, dtype=pl.Date).alias("event_date"))
         else:
-            intervals = with_first(study, intervals, event)
+            intervals = with_first(rows, intervals, event)
         intervals = with_event(intervals)
         # whoever had the event before they were observed is not waited for
         intervals = steps.keep(intervals, pl.col("exit") > pl.col("entry"), "with the event before they were observed")
@@ -223,11 +223,11 @@ def _by_discharge(event: str, unit: str | None) -> bool:
     return event == "readmission" and unit != "person"
 
 
-def with_first(study: Study, intervals: pl.DataFrame, event: str) -> pl.DataFrame:
+def with_first(rows: PersonRows, intervals: pl.DataFrame, event: str) -> pl.DataFrame:
     """Add the day of the first event from the index date on."""
     dated = intervals.lazy().select("person_id", "index_date").unique()
     first = (
-        events_of(study, event, among=dated)
+        events_of(rows.study, event, among=dated, activity=rows.activity)
         .join(dated, on="person_id", how="inner")
         .filter(pl.col("event_date") >= pl.col("index_date"))
         .group_by("person_id", "index_date")
@@ -237,7 +237,7 @@ def with_first(study: Study, intervals: pl.DataFrame, event: str) -> pl.DataFram
     return intervals.join(first, on=["person_id", "index_date"], how="left")
 
 
-def _washed_out(study: Study, people: pl.DataFrame, event: str, washout: int | None, steps: Steps) -> pl.DataFrame:
+def _washed_out(rows: PersonRows, people: pl.DataFrame, event: str, washout: int | None, steps: Steps) -> pl.DataFrame:
     """Leave out the people with the event in the days before the index date."""
     if not washout:
         return people
@@ -248,7 +248,7 @@ def _washed_out(study: Study, people: pl.DataFrame, event: str, washout: int | N
     dated = people.lazy().select("person_id", "index_date").unique()
     since = (pl.col("index_date") - pl.col("event_date")).dt.total_days()
     had = (
-        events_of(study, event, among=dated)
+        events_of(rows.study, event, among=dated, activity=rows.activity)
         .join(dated, on="person_id", how="inner")
         .filter(since.is_between(1, washout))
         .select("person_id", "index_date", pl.lit(True).alias("__had"))

@@ -33,7 +33,7 @@ def days_at_home_of(rows: PersonRows, *, horizon: int, by: tuple[str, ...], unti
     alive = (pl.col("exit_date") - pl.col("index_date")).dt.total_days()
     end = pl.col("exit_date")
     stays = stays_of(
-        study.activity.join(people.lazy().select("person_id").unique(), on="person_id", how="semi"), study.persons
+        rows.activity.join(people.lazy().select("person_id").unique(), on="person_id", how="semi"), study.persons
     )
     nights = pl.min_horizontal("discharge_date", end) - pl.max_horizontal("admission_date", "index_date")
     in_hospital = (

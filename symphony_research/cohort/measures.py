@@ -32,7 +32,7 @@ def measured(rows: PersonRows, values: tuple[str, ...], months: int) -> pl.DataF
         require_filled(study, "end_date", "bed_days")
     people = rows.people.lazy().select("person_id", "index_date")
     last = pl.col("index_date").dt.offset_by(f"{months}mo")
-    within = study.activity.join(people, on="person_id", how="inner").filter(
+    within = rows.activity.join(people, on="person_id", how="inner").filter(
         (pl.col("date") >= pl.col("index_date")) & (pl.col("date") < last)
     )
     sums = [_value(name).cast(pl.Float64).alias(name) for name in values]

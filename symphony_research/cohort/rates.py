@@ -73,7 +73,7 @@ def rates_of(
         people = with_enrolment(rows, people, enrolment, leave_programme)
     intervals = steps.keep(at_risk(people, window), pl.col("exit") > pl.col("entry"), "with no observed time")
     if first and event != "death":
-        intervals = with_event(with_first(study, intervals, event))
+        intervals = with_event(with_first(rows, intervals, event))
         intervals = steps.keep(intervals, pl.col("exit") > pl.col("entry"), "with the event before they were observed")
     if enrolment is not None:
         intervals, by = split_at(intervals, "enrolled_on", ENROLLED), (*by, ENROLLED)
@@ -148,7 +148,7 @@ def _events(rows: PersonRows, intervals: pl.DataFrame, event: str, episode_days:
         ends = intervals.lazy().filter(pl.col("reason") == ("death" if event == "death" else "event"))
         return ends.select("person_id", pl.col("exit").alias("at")).unique()
     dated = intervals.lazy().select("person_id", "index_date").unique()
-    found = events_of(rows.study, event, washout_days=episode_days, among=dated)
+    found = events_of(rows.study, event, washout_days=episode_days, among=dated, activity=rows.activity)
     # what came before the index date is not at risk; everything else is judged by the intervals
     within = found.join(dated, on="person_id", how="inner").filter(pl.col("event_date") >= pl.col("index_date"))
     return within.select("person_id", when_of("event_date").alias("at"))

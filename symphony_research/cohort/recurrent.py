@@ -84,7 +84,9 @@ def recurrent_events_of(
     window = window_of(last, horizon=horizon, entry=entry, leave_programme=leave_programme, rows=rows)
     steps = Steps()
     people = followed(with_strata(rows, by), window, steps)
-    found = events_of(study, event, washout_days=episode_days, among=people.lazy().select("person_id"))
+    found = events_of(
+        study, event, washout_days=episode_days, among=people.lazy().select("person_id"), activity=rows.activity
+    )
     at = when_of("event_date")
     happened = (
         found.join(people.lazy().select("person_id", "index_date", "entry", "exit"), on="person_id", how="inner")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,8 @@ from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.study import Study
 
 __all__ = ["PersonRows", "as_date", "conditions_on", "listed_conditions"]
+
+MOST_PEOPLE = 50_000  # whose activity is read once and held, as every outcome asks for it again
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +55,17 @@ class PersonRows:
                 f"Somebody of this cohort has several index dates, and would be counted more than once in {what}. Follow them with "
                 "follow_up, or give each person one index date."
             )
+
+    @cached_property
+    def activity(self) -> pl.LazyFrame:
+        """The activity of these people; of few read once, of many each time."""
+        whole, ids = self.study.activity, self.people["person_id"].unique()
+        if not self.study.has("activity"):
+            return whole
+        if len(ids) > MOST_PEOPLE:
+            return whole.join(ids.to_frame().lazy(), on="person_id", how="semi")
+        # a list of ids is asked of the file itself, so that the rows of others are never made
+        return whole.filter(pl.col("person_id").is_in(ids.implode())).collect(engine="streaming").lazy()
 
     def __repr__(self) -> str:
         return "PersonRows (not shown)"

@@ -47,7 +47,7 @@ __all__ = [
     "foot_height",
     "head_height",
     "nothing_to_draw",
-    "png_of",
+    "pixels_of",
 ]
 
 NOTHING = "nothing to draw"
@@ -84,12 +84,14 @@ def begin(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
     return figure.add_axes((0.12, 0.15, 0.8, 0.7)), True
 
 
-def png_of(figure: Any) -> bytes:
-    """Return a figure as a PNG, packed lightly: what is kept of it is packed again."""
+def pixels_of(figure: Any) -> tuple[int, int, bytes]:
+    """Return the width and height of a drawn figure, and its pixels as red, green, blue and opacity."""
     store = io.BytesIO()
     with drawing():
-        figure.savefig(store, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    return store.getvalue()
+        figure.savefig(store, format="rgba", dpi=DPI)
+    pixels = store.getvalue()
+    wide = int(figure.get_figwidth() * DPI)
+    return wide, len(pixels) // (4 * wide), pixels
 
 
 def measured_by(figure: Any) -> Any:
@@ -209,7 +211,7 @@ def finish(
         )  # fmt: skip
     setattr(figure, DESCRIBED, alt_text(kind, _axes_words(ax) if axes is None else axes, title, told))
     if own and confidential_report() and not _BARE.get():
-        setattr(figure, DRAWN, (result, png_of(figure)))  # a report shows it if nobody has drawn on it since
+        setattr(figure, DRAWN, (result, pixels_of(figure)))  # a report shows it if nobody has drawn on it since
     return ax
 
 

@@ -59,9 +59,9 @@ class NumbersAtRisk:
 
     def read(self, times: Sequence[float]) -> pl.DataFrame:
         """Return the number at risk at each time; null where it is suppressed, or a curve has ended."""
-        from symphony_research.survival import at
+        from symphony_research.survival.points import read_curve
 
-        read = at(self.result, times).estimates
+        read = read_curve(self.result, times)
         if "cause" in read.columns:  # at risk of any: every cause's rows say the same
             read = read.filter(pl.col("cause") == self.result.settings["causes"][0])
         return read

@@ -14,7 +14,7 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.drawn_curves import curves_of, draw_curve, top_of
-from symphony_research.show.frame import alt_text, png_of
+from symphony_research.show.frame import alt_text, pixels_of
 from symphony_research.show.gate import is_family, provenance, release, require_showable
 from symphony_research.show.numbers_at_risk import NumbersAtRisk
 from symphony_research.show.pictures import Picture, caption_of, paletted
@@ -148,13 +148,13 @@ def outcome_picture(*results: Result, horizon: float | None = None) -> Picture |
         return release(Sentence(""), results[0])
     with drawing():
         figure, described = _figure(drawn, [panel.name for panel in panels if panel.suppressed])
-        png = png_of(figure)
+        pixels = pixels_of(figure)
     captions = [caption_of(panel.result) for panel in drawn]
     whom = captions[0].split(". ", 1)[1:]
     first, *rest = (panel.name for panel in drawn)
     names = "; ".join([first, *(name[:1].lower() + name[1:] for name in rest)])
     found = " ".join(f"{panel.title.rstrip('.')}." for panel in drawn)
-    made = Picture(found, paletted(png), ". ".join([names, *whom]), described)
+    made = Picture(found, paletted(*pixels), ". ".join([names, *whom]), described)
     return _released(made, results)
 
 

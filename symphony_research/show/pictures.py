@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.result import Result, confidential_report
 from symphony_research.show.families import plot as natural_plot
-from symphony_research.show.frame import DESCRIBED, DRAWN, NOTHING, bare_figures, png_of
+from symphony_research.show.frame import DESCRIBED, DRAWN, NOTHING, bare_figures, pixels_of
 from symphony_research.show.gate import release, require_disclosed, require_showable
 from symphony_research.show.sentences import Sentence
 from symphony_research.show.style import DPI, drawing
@@ -98,7 +98,7 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
     if nothing:
         return release(Sentence(" ".join([result.sentence(), str(nothing[0].get_label())]).strip()), result)
-    return _picture_of(figure, png_of(figure), result)
+    return _picture_of(figure, pixels_of(figure), result)
 
 
 def drawn_picture(figure: Any) -> Picture | None:
@@ -106,13 +106,13 @@ def drawn_picture(figure: Any) -> Picture | None:
 
     None where the figure was made by anything else, or has been drawn on since.
     """
-    result, png = getattr(figure, DRAWN, (None, None))
-    return _picture_of(figure, png, result) if result is not None and png_of(figure) == png else None
+    result, pixels = getattr(figure, DRAWN, (None, None))
+    return _picture_of(figure, pixels, result) if result is not None and pixels_of(figure) == pixels else None
 
 
-def _picture_of(figure: Any, png: bytes, result: Result) -> Picture:
+def _picture_of(figure: Any, pixels: tuple[int, int, bytes], result: Result) -> Picture:
     described = str(getattr(figure, DESCRIBED, ""))
-    return release(Picture(result.sentence(), paletted(png), caption_of(result), described), result)
+    return release(Picture(result.sentence(), paletted(*pixels), caption_of(result), described), result)
 
 
 def caption_of(result: Result) -> str:
@@ -122,11 +122,11 @@ def caption_of(result: Result) -> str:
     return f"{title}. {whom}" if whom else title
 
 
-def paletted(png: bytes) -> bytes:
-    """Return a PNG in 256 colours, which a figure of flat ones has enough of: a third of the size in notebooks and pages."""
+def paletted(wide: int, high: int, pixels: bytes) -> bytes:
+    """Return pixels as a PNG in 256 colours, which a figure of flat ones has enough of: a third of the size in notebooks and pages."""
     from PIL import Image
 
-    flat = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    flat = Image.frombuffer("RGBA", (wide, high), pixels).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small = io.BytesIO()
     flat.save(small, format="png", optimize=True, dpi=(DPI, DPI))
     return small.getvalue()

@@ -30,9 +30,9 @@ def number_with_interval(value: float | None, lower: float | None, upper: float 
 
 def read_at(result: _Curve, time: float) -> list[tuple[str, dict[str, Any]]]:
     """Return the row of each group at a time, with the group in words."""
-    from symphony_research.survival.points import at
+    from symphony_research.survival.points import read_curve
 
-    frame = at(result, time).estimates
+    frame = read_curve(result, time)
     groups = frame.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
     rows = [(strata_words(names), same_stratum(frame, names) if names else frame) for names in groups]
     return [(words, own.row(0, named=True)) for words, own in rows if own.height]

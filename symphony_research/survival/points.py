@@ -25,7 +25,7 @@ from symphony_research.words.lexicon import COLUMN_WORDS, capital, in_words
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import share_with_interval, strata_phrase, strata_words
 
-__all__ = ["CurvePoints", "at"]
+__all__ = ["CurvePoints", "at", "read_curve"]
 
 _FAMILIES: dict[str, type[_Curve]] = {
     f.__name__: f for f in (SurvivalCurve, CumulativeIncidence, NelsonAalen, MeanCumulativeCount)
@@ -160,6 +160,21 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     """
     if (gone := passed_on(result)) is not None:
         return gone
+    return CurvePoints(result.count_tables, _read_at(result, times), result.by, result.disclosure)
+
+
+def read_curve(result: Result, times: float | Sequence[float]) -> pl.DataFrame:
+    """Return the strata, cause, `time`, `n_at_risk`, `estimate`, `lower` and `upper` of a curve at given times.
+
+    The figures of `at`, read from the estimates that the curve has already.
+    """
+    wanted = _read_at(result, times)["times"]
+    assert isinstance(result, _Curve)
+    return _read(result.estimates, result.count_tables.get("events"), result.by, wanted, result.begins_at)
+
+
+def _read_at(result: Result, times: float | Sequence[float]) -> dict[str, Any]:
+    """Return the settings of a curve read at times, which must be such that it can be."""
     if not isinstance(result, _Curve) or type(result).__name__ not in _FAMILIES:
         raise ArgumentError("A curve is needed: the result of kaplan_meier, cumulative_incidence or nelson_aalen.")
     wanted = [float(t) for t in ([times] if isinstance(times, (int, float)) else times)]
@@ -168,7 +183,7 @@ def at(result: Result, times: float | Sequence[float]) -> CurvePoints:
     settings = {**result.settings, "curve": type(result).__name__, "times": wanted}
     if result.on_grid:
         _require_on_grid(settings)
-    return CurvePoints(result.count_tables, settings, result.by, result.disclosure)
+    return settings
 
 
 def _read(

@@ -169,9 +169,9 @@ def _last_given(result: _Curve, clauses: Sequence[Clause], end: float) -> str:
 
 def _read(result: _Curve, cause: int | None, time: float) -> list[tuple[str, dict[str, Any]]]:
     """Return the row of each group at a time, with the group in words."""
-    from symphony_research.survival.points import at
+    from symphony_research.survival.points import read_curve
 
-    frame = at(result, time).estimates
+    frame = read_curve(result, time)
     if cause is not None:
         frame = frame.filter(pl.col("cause") == cause)
     groups = frame.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]

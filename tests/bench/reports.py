@@ -91,6 +91,7 @@ def split_run(study: str, out: str, answer: str) -> None:
     import papermill
 
     from symphony_research.report import run, worker
+    from symphony_research.report.before import ReleasedBefore
 
     opened = run.open_study(study)
     runs = run.plan_runs(opened, [NOTEBOOK], all_hubs=True)
@@ -111,7 +112,7 @@ def split_run(study: str, out: str, answer: str) -> None:
     papermill.execute_notebook, worker.tidy = timed, looked_at  # type: ignore[assignment]
     with tempfile.TemporaryDirectory() as scratch:
         Path(out).mkdir()
-        jobs = run._jobs(runs, opened, Path(out), Path(scratch))
+        jobs = run._jobs(runs, opened, Path(out), Path(scratch), ReleasedBefore(()), ())
         worker.prepare_process(scratch, os.cpu_count() or 1)
         for job in jobs:
             stages.clear()
@@ -138,8 +139,10 @@ def _by_cell(cells: Any) -> dict[str, float]:
 
 def alone(*arguments: str) -> tuple[float, float]:
     """Seconds and processor seconds of a run of this file in a process of its own."""
+    # modules are compiled once, as they are where anything is installed
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, env=env)
     if done.returncode:
         raise RuntimeError(done.stderr)
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
