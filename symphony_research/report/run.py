@@ -18,7 +18,7 @@ from symphony_research.policy import Policy
 from symphony_research.report.before import FOR_REGISTER, ReleasedBefore, released_before, require_one_rule
 from symphony_research.report.index import write_index
 from symphony_research.report.page_cells import TABLE
-from symphony_research.report.pool import MOST_WORKERS, outcomes_of
+from symphony_research.report.pool import MOST_WORKERS, outcomes_of, worker_pool
 from symphony_research.report.printing import PDF, find_browser, print_page
 from symphony_research.report.progress import Progress
 from symphony_research.report.provenance import RECORD, as_text, start_record
@@ -186,17 +186,21 @@ def run_reports(
         without=left_out,
     )
     folder = _writable(Path(out))
-    before = released_before(opened, [run.policy for run in runs], register)
-    require_one_rule(before, runs[0].policy)
     processors = os.cpu_count() or 1
     workers = max(1, min(jobs or processors, len(runs), MOST_WORKERS))
     held: dict[int, Outcome] = {}
     finished: dict[int, ReportRun] = {}
-    with tempfile.TemporaryDirectory(prefix="symphony-", ignore_cleanup_errors=True) as scratch:
+    threads = max(2, processors // workers)
+    with (
+        tempfile.TemporaryDirectory(prefix="symphony-", ignore_cleanup_errors=True) as scratch,
+        worker_pool(workers, threads, scratch) as pool,
+    ):
+        before = released_before(opened, [run.policy for run in runs], register)
+        require_one_rule(before, runs[0].policy)
         work = _jobs(runs, opened, folder, Path(scratch), before, left_out)
         steps = Progress([run.label for run in runs], [_steps_of(job) for job in work], shown=progress)
         try:
-            outcomes = outcomes_of(work, workers, max(2, processors // workers), scratch, steps.look)
+            outcomes = outcomes_of(work, pool, threads, scratch, steps.look)
             with closing(outcomes), steps:
                 for i, outcome in outcomes:
                     held[i] = outcome
