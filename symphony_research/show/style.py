@@ -85,9 +85,22 @@ def drawing() -> Iterator[None]:
     import matplotlib as mpl
 
     with mpl.rc_context():
+        dict.update(mpl.rcParams, _house_style())  # type: ignore[misc]
+        yield
+
+
+@cache
+def _house_style() -> dict[str, Any]:
+    """Return the settings of the house style, validated once: matplotlib does so at each change, for all of them."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_RC)  # type: ignore[arg-type]
-        yield
+        # where and how windows open stays the reader's
+        return {
+            name: value for name, value in mpl.rcParams.items() if name not in ("backend", "interactive", "toolbar")
+        }
 
 
 def colours(n: int) -> list[str]:
