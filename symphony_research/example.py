@@ -35,7 +35,13 @@ def example_study(people: int = 200) -> Study:
     'Example of 200 invented people in 2012-13'
     """
     from symphony_research.synthetic import generate_tables
-    from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END, PERIOD_START, PRICE_YEAR
+    from symphony_research.synthetic.parameters import (
+        CONDITION_NAMES,
+        PERIOD_END,
+        PERIOD_START,
+        PRICE_YEAR,
+        PRIORITY_CONDITIONS,
+    )
 
     made = generate_tables(people, seed=2013)
     tables = {name: conform(STUDY_TABLES[name], frame.lazy()).collect() for name, frame in made.items()}
@@ -48,4 +54,5 @@ def example_study(people: int = 200) -> Study:
         generated=True,
         given=frozenset(tables),
         price_year=PRICE_YEAR,
+        priority_conditions=PRIORITY_CONDITIONS,
     )

@@ -64,6 +64,8 @@ class Study:
         Author, contact and status of its reports, as study.toml gives them.
     price_year : str
         The year at whose prices costs are, such as "2012-13"; empty where study.toml does not say.
+    priority_conditions : tuple of str
+        The conditions that make somebody eligible for a programme, if study.toml names them.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Study:
     signed: Mapping[str, str] = field(default_factory=dict)
     data_end: Mapping[str, date] = field(default_factory=dict)
     price_year: str = ""
+    priority_conditions: tuple[str, ...] = ()
 
     @property
     def persons(self) -> pl.LazyFrame:
@@ -355,6 +358,7 @@ def _study(
         settings.get("report", {}),
         data_end,
         str(settings.get("price_year", "")),
+        tuple(settings.get("priority_conditions", ())),
     )
 
 

@@ -15,8 +15,19 @@ from symphony_research.cohort.bands import age_band_names
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.spells import joined_spells
 from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.study import Study
 
-__all__ = ["SAME_PRACTICES", "Drawn", "Eligible", "draw_candidates", "eligible_people", "exact_names"]
+__all__ = [
+    "DATED",
+    "OF_PERSONS",
+    "SAME_PRACTICES",
+    "Drawn",
+    "Eligible",
+    "draw_candidates",
+    "eligible_people",
+    "exact_names",
+    "other_programmes",
+]
 
 Whole = NDArray[np.int64]
 FAR = date(9999, 1, 1)
@@ -65,7 +76,7 @@ def exact_names(rows: PersonRows, exact: Sequence[str] | None) -> tuple[str, ...
     ArgumentError
         If something else than a stratum or a programme of practices is named.
     """
-    reached = [name for name in _programmes(rows) if name != rows.rules.get("programme")]
+    reached = other_programmes(rows.study, rows.rules.get("programme"))
     if exact is None:
         return ("sex", *reached)
     for name in exact:
@@ -75,12 +86,12 @@ def exact_names(rows: PersonRows, exact: Sequence[str] | None) -> tuple[str, ...
     return tuple(exact)
 
 
-def _programmes(rows: PersonRows) -> list[str]:
-    study = rows.study
+def other_programmes(study: Study, programme: str | None) -> list[str]:
+    """Return the programmes of practices other than the one studied, by name."""
     if not study.has("practice_programmes") or not study.has("registrations"):
         return []
     table = study.practice_programmes.select(pl.col("programme").cast(pl.String).unique().sort()).collect()
-    return table["programme"].to_list()
+    return [name for name in table["programme"].to_list() if name != programme]
 
 
 def eligible_people(rows: PersonRows, first_enrolled: pl.DataFrame) -> Eligible:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
-import polars as pl
+from typing import Any
 
 from symphony_research.collapse import Collapsed
-from symphony_research.errors import ArgumentError, DisclosureError
-from symphony_research.policy import Policy
+from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
-from symphony_research.result.roles import Key, Published, Role, TableRoles
+from symphony_research.result.published import Tables, _OfPublished
 
-__all__ = ["EXPECTED", "_OfPublished", "refuse_study"]
+__all__ = ["EXPECTED", "Tables", "_OfPublished", "refuse_study"]
 
-Tables = Mapping[str, pl.DataFrame]
 EXPECTED = "People projected are expected numbers, not counts of persons."
 
 
@@ -31,53 +26,3 @@ def refuse_study(published: str | None, *frames: Any) -> None:
             "published is the source of figures in a frame. A study's counts are no published figures: pass its rates through "
             "sr.suppress and give the result, which says itself where it is from."
         )
-
-
-class _OfPublished(Result):
-    """A family whose tables hold no count of the study's people.
-
-    Each names its tables with their columns in `layout`; those in `keys` say what a row is about.
-    """
-
-    layout: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    keys: ClassVar[frozenset[str]] = frozenset()
-    figure: ClassVar[str | None] = None
-
-    @classmethod
-    def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """Return the roles: keys, and figures that are published or follow from published ones."""
-        return {
-            name: TableRoles({column: cls._role(column) for column in columns}) for name, columns in cls.layout.items()
-        }
-
-    @classmethod
-    def _role(cls, column: str) -> Role:
-        return Key() if column in cls.keys else Published()
-
-    @staticmethod
-    def release_form(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...], policy: Policy) -> Tables:
-        """Refuse what is not known to rest on published figures alone.
-
-        Raises
-        ------
-        DisclosureError
-            If no source was named, or rates of a study have not passed disclosure control.
-        """
-        if not settings.get("published"):
-            raise DisclosureError(
-                "This result says of no published source that its figures come from, so it may hold counts of few people. "
-                "Name the source (published='ONS mid-2011 population estimates'), or compute from rates that have passed "
-                "sr.suppress."
-            )
-        return tables
-
-    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
-        """Return years and ages as they are said: 2021, without a separator."""
-        if column in ("year", "age") and record[column] is not None:
-            return str(record[column])
-        return super().format_cell(record, column)
-
-    def notes(self, columns: Any) -> list[str]:
-        """Return what stands under a table: the source, and what its numbers are."""
-        source = self.settings.get("published")
-        return [*super().notes(columns), *([f"Source: {source}."] if source else [])]

@@ -15,7 +15,13 @@ from symphony_research.schema import STUDY_TABLES
 __all__ = ["Found", "look_through", "shown_suffix", "way_on"]
 
 TEXT = (".csv", ".tsv", ".txt", ".tab")
-OWN = {"study.toml", "truth.json"}
+# read as settings, or kept beside them; `fixed` is what is recorded of a protocol
+OWN = {"study.toml", "truth.json", "protocol.toml", "protocol.fixed.jsonl", "protocol.fixed.jsonl.head"}
+_MISNAMED = {
+    **dict.fromkeys(("study.toml", "study.toml.txt", "study.tml", "study.txt"), "study.toml"),
+    # a document of that name may be anything
+    **dict.fromkeys(("protocol.toml", "protocol.toml.txt", "protocol.tml"), "protocol.toml"),
+}
 _DATA = {
     *TEXT, ".parquet", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".accdb", ".mdb", ".sav", ".dta", ".sas7bdat", ".rds",
     ".rdata", ".feather", ".arrow", ".json", ".jsonl", ".zip", ".7z", ".bz2", ".xz", ".zst", ".dat", ".bak", ".orc",
@@ -93,10 +99,11 @@ def look_through(folder: Path) -> Found:
 
 def _is_misnamed_settings(path: Path, found: Found) -> bool:
     """Notepad puts .txt behind the name of a new file, and Windows does not show it."""
-    if path.name.lower() not in ("study.toml", "study.toml.txt", "study.tml", "study.txt") or path.is_dir():
+    meant = _MISNAMED.get(path.name.lower())
+    if meant is None or path.is_dir():
         return False
-    told = f"{path.name} is not read: its name must be study.toml, in small letters and with nothing behind it."
-    found.faults.append(Finding("study.toml", "", 0, told))
+    told = f"{path.name} is not read: its name must be {meant}, in small letters and with nothing behind it."
+    found.faults.append(Finding(meant, "", 0, told))
     return True
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import polars as pl
 
+from symphony_research.door.folder import OWN
 from symphony_research.door.text import TextFile
 from symphony_research.files import write_in_place
 
@@ -87,8 +88,9 @@ def content_of(folder: Path, files: Iterable[Path]) -> Content:
     for path, one in digests.items():
         whole.update(_framed(path.relative_to(folder).as_posix()) + one)
     fingerprint = whole.hexdigest()
-    # what is beside the tables is named in findings
-    names = sorted(path.relative_to(folder).as_posix() for path in _entries(folder))
+    # what is beside the tables is named in findings, but for files of settings and of records
+    own = {folder / name for name in OWN}
+    names = sorted(path.relative_to(folder).as_posix() for path in _entries(folder) if path not in own)
     key = hashlib.new(_HASH, _made_by() + b"".join(map(_framed, names)) + fingerprint.encode()).hexdigest()
     return Content(key, fingerprint, digests)
 

@@ -11,7 +11,19 @@ import symphony_research
 
 PACKAGE = Path(symphony_research.__file__).parent
 LEVELS = {
-    0: {"errors", "files", "schema", "policy", "population", "words", "result", "inference", "reference", "door"},
+    0: {
+        "errors",
+        "files",
+        "chained",
+        "schema",
+        "policy",
+        "population",
+        "words",
+        "result",
+        "inference",
+        "reference",
+        "door",
+    },
     1: {"checks", "completeness", "synthetic", "surveys"},
     2: {"study", "survey"},
     3: {"collapse"},

@@ -7,6 +7,8 @@ import inspect
 import pkgutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from worlds import World
 
 import symphony_research as sr
 from symphony_research.cohort import Baseline, CareUse, ReadmissionRate
+from symphony_research.door.protocol_record import Fixing, Record
 from symphony_research.errors import SymphonyError
 from symphony_research.result import Provenance
 
@@ -457,12 +460,28 @@ def of_published() -> dict[str, sr.Result]:
     }
 
 
+def of_protocol() -> dict[str, sr.Result]:
+    """What a report shows of its protocol: words, and no count of anybody."""
+    e = sr.evaluation
+    protocol = e.default_protocol(sr.example_study(3_000))
+    fixed = Fixing("f", "2026-03-03T10:00:00Z", "A. Analyst", "0.1.0", {"follow_up": {"days": 180}})
+    protocol = replace(
+        protocol, record=Record((fixed,)), departures=(e.Departure(date(2026, 3, 5), "shorter", "moved"),)
+    )
+    return {
+        "target_trial": e.target_trial(protocol),
+        "departures": e.departures(protocol),
+        "statements": e.statements(protocol),
+        "target_items": e.target_items(protocol),
+    }
+
+
 def everything(world: World) -> dict[str, sr.Result]:
     """Every analysis of a study, not yet released."""
     made = of_patterns(world)
     if world.by:
         made |= of_patterns(world, world.by)
-    return made | of_published() | of_matched() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {}) | of_care(world) | (of_care(world, world.by) if world.by else {})  # fmt: skip
+    return made | of_published() | of_protocol() | of_matched() | adjusted(world) | of_two_groups(world) | of_time(world) | of_models(world) | (of_time(world, world.by) if world.by else {}) | of_rates(world) | (of_rates(world, world.by) if world.by else {}) | of_order(world) | of_rules(world) | of_baseline(world) | (of_baseline(world, world.by) if world.by else {}) | of_care(world) | (of_care(world, world.by) if world.by else {})  # fmt: skip
 
 
 def of_counts(world: World, *, curves: bool = True) -> dict[str, sr.Result]:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symphony_research import chained
 from symphony_research.errors import ReportError
-from symphony_research.report import register as registering
 from symphony_research.report.register import Entry, Register, default_register
 from symphony_research.report.sketch import overlap, smallest
 
@@ -100,7 +100,7 @@ def test_another_process_that_holds_it_is_waited_for_and_then_named(
     hold = f"""
         import sys, time
         from symphony_research.report.register import Register
-        with Register({str(book.path)!r})._open():
+        with Register({str(book.path)!r})._file.open():
             print("held", flush=True)
             sys.stdin.read()
     """
@@ -110,7 +110,7 @@ def test_another_process_that_holds_it_is_waited_for_and_then_named(
     try:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        monkeypatch.setattr(registering, "_PATIENCE", 0.3)
+        monkeypatch.setattr(chained, "_PATIENCE", 0.3)
         with pytest.raises(ReportError, match=r"in use by another process. Nothing was changed"):
             book.entries()
     finally:

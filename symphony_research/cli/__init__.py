@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from symphony_research.cli.arguments import add_register, add_size, effect_of, positive
 from symphony_research.errors import ArgumentError, SymphonyError
 
 __all__ = ["main"]
@@ -136,16 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--study", metavar="DIR", help="folder for the study (default: synthetic/south_somerset beside the reports)"
     )
-    _add_size(demo)
+    add_size(demo)
 
     synthesise = command("synthesise", "make a study of generated people, in a new folder", _synthesise)
     synthesise.add_argument("out", metavar="OUT", help="folder for the study")
-    _add_size(synthesise)
+    add_size(synthesise)
     synthesise.add_argument(
         "--profile", metavar="NAME", help="what makes conditions go together: calibrated (default), planted or null"
     )
     synthesise.add_argument(
-        "--effect", metavar="PROGRAMME.OUTCOME=VALUE[,VALUE...]", action="append", default=[], type=_effect,
+        "--effect", metavar="PROGRAMME.OUTCOME=VALUE[,VALUE...]", action="append", default=[], type=effect_of,
         help="what a programme does, by year since its start, such as complex_care.emergency_admissions=0.9,0.8; may be repeated",
     )  # fmt: skip
     synthesise.add_argument(
@@ -157,6 +158,20 @@ def _parser() -> argparse.ArgumentParser:
 
     check = command("check", "check a study folder, and list everything found in it", _check)
     check.add_argument("study", metavar="STUDY", help="the study folder")
+
+    protocol = command("protocol", "write the protocol of a study's evaluation, look it over, or fix it", _protocol)
+    protocol.add_argument("study", metavar="STUDY", help="the study folder")
+    protocol.add_argument("--check", action="store_true", help="say whether it can be read, and what it says")
+    protocol.add_argument(
+        "--fix", action="store_true", help="record it with day and name, before outcomes are read; none of it is sent anywhere"
+    )  # fmt: skip
+    protocol.add_argument("--by", metavar="NAME", help="who fixes it (default: its authors, or you)")
+    protocol.add_argument(
+        "--file", metavar="FILE", help="another protocol (default: protocol.toml in the study folder)"
+    )
+    protocol.add_argument(
+        "--programme", metavar="NAME", help="of this programme (default: the study's only one, or complex_care)"
+    )
 
     importing = command("import", "turn other people's data into a study folder", _import_help)
     importing.set_defaults(run=None, parser=importing)
@@ -180,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     project.add_argument("--variant", metavar="NAME", default="principal", help="principal (default), low, high, ...")
     project.add_argument(
-        "--runs", metavar="N", type=_positive, help="stochastic runs behind the intervals (default: 1,000)"
+        "--runs", metavar="N", type=positive, help="stochastic runs behind the intervals (default: 1,000)"
     )
     project.add_argument("--seed", metavar="S", type=int, help="another number draws other runs")
 
@@ -206,7 +221,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how much the policy protects; rule_text, the text of the rule and no more, is for nhs_england alone (default: default)",
     )  # fmt: skip
     report.add_argument("--out", metavar="DIR", default="reports", help="folder for the reports (default: reports)")
-    report.add_argument("--jobs", metavar="N", type=_positive, help="notebooks run at once (default: one a processor)")
+    report.add_argument("--jobs", metavar="N", type=positive, help="notebooks run at once (default: one a processor)")
     report.add_argument(
         "--pdf", action="store_true", help="print each report to report.pdf too, by Edge, Chrome or Chromium"
     )
@@ -214,51 +229,18 @@ def _parser() -> argparse.ArgumentParser:
         "--without", metavar="NAME", action="append", default=[],
         help="omit a result, by its name in the notebook, such as baseline; may be repeated",
     )  # fmt: skip
-    _add_register(report, "as study.toml says, else your own")
+    add_register(report, "as study.toml says, else your own")
 
     release = command("release", "enter finished reports into the register of releases", _release)
     release.add_argument("reports", metavar="REPORT", nargs="*", help="folder of a report, or of all reports")
     release.add_argument("--list", dest="listed", action="store_true", help="list what was released")
-    release.add_argument("--withdraw", metavar="N", type=_positive, help="declare entry N out of use; it stays listed")
+    release.add_argument("--withdraw", metavar="N", type=positive, help="declare entry N out of use; it stays listed")
     release.add_argument("--reason", metavar="TEXT", default="", help="why an entry is withdrawn")
     release.add_argument(
         "--by", metavar="NAME", help="who releases or withdraws (default: the report's author, or you)"
     )
-    _add_register(release, "of reports the one they were made beside; to list or withdraw your own")
+    add_register(release, "of reports the one they were made beside; to list or withdraw your own")
     return parser
-
-
-def _add_register(command: argparse.ArgumentParser, default: str) -> None:
-    command.add_argument("--register", metavar="FILE", help=f"the register of releases (default: {default})")
-
-
-def _add_size(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--people", metavar="N", type=_positive, help="how many people registered in 2012-13 (default: 114,874)"
-    )
-    command.add_argument("--seed", metavar="S", type=int, help="another number gives other people")
-    command.add_argument("--jobs", metavar="N", type=_positive, help="processes at once (default: one a processor)")
-
-
-def _positive(text: str) -> int:
-    try:
-        value = int(text.replace(",", "").replace("_", ""))
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not an integer above 0")
-    return value
-
-
-def _effect(text: str) -> tuple[str, str, list[float]]:
-    name, _, values = text.partition("=")
-    programme, _, outcome = name.partition(".")
-    try:
-        return programme, outcome, [float(value) for value in values.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"'{text}' is not PROGRAMME.OUTCOME=VALUE[,VALUE...], such as complex_care.emergency_admissions=0.9,0.8"
-        ) from None
 
 
 def _version() -> str:
@@ -304,6 +286,14 @@ def _check(arguments: argparse.Namespace) -> int:
     findings = check_study(folder)
     print(findings.text())
     return DONE if findings.ok else FOUND
+
+
+def _protocol(arguments: argparse.Namespace) -> int:
+    from symphony_research.evaluation.protocol_command import protocol_in_words
+
+    names = ("check", "fix", "by", "file", "programme")
+    print(protocol_in_words(arguments.study, **{name: getattr(arguments, name) for name in names}))
+    return DONE
 
 
 def _import_help(arguments: argparse.Namespace) -> int:  # pragma: no cover - the parser prints help instead
