@@ -14,6 +14,7 @@ from symphony_research.cohort.people import Cohort
 from symphony_research.cohort.readmission import ReadmissionRate
 from symphony_research.cohort.recurrent import RecurrentEvents
 from symphony_research.cohort.strata import STRATA
+from symphony_research.cohort.uptake import Uptake
 
 __all__ = [
     "EVENTS",
@@ -25,5 +26,6 @@ __all__ = [
     "Event",
     "ReadmissionRate",
     "RecurrentEvents",
+    "Uptake",
     "define_cohort",
 ]

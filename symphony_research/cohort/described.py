@@ -15,6 +15,7 @@ from symphony_research.cohort.measures import measured
 from symphony_research.cohort.onsets import onsets_of
 from symphony_research.cohort.rows import PersonRows, as_date, conditions_on, listed_conditions
 from symphony_research.cohort.strata import with_strata
+from symphony_research.cohort.uptake import Uptake, uptake_of
 from symphony_research.collapse import Onsets, Patterns, names_of
 from symphony_research.errors import ArgumentError
 
@@ -169,6 +170,40 @@ class Described:
             months=months,
             commonest=commonest,
         )
+
+    def uptake(self, *, planned: int | None = None) -> Uptake:
+        """Count whom the programme reached: of those ever eligible, by deprivation, when, after what time, and who stayed.
+
+        Parameters
+        ----------
+        planned : int, optional
+            How many people were to be enrolled, said beside how many were.
+
+        Returns
+        -------
+        Uptake
+            `question`, `category`, `n_persons` (enrolled), `n_eligible`, `share`: of the eligible, and further down of
+            those who enrolled.
+
+        Raises
+        ------
+        ArgumentError
+            If the cohort is not one of enrolment, or `planned` is no number of people.
+
+        Notes
+        -----
+        Eligible is whoever was registered and alive on some day of the study's period and met the cohort's rules on it before
+        enrolling, or enrolled. Time to enrolling runs from the first such day.
+
+        Examples
+        --------
+        >>> import symphony_research as sr
+        >>> cohort = sr.define_cohort(sr.example_study(2_000), programme="complex_care")
+        >>> found = cohort.uptake().estimates
+        >>> found.filter(found["question"] == "after a year")["category"].to_list()[0]
+        'still enrolled'
+        """
+        return uptake_of(self._rows, planned)
 
     def care_use(
         self,

@@ -411,6 +411,7 @@ def of_matched() -> dict[str, sr.Result]:
     cohort = sr.define_cohort(study, programme="complex_care")
     matched = sr.evaluation.match_controls(study, cohort, caliper=None, score="odds_weights", seed=1)
     return {
+        "uptake": cohort.uptake(planned=40),
         "covariate_balance": sr.evaluation.balance(matched),
         "enrolment_effect": sr.evaluation.enrolment_effect(matched, resamples=20),
     }
