@@ -16,10 +16,10 @@ from symphony_research.cohort.events import EVENTS, events_of, require_recorded
 from symphony_research.cohort.history import Counter
 from symphony_research.cohort.people import Cohort
 from symphony_research.cohort.risk_sets import EPOCH, RiskSets
-from symphony_research.errors import require_one_of
+from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Provenance
 
-__all__ = ["Matched", "OutcomeRows", "event_times", "matched_of", "outcome_rows"]
+__all__ = ["Matched", "OutcomeRows", "cost_times", "event_times", "matched_of", "outcome_rows"]
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -190,6 +190,38 @@ def event_times(matched: Matched, event: str, found: OutcomeRows, *, last: int) 
         (pl.col("time") >= 1) & (pl.col("time") <= pl.min_horizontal("end", pl.lit(float(last))))
     )
     return happened["place"].to_numpy(), happened["time"].cast(pl.Float64).to_numpy()
+
+
+def cost_times(matched: Matched, found: OutcomeRows, *, last: int) -> tuple[Whole, Array, Array]:
+    """Return what matched people cost in days 1 to `last`, while at risk, by day: the place of the row, the day, and pounds.
+
+    Raises
+    ------
+    ArgumentError
+        If the study records no cost.
+    """
+    sets = matched._sets
+    study = sets.rows.study
+    if not (study.has("activity") and study.recorded["costed"].any()):
+        raise ArgumentError("The study records no cost of activity, so that costs cannot be compared.")
+    wanted = sets.eligible.people[np.unique(found.person).tolist()]
+    among = wanted.lazy().select("person_id", pl.col("__person").cast(pl.Int64))
+    pence = (pl.col("cost") * 100).round().cast(pl.Int64)  # whole pence, so that the sum is the same in any order
+    spent = (
+        study.activity.join(among, on="person_id", how="inner")
+        .group_by("__person", pl.col("date").cast(pl.Int32).cast(pl.Int64).alias("when"))
+        .agg(pence.sum().alias("pence"))
+        .filter(pl.col("pence") > 0)
+        .collect(engine="streaming")
+    )
+    rows = pl.DataFrame(
+        {"__person": found.person, "place": np.arange(len(found.row)), "day": sets.day[found.row], "end": found.days}
+    )
+    happened = rows.join(spent, on="__person", how="inner").with_columns((pl.col("when") - pl.col("day")).alias("time"))
+    within = happened.filter(
+        (pl.col("time") >= 1) & (pl.col("time") <= pl.min_horizontal("end", pl.lit(float(last))))
+    ).sort("place", "time")
+    return within["place"].to_numpy(), within["time"].cast(pl.Float64).to_numpy(), within["pence"].to_numpy() / 100
 
 
 def _dated(sets: RiskSets, event: str, person: Whole) -> pl.DataFrame:

@@ -6,6 +6,7 @@
 """
 
 from symphony_research.evaluation.balance import Balance, balance
+from symphony_research.evaluation.cost_effect import CostEffect, cost_effect, cost_per_event_avoided
 from symphony_research.evaluation.effect import EnrolmentEffect, enrolment_effect
 from symphony_research.evaluation.match import match_controls
 from symphony_research.evaluation.protocol import Departure, Protocol
@@ -26,6 +27,7 @@ from symphony_research.evaluation.protocol_template import write_protocol
 
 __all__ = [
     "Balance",
+    "CostEffect",
     "Departure",
     "Departures",
     "EnrolmentEffect",
@@ -34,6 +36,8 @@ __all__ = [
     "TargetItems",
     "TargetTrial",
     "balance",
+    "cost_effect",
+    "cost_per_event_avoided",
     "default_protocol",
     "departures",
     "enrolment_effect",

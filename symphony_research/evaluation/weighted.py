@@ -130,7 +130,7 @@ def _moved(arms: Arms, scores: Array) -> Array:
 
 def mean_counts(
     treated: NDArray[np.bool_], weight: Array, person: NDArray[Any], end: Array, died: NDArray[np.bool_],
-    row: NDArray[Any], time: Array, *, resamples: int, seed: int,
+    row: NDArray[Any], time: Array, *, resamples: int, seed: int, amount: Array | None = None,
 ) -> tuple[Array, Array]:  # fmt: skip
     """Return the mean number of events a person of each arm, death ending them, and those of bootstrap resamples of people.
 
@@ -140,6 +140,8 @@ def mean_counts(
         One row each; days to death or censoring.
     row, time : arrays
         Of each event the row and the day.
+    amount : array, optional
+        What each event adds, such as its cost; by default one.
     resamples : int
         People are drawn with replacement so often, with all their rows.
 
@@ -177,7 +179,7 @@ def mean_counts(
     for arm in (treated, ~treated):
         w = weight * arm
         left, deaths = by_day(w, number, at_end), by_day(w * died, number, at_end)
-        happened = by_day(w[row], number[row], at_time)
+        happened = by_day(w[row] * (1.0 if amount is None else amount), number[row], at_time)
         there = left.sum(axis=1, keepdims=True) - np.cumsum(left, axis=1) + left
         there = np.where(there > 1e-9, there, np.inf)  # nobody is left
         survival = np.cumprod(1 - deaths / there, axis=1)

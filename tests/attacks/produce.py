@@ -414,6 +414,7 @@ def of_matched() -> dict[str, sr.Result]:
         "uptake": cohort.uptake(planned=40),
         "covariate_balance": sr.evaluation.balance(matched),
         "enrolment_effect": sr.evaluation.enrolment_effect(matched, resamples=20),
+        "cost_effect": sr.evaluation.cost_effect(matched, resamples=20),
     }
 
 
