@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 __all__ = [
     "ArgumentError",
     "DisclosureError",
+    "NotEstimableError",
     "ReportError",
     "SchemaError",
     "SymphonyError",
@@ -31,6 +32,20 @@ class SchemaError(SymphonyError):
 
 class ArgumentError(SymphonyError, ValueError):
     """A function or command was asked for something it cannot do."""
+
+
+class NotEstimableError(ArgumentError):
+    """Nothing can be estimated from these people, whatever the settings.
+
+    Attributes
+    ----------
+    why : str
+        Why not, as the start of a sentence and without a count of anybody, so that a report may say it.
+    """
+
+    def __init__(self, message: str, why: str = "Too few people, or too few with the event, can be compared") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class DisclosureError(SymphonyError):

@@ -51,6 +51,8 @@ class Population:
         The outcome, or the measure, that was looked for.
     comparison, matching : str, optional
         With whom they are compared, where that is not a population of its own, and the digest of how those were chosen.
+    controls : str, optional
+        Of matched people those "with comparable controls" or "without comparable controls".
     groups : mapping of str to Population, optional
         Two populations that are compared, by their names; nothing else is given then.
 
@@ -94,6 +96,7 @@ class Population:
     conditions: Any = None
     comparison: str | None = None
     matching: str | None = None
+    controls: str | None = None
     groups: Mapping[str, Population] | None = None
 
     @classmethod
@@ -166,6 +169,8 @@ class Population:
 
     def is_disjoint_from(self, other: Population) -> bool:
         """Whether a predicate says that nobody is in both."""
+        if self.matching == other.matching and self.controls and other.controls and self.controls != other.controls:
+            return True
         return any(one is not None and two is not None and one != two for one, two in self._both(other))
 
     def _both(self, other: Population) -> Iterable[tuple[Any, Any]]:

@@ -11,10 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.cohort.bands import age_band_names
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.spells import joined_spells
-from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.errors import ArgumentError, NotEstimableError, require_one_of
 from symphony_research.study import Study
 
 __all__ = [
@@ -213,20 +212,22 @@ def draw_candidates(
     sets: list[Whole] = []
     spells: list[Whole] = []
     there, share = np.zeros(len(days), dtype=np.int64), np.ones(len(days))
-    # whole days in half the bytes: every day all spells are gone through
+    # every day all spells are gone through: whole days in half the bytes, and people by the few cells that they are in
     first, last = eligible.first.astype(np.int32), eligible.last.astype(np.int32)
+    cell = levels.cell(eligible.person, eligible.practice)
     of_one = np.diff(eligible.person) == 0
     overlap = bool((of_one & (first[1:] <= last[:-1])).any())
     for day, cases in _by_day(days):
-        mine = levels.of(own[cases], at[cases], day)
-        here = np.flatnonzero((first <= day) & (last >= day))
-        if overlap and len(here):  # of two spells that overlap, that which began last
-            here = here[np.append(np.diff(eligible.person[here]) != 0, True)]
-        stratum = levels.of(eligible.person[here], eligible.practice[here], day)
+        there_then = (first <= day) & (last >= day)
+        if overlap:  # of two spells that overlap, that which began last
+            here = np.flatnonzero(there_then)
+            there_then[here[:-1][np.diff(eligible.person[here]) == 0]] = False
+        stratum = levels.of_cells(day)
+        mine = stratum[levels.cell(own[cases], at[cases])]
         # few strata have somebody who enrolled that day
-        pools = {level: here[stratum == level] for level in np.unique(mine)}
+        pools = {level: np.flatnonzero(there_then & (stratum == level)[cell]) for level in np.unique(mine)}
         for case, level in zip(cases, mine, strict=True):
-            pool = pools[level]
+            pool = levels.of_one_age(pools[level], eligible.person, own[case], day)
             if hubs is not None:
                 of_hub = hubs[0][eligible.practice[pool]] == hubs[1][case]
                 pool = pool[of_hub if practices == "of the hub" else ~of_hub]
@@ -247,10 +248,9 @@ def _by_day(days: Whole) -> Iterator[tuple[int, Whole]]:
 
 
 class _Levels:
-    """The number of the stratum in which people are on a day."""
+    """The stratum in which people are on a day: that of their cell, which is what of them does not change and their practice."""
 
     def __init__(self, rows: PersonRows, eligible: Eligible, exact: tuple[str, ...]) -> None:
-        self.exact, self.size = exact, 1
         people = eligible.people
         if "deprivation_quintile" in exact:
             people = people.with_columns(((pl.col("deprivation_decile") + 1) // 2).alias("deprivation_quintile"))
@@ -258,26 +258,40 @@ class _Levels:
         self.fixed = np.zeros(people.height, dtype=np.int32)
         if fixed:
             self.fixed = people.select(pl.struct(fixed).rank("dense").cast(pl.Int32)).to_series().to_numpy()
+        self.places = len(eligible.practices) + 1  # the last is of no practice
+        self.cells = np.arange(self.places * (int(self.fixed.max(initial=0)) + 1))
         self.reached = [_reached(rows, eligible, name) for name in exact if name not in (*OF_PERSONS, *DATED)]
-        self.by_practice = len(eligible.practices) + 1 if "practice_id" in exact else 0
-        self.lowest = np.array(rows.study.age_bands, dtype=np.int64) if "age_band" in exact else None
-        self.bands = len(age_band_names(rows.study.age_bands)) + 1
+        self.by_practice = "practice_id" in exact
+        self.lowest = np.array(rows.study.age_bands if "age_band" in exact else (), dtype=np.int64)
         born = people["birth_date"]
         self.born = [born.dt.year().to_numpy(), (born.dt.month().cast(pl.Int64) * 100 + born.dt.day()).to_numpy()]
 
-    def of(self, person: Whole, practice: Whole, day: int) -> Whole:
-        """Return the numbers of people registered with practices on a day."""
-        level: NDArray[Any] = self.fixed[person]
+    def cell(self, person: Whole, practice: Whole) -> NDArray[Any]:
+        """Return the cells of people registered with practices."""
+        return np.asarray(self.fixed[person] * self.places + np.where(practice < 0, self.places - 1, practice)).astype(
+            np.int32
+        )
+
+    def of_cells(self, day: int) -> Whole:
+        """Return the stratum of each cell on a day, age apart."""
+        if self.by_practice:
+            return self.cells
+        level, practice = self.cells // self.places, self.cells % self.places
         for starts, ends in self.reached:
             on = np.asarray(((starts <= day) & (ends >= day)).any(axis=0))
             level = 2 * level + on[practice]
-        if self.by_practice:
-            level = level.astype(np.int64) * self.by_practice + practice + 1
-        if self.lowest is not None:
-            now = date.fromordinal(day + date(1970, 1, 1).toordinal())
-            age = now.year - self.born[0][person] - (100 * now.month + now.day < self.born[1][person])
-            level = level.astype(np.int64) * self.bands + np.searchsorted(self.lowest, age, side="right")
         return level
+
+    def of_one_age(self, pool: Whole, persons: Whole, person: int, day: int) -> Whole:
+        """Return those of the pool who are in the age band of a person, where that is asked for."""
+        if not len(self.lowest):
+            return pool
+        return pool[self._age_band(persons[pool], day) == self._age_band(np.array([person]), day)]
+
+    def _age_band(self, person: Whole, day: int) -> Whole:
+        now = date.fromordinal(day + date(1970, 1, 1).toordinal())
+        age = now.year - self.born[0][person] - (100 * now.month + now.day < self.born[1][person])
+        return np.asarray(np.searchsorted(self.lowest, age, side="right"), dtype=np.int64)
 
 
 def _reached(rows: PersonRows, eligible: Eligible, programme: str) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -304,8 +318,9 @@ def _hubs(rows: PersonRows, eligible: Eligible, hub: pl.Series) -> tuple[NDArray
     study = rows.study
     table = study.practices.select("practice_id", pl.col("hub").cast(pl.String)).collect()
     if not table["hub"].is_not_null().any() or not study.has("registrations"):
-        raise ArgumentError(
-            "The study's practices have no hub, so that controls cannot be chosen by it. Leave practices='any'."
+        raise NotEstimableError(
+            "The study's practices have no hub, so that controls cannot be chosen by it. Leave practices='any'.",
+            "The study does not say which practice is of which hub",
         )
     names = dict(table.iter_rows())
     known = sorted({*table["hub"].drop_nulls().to_list(), *hub.cast(pl.String).drop_nulls().to_list()})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from symphony_research.cohort.events import events_of, why_not_recorded
 from symphony_research.study import Study
 
-__all__ = ["DAYS_BACK", "RUN_DAYS", "Counter", "Measured", "measured_before"]
+__all__ = ["DAYS_BACK", "RUN_DAYS", "Counter", "Measured", "closed_days", "measured_before"]
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -59,6 +59,18 @@ class Counter:
         return (
             (until - since).astype(float) if self.sums is None else (self.sums[until] - self.sums[since]).astype(float)
         )
+
+
+def closed_days(measured: Measured) -> int:
+    """Return the last day back of the windows that have an end, of those in which anything was counted; 0 if nothing was.
+
+    Examples
+    --------
+    >>> closed_days(Measured(("age", "cost, 31 to 60 days before"), np.zeros((1, 2)), ()))
+    60
+    """
+    closed = [(far, f"{near} to {far} days before") for near, far in DAYS_BACK if far is not None]
+    return max((far for far, words in closed if any(name.endswith(words) for name in measured.names)), default=0)
 
 
 def measured_before(study: Study, people: pl.DataFrame, person: Whole, day: Whole, since: Whole | None) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -12,17 +13,38 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.cohort.attrition import STUDIED, Attrition
-from symphony_research.cohort.events import EVENTS, events_of, require_recorded
-from symphony_research.cohort.history import Counter
+from symphony_research.cohort.events import EVENTS, require_recorded, why_not_recorded
+from symphony_research.cohort.history import Counter, closed_days
 from symphony_research.cohort.people import Cohort
-from symphony_research.cohort.risk_sets import EPOCH, RiskSets
-from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.cohort.periods import PeriodRows, counted_by_period, dated_events, require_recurrent
+from symphony_research.cohort.risk_sets import RiskSets
+from symphony_research.cohort.strata import BROAD, with_strata
+from symphony_research.errors import NotEstimableError, require_one_of
 from symphony_research.result import Provenance
 
-__all__ = ["Matched", "OutcomeRows", "cost_times", "event_times", "matched_of", "outcome_rows"]
+__all__ = [
+    "GROUPS",
+    "Matched",
+    "OutcomeRows",
+    "cost_times",
+    "event_times",
+    "groups_of",
+    "matched_of",
+    "outcome_rows",
+    "period_rows",
+    "why_absent",
+]
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
+GROUPS = (
+    "hub",
+    "sex",
+    "age_band",
+    "n_conditions_band",
+    "deprivation_quintile",
+    *BROAD,
+)  # by which effects are compared
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,6 +76,11 @@ class Matched:
     def provenance(self) -> Provenance:
         """Where the people come from."""
         return self._sets.provenance
+
+    @property
+    def matched_days(self) -> int:
+        """How many days before time zero were counted by window and matched on; what came earlier, as one total."""
+        return closed_days(self._sets.measured)
 
     def without_controls(self) -> Cohort:
         """Return the enrolled people without comparable controls, to be described: no effect is said of them."""
@@ -145,6 +172,40 @@ def _attrition(steps: list[tuple[str, int]], people: int, provenance: Provenance
     )  # fmt: skip
 
 
+def groups_of(matched: Matched, by: str) -> tuple[pl.Series, Whole]:
+    """Return the groups of enrolled people with controls, in order of their names, and the place in it of each risk set's, or -1.
+
+    People are in the group that they were in on the day they enrolled; None is the last group, where that is not recorded.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such group.
+    """
+    require_one_of(by, GROUPS, argument="by")
+    sets = matched._sets
+    strata = with_strata(sets.rows, (by,), broad=True).select("person_id", by)
+    own = sets.enrolled.select("person_id").join(strata, on="person_id", how="left", maintain_order="left")[by]
+    used = matched._weight[: sets.n_sets] > 0
+    # "under 18" is younger than "18-64"
+    young = (
+        own.cast(pl.String).str.starts_with("under ")
+        if by.endswith("age_band")
+        else pl.repeat(False, len(own), eager=True)
+    )
+    ordered = pl.DataFrame({"group": own, "young": young}).filter(pl.Series(used)).unique()
+    names = ordered.sort(["young", "group"], descending=[True, False], nulls_last=True)["group"]
+    codes = {name: k for k, name in enumerate(names.to_list())}
+    return names.alias(by), np.array(
+        [codes[name] if there else -1 for name, there in zip(own.to_list(), used, strict=True)]
+    )
+
+
+def why_absent(matched: Matched, event: str) -> str:
+    """Return why the study of matched people cannot show an event, as the start of a sentence; nothing where it can."""
+    return why_not_recorded(matched._sets.rows.study, event)
+
+
 def outcome_rows(
     matched: Matched, event: str, *, first: int = 1, last: int = 365, candidates: bool = False
 ) -> OutcomeRows:
@@ -160,8 +221,8 @@ def outcome_rows(
     person, day = sets.person[row], sets.day[row]
     start, end = day + first, np.minimum(day + last, sets.until[row])
     if first < 0:
-        start = np.maximum(start, (study.period[0] - EPOCH).days)
-    dated = _dated(sets, event, person)
+        start = np.maximum(start, sets.since[row])
+    dated = dated_events(study, event, sets.eligible.people, person)
     counter = Counter(dated["__person"].to_numpy(), dated["event_date"].to_numpy())
     days = np.maximum(end - start + 1, 0)
     events = np.where(days > 0, counter.between(person, start, end), 0.0)
@@ -181,7 +242,7 @@ def outcome_rows(
 def event_times(matched: Matched, event: str, found: OutcomeRows, *, last: int) -> tuple[Whole, Array]:
     """Return every event of matched people in days 1 to `last`, while at risk: the place of its row in `found`, and the day."""
     sets = matched._sets
-    dated = _dated(sets, event, found.person).rename({"event_date": "when"})
+    dated = dated_events(sets.rows.study, event, sets.eligible.people, found.person).rename({"event_date": "when"})
     rows = pl.DataFrame(
         {"__person": found.person, "place": np.arange(len(found.row)), "day": sets.day[found.row], "end": found.days}
     )
@@ -203,7 +264,10 @@ def cost_times(matched: Matched, found: OutcomeRows, *, last: int) -> tuple[Whol
     sets = matched._sets
     study = sets.rows.study
     if not (study.has("activity") and study.recorded["costed"].any()):
-        raise ArgumentError("The study records no cost of activity, so that costs cannot be compared.")
+        raise NotEstimableError(
+            "The study records no cost of activity, so that costs cannot be compared.",
+            "The study records no cost of activity",
+        )
     wanted = sets.eligible.people[np.unique(found.person).tolist()]
     among = wanted.lazy().select("person_id", pl.col("__person").cast(pl.Int64))
     pence = (pl.col("cost") * 100).round().cast(pl.Int64)  # whole pence, so that the sum is the same in any order
@@ -224,13 +288,15 @@ def cost_times(matched: Matched, found: OutcomeRows, *, last: int) -> tuple[Whol
     return within["place"].to_numpy(), within["time"].cast(pl.Float64).to_numpy(), within["pence"].to_numpy() / 100
 
 
-def _dated(sets: RiskSets, event: str, person: Whole) -> pl.DataFrame:
-    """Return the days of an event of some people."""
-    wanted = sets.eligible.people[np.unique(person).tolist()]
-    among = wanted.lazy().select("person_id", pl.col("__person").cast(pl.Int64))
-    return (
-        events_of(sets.rows.study, event, among=among)
-        .join(among, on="person_id", how="inner")
-        .select("__person", pl.col("event_date").cast(pl.Int32).cast(pl.Int64))
-        .collect(engine="streaming")
-    )
+def period_rows(matched: Matched, event: str, periods: Sequence[tuple[int, int]]) -> PeriodRows:
+    """Return the events and days at risk of matched people by period, in days of time zero, both ends included.
+
+    Only days on which they are registered count, before time zero as after it.
+    """
+    sets = matched._sets
+    require_recurrent(sets.rows.study, event)
+    row = np.flatnonzero(matched._weight > 0)
+    person = sets.person[row]
+    dated = dated_events(sets.rows.study, event, sets.eligible.people, person)
+    days, events = counted_by_period(dated, person, sets.day[row], sets.since[row], sets.until[row], periods)
+    return PeriodRows(sets.treated[row], matched._weight[row], person, days, events)

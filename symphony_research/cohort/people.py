@@ -9,8 +9,10 @@ from typing import Any
 from symphony_research.cohort.attrition import Attrition
 from symphony_research.cohort.described import Described
 from symphony_research.cohort.observed import Observed
+from symphony_research.cohort.periods import PeriodRows, period_rows_of
 from symphony_research.cohort.risk_sets import RiskSets, risk_sets_of
 from symphony_research.cohort.rows import PersonRows
+from symphony_research.result import Provenance
 from symphony_research.study import Study
 
 __all__ = ["Cohort"]
@@ -54,6 +56,16 @@ class Cohort(Described, Observed):
             Person rows, which it does not show.
         """
         return risk_sets_of(self._rows, exact=exact, practices=practices, candidates=candidates, seed=seed)
+
+    def period_rows(self, *, event: str, periods: Sequence[tuple[int, int]]) -> tuple[PeriodRows, Provenance]:
+        """Hand over events and days at risk by period before and after enrolling, for `evaluation.before_after`.
+
+        Returns
+        -------
+        PeriodRows and Provenance
+            Person rows, which are not shown, and where they come from.
+        """
+        return period_rows_of(self._rows, event, periods)
 
     def __repr__(self) -> str:
         return f"Cohort of '{self.study.name}' (person rows are not shown; see .attrition)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from types import MappingProxyType
 from typing import Any
 
@@ -21,8 +20,9 @@ from symphony_research.cohort.candidates import (
 )
 from symphony_research.cohort.follow_up import Steps, governing_day, provenance_of_period
 from symphony_research.cohort.history import Measured, measured_before
+from symphony_research.cohort.periods import EPOCH
 from symphony_research.cohort.rows import PersonRows
-from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.errors import ArgumentError, NotEstimableError, require_one_of
 from symphony_research.result import Provenance
 from symphony_research.study import Study
 from symphony_research.words.phrases import joined
@@ -32,7 +32,6 @@ __all__ = ["EPOCH", "RiskSets", "risk_sets_of"]
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
 NEVER = 2**31
-EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,8 +44,8 @@ class RiskSets:
         Enrolled people; set k is that of the person in row k.
     set, person, day : arrays
         Of each row: its set, the place of the person in `eligible.people`, time zero in days from 1 January 1970.
-    until : array
-        Last day on which each is alive, registered, and recorded.
+    since, until : arrays
+        First and last day on which each is alive, registered, and recorded.
     enrols : array
         Day on which a candidate enrols later, or `NEVER`.
     share : array
@@ -61,6 +60,7 @@ class RiskSets:
     set: Whole = field(repr=False)
     person: Whole = field(repr=False)
     day: Whole = field(repr=False)
+    since: Whole = field(repr=False)
     until: Whole = field(repr=False)
     enrols: Whole = field(repr=False)
     share: Array = field(repr=False)
@@ -118,8 +118,9 @@ def risk_sets_of(
     people = people.with_columns(pl.min_horizontal("exit_date", pl.lit(last)).alias("__until"))
     people = steps.keep(people, pl.col("__until") > pl.col("index_date"), "not observed after the day they enrolled")
     if not people.height:
-        raise ArgumentError(
-            "Nobody of the cohort is observed after the day they enrolled, so that there is nobody to match."
+        raise NotEstimableError(
+            "Nobody of the cohort is observed after the day they enrolled, so that there is nobody to match.",
+            "Nobody is observed after the day they enrolled",
         )
     eligible = eligible_people(rows, first)
     place = eligible.people.select("person_id", pl.col("__person").cast(pl.Int64).alias("person"))
@@ -139,14 +140,14 @@ def risk_sets_of(
     enrols = later.cast(pl.Int32).cast(pl.Int64).fill_null(NEVER).to_numpy()
     person = np.concatenate([enrolled["person"].to_numpy(), eligible.person[spell]])
     days = np.concatenate([day, day[set_]])
-    since = None
+    met = None
     if rows.rules.get("min_conditions"):
-        since = np.concatenate([_eligible_since(eligible, enrolled, day), eligible.since[spell]])
-    measured = measured_before(study, eligible.people, person, days, since)
+        met = np.concatenate([_eligible_since(eligible, enrolled, day), eligible.since[spell]])
+    measured = measured_before(study, eligible.people, person, days, met)
     asked = {"exact": list(names), "practices": practices, "candidates": candidates, "seed": seed}
     provenance = _provenance(rows, study, last, enrolled, measured)
     return RiskSets(
-        rows, eligible, n, np.concatenate([np.arange(n), set_]), person, days,
+        rows, eligible, n, np.concatenate([np.arange(n), set_]), person, days, _observed_since(study, eligible, enrolled, spell),
         np.concatenate([enrolled["__until"].cast(pl.Int32).cast(pl.Int64).to_numpy(), until[seen]]),
         np.concatenate([np.full(n, NEVER), enrols[eligible.person[spell]]]),
         np.concatenate([np.ones(n), drawn.share[set_]]), measured, tuple(steps.rows), MappingProxyType(asked),
@@ -159,6 +160,13 @@ def _eligible_since(eligible: Eligible, enrolled: pl.DataFrame, day: Whole) -> W
     since = np.full(eligible.people.height, np.iinfo(np.int64).max)
     np.minimum.at(since, eligible.person, eligible.since)
     return np.minimum(since[enrolled["person"].to_numpy()], day)
+
+
+def _observed_since(study: Study, eligible: Eligible, enrolled: pl.DataFrame, spell: Whole) -> Whole:
+    """Return the first day of unbroken registration of each row, or that of the records if it is later."""
+    start = (study.period[0] - EPOCH).days
+    own = enrolled["registered_since"].cast(pl.Int32).cast(pl.Int64).fill_null(start).to_numpy()
+    return np.maximum(np.concatenate([own, eligible.observed[spell]]), start)
 
 
 def _provenance(rows: PersonRows, study: Study, last: Any, enrolled: pl.DataFrame, measured: Measured) -> Provenance:

@@ -46,6 +46,7 @@ class Uptake(Result):
     """Of people who were ever eligible how many enrolled, by deprivation; when they did, after what time, and who stayed."""
 
     title: ClassVar[str] = "Whom the programme reached"
+    figure: ClassVar[str | None] = None
     own_settings: ClassVar[frozenset[str]] = frozenset({"planned", "years"})
     shown: ClassVar[tuple[str, ...]] = ("question", "category", "n_persons", "n_eligible", "share")
     percentages: ClassVar[tuple[str, ...]] = ("share",)

@@ -144,7 +144,7 @@ def _small_strata(tables: Tables, result: Result) -> tuple[str, pl.DataFrame | N
 _LOOKS_LIKE_AN_ID = r"^\s*\d{6,}\s*$|^[0-9a-fA-F-]{16,}$"
 _LOOKS_LIKE_A_DATE = r"^\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}|^\s*\d{1,2}[-/]\d{1,2}[-/]\d{4}"
 _LISTED = frozenset(
-    {"sex", "age_band", "deprivation_decile", "deprivation_quintile", "residence", "programme", "hub", "practice", "practice_id", "area", "setting", "kind"}
+    {"sex", "age_band", "n_conditions_band", "deprivation_decile", "deprivation_quintile", "residence", "programme", "hub", "practice", "practice_id", "area", "setting", "kind"}
 )  # fmt: skip
 _FEWEST_LEVELS = 5  # a key of so few levels names nobody, however few the people
 

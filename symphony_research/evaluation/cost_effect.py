@@ -9,15 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 
+from symphony_research.cohort import EVENTS
 from symphony_research.cohort.matched import Matched, cost_times, outcome_rows
 from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.effect import EnrolmentEffect
 from symphony_research.evaluation.effect_tables import arms_of
+from symphony_research.evaluation.effect_words import DIFFERENCE
+from symphony_research.evaluation.estimated import with_intervals
 from symphony_research.evaluation.release import ARMS, arm_cells, released_estimates
 from symphony_research.evaluation.weighted import mean_counts
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.policy import Policy
-from symphony_research.result import Result, not_available
+from symphony_research.result import Result
 from symphony_research.result.cells import Nested
 from symphony_research.result.not_available import NotAvailable
 from symphony_research.result.roles import Count, Internal, Key, Known, ModelEstimate, TableRoles
@@ -25,10 +28,10 @@ from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED
 from symphony_research.words.numbers import number, pounds
 from symphony_research.words.phrases import confidence_of
 
-__all__ = ["CostEffect", "cost_effect", "cost_per_event_avoided"]
+__all__ = ["CostEffect", "cost_effect"]
 
 Tables = Mapping[str, pl.DataFrame]
-CARE, NET = "cost of care", "with the programme's cost"
+CARE, NET, AVOIDED = "cost of care", "with the programme's cost", "events avoided"
 COSTED = "n_with_cost"
 
 
@@ -38,7 +41,7 @@ class CostEffect(Result):
     title: ClassVar[str] = "Cost of care after enrolling"
     figure: ClassVar[str | None] = None
     own_settings: ClassVar[frozenset[str]] = frozenset(
-        {"matching", "horizon", "resamples", "programme_cost", "price_year"}
+        {"matching", "horizon", "resamples", "programme_cost", "price_year", "outcome"}
     )
     shown: ClassVar[tuple[str, ...]] = ("measure", "enrolled", "controls", "estimate", "lower", "upper")
 
@@ -71,7 +74,7 @@ class CostEffect(Result):
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
         """Return the difference, and with the programme's cost where that is known, with normal intervals."""
         z, means = normal_quantile(settings["confidence"]), tables["arms"]["mean_cost"].to_list()
-        row = tables["effects"].row(0, named=True)
+        row = tables["effects"].filter(pl.col("measure") == CARE).row(0, named=True)
         value, error = row["estimate"], row["standard_error"]
         extra = settings.get("programme_cost")
         added = [(CARE, 0.0), *([(NET, float(extra))] if extra is not None else [])]
@@ -127,8 +130,34 @@ class CostEffect(Result):
         )
         net = rows.get(NET)
         if net is None:
-            return f"{said} What the programme itself costs is not among these."
-        return f"{said} With the {pounds(self.settings['programme_cost'])} that the programme costs per person, {_difference(net)}."
+            said += " What the programme itself costs is not among these."
+        else:
+            said += f" With the {pounds(self.settings['programme_cost'])} that the programme costs per person, {_difference(net)}."
+        return f"{said} {self.per_event_avoided()}".strip()
+
+    def per_event_avoided(self) -> str:
+        """Return what an event avoided cost, where the interval of events avoided excludes none; else that it is not estimable.
+
+        A ratio of two differences has no interval where the one below may be zero (Fieller 1954), and no meaning where events
+        were added. Nothing where no effect was given.
+        """
+        avoided = self.count_tables["effects"].filter(pl.col("measure") == AVOIDED)
+        if not avoided.height:
+            return ""
+        event = EVENTS[self.settings["outcome"]].words
+        row, net = (
+            with_intervals(avoided, ["measure"], self.settings).row(0, named=True),
+            self.estimates.row(-1, named=True),
+        )
+        what = f"Cost per {event} avoided: not estimable"
+        if row["upper"] is None or net["estimate"] is None:
+            return f"{what}, as too few people are matched."
+        if row["upper"] >= 0:
+            return f"{what}, as the interval of events avoided includes none."
+        if net["estimate"] <= 0:
+            return f"Fewer events and no higher cost: there is no cost per {event} avoided to give."
+        per = float(f"{net['estimate'] / (-row['estimate'] / 100):.2g}")
+        return f"Cost per {event} avoided (the difference in cost over events avoided): about {pounds(per)}."
 
     def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
         """Return pounds."""
@@ -173,11 +202,11 @@ def cost_effect(
     *,
     horizon: int = 365,
     programme_cost: float | None = None,
+    effect: EnrolmentEffect | NotAvailable | None = None,
     confidence: float = 0.95,
     resamples: int = 500,
     seed: int = 2013,
-    optional: bool = False,
-) -> CostEffect | NotAvailable:
+) -> CostEffect:
     """Estimate the difference in the cost of care per person after enrolling, against comparable people.
 
     Parameters
@@ -188,16 +217,16 @@ def cost_effect(
         Cost of days 1 to this one after time zero, while alive and registered.
     programme_cost : float, optional
         What the programme costs per person enrolled over these days, in pounds: the difference is given with it too.
+    effect : EnrolmentEffect, optional
+        On an event of the same people and days, not released yet: the sentence then says what an event avoided cost.
     confidence : float, default 0.95
     resamples : int, default 500
         Bootstrap resamples of people, for the interval.
     seed : int, default 2013
-    optional : bool, default False
-        Where the study records no cost, return a result that says so instead of raising.
 
     Returns
     -------
-    CostEffect or NotAvailable
+    CostEffect
         `measure`, `enrolled`, `controls` (pounds per person), `estimate`, `lower`, `upper` (the difference).
 
     Raises
@@ -207,8 +236,8 @@ def cost_effect(
 
     Notes
     -----
-    The mean is that of cost with death as terminal event, so that people whom the data do not follow to the end count for as long
-    as they are followed. The interval is normal with the standard error of bootstrap resamples of people, with all the rows that
+    The mean is that of cost with death as terminal event, so that people whom the data do not
+    reach to the end of the horizon count for as long as they are observed. The interval is normal with the standard error of bootstrap resamples of people, with all the rows that
     each stands in; weights are not estimated again in each. Released, figures are as exact as the counts of people
     behind them, and none where one or two people make up most of the cost (the policy's rules of dominance).
 
@@ -237,10 +266,6 @@ def cost_effect(
         )
     normal_quantile(confidence)
     study = matched._sets.rows.study
-    if optional and not (study.has("activity") and study.recorded["costed"].any()):
-        return not_available(
-            "The study records no cost of activity", "the difference in cost", matched.provenance.as_settings()
-        )
     arms, found = arms_of(matched, outcome_rows(matched, "death", last=horizon))
     place, time, spent = cost_times(matched, found, last=horizon)
     mean, drawn = mean_counts(
@@ -250,10 +275,16 @@ def cost_effect(
     again = drawn[:, 0] - drawn[:, 1]
     table, effective = _arms(arms, mean, place, spent)
     cell = min(int(table[COSTED].min()), effective)  # type: ignore[arg-type]
-    row = ("difference", "linear", float(mean[0] - mean[1]), float(again.std(ddof=1)), cell, float(max(mean)),
+    row = (CARE, "linear", float(mean[0] - mean[1]), float(again.std(ddof=1)), cell, float(max(mean)),
            int(table["n_persons"].min()) - 2)  # type: ignore[arg-type]  # fmt: skip
+    rows, outcome = [row], None
+    if isinstance(effect, EnrolmentEffect):
+        outcome = effect.settings["outcome"]
+        given = effect.count_tables["effects"].filter((pl.col("measure") == DIFFERENCE) & ~pl.col("few"))
+        columns = ("scale", "estimate", "standard_error", "cell", "unit", "free")
+        rows += [(AVOIDED, *one) for one in given.select(columns).iter_rows()]
     effects = pl.DataFrame(
-        [row],
+        rows,
         schema={"measure": pl.String, "scale": pl.String, "estimate": pl.Float64, "standard_error": pl.Float64,
                 "cell": pl.Int64, "unit": pl.Float64, "free": pl.Int64},
         orient="row",
@@ -261,7 +292,7 @@ def cost_effect(
     settings = {
         "method": "mean cost with death as terminal event; bootstrap over people", "reference": "Lin et al. 1997",
         "matching": dict(matched.settings), "horizon": horizon, "programme_cost": programme_cost, "confidence": confidence,
-        "resamples": resamples, "seed": seed, "price_year": study.price_year or None, **matched.provenance.as_settings(),
+        "resamples": resamples, "seed": seed, "price_year": study.price_year or None, "outcome": outcome, **matched.provenance.as_settings(),
     }  # fmt: skip
     return CostEffect({"arms": table, "effects": effects}, settings)
 
@@ -280,40 +311,3 @@ def _arms(arms: Any, mean: Array, place: Any, spent: Array) -> tuple[pl.DataFram
     weight = np.bincount(np.unique(arms.person[~arms.treated], return_inverse=True)[1], arms.weight[~arms.treated])
     schema = {"arm": pl.String, "n_persons": pl.Int64, COSTED: pl.Int64, "mean_cost": pl.Float64, "spread": pl.Float64}
     return pl.DataFrame(rows, schema=schema, orient="row"), int(weight.sum() ** 2 / (weight**2).sum())
-
-
-def cost_per_event_avoided(
-    cost: CostEffect | NotAvailable, effect: EnrolmentEffect, *, events: str = "emergency admission"
-) -> str:
-    """Say what each event avoided cost, where the interval of events avoided excludes none; else that it cannot be estimated.
-
-    Parameters
-    ----------
-    cost : CostEffect
-    effect : EnrolmentEffect
-        Of the event, over the same days and people.
-    events : str, default "emergency admission"
-        The event in words.
-
-    Returns
-    -------
-    str
-
-    Notes
-    -----
-    A ratio of two differences has no interval where the one below may be zero (Fieller), and no meaning where events were added.
-    """
-    what = f"Cost per {events} avoided: not estimable"
-    if isinstance(cost, NotAvailable):
-        return f"{what}, as no cost is recorded."
-    net = cost.estimates.row(-1, named=True)
-    avoided = effect.row("rate difference per 100 person-years")
-    if net["estimate"] is None or avoided["upper"] is None:
-        return f"{what}, as too few people are matched."
-    if avoided["upper"] >= 0:
-        return f"{what}, as the interval of events avoided includes none."
-    if net["estimate"] <= 0:
-        return f"Fewer {events}s and no higher cost: there is no cost per {events} avoided to give."
-    per = net["estimate"] / (-avoided["estimate"] / 100)
-    named = "care" if net["measure"] == CARE else "care and programme"
-    return f"Cost per {events} avoided (difference in cost of {named} over events avoided): about {pounds(float(f'{per:.2g}'))}."

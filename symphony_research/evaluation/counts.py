@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.errors import ArgumentError
+from symphony_research.errors import NotEstimableError
 from symphony_research.inference import Array
 
 __all__ = ["PoissonFit", "fitted_counts", "independent_columns", "summed_by"]
@@ -58,8 +58,12 @@ def summed_by(groups: NDArray[Any], values: Array) -> Array:
     return np.column_stack([np.bincount(number, column, size) for column in values.T])
 
 
-def fitted_counts(x: Array, events: Array, exposure: Array, weights: Array, *, what: str = "events") -> PoissonFit:
+def fitted_counts(
+    x: Array, events: Array, exposure: Array, weights: Array, *, what: str = "events", prior: Array | None = None
+) -> PoissonFit:
     """Return Poisson's maximum of events on columns of `x`, an intercept among them, with the logarithm of exposure.
+
+    `prior` gives the inverse variance of a normal prior on each coefficient, around 0; by default there is none.
 
     Raises
     ------
@@ -74,34 +78,36 @@ def fitted_counts(x: Array, events: Array, exposure: Array, weights: Array, *, w
     [2.0, 2.0]
     """
     if not (weights * events).sum() > 0:
-        raise ArgumentError(f"Nobody had {what}: there is no rate to compare.")
+        raise NotEstimableError(f"Nobody had {what}: there is no rate to compare.")
     offset = np.log(exposure)
     b = np.zeros(x.shape[1])
     b[0] = np.log((weights * events).sum() / (weights * exposure).sum())
-    start = _deviance(x, events, offset, weights, b)
+    held = np.zeros(len(b)) if prior is None else prior
+    start = _deviance(x, events, offset, weights, b) + held @ b**2 / 2
     for _ in range(MOST_STEPS):
         mean = np.exp(offset + x @ b)
-        information = x.T @ (x * (weights * mean)[:, None])
+        information = x.T @ (x * (weights * mean)[:, None]) + np.diag(held)
         try:
-            step = np.linalg.solve(information, x.T @ (weights * (events - mean)))
+            step = np.linalg.solve(information, x.T @ (weights * (events - mean)) - held * b)
         except np.linalg.LinAlgError:
-            raise ArgumentError("The covariates are combinations of one another: leave some out.") from None
+            raise NotEstimableError("The covariates are combinations of one another: leave some out.") from None
         for _half in range(40):
-            tried = _deviance(x, events, offset, weights, b + step)
+            tried = _deviance(x, events, offset, weights, b + step) + held @ (b + step) ** 2 / 2
             if np.isfinite(tried) and tried <= start + 1e-10 * (1 + abs(start)):
                 break
             step = step / 2
         else:
-            raise ArgumentError(
+            raise NotEstimableError(
                 f"The rates of {what} do not converge: covariates are nearly combinations of one another."
             )
         b, start = b + step, tried
         if np.abs(step).max() < NEAR * (1 + np.abs(b).max()):
             break
     else:
-        raise ArgumentError(f"The rates of {what} do not converge: a level of a covariate has none.")
+        raise NotEstimableError(f"The rates of {what} do not converge: a level of a covariate has none.")
     mean = np.exp(offset + x @ b)
-    inverse: Array = np.asarray(np.linalg.inv(x.T @ (x * (weights * mean)[:, None])), dtype=np.float64)
+    information = x.T @ (x * (weights * mean)[:, None]) + np.diag(held)
+    inverse: Array = np.asarray(np.linalg.inv(information), dtype=np.float64)
     return PoissonFit(b, mean, inverse, x * (weights * (events - mean))[:, None])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from symphony_research.cohort import Cohort
 from symphony_research.cohort.matched import Matched, matched_of
 from symphony_research.cohort.risk_sets import RiskSets
-from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.errors import ArgumentError, NotEstimableError, require_one_of
 from symphony_research.evaluation.matching import caliper_width, nearest, odds_weights, pair_weights
 from symphony_research.evaluation.scores import Score, fitted_within_sets, mahalanobis
 from symphony_research.inference import Array
@@ -108,21 +108,21 @@ def match_controls(
     sets = cohort.risk_sets(exact=exact, practices=practices, candidates=candidates, seed=seed)
     treated = sets.treated
     if treated.all():
-        raise ArgumentError(
+        raise NotEstimableError(
             f"None of {sets.n_sets:,} enrolled people has a candidate who agrees on {', '.join(sets.asked['exact']) or 'anything'}: "
-            "match exactly on less, or widen the eligibility."
+            "match exactly on less, or widen the eligibility.",
+            "Nobody who is comparable with enrolled people was there on the days on which they enrolled",
         )
-    fit = fitted_within_sets(sets.measured.values, sets.set, treated, 1 / sets.share, influence=score == "odds_weights")
+    person = sets.person if score == "odds_weights" else None
+    fit = fitted_within_sets(sets.measured.values, sets.set, treated, 1 / sets.share, person=person)
     allowed = ~treated
     apart = np.abs(fit.linear - fit.linear[: sets.n_sets][sets.set])
     if caliper is not None:
         allowed &= apart <= caliper_width(fit.linear, treated, caliper)
-    scored = None
     if score == "odds_weights":
         # whoever has somebody near is compared with all, so that odds are those of the whole risk set
         near = np.bincount(sets.set[allowed], minlength=sets.n_sets) > 0
         weight = odds_weights(fit.linear, sets.set, treated, 1 / sets.share, ~treated & near[sets.set])
-        scored = _by_person(fit, sets)
     else:
         distance = apart if score == "propensity" else mahalanobis(sets.measured.values, sets.set, treated)
         at = np.flatnonzero(allowed)
@@ -132,15 +132,18 @@ def match_controls(
         )
         weight = pair_weights(pairs, sets.n_sets, len(treated), np.arange(sets.n_sets))
     if not weight.any():
-        raise ArgumentError(
-            f"None of {sets.n_sets:,} enrolled people has a control within the caliper of {caliper:g} standard deviations: widen it."
+        raise NotEstimableError(
+            f"None of {sets.n_sets:,} enrolled people has a control within the caliper of {caliper:g} standard deviations: widen it.",
+            "Nobody was similar enough to enrolled people on the days on which they enrolled",
         )
     settings = {"score": score, "caliper": caliper, "ratio": ratio, "replacement": replacement}
-    return matched_of(sets, weight, fit.linear, settings, scored)
+    return matched_of(sets, weight, fit.linear, settings, _by_person(fit, sets))
 
 
-def _by_person(fit: Score, sets: RiskSets) -> tuple[Array, Any]:
-    """Return each person's influence on the score's coefficients, by their place."""
-    assert fit.influence is not None
-    size = sets.eligible.people.height
-    return np.column_stack([np.bincount(sets.person, column, size) for column in fit.influence.T]), fit.coefficients
+def _by_person(fit: Score, sets: RiskSets) -> tuple[Array, Any] | None:
+    """Return each person's influence on the score's coefficients, by their place; of odds weights alone."""
+    if fit.influence is None:
+        return None
+    found = np.zeros((sets.eligible.people.height, fit.influence.shape[1]))
+    found[: len(fit.influence)] = fit.influence
+    return found, fit.coefficients

@@ -80,6 +80,7 @@ class Protocol:
     assumptions: tuple[str, ...]
     estimator: str
     adjust: bool
+    later_enrolment: str
     confidence: float
     multiple_testing: str
     sensitivity: tuple[str, ...]
@@ -154,7 +155,8 @@ class Protocol:
         if outcome is not None:
             require_one_of(outcome, self.outcomes, argument="outcome")
         return {
-            "outcome": outcome or self.primary, "horizon": self.days, "adjust": self.adjust, "confidence": self.confidence,
+            "outcome": outcome or self.primary, "horizon": self.days, "adjust": self.adjust,
+            "later_enrolment": self.later_enrolment, "confidence": self.confidence,
             "seed": self.seed,
         }  # fmt: skip
 

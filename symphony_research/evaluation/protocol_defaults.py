@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from symphony_research.cohort import EVENTS
 from symphony_research.cohort.candidates import other_programmes
 from symphony_research.cohort.events import first_recorded, why_not_recorded
@@ -106,7 +108,7 @@ def defaults_of(study: Study, programme: str, given: Mapping[str, Any]) -> dict[
     control = given.get("negative_control.outcome")
     days = (study.period[1] - study.period[0]).days
     what, name = EVENTS[primary].plural if primary in EVENTS else in_words(primary), in_words(programme)
-    several = len(study.hubs()) > 1
+    several = study.has("registrations") and _hubs_of_practices(study) > 1
     known = study.condition_names() if study.priority_conditions else ()
     priority = [one for one in study.priority_conditions if one in known]
     least = given.get("eligibility.min_conditions", min(ENOUGH_CONDITIONS, len(priority)))
@@ -147,13 +149,18 @@ def defaults_of(study: Study, programme: str, given: Mapping[str, Any]) -> dict[
         "estimand.assumptions": list(ASSUMPTIONS),
         "analysis.estimator": "poisson",
         "analysis.adjust": True,
+        "analysis.later_enrolment": "kept",
         "analysis.confidence": 0.95,
         "analysis.multiple_testing": "holm",
         "analysis.subgroups": [*by_sex, "broad_age_band"],
     }
-    usual = ("unadjusted", "five_nearest", *(("other_practices",) if several else ()))
+    usual = ("unadjusted", "five_nearest", "not_enrolled", *(("other_practices",) if several else ()))
     values["analysis.sensitivity"] = [one for one in usual if not changes_nothing(one, {**values, **given})]
     return values
+
+
+def _hubs_of_practices(study: Study) -> int:
+    return int(study.practices.select(pl.col("hub").drop_nulls().n_unique()).collect().item())
 
 
 def changes_nothing(sensitivity: str, values: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from symphony_research.cohort import EVENTS
 from symphony_research.cohort.candidates import SAME_PRACTICES
-from symphony_research.cohort.strata import BROAD, STRATA
+from symphony_research.cohort.matched import GROUPS
 from symphony_research.evaluation.match import SCORES
 from symphony_research.schema import RESIDENCES, SEXES
 
@@ -28,10 +28,11 @@ __all__ = [
 
 NONE = "none"  # TOML has no word for nothing
 OUTCOMES = tuple(name for name in EVENTS if name != "readmission")
-SUBGROUPS = (*(name for name in STRATA if name != "programme"), *BROAD)
+SUBGROUPS = tuple(name for name in GROUPS if name != "hub")
 ESTIMATORS: Mapping[str, str] = MappingProxyType(
     {"poisson": "Poisson regression with the logarithm of days at risk, weighted, variance by person"}
 )
+LATER = ("kept", "censored")
 MULTIPLE_TESTING: Mapping[str, str] = MappingProxyType(
     {
         "holm": "secondary outcomes have p values adjusted by Holm's method",
@@ -49,6 +50,10 @@ SENSITIVITY: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "no_caliper": ("without a caliper", {"caliper": None}),
         "other_practices": ("controls from practices of other hubs alone", {"practices": "of other hubs"}),
         "own_practices": ("controls from practices of the same hub alone", {"practices": "of the hub"}),
+        "not_enrolled": (
+            "controls followed until they enrol, the others weighted for them",
+            {"later_enrolment": "censored"},
+        ),
         "first_90_days": ("follow-up of 90 days", {"days": 90}),
         "first_180_days": ("follow-up of 180 days", {"days": 180}),
     }
@@ -166,6 +171,7 @@ KEYS: tuple[ProtocolKey, ...] = (
     ProtocolKey("estimand", "assumptions", "assumptions", *_names("sentences"), "under which the comparison is of that effect"),
     ProtocolKey("analysis", "estimator", "estimator", _one_of(ESTIMATORS), _words(ESTIMATORS), f"{_words(ESTIMATORS)}"),
     ProtocolKey("analysis", "adjust", "adjust", _bool, "true or false", "whether the regression takes in the covariates too"),
+    ProtocolKey("analysis", "later_enrolment", "later_enrolment", _one_of(LATER), _words(LATER), f"what becomes of controls who enrol later; {_words(LATER)}"),
     ProtocolKey("analysis", "confidence", "confidence", _confidence, "a number from 0.5 to below 1, such as 0.95", "of intervals"),
     ProtocolKey("analysis", "multiple_testing", "multiple_testing", _one_of(MULTIPLE_TESTING), _words(MULTIPLE_TESTING), f"for secondary outcomes; {_words(MULTIPLE_TESTING)}"),
     ProtocolKey("analysis", "sensitivity", "sensitivity", *_names("sensitivity analyses"), f"other choices than those above; any of: {', '.join(SENSITIVITY)}", ordered=False),

@@ -6,7 +6,7 @@ one. So no relation is declared between them, and what is of both is shown where
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,24 +15,53 @@ import polars as pl
 from symphony_research.cohort.matched import Matched
 from symphony_research.inference.coefficients import FEWEST_FREE, as_exact_as_counts
 from symphony_research.policy import Policy
-from symphony_research.result.cells import CellDefinition, everybody, unrelated
+from symphony_research.result.cells import CellDefinition, Covered, Nested, Relation, everybody, unrelated
 
-__all__ = ["ARMS", "arm_cells", "arms_table", "one_side_shown", "released_estimates", "stepped_to"]
+__all__ = ["ARMS", "arm_cells", "arms_table", "one_side_shown", "released_estimates", "stepped_to", "window_relations"]
 
 ARMS = ("enrolled", "controls")
+YEAR = 365
 
 
 def arm_cells(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
     """Return whom a count of an arm is of: the enrolled with controls are everybody, of controls nothing else is known."""
     arm = record["arm"]
     if column == "n_persons":
-        return everybody() if arm == ARMS[0] else unrelated("controls")
-    window = f"{settings.get('outcome')} {settings.get('horizon')} {record.get('period', '')}"
-    return (
-        everybody().in_state(f"{column} {window}", "yes")
-        if arm == ARMS[0]
-        else unrelated(f"controls: {column} {window}")
-    )
+        if arm != ARMS[0]:
+            return unrelated("controls")
+        # of a cohort that is not matched others are counted too, who are not observed after
+        return everybody() if "matching" in settings else everybody().in_state("observed after enrolling", "yes")
+    first, last = record.get("first_day", 1), record.get("last_day", settings.get("horizon"))
+    window = f"{column} {settings.get('outcome')}, days {first} to {last}"
+    return everybody().in_state(window, "yes") if arm == ARMS[0] else unrelated(f"controls: {window}")
+
+
+def window_relations(periods: pl.DataFrame, settings: Mapping[str, Any]) -> Iterator[Relation]:
+    """Yield that who has the event in a period is one of the arm, and has it in the year, of which the periods are parts.
+
+    A year before or after may be published beside them, by another result of the same people.
+    """
+    for arm in periods["arm"].unique(maintain_order=True):
+        own = periods.filter(pl.col("arm") == arm)
+        whole = arm_cells({"arm": arm}, "n_persons", settings)
+        for after in (True, False):
+            rows = [row for row in own.iter_rows(named=True) if (row["first_day"] > 0) == after]
+            rows.sort(key=lambda row: abs(row["first_day"] + row["last_day"]))
+            ends = (1, YEAR) if after else (-YEAR, -1)
+            year = arm_cells({"arm": arm, "first_day": ends[0], "last_day": ends[1]}, "n_with_event", settings)
+            parts: list[CellDefinition] = []
+            reached = 0
+            for row in rows:
+                cell = arm_cells(row, "n_with_event", settings)
+                yield Nested(cell, whole)
+                far = max(abs(row["first_day"]), abs(row["last_day"]))
+                if far <= YEAR and cell != year:
+                    yield Nested(cell, year)
+                # parts that follow one another from time zero on, up to the year's end or beyond it
+                if reached < YEAR and min(abs(row["first_day"]), abs(row["last_day"])) == reached + 1:
+                    parts, reached = [*parts, cell], far
+            if reached >= YEAR and len(parts) > 1:
+                yield Covered(year, tuple(parts))
 
 
 def arms_table(matched: Matched) -> pl.DataFrame:

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.errors import ArgumentError
+from symphony_research.evaluation.leverage import Groups, without_each
 from symphony_research.inference import Array
 
-__all__ = ["Score", "Sets", "fitted_logistic", "fitted_within_sets", "mahalanobis"]
+__all__ = ["Score", "fitted_logistic", "fitted_within_sets", "mahalanobis"]
 
 MOST_STEPS = 60
 NEAR = 1e-10
@@ -38,37 +39,13 @@ class Score:
         On the scale of the covariates; of `fitted_logistic` the first is the intercept.
     linear : (n,) array
         The linear predictor of each row: of `fitted_logistic` the logit.
-    influence : (n, p) array or None
-        What each row adds to the error of the coefficients; summed over a person's rows it gives the variance by person.
+    influence : array or None
+        What each row, or each person, adds to the error of the coefficients, whose variance is the sum of crossproducts.
     """
 
     coefficients: Array
     linear: Array
     influence: Array | None
-
-
-class Sets:
-    """Sums over the rows of each set; rows may stand in any order."""
-
-    def __init__(self, set_: NDArray[Any], n: int) -> None:
-        self.of, self.n = set_, n
-        self.order = np.argsort(set_, kind="stable")
-        self.starts = np.searchsorted(set_[self.order], np.arange(n + 1))
-
-    def sum(self, weights: Array, values: Array | None = None) -> Array:
-        """Return the sums of weights of each set, or of values so weighted."""
-        if values is None:
-            return np.asarray(np.bincount(self.of, weights, self.n), dtype=np.float64)
-        from scipy.sparse import csr_array
-
-        found: Array = csr_array((weights[self.order], self.order, self.starts), shape=(self.n, len(self.of))) @ values
-        return found
-
-    def largest(self, values: Array) -> Array:
-        """Return the largest value of each set."""
-        most = np.full(self.n, -np.inf)
-        np.maximum.at(most, self.of, values)
-        return most
 
 
 def fitted_logistic(x: Array, treated: NDArray[np.bool_], weights: Array | None = None) -> Score:
@@ -117,7 +94,7 @@ def fitted_logistic(x: Array, treated: NDArray[np.bool_], weights: Array | None 
 
 
 def fitted_within_sets(
-    x: Array, set_: NDArray[Any], treated: NDArray[np.bool_], weights: Array, *, influence: bool = False
+    x: Array, set_: NDArray[Any], treated: NDArray[np.bool_], weights: Array, *, person: NDArray[Any] | None = None
 ) -> Score:
     """Return the hazard of enrolling on covariates: of each set one row is treated (Cox's partial likelihood).
 
@@ -130,8 +107,8 @@ def fitted_within_sets(
         One row of each set.
     weights : (n,) array
         How many people a row stands for: where candidates were drawn, the inverse of the part that was.
-    influence : bool, default False
-        Whether what each row adds to the error is asked for.
+    person : (n,) array, optional
+        The number of the person of each row, from 0, if what each adds to the error is asked for.
 
     Notes
     -----
@@ -146,29 +123,34 @@ def fitted_within_sets(
     (6,)
     """
     n_sets = int(treated.sum())
-    sets = Sets(set_, n_sets)
     spread = x.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    z = np.ascontiguousarray((x - x.mean(axis=0)) / spread)
+    # set by set, so that sums over a set are sums over neighbours
+    order = np.argsort(set_, kind="stable")
+    z = np.ascontiguousarray((x[order] - x.mean(axis=0)) / spread)
+    of, own, stands = set_[order], treated[order], weights[order]
+    starts = np.searchsorted(of, np.arange(n_sets))
     b = np.zeros(x.shape[1])
-    case = np.empty((n_sets, x.shape[1]))
-    case[set_[treated]] = z[treated]
+    case = z[own]
     prior = np.eye(len(b)) / PRIOR_DEVIATION**2
 
     def shares(b: Array) -> tuple[Array, float]:
         linear = z @ b
-        most = sets.largest(linear)
-        e = weights * np.exp(linear - most[set_])
-        total = sets.sum(e)
+        most = np.maximum.reduceat(linear, starts)
+        e = stands * np.exp(linear - most[of])
+        total = np.add.reduceat(e, starts)
         own = float((case @ b - most - np.log(total)).sum())
-        return e / total[set_], own - float(b @ prior @ b) / 2
+        return e / total[of], own - float(b @ prior @ b) / 2
+
+    def slope(p: Array) -> tuple[Array, Array]:
+        weighted = z * p[:, None]
+        mean = np.add.reduceat(weighted, starts, axis=0)
+        return mean, weighted.T @ z - mean.T @ mean + prior
 
     p, likelihood = shares(b)
     for _ in range(MOST_STEPS):
-        mean = sets.sum(p, z)
-        score = (case - mean).sum(axis=0) - prior @ b
-        information = (z * p[:, None]).T @ z - mean.T @ mean + prior
-        step = np.linalg.solve(information, score)
+        mean, information = slope(p)
+        step = np.linalg.solve(information, (case - mean).sum(axis=0) - prior @ b)
         for _half in range(30):
             tried, found = shares(b + step)
             if found >= likelihood - 1e-12 * abs(likelihood):
@@ -177,13 +159,26 @@ def fitted_within_sets(
         b, p, likelihood = b + step, tried, found
         if np.abs(step).max() < NEAR:
             break
-    if not influence:
-        return Score(b / spread, z @ b, None)
-    mean = sets.sum(p, z)
-    information = (z * p[:, None]).T @ z - mean.T @ mean + prior
-    residual = -(z - mean[set_]) * p[:, None]
-    residual[treated] += z[treated] - mean[set_[treated]]
-    return Score(b / spread, z @ b, residual @ np.linalg.inv(information) / spread)
+    linear = np.empty(len(z))
+    linear[order] = z @ b
+    if person is None:
+        return Score(b / spread, linear, None)
+    mean, information = slope(p)
+    z -= mean[of]
+    who = person[order]
+    people = Groups(who, int(person.max()) + 1)
+    enrolled = who[own]
+
+    def each(moved: Array) -> Array:
+        """Return the information that each person adds, as a candidate or with the whole of their own set, times a vector."""
+        as_candidate = z * np.where(own, 0.0, p * np.einsum("ij,ij->i", z, moved[who]))[:, None]
+        found = people.sum(as_candidate[people.order])
+        whole = z * (p * np.einsum("ij,ij->i", z, moved[enrolled][of]))[:, None]
+        np.add.at(found, enrolled, np.add.reduceat(whole, starts, axis=0))
+        return found
+
+    residual = z * (own - p)[:, None]
+    return Score(b / spread, linear, without_each(people.sum(residual[people.order]), information, each) / spread)
 
 
 def mahalanobis(x: Array, set_: NDArray[Any], treated: NDArray[np.bool_]) -> Array:

@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.evaluation.counts import fitted_counts, independent_columns
+from symphony_research.evaluation.leverage import Groups, without_each
+from symphony_research.evaluation.scores import PRIOR_DEVIATION
 from symphony_research.inference import Array
 
-__all__ = ["FEWEST_EVENTS", "Arms", "RateRatio", "mean_counts", "rate_ratio"]
+__all__ = ["Arms", "RateRatio", "effective_events", "mean_counts", "moved_by_score", "rate_ratio", "ratios_of_groups"]
 
-FEWEST_EVENTS = 5  # of enrolled people and controls, for each coefficient
+FEWEST_EVENTS = 5  # for each coefficient, by their effective number
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Arms:
     Attributes
     ----------
     treated, weight, person : arrays
+        Persons by their places, from 0.
     events, days : arrays
         Days above 0.
     covariates : (n, p) array
@@ -81,50 +84,95 @@ def rate_ratio(arms: Arms, *, adjust: bool = True, what: str = "events") -> Rate
     """Return the rate of enrolled people over that of weighted controls, by Poisson regression on the covariates.
 
     The ratio is right if either the weights or the regression is. Its variance is by person, whichever rows somebody stands
-    in, and allows for the score behind odds weights being estimated. Covariates are adjusted for as far as there are five
-    events for each coefficient; with fewer events, for none.
+    in, as the ratio would move without each of them, and allows for the score behind odds weights being estimated.
+    Covariates are adjusted for where there are five `effective_events` for each coefficient, else none is. A normal prior of
+    standard deviation 3 on the log rate ratio of one standard deviation keeps those finite that only people without events
+    have, as of the score.
     """
-    people, number = np.unique(arms.person, return_inverse=True)
-    x = np.column_stack([np.ones(len(arms.events)), arms.treated])
-    if adjust and arms.events.sum() >= FEWEST_EVENTS * (arms.covariates.shape[1] + 2):
+    size = int(arms.person.max(initial=-1)) + 1 if arms.scored is None else len(arms.scored)
+    return ratios_of_groups(arms, np.zeros(len(arms.events), int), 1, size, adjust=adjust, what=what)[0]
+
+
+def ratios_of_groups(
+    arms: Arms, group: NDArray[Any], k: int, size: int, *, adjust: bool, what: str
+) -> list[RateRatio]:  # fmt: skip
+    """Return the ratio of each of k groups, numbered from 0, as `rate_ratio` does that of one: covariates have one coefficient.
+
+    Of each influence the entries are people, `size` in number. Both arms of each group have events.
+    """
+    own_group = group[:, None] == np.arange(k)
+    x = np.column_stack([np.ones(len(group)), own_group[:, 1:], own_group & arms.treated[:, None]]).astype(np.float64)
+    if adjust and effective_events(arms) >= FEWEST_EVENTS * (arms.covariates.shape[1] + 2 * k):
         middle, spread = arms.covariates.mean(axis=0), arms.covariates.std(axis=0)
         there = spread > 0
         x = np.column_stack([x, (arms.covariates[:, there] - middle[there]) / spread[there]])
-        x = x[:, independent_columns(x, arms.weight, keep=2)]
-    fit = fitted_counts(x, arms.events, arms.days, arms.weight, what=what)
-    scores = np.column_stack([np.bincount(number, column, len(people)) for column in fit.scores.T])
-    influence = (scores @ fit.inverse)[:, 1]
+        x = x[:, independent_columns(x, arms.weight, keep=2 * k)]
+    prior = np.where(np.arange(x.shape[1]) < 2 * k, 0.0, 1 / PRIOR_DEVIATION**2)
+    fit = fitted_counts(x, arms.events, arms.days, arms.weight, what=what, prior=prior)
+    people, number = np.unique(arms.person, return_inverse=True)
+    by_person = Groups(number, len(people))
+    z, known = x[by_person.order], (arms.weight * fit.mean)[by_person.order]
+
+    def own_information(moved: Array) -> Array:
+        return by_person.sum(z * (known * np.einsum("ij,ij->i", z, moved[by_person.of]))[:, None])
+
+    information: Array = np.asarray(np.linalg.inv(fit.inverse), dtype=np.float64)
+    ratios = slice(k, 2 * k)
+    influence = np.zeros((size, k))
+    moved = without_each(by_person.sum(fit.scores[by_person.order]), information, own_information)
+    influence[people] = moved[:, ratios]
     if arms.scored is not None:
-        moved = _moved(arms, fit.scores)
-        everybody = np.zeros(len(arms.scored))
-        everybody[people] = influence
-        influence = everybody + (arms.scored @ moved.T @ fit.inverse)[:, 1]
-        place = people[number]
-    else:
-        place = number
-    estimate = float(fit.coefficients[1])
+        influence += arms.scored @ (moved_by_score(arms, fit.scores).T @ fit.inverse[:, ratios])
+    return [
+        _with_difference(arms, arms.treated & (group == g), float(fit.coefficients[k + g]), influence[:, g], x.shape[1] - 2 * k)
+        for g in range(k)
+    ]  # fmt: skip
+
+
+def _with_difference(arms: Arms, own: NDArray[np.bool_], estimate: float, influence: Array, adjusted: int) -> RateRatio:
+    """Return a log ratio with the difference that it makes to the rate of its own enrolled rows."""
     # the score of the regression sets expected events of the enrolled to those observed
-    own = arms.treated
-    size, events, days = len(influence), float(arms.events[own].sum()), float(arms.days[own].sum())
+    events, days = float(arms.events[own].sum()), float(arms.days[own].sum())
     rate, saved = events / days, 1 - np.exp(-estimate)
-    of_rate = np.bincount(place[own], (arms.events[own] - rate * arms.days[own]) / days, size)
-    return RateRatio(
-        estimate, influence, rate * saved, of_rate * saved + rate * np.exp(-estimate) * influence, x.shape[1] - 2
-    )
+    of_rate = np.bincount(arms.person[own], (arms.events[own] - rate * arms.days[own]) / days, len(influence))
+    of_difference = of_rate * saved + rate * np.exp(-estimate) * influence
+    return RateRatio(estimate, influence, rate * saved, of_difference, adjusted)
 
 
-def _moved(arms: Arms, scores: Array) -> Array:
-    """Return how the regression's score moves with the coefficients of the score behind the weights."""
-    controls = ~arms.treated
-    number = np.unique(arms.set, return_inverse=True)[1]
-    w, z = arms.weight[controls], arms.measured[controls]
-    size = int(number.max()) + 1
-    mean: Array = np.column_stack([np.bincount(number[controls], w * column, size) for column in z.T]).astype(
-        np.float64
-    )
-    total = np.bincount(number[controls], w, size)
-    mean = mean / np.where(total > 0, total, 1.0)[:, None]
-    found: Array = scores[controls].T @ (z - mean[number[controls]])
+def effective_events(arms: Arms) -> float:
+    """Return twice the events of the arm that has fewer, by which a regression may have coefficients.
+
+    Arms weigh about the same, so that coefficients are no surer than the smaller lets them be, however many events the other
+    has. Of events that weigh unequally the effective number is (sum of w)^2 over the sum of w^2 (Kish 1965). An event of one
+    person in several rows is one, with the sum of its weights.
+
+    References
+    ----------
+    Peduzzi, P., Concato, J., Kemper, E., Holford, T. R. and Feinstein, A. R. (1996). A simulation study of the number of events
+    per variable in logistic regression analysis. Journal of Clinical Epidemiology 49, 1373-1379.
+    Vittinghoff, E. and McCulloch, C. E. (2007). Relaxing the rule of ten events per variable in logistic and Cox regression.
+    American Journal of Epidemiology 165, 710-718: five to nine suffice where the coefficient of one is what is asked for.
+    Kish, L. (1965). Survey Sampling. Wiley.
+    """
+    fewer = np.inf
+    for own in (arms.treated, ~arms.treated):
+        person, events = arms.person[own], arms.events[own]
+        total, most = np.bincount(person, arms.weight[own] * events), np.zeros(int(person.max(initial=-1)) + 1)
+        np.maximum.at(most, person, events)
+        had = total > 0
+        fewer = min(fewer, float(total.sum() ** 2 / (total[had] ** 2 / most[had]).sum()) if had.any() else 0.0)
+    return 2 * fewer
+
+
+def moved_by_score(arms: Arms, scores: Array) -> Array:
+    """Return how a sum over rows, of what each adds at its weight, moves with the coefficients of the score behind the weights."""
+    controls = np.flatnonzero(~arms.treated)
+    number = np.unique(arms.set[controls], return_inverse=True)[1]
+    sets = Groups(number, int(number.max(initial=-1)) + 1)
+    ordered = controls[sets.order]
+    w, z, own = arms.weight[ordered], arms.measured[ordered], scores[ordered]
+    mean = sets.sum(z * w[:, None]) / sets.sum(w[:, None])
+    found: Array = own.T @ z - sets.sum(own).T @ mean
     return found
 
 

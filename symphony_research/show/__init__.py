@@ -7,6 +7,7 @@ holds. `picture`, `table` and `sentence` return what a notebook displays;
 
 from symphony_research.show.acro import write_acro
 from symphony_research.show.bars import plot_condition_count, plot_prevalence
+from symphony_research.show.before_after import plot_before_after
 from symphony_research.show.comorbidity_plots import (
     plot_comorbidity_count,
     plot_comorbidity_profile,
@@ -14,7 +15,9 @@ from symphony_research.show.comorbidity_plots import (
 )
 from symphony_research.show.cross import cross_table
 from symphony_research.show.curve_plots import plot_survival
+from symphony_research.show.effect_forests import plot_effect_by, plot_other_analyses, plot_outcome_effects
 from symphony_research.show.enrolment import plot_enrolment_effect
+from symphony_research.show.event_study import plot_event_study
 from symphony_research.show.export import write_network
 from symphony_research.show.families import plot
 from symphony_research.show.fan import plot_fan_chart
@@ -23,6 +26,7 @@ from symphony_research.show.flow import plot_attrition
 from symphony_research.show.forest import plot_effects
 from symphony_research.show.heatmap import plot_cooccurrence_matrix
 from symphony_research.show.love import plot_balance
+from symphony_research.show.matched_curves import plot_matched_incidence
 from symphony_research.show.need_plots import plot_bed_scenarios, plot_need
 from symphony_research.show.network import plot_network
 from symphony_research.show.outcomes import outcome_picture, outcome_table
@@ -31,6 +35,7 @@ from symphony_research.show.pyramid import plot_population_pyramid
 from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.risk_forest import plot_standardised_risk
 from symphony_research.show.sentences import Sentence, sentence
+from symphony_research.show.series import plot_interrupted_time_series
 from symphony_research.show.stacked import plot_stacked_incidence
 from symphony_research.show.tables import Table, table, write_table
 from symphony_research.show.upset import EXACT_SET_CAUTION, plot_upset
@@ -51,6 +56,7 @@ __all__ = [
     "plot_attrition",
     "plot_balance",
     "plot_bed_scenarios",
+    "plot_before_after",
     "plot_centrality",
     "plot_comorbidity_count",
     "plot_comorbidity_profile",
@@ -58,11 +64,17 @@ __all__ = [
     "plot_condition_count",
     "plot_cooccurrence_matrix",
     "plot_cost_interaction",
+    "plot_effect_by",
     "plot_effects",
     "plot_enrolment_effect",
+    "plot_event_study",
     "plot_fan_chart",
+    "plot_interrupted_time_series",
+    "plot_matched_incidence",
     "plot_need",
     "plot_network",
+    "plot_other_analyses",
+    "plot_outcome_effects",
     "plot_population_pyramid",
     "plot_prevalence",
     "plot_sequences",

@@ -95,13 +95,17 @@ def ratio_rows(
     ax: Axes, rows: Sequence[Mapping[str, Any]], ratio: str, names: Sequence[str], said: Sequence[str], size: float,
     ends: tuple[float, float], label: str,
 ) -> None:  # fmt: skip
-    """Draw ratios with `lower` and `upper`, one a row, on a log scale; filled where the interval does not hold 1."""
+    """Draw ratios with `lower` and `upper`, one a row, on a log scale; filled where the interval does not hold 1.
+
+    A row that is `quiet` is drawn in grey: it is no effect.
+    """
     ax.set_xscale("log")
     size = _rows(ax, names, size)
     for at, row in enumerate(rows):
         clear = row["lower"] > 1 or row["upper"] < 1
-        ax.plot([row["lower"], row["upper"]], [at, at], color=INK, linewidth=1.4, zorder=2)
-        ax.scatter([row[ratio]], [at], s=46, color=MAIN if clear else "white", edgecolor=MAIN, linewidth=1.6, zorder=3)
+        line, mark = (QUIET, QUIET) if row.get("quiet") else (INK, MAIN)
+        ax.plot([row["lower"], row["upper"]], [at, at], color=line, linewidth=1.4, zorder=2)
+        ax.scatter([row[ratio]], [at], s=46, color=mark if clear else "white", edgecolor=mark, linewidth=1.6, zorder=3)
         ax.annotate(said[at], (1, at), (6, 0), xycoords=("axes fraction", "data"), va="center", ha="left", gid="value",
                     textcoords="offset points", fontsize=min(size, SMALL), annotation_clip=False)  # fmt: skip
     # between those of a wide scale there is room on a narrow one alone

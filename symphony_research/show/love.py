@@ -25,7 +25,7 @@ __all__ = ["plot_balance"]
 BALANCED = 0.1
 
 
-def plot_balance(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
+def plot_balance(result: Result, *, ax: Axes | None = None, title: str | None = None, top: int | None = None) -> Axes:
     """Draw how far enrolled people differ from all candidates and from their controls, covariate by covariate.
 
     Parameters
@@ -36,6 +36,9 @@ def plot_balance(result: Result, *, ax: Axes | None = None, title: str | None = 
         Where to draw; by default a new figure.
     title : str, optional
         By default the verdict, in at most 15 words.
+    top : int, optional
+        Draw so many covariates alone: those in which enrolled people and controls differ most, then those in which candidates
+        did. The title and the table are of all.
 
     Returns
     -------
@@ -70,6 +73,11 @@ def plot_balance(result: Result, *, ax: Axes | None = None, title: str | None = 
         notes.append(f"{number(gone)} {are} not shown: of few people, or the same for all.")
     if title is None:
         title = _title(drawn) if drawn.height else few_title("covariate")
+    if top is not None and top < drawn.height:
+        apart = pl.col("smd_after") >= BALANCED
+        notes.append(f"The {number(top)} of {number(drawn.height)} covariates that differ most; the table has all.")
+        drawn = drawn.sort(apart, "smd_before", descending=True, maintain_order=True).head(top)
+        drawn = drawn.sort("smd_before", descending=True, maintain_order=True)
     with drawing():
         rows = list(drawn.iter_rows(named=True))
         names = [capital(row["covariate"]) for row in rows]

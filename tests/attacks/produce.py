@@ -410,11 +410,26 @@ def of_matched() -> dict[str, sr.Result]:
     study = sr.example_study(12_000)
     cohort = sr.define_cohort(study, programme="complex_care")
     matched = sr.evaluation.match_controls(study, cohort, caliper=None, score="odds_weights", seed=1)
+    e, asked = sr.evaluation, {"outcome": "accident_and_emergency"}
+    # of Chard 2,012 people are registered in one month, which the name of the study holds as a year
+    effect = sr.evaluation.enrolment_effect(matched, resamples=20)
     return {
         "uptake": cohort.uptake(planned=40),
         "covariate_balance": sr.evaluation.balance(matched),
-        "enrolment_effect": sr.evaluation.enrolment_effect(matched, resamples=20),
         "cost_effect": sr.evaluation.cost_effect(matched, resamples=20),
+        "before_after": e.before_after(matched),
+        "difference_in_differences": e.difference_in_differences(matched, before=(366, 730)),
+        "difference_in_differences_linear": e.difference_in_differences(matched, method="linear", **asked),
+        "event_study": e.event_study(matched, period=91),
+        "event_study_linear": e.event_study(matched, period="month", method="linear", **asked),
+        "time_series": e.interrupted_time_series(study, start="2015-04-01", hub="Wincanton", control="other hubs"),
+        "time_series_whole": e.interrupted_time_series(study, start="2015-04-01", harmonics=1, errors="quasi_poisson"),
+        "enrolment_effect": effect,
+        "other_analyses": e.other_analyses(effect, before_after=e.before_after(matched)),
+        "effect_sensitivity": sr.evaluation.sensitivity(effect),
+        "outcome_effects": sr.evaluation.outcome_effects(matched),
+        "effect_by_sex": sr.evaluation.effect_by(matched, by="sex"),
+        "matched_incidence": sr.evaluation.matched_incidence(matched),
     }
 
 
@@ -578,6 +593,14 @@ PLOTS = {
     "BedScenarios": ("plot_bed_scenarios",),
     "Balance": ("plot_balance",),
     "EnrolmentEffect": ("plot_enrolment_effect",),
+    "BeforeAfter": ("plot_before_after",),
+    "DifferenceInDifferences": ("plot_before_after",),
+    "EventStudy": ("plot_event_study",),
+    "InterruptedTimeSeries": ("plot_interrupted_time_series",),
+    "OtherAnalyses": ("plot_other_analyses",),
+    "OutcomeEffects": ("plot_outcome_effects",),
+    "EffectBy": ("plot_effect_by",),
+    "MatchedIncidence": ("plot_matched_incidence",),
 }
 
 

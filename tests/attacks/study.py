@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import product
@@ -98,6 +99,12 @@ class Attacked:
             shown = texts.numbers_of([released.estimates, *released.count_tables.values()])
             shown |= _explained(released)
             extra = [getattr(released, x) for x in ("overall", "groups", "quality") if hasattr(released, x)]
+            if type(released).__module__.startswith("symphony_research.evaluation") and hasattr(
+                released, "differences"
+            ):
+                extra.append(released.differences)
+            if type(released).__name__ == "EffectBy":
+                extra.append(pl.DataFrame([released.whole]))
             if produce.has_test(released):
                 extra.append(released.test)
             if (base := readers.base_of(kind)) in ("points", "quantile"):  # it says what the released curve says
@@ -122,9 +129,25 @@ def _explained(result: sr.Result) -> set[float]:
             found |= {sum(shares[a:b]) for a in range(len(shares)) for b in range(a + 1, len(shares) + 1)}
     if type(result).__name__ == "ConditionCount":
         found |= _two_or_more(result)
+    if hasattr(result, "verdict"):
+        found |= _of_a_ratio(result)
     if result.disclosure is not None:
         found.add(float(result.disclosure.suppressed))
     return found
+
+
+def _of_a_ratio(result: sr.Result) -> set[float]:
+    """Percentages that a verdict, and what could have been seen, make of a released ratio's interval."""
+    row = result.primary if hasattr(result, "primary") else getattr(result, "effect", result).row("rate ratio")
+    if row["lower"] is None:
+        return set()
+    size = math.log(row["upper"] / row["lower"]) / (2 * 1.959964) * (1.959964 + 0.841621)
+    seen = {
+        math.ceil(100 * (1 - math.exp(-size))),
+        math.ceil(100 * (math.exp(size) - 1)),
+        math.ceil(10 * math.exp(size)) / 10,
+    }
+    return {100 * abs(1 - row["lower"]), 100 * abs(1 - row["upper"]), 80.0, *map(float, seen)}
 
 
 def _two_or_more(result: sr.Result) -> set[float]:

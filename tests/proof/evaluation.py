@@ -1,153 +1,167 @@
-"""The controlled evaluation against what was planted: bias, errors and coverage of each estimator, by simulation.
+"""The controlled evaluation against what was planted: bias, errors, coverage and power of each estimator, by simulation.
 
-python tests/proof/evaluation.py docs/proof-evaluation.md --replicates 1000 --out proof-evaluation.csv
+python tests/proof/evaluation.py docs/proof-evaluation.md --out proof-evaluation.csv
 
-A replicate is a generated study of 115,000 people with its own seed. Its rows are added to the file as they are made, and
-what stands there is not made again: a run that was cut goes on where it ended. The truth is the planted rate ratio of the
-first year, diluted by the time that controls spend enrolled: log r less log(1 + p (r - 1)), p being their share of the time.
+A cell is a strength of selection and a true effect; a replicate is a generated study with its own seed, from 0. Rows are added to
+the file as they are made and what stands there is not made again, so a run that was cut goes on where it ended. With
+`--primary 0 --effects 0 --others 0` the page alone is written, of what stands in the file.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-import symphony_research as sr
-from symphony_research.cohort.matched import outcome_rows
-from symphony_research.door.table import conform
-from symphony_research.evaluation.effect_tables import arms_of, effect_tables
-from symphony_research.evaluation.weighted import rate_ratio
-from symphony_research.schema import STUDY_TABLES
-from symphony_research.study import Study, empty
-from symphony_research.synthetic import generate_tables
-from symphony_research.synthetic.parameters import CONDITION_NAMES, PERIOD_END, PERIOD_START, PRIORITY_CONDITIONS
+sys.path.insert(0, str(Path(__file__).parent))
 
-PEOPLE, FIRST_SEED, EVENT = 115_000, 10_000, "emergency_admission"
-CELLS = {"no effect": 1.0, "a fifth fewer": 0.8}
-ESTIMATORS = {
-    "odds weights, adjusted (primary)": "rate ratio",
-    "odds weights alone": "rate ratio",
-    "odds weights, mean events a person": "ratio of means",
-    "odds weights, deaths": "death rate ratio, no effect planted",
-    "five nearest, adjusted": "rate ratio",
-    "before and after, no controls": "rate ratio",
-}
-COLUMNS = {"cell": pl.String, "seed": pl.Int64, "estimator": pl.String, "truth": pl.Float64, "estimate": pl.Float64,
-           "standard_error": pl.Float64, "n_enrolled": pl.Int64}  # fmt: skip
+from evaluation_estimators import ESTIMATORS, PRIMARY, WRONG, estimates
+from evaluation_worlds import EFFECTS, STRENGTHS, World
+
+COLUMNS = {"strength": pl.String, "effect": pl.String, "seed": pl.Int64, "estimator": pl.String, "truth": pl.Float64,
+           "estimate": pl.Float64, "standard_error": pl.Float64, "n_enrolled": pl.Int64, "share_enrolled": pl.Float64}  # fmt: skip
+Z = 1.959964
+BIAS, COVERAGE, ERROR = 0.03, (0.925, 0.975), 0.10  # required of the primary
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+COUNTED = 20  # seeds whose people are counted for the page
+Wanted = dict[str, dict[str, set[str]]]  # strength, true effect: estimators
 
 
-def study_of(seed: int, ratio: float) -> Study:
-    """A generated study in memory."""
-    made = generate_tables(PEOPLE, seed=seed, effects={"complex_care": {"emergency_admissions": [ratio]}})
-    tables = {name: conform(STUDY_TABLES[name], frame.lazy()).collect() for name, frame in made.items()}
-    return Study(
-        "simulated", (PERIOD_START, PERIOD_END), {t: tables[t].lazy() if t in tables else empty(s) for t, s in STUDY_TABLES.items()},
-        conditions_listed=CONDITION_NAMES, fingerprint=f"simulated {seed}", generated=True, given=frozenset(tables),
-    )  # fmt: skip
+def wanted_of(seed: int, primary: int, effects: int, others: int) -> Wanted:
+    """Return what is estimated of a seed: the primary of so many at no effect, of so many at the others, the others of so many."""
+    own = {effect: set() for effect in EFFECTS}
+    for effect in EFFECTS:
+        if seed < (primary if effect == "0" else effects):
+            own[effect] = {PRIMARY}
+        if seed < others:
+            own[effect] = set(ESTIMATORS)
+    return {strength: {e: names for e, names in own.items() if names} for strength in STRENGTHS}
 
 
-def replicate(cell: str, seed: int) -> Iterator[tuple]:
-    """Every estimate of one study."""
-    ratio = CELLS[cell]
-    study = study_of(seed, ratio)
-    cohort = sr.define_cohort(study, programme="complex_care", min_conditions=3, conditions=PRIORITY_CONDITIONS)
-    odds = sr.evaluation.match_controls(study, cohort, score="odds_weights", seed=seed)
-    near = sr.evaluation.match_controls(study, cohort, ratio=5, seed=seed)
-    tables, _ = effect_tables(odds, EVENT, 365, adjust=True, resamples=100, seed=seed)
-    arms, _ = arms_of(odds, outcome_rows(odds, EVENT))
-    of_near, found = arms_of(near, outcome_rows(near, EVENT))
-    plain, five = rate_ratio(arms, adjust=False), rate_ratio(of_near)
-    effects = {
-        row["measure"]: (row["estimate"], row["standard_error"]) for row in tables["effects"].iter_rows(named=True)
+def of_seed(seed: int, wanted: Wanted) -> list[tuple]:
+    """Return every row of a seed that is wanted."""
+    world, rows = World(seed), []
+    for strength, of_effects in wanted.items():
+        if of_effects:
+            for effect, one in estimates(world, strength, of_effects):
+                rows.append(
+                    (strength, effect, seed, one.estimator, one.truth, one.value, one.error, one.n_enrolled, one.share)
+                )
+    return rows
+
+
+def still_wanted(wanted: Wanted, made: set[tuple[str, str, str]]) -> Wanted:
+    """Return what of it is not made."""
+    left = {
+        strength: {
+            effect: {n for n in names if (strength, effect, n) not in made} for effect, names in of_effects.items()
+        }
+        for strength, of_effects in wanted.items()
     }
-    controls = ~found.treated
-    shares = [
-        tables["later"]["share_enrolled"][0],
-        (found.weight * found.enrolled_days)[controls].sum() / (found.weight * found.days)[controls].sum(),
-    ]
-    truth, truth_near = (np.log(ratio) - np.log(1 + p * (ratio - 1)) for p in shares)
-    rows = {
-        "odds weights, adjusted (primary)": (truth, *effects["rate ratio"]),
-        "odds weights alone": (truth, plain.estimate, plain.error),
-        "odds weights, mean events a person": (truth, *effects["ratio of mean events a person"]),
-        "odds weights, deaths": (0.0, *effects["death rate ratio"]),
-        "five nearest, adjusted": (truth_near, five.estimate, five.error),
-        "before and after, no controls": (np.log(ratio), *before_after(odds)),
-    }  # fmt: skip
-    for name, (known, value, error) in rows.items():
-        yield cell, seed, name, known, value, error, int(arms.treated.sum())
+    return {s: kept for s, of in left.items() if (kept := {e: names for e, names in of.items() if names})}
 
 
-def before_after(matched) -> tuple[float, float]:
-    """The rate of enrolled people in the year after over that of the year before, with variance by person."""
-    year = [outcome_rows(matched, EVENT), outcome_rows(matched, EVENT, first=-365, last=-1)]
-    after, before = (one.kept(one.treated & (one.days > 0)) for one in year)
-    place = {row: k for k, row in enumerate(before.row.tolist())}
-    at = np.array([place[row] for row in after.row.tolist()])
-    totals = [(one.events.sum(), one.days.sum()) for one in (after, before)]
-    moved = -before.events / totals[1][0] + before.days / totals[1][1]
-    np.add.at(moved, at, after.events / totals[0][0] - after.days / totals[0][1])
-    (e1, d1), (e0, d0) = totals
-    return float(np.log(e1 / d1) - np.log(e0 / d0)), float(np.sqrt((moved**2).sum()))
+def replicates(seeds: list[tuple[int, Wanted]], jobs: int) -> Iterator[list[tuple]]:
+    """Yield the rows of each seed, in order; processes are side by side, so each has one thread."""
+    for name in THREADS:
+        os.environ[name] = "1"
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(of_seed, *zip(*seeds, strict=True)) if seeds else ()
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Return the rows of a file; a last line that was cut is taken off it."""
+    if not path.exists():
+        return pl.DataFrame(schema=COLUMNS)
+    text = path.read_bytes()
+    if not text.endswith(b"\n"):
+        path.write_bytes(text[: text.rfind(b"\n") + 1])
+    return pl.read_csv(path, schema=COLUMNS)
+
+
+def run(path: Path, primary: int, effects: int, others: int, jobs: int) -> pl.DataFrame:
+    """Add what is wanted and not there, and return all rows."""
+    done = read(path)
+    made: dict[int, set[tuple[str, str, str]]] = {}
+    for seed, *one in done.select("seed", "strength", "effect", "estimator").iter_rows():
+        made.setdefault(seed, set()).add(tuple(one))  # type: ignore[arg-type]
+    seeds = []
+    for seed in range(max(primary, effects, others)):
+        left = still_wanted(wanted_of(seed, primary, effects, others), made.get(seed, set()))
+        if left:
+            seeds.append((seed, left))
+    for rows in replicates(seeds, jobs):
+        frame = pl.DataFrame(rows, schema=COLUMNS, orient="row")
+        with path.open("ab") as file:
+            frame.write_csv(file, include_header=file.tell() == 0)
+        done = pl.concat([done, frame])
+    return done
 
 
 def summary(rows: pl.DataFrame) -> pl.DataFrame:
-    """Bias, empirical and model standard error and coverage, with Monte Carlo errors (Morris, White and Crowther 2019)."""
-    off, z = pl.col("estimate") - pl.col("truth"), 1.959964
-    covered = (off.abs() <= z * pl.col("standard_error")).cast(pl.Float64)
-    table = rows.drop_nulls().group_by("cell", "estimator", maintain_order=True).agg(
-        pl.len().alias("n"), pl.col("truth").mean(), off.mean().alias("bias"), (off.std() / pl.len().sqrt()).alias("bias_mc"),
-        off.std().alias("empirical"), (pl.col("standard_error") ** 2).mean().sqrt().alias("model"), covered.mean().alias("coverage"),
+    """Return bias, empirical and model standard error, coverage and power, with Monte Carlo errors (Morris, White and Crowther 2019)."""
+    off, se, n = pl.col("estimate") - pl.col("truth"), pl.col("standard_error"), pl.len().cast(pl.Float64)
+    covered, found = (off.abs() <= Z * se).cast(pl.Float64), (pl.col("estimate").abs() > Z * se).cast(pl.Float64)
+    table = rows.drop_nulls().group_by("strength", "effect", "estimator", maintain_order=True).agg(
+        pl.len().alias("n"), pl.col("truth").mean(), off.mean().alias("bias"), (off.std() / n.sqrt()).alias("bias_mc"),
+        off.std().alias("empirical"), (off.std() / (2 * (n - 1)).sqrt()).alias("empirical_mc"),
+        (se**2).mean().sqrt().alias("model"), ((se**2).std() / n.sqrt() / (2 * (se**2).mean().sqrt())).alias("model_mc"),
+        covered.mean().alias("coverage"), found.mean().alias("power"), pl.col("n_enrolled", "share_enrolled").mean(),
     )  # fmt: skip
-    n = pl.col("n").cast(pl.Float64)
     return table.with_columns(
-        (pl.col("empirical") / (2 * (n - 1)).sqrt()).alias("empirical_mc"),
-        (pl.col("coverage") * (1 - pl.col("coverage")) / n).sqrt().alias("coverage_mc"),
+        ((pl.col(c) * (1 - pl.col(c)) / pl.col("n")).sqrt()).alias(f"{c}_mc") for c in ("coverage", "power")
+    )
+
+
+def required(row: dict) -> list[tuple[str, bool]]:
+    """Return what is required of the primary, in figures, and whether it is met."""
+    low, high = row["bias"] - Z * row["bias_mc"], row["bias"] + Z * row["bias_mc"]
+    ratio = row["model"] / row["empirical"] - 1
+    return [
+        (f"{low:+.3f} to {high:+.3f}", low >= -BIAS and high <= BIAS),
+        (f"{100 * row['coverage']:.1f}%", COVERAGE[0] <= row["coverage"] <= COVERAGE[1]),
+        (f"{100 * ratio:+.1f}%", abs(ratio) <= ERROR),
+    ]
+
+
+def of_people(seeds: int = COUNTED) -> pl.DataFrame:
+    """Return how many people studies of each strength have, over some seeds."""
+    rows = [{"strength": s, **World(seed).counts(s)} for seed in range(seeds) for s in STRENGTHS]
+    every = pl.DataFrame(rows).group_by("strength", maintain_order=True)
+    return every.agg(
+        pl.col("registered", "enrolled", "eligible").mean(),
+        pl.col("left").mean(),
+        pl.col("left").min().alias("least"),
+        pl.len().alias("seeds"),
     )
 
 
 def page(rows: pl.DataFrame) -> str:
-    """The table as a page."""
-    lines = [
-        "# The controlled evaluation against what was planted",
-        "",
-        f"Made by `tests/proof/evaluation.py` of generated studies of {PEOPLE:,} people, seeds {FIRST_SEED:,} and on: people enrol soon after runs of emergency",
-        "admissions. On the log scale; Monte Carlo standard errors in brackets. Truth: the planted ratio, diluted by the time that controls spend enrolled.",
-        "Required of the primary over 1,000 replicates: bias within 0.03, coverage 92.5 to 97.5%, model error within 10% of the empirical.",
-        "",
-        "| planted | estimator | replicates | truth | bias | empirical error | model error | coverage, % |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for r in summary(rows).iter_rows(named=True):
-        lines.append(
-            f"| {r['cell']} | {r['estimator']} | {r['n']:,} | {r['truth']:.3f} | {r['bias']:.3f} ({r['bias_mc']:.3f}) | "
-            f"{r['empirical']:.3f} ({r['empirical_mc']:.3f}) | {r['model']:.3f} | {100 * r['coverage']:.1f} ({100 * r['coverage_mc']:.1f}) |"
-        )
-    return "\n".join(lines) + "\n"
+    """Return the page."""
+    from evaluation_page import written
+
+    table = summary(rows)
+    failed = rows.height - rows.drop_nulls().height
+    return written(table, of_people(), failed, required, PRIMARY, WRONG)
 
 
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("target", type=Path, help="page to write")
     reader.add_argument("--out", type=Path, default=Path("proof-evaluation.csv"), help="file of estimates, added to")
-    reader.add_argument("--replicates", type=int, default=1_000)
-    reader.add_argument("--cells", nargs="*", default=list(CELLS))
+    reader.add_argument("--primary", type=int, default=1_000, help="replicates of the primary at no effect")
+    reader.add_argument("--effects", type=int, default=300, help="at the other true effects")
+    reader.add_argument("--others", type=int, default=100, help="of every other estimator")
+    reader.add_argument("--jobs", type=int, default=2)
     asked = reader.parse_args()
-    done = pl.read_csv(asked.out, schema=COLUMNS) if asked.out.exists() else pl.DataFrame(schema=COLUMNS)
-    made = set(done.select("cell", "seed").unique().iter_rows())
-    for k in range(asked.replicates):
-        for cell in asked.cells:
-            if (cell, FIRST_SEED + k) in made:
-                continue
-            rows = pl.DataFrame(list(replicate(cell, FIRST_SEED + k)), schema=COLUMNS, orient="row")
-            with asked.out.open("ab") as file:
-                rows.write_csv(file, include_header=file.tell() == 0)
-            done = pl.concat([done, rows])
-    asked.target.write_text(page(done), encoding="utf-8", newline="\n")
+    rows = run(asked.out, asked.primary, asked.effects, asked.others, asked.jobs)
+    asked.target.write_text(page(rows), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ ON_REAL_DATA = {
     "start_stop": (),
 }
 # R packages that other scripts need beside survival
-NEEDS = {"matching": ("MatchIt", "sandwich")}
+NEEDS = {"matching": ("MatchIt", "sandwich"), "panel": ("MASS", "sandwich")}
 # data sets of lifelines the R script reads
 FROM_LIFELINES = (
     "rossi",
@@ -162,8 +162,8 @@ def expected() -> Callable[[str], pl.DataFrame]:
 
 
 def run_scripts(origin: str, out: Path, dumps: Path) -> None:
-    """Run one R script: origin is "real", "lifelines", "measures", "strata", "matching" or one of those on real data."""
-    if origin in ("measures", "strata", "matching"):
+    """Run one R script: origin is "real", "lifelines", "measures", "strata", "matching", "panel" or one of those on real data."""
+    if origin in ("measures", "strata", "matching", "panel"):
         command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(out)]
     elif origin in ON_REAL_DATA:
         command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(REAL), str(out)]

@@ -95,20 +95,23 @@ def test_a_difference_that_one_person_makes_is_not_shown(matched):
 
 
 def test_cost_per_admission_avoided_only_where_some_were(matched):
-    cost = sr.evaluation.cost_effect(matched, programme_cost=500, resamples=20)
-    effect = sr.evaluation.enrolment_effect(matched, resamples=20)
-    said = sr.evaluation.cost_per_event_avoided(cost, effect)
+    effect = sr.evaluation.enrolment_effect(matched, resamples=20, fewest_events=0, fewest_people=0)
+    cost = sr.evaluation.cost_effect(matched, programme_cost=500, effect=effect, resamples=20)
     upper = effect.row("rate difference per 100 person-years")["upper"]
-    assert ("not estimable" in said) is (upper is None or upper >= 0)
-
-    class Fewer:
-        def row(self, measure):
-            return {"estimate": -20.0, "lower": -30.0, "upper": -10.0}
-
-    net = cost.estimates.row(1, named=True)["estimate"]
-    told = sr.evaluation.cost_per_event_avoided(cost, Fewer())
-    # 20 fewer a year of 100 people: a fifth of an admission each, so five times the net cost per person
-    assert (f"£{float(f'{net * 5:.2g}'):,.0f}" in told) if net > 0 else ("no higher cost" in told)
+    assert ("not estimable" in cost.per_event_avoided()) is (upper >= 0)
+    assert cost.sentence().endswith(cost.per_event_avoided())
+    # 20 fewer a year of 100 people, with a standard error of 5: a fifth of an admission each, so five times the net cost per person
+    effects = cost.count_tables["effects"].with_columns(
+        estimate=pl.when(pl.col("measure") == "events avoided").then(-20.0).otherwise(300.0),
+        standard_error=pl.lit(5.0),
+    )
+    made = sr.evaluation.CostEffect({**cost.count_tables, "effects": effects}, dict(cost.settings), ())
+    assert made.per_event_avoided() == (
+        "Cost per emergency admission avoided (the difference in cost over events avoided): about £4,000."
+    )  # 300 + 500 more per person
+    saving = effects.with_columns(estimate=pl.when(pl.col("measure") == "events avoided").then(-20.0).otherwise(-900.0))
+    made = sr.evaluation.CostEffect({**cost.count_tables, "effects": saving}, dict(cost.settings), ())
+    assert made.per_event_avoided().startswith("Fewer events and no higher cost")
 
 
 def test_a_study_without_costs(tmp_path):
@@ -120,11 +123,6 @@ def test_a_study_without_costs(tmp_path):
     matched = sr.evaluation.match_controls(bare, sr.define_cohort(bare, programme="complex_care"), caliper=None, seed=1)
     with pytest.raises(ArgumentError, match="records no cost"):
         sr.evaluation.cost_effect(matched)
-    said = sr.evaluation.cost_effect(matched, optional=True).sentence()
-    assert "no cost" in said
-    assert "not estimable" in sr.evaluation.cost_per_event_avoided(
-        sr.evaluation.cost_effect(matched, optional=True), None
-    )
 
 
 @pytest.mark.parametrize(

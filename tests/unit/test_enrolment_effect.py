@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,7 +15,7 @@ from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.effect_tables import arms_of
 from symphony_research.evaluation.matching import odds_weights
 from symphony_research.evaluation.scores import fitted_within_sets
-from symphony_research.evaluation.weighted import Arms, mean_counts, rate_ratio
+from symphony_research.evaluation.weighted import Arms, effective_events, mean_counts, rate_ratio
 
 c = pl.col
 
@@ -23,7 +25,9 @@ def effect():
     # the twelve people of test_match_controls: 1, 2 and 3 enrol; 3 is a control of 1 and 2, and is admitted on days 10 and 20
     more = twelve().activity.collect()
     more = pl.concat([more, more.filter(c("date") == on(10)).with_columns(person_id=pl.lit(2, dtype=pl.Int64))])
-    return sr.evaluation.enrolment_effect(match(twelve(activity=more), ratio=5), resamples=50)
+    return sr.evaluation.enrolment_effect(
+        match(twelve(activity=more), ratio=5), resamples=50, fewest_events=0, fewest_people=0
+    )
 
 
 def test_rates_are_those_by_hand(effect):
@@ -49,8 +53,9 @@ def test_rates_are_those_by_hand(effect):
 def test_later_enrolment_stands_beside_it(effect):
     # 3 as a control of 1 and 2: enrolled from day 50 on, 316 of 365 days, at weight 1/2 of each; of 3 sets in all
     assert effect.later.rows() == [(1, pytest.approx(2 * 0.5 * 316 / (3 * 365)), 50.0)]
-    assert "dilutes" in effect.sentence()
-    assert "balanced" in effect.sentence()
+    # 316 of 3 x 365 days; nobody dies, so that nothing is said of deaths
+    assert effect.sentence().endswith("Controls spent 29% of this time enrolled themselves, which dilutes an effect.")
+    assert "balanced" in effect.notes(())[0]
 
 
 def test_an_outcome_that_nobody_has_is_refused():
@@ -104,9 +109,10 @@ def drawn_world(rng: np.random.Generator, n: int = 400):
 def estimated(x, person, sets, treated, events, n, times=None) -> tuple[float, float]:
     """The estimate and its error; with `times`, of people who stand there so often."""
     stands = np.ones(len(person)) if times is None else times.astype(float)
-    fit = fitted_within_sets(x[person], sets, treated, stands, influence=True)
+    fit = fitted_within_sets(x[person], sets, treated, stands, person=person)
     weight = odds_weights(fit.linear, sets, treated, np.ones(len(sets)), ~treated)
-    scored = np.column_stack([np.bincount(person, column, n) for column in fit.influence.T])
+    scored = np.zeros((n, 2))
+    scored[: len(fit.influence)] = fit.influence
     arms = Arms(treated, weight, person, events, np.ones(len(sets)), x[person], sets, scored, x[person])
     found = rate_ratio(arms)
     return found.estimate, found.error
@@ -128,11 +134,61 @@ def test_rows_of_one_person_are_not_counted_as_two():
     def error(person: list[int]) -> float:
         return rate_ratio(Arms(treated, np.ones(6), np.array(person), events, days, none, sets, None, none)).error
 
-    # residuals from the means 2 and 2 are -1, 0, 1 and -1, 1, 0: HC0 is the sum of squares over 36 of each arm
-    assert error([0, 1, 2, 3, 4, 5]) == pytest.approx(np.sqrt(4 / 36))
-    # controls 3 and 4 are one person: 0; the enrolled 0 is the control 3 and 4 as well: -1 less 0
-    assert error([0, 1, 2, 3, 3, 5]) == pytest.approx(np.sqrt(2 / 36))
-    assert error([0, 1, 2, 0, 4, 5]) == pytest.approx(np.sqrt((0 + 1 + 1) / 36))
+    # residuals from the means 2 and 2 are -1, 0, 1 and -1, 1, 0: without one of three the mean moves half as far as the residual,
+    # and its log by a quarter of it
+    assert error([0, 1, 2, 3, 4, 5]) == pytest.approx(np.sqrt(4 / 16))
+    # controls 3 and 4 are one person: 0; the enrolled 0 is the control 3 as well: -1 less -1
+    assert error([0, 1, 2, 3, 3, 5]) == pytest.approx(np.sqrt(2 / 16))
+    assert error([0, 1, 2, 0, 4, 5]) == pytest.approx(np.sqrt((0 + 1 + 1) / 16))
+
+
+def test_the_error_is_that_of_leaving_each_person_out():
+    """Of the whole: the score, the weights and the regression made again without each person, and their sum of squares."""
+    rng = np.random.default_rng(12)
+    x, person, sets, treated, events, n = drawn_world(rng, 150)
+    value, error = estimated(x, person, sets, treated, events, n)
+    moved = []
+    for one in np.unique(person):
+        gone = person == one
+        gone |= np.isin(sets, sets[gone & treated])  # with the enrolled, their set
+        number = np.unique(sets[~gone], return_inverse=True)[1]
+        again, _ = estimated(x, person[~gone], number, treated[~gone], events[~gone], n)
+        moved.append(again - value)
+    exact = np.sqrt(np.square(moved).sum())
+    assert error == pytest.approx(exact, rel=0.05)
+
+
+def test_what_only_people_without_events_have_does_not_hinder():
+    treated = np.arange(40) % 2 == 0
+    events, x = np.tile([1.0, 2, 2, 4], 10), np.zeros((40, 1))
+    x[:4] = 1  # a covariate of four people, none of whom has an event
+    events[:4] = 0
+    arms = Arms(treated, np.ones(40), np.arange(40), events, np.ones(40), x, np.arange(40) // 2, None, x)
+    # of the other 36, 1 and 2 of enrolled people are 1.5 each, 2 and 4 of controls 3
+    assert rate_ratio(arms).estimate == pytest.approx(np.log(0.5), abs=1e-3)
+
+
+def test_events_that_weigh_unequally_are_fewer():
+    treated, none = np.array([1, 1, 1, 0, 0, 0], bool), np.zeros((6, 0))
+    weight, person = np.array([1, 1, 1, 0.5, 0.5, 0.25]), np.array([0, 1, 2, 3, 3, 4])
+    events = np.array([1.0, 2, 0, 1, 1, 2])
+    arms = Arms(treated, weight, person, events, np.ones(6), none, np.array([0, 1, 2, 0, 1, 2]), None, none)
+    # enrolled people have 3. Of controls 3 has one, in two windows, of weight 1; 4 two of 1/4: (1 + 1/2)^2 over 1 + 2/16 is 2
+    assert effective_events(arms) == pytest.approx(2 * 2)
+    assert effective_events(replace(arms, events=np.where(treated, events, 0))) == 0
+    # as many controls with an event each, of equal weight: the 3 of enrolled people are fewer
+    assert effective_events(replace(arms, events=np.where(treated, events, 9))) == pytest.approx(2 * 3)
+
+
+def test_covariates_are_adjusted_for_by_the_events_of_the_smaller_arm():
+    rng = np.random.default_rng(4)
+    n, own = 2000, 24
+    treated, x = np.arange(n) < own, rng.normal(size=(n, 2))
+    weight = np.where(treated, 1, own / (n - own))
+    for had, adjusted in ((9, 0), (10, 2)):  # 2 x 10 events are five for each of 4 coefficients
+        events = np.where(treated, np.arange(n) < had, np.arange(n) % 2).astype(float)
+        arms = Arms(treated, weight, np.arange(n), events, np.ones(n), x, np.zeros(n, int), None, x)
+        assert rate_ratio(arms).n_adjusted == adjusted
 
 
 def test_mean_counts_are_those_of_the_mean_cumulative_count():

@@ -47,6 +47,7 @@ def test_without_a_file_the_default_protocol_is_used_and_says_so(folder: Path) -
     assert protocol.exact == ("health_coaching", "sex")
     # nobody died and there are no outpatients, which would look as if they never happened; deaths are always known
     assert protocol.outcomes == ("emergency_admission", "accident_and_emergency", "admission", "death")
+    assert protocol.sensitivity == ("five_nearest", "not_enrolled", "other_practices", "unadjusted")
 
 
 def test_an_empty_file_states_the_default_protocol(folder: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_study_without_admissions_is_about_deaths_and_one_hub_has_no_others(tm
     protocol = e.read_protocol(evaluated_study(tmp_path / "s", settings=plain, activity=None, enrolments=one))
     assert (protocol.programme, protocol.primary, protocol.secondary) == ("virtual_ward", "death", ())
     assert (protocol.min_conditions, protocol.conditions, protocol.authors) == (None, None, ())
-    assert "other_practices" not in protocol.sensitivity
+    assert protocol.sensitivity == ("five_nearest", "not_enrolled", "unadjusted")
     assert protocol.as_cohort_arguments() == {"programme": "virtual_ward"}
 
 
@@ -77,7 +78,7 @@ def test_a_default_gives_way_to_what_is_stated(folder: Path) -> None:
     )
     protocol = e.read_protocol(folder)
     assert protocol.subgroups == ("broad_age_band",)  # of women alone there are none by sex
-    assert protocol.sensitivity == ("five_nearest",)  # the others are the protocol's own choices now
+    assert protocol.sensitivity == ("five_nearest", "not_enrolled")  # the others are the protocol's own choices now
     assert protocol.secondary == ("emergency_admission", "accident_and_emergency")
     assert (protocol.min_conditions, protocol.conditions) == (None, None)
 
@@ -132,7 +133,8 @@ REFUSED = [
     ("[analysis]\nsensitivity = ['nearst']", ["analysis.sensitivity: 'nearst' is no sensitivity analysis.", "Did you mean 'nearest'?"]),
     ("[analysis]\nsensitivity = ['odds_weights']", ["analysis.sensitivity: 'odds_weights' changes nothing"]),
     ("[analysis]\nsensitivity = ['first_180_days']\n[follow_up]\ndays = 90", ["analysis.sensitivity: 'first_180_days' is longer than follow_up.days=90."]),
-    ("[analysis]\nsubgroups = ['programme']", ["analysis.subgroups: 'programme' is no stratum. There is: age_band, sex,"]),
+    ("[analysis]\nsubgroups = ['programme']", ["analysis.subgroups: 'programme' is no stratum. There is: sex, age_band, n_conditions_band, deprivation_quintile, broad_age_band, broad_n_conditions."]),
+    ("[analysis]\nsubgroups = ['hub']", ["analysis.subgroups: 'hub' is no stratum."]),
     ("[eligibility]\nsex = 'F'\n[analysis]\nsubgroups = ['sex']", ["analysis.subgroups: people of one sex alone are eligible"]),
     ("[statements]\nethics = true", ["statements.ethics must be a text."]),
     ("departures = 'none'", ["departures must be sections of their own, one each: [[departures]] with date, what and why."]),
