@@ -104,6 +104,11 @@ class Notebook:
         return self.about_hubs and not self.takes_hub
 
     @property
+    def has_protocol(self) -> bool:
+        """Whether it follows a protocol, which is of a whole programme: with all hubs that is reported too."""
+        return self.takes_hub and self.parameter("protocol") is not None
+
+    @property
     def own_parameters(self) -> tuple[Parameter, ...]:
         """The parameters a user may set with -p: all but those that have an option of their own or are filled in."""
         return tuple(p for p in self.parameters if p.name not in (*FILLED_BY_RUNNER, LEVEL, "hub"))

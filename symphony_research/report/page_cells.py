@@ -17,6 +17,7 @@ from symphony_research.show.sentences import ROLE
 __all__ = ["LIMITS", "TABLE", "Finding", "Page", "markdown_html", "read_page"]
 
 LIMITS = "limits"  # tag of the cells that say what a report cannot show
+ANNEX = "annex"  # tag of the cell of prose with which a notebook's annex begins
 ABOVE = '<p class="note">Not shown, for the reason given above.</p>'
 TABLE = "table-"  # how the names of files with tables begin
 
@@ -41,7 +42,7 @@ class Page:
     limits : str
         What the report cannot show, as HTML: the cells of prose tagged "limits".
     parts : list of dict
-        Each with `kind` ("prose" or "result") and its `html`.
+        Each with `kind` ("prose" or "result") and its `html`; `annex` is set for those that stand in the annex.
     code : str
         All code of the notebook, as HTML.
     files : dict of str to str
@@ -82,22 +83,23 @@ def read_page(cells: list[Any]) -> Page:
     """Return what a page is made of; the tables of more rows than a page has room for are taken out of the cells."""
     page = Page()
     code: list[str] = []
-    figures = iter(range(1, 10_000))
+    figures, main = iter(range(1, 10_000)), True
     for cell in _without_title(cells):
         if cell["cell_type"] == "markdown":
             prose = markdown_html(cell["source"], cell.get("attachments") or {})
+            main = main and ANNEX not in _tags(cell)
             if LIMITS in _tags(cell):
                 page.limits += prose
             elif prose.strip():
                 if re.search(r"<h[23]>", prose):
                     page.close_section()
-                page.parts.append({"kind": "prose", "html": prose})
+                page.parts.append({"kind": "prose", "html": prose, "annex": "" if main else ANNEX})
         elif cell["cell_type"] == "code":
             if cell["source"].strip():
                 code.append(cell["source"])
             shown = "".join(_shown(output, page, figures) for output in cell["outputs"])
             if shown.strip():
-                page.parts.append({"kind": "result", "html": shown})
+                page.parts.append({"kind": "result", "html": shown, "annex": "" if main else ANNEX})
     page.code = _highlighted("\n\n".join(code)) if code else ""
     tables = count(1)
     for part in page.parts:  # a list of regions has to tell them apart

@@ -159,7 +159,8 @@ def plan_runs(
         elif chosen_policy == policy_named(chosen_policy.name):
             values["policy"] = chosen_policy.name
         wanted = sorted(known if all_hubs else hubs)
-        for hub in wanted if notebook.takes_hub and wanted else [_default_hub(notebook)]:
+        whole = [None] if all_hubs and notebook.has_protocol else []
+        for hub in [*whole, *wanted] if notebook.takes_hub and wanted else [_default_hub(notebook)]:
             with_hub = {**values, "hub": hub} if notebook.takes_hub else values
             folder = notebook.name if hub is None else f"{notebook.name}--{slug(hub, wanted)}"
             runs.append(Run(notebook, hub, with_hub, folder, chosen_policy))

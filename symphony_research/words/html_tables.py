@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ def _cell(value: Any, column: str) -> str:
 
 
 _NUMBER = ' class="number"'
+_FIGURE = re.compile(r"\[|[<>£−-]*\d")
 
 
 def html_table(
@@ -80,7 +82,7 @@ def html_table(
         said = words.get(c, capital(in_words(c)))
         return f"{said} ({interval})" if c in limits else said
 
-    numeric = {c: _numeric(frame, c) or (_NUMBER if as_text and at else "") for at, c in enumerate(columns)}
+    numeric = {c: (_figures(frame, c) if at else "") if as_text else _numeric(frame, c) for at, c in enumerate(columns)}
     head = "".join(f'<th scope="col"{numeric[c]}>{html.escape(heading(c))}</th>' for c in columns)
     body = []
     for record in frame.head(rows).iter_rows(named=True):
@@ -89,6 +91,12 @@ def html_table(
     more = frame.height - rows
     foot = f'<p class="more">and {more:,} more rows</p>' if more > 0 else ""
     return f'<table class="symphony"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>{foot}'
+
+
+def _figures(frame: pl.DataFrame, column: str) -> str:
+    """Return the class of a column of words where each begins with a figure, or is the mark of one that is missing."""
+    said = [value for value in frame[column].to_list() if value]
+    return _NUMBER if all(_FIGURE.match(value) for value in said) else ""
 
 
 def _numeric(frame: pl.DataFrame, column: str) -> str:
