@@ -57,6 +57,8 @@ class Attrition(Result):
         frame, did = self.estimates, "met the inclusion criteria"
         if Population.of(self.settings).event:
             did = "were followed up"
+        if Population.of(self.settings).matching:
+            did = "have comparable controls"
         start, end = frame["n_persons"][0], frame["n_persons"][-1]
         if not end:
             return f"Too few people {did} for anything to be shown."

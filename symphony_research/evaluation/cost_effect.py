@@ -125,14 +125,14 @@ class CostEffect(Result):
         year = self.settings.get("price_year")
         days, prices = number(int(self.settings["horizon"])), f", at prices of {year}" if year else ""
         said = (
-            f"In the {days} days after enrolling, care cost {pounds(care['enrolled'])} per enrolled person and {pounds(care['controls'])} "
-            f"per comparable person: {_difference(care, confidence_of(self.settings))}{prices}."
+            f"In the {days} days after enrolling, care cost about {pounds(care['enrolled'])} per enrolled person, "
+            f"{_difference(care, confidence_of(self.settings))} than per comparable person{prices}."
         )
         net = rows.get(NET)
         if net is None:
             said += " What the programme itself costs is not among these."
         else:
-            said += f" With the {pounds(self.settings['programme_cost'])} that the programme costs per person, {_difference(net)}."
+            said += f" With the {pounds(self.settings['programme_cost'])} that the programme costs per person it is {_difference(net)}."
         return f"{said} {self.per_event_avoided()}".strip()
 
     def per_event_avoided(self) -> str:
@@ -153,7 +153,7 @@ class CostEffect(Result):
         if row["upper"] is None or net["estimate"] is None:
             return f"{what}, as too few people are matched."
         if row["upper"] >= 0:
-            return f"{what}, as the interval of events avoided includes none."
+            return f"{what}, as it is not known whether any were avoided."
         if net["estimate"] <= 0:
             return f"Fewer events and no higher cost: there is no cost per {event} avoided to give."
         per = float(f"{net['estimate'] / (-row['estimate'] / 100):.2g}")

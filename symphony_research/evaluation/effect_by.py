@@ -85,7 +85,9 @@ class EffectBy(Result):
             "effects": effects,
             "effects_of_all": as_released(tables["effects_of_all"], settings, policy),
             # of the groups that are shown, so that it tells nothing of others
-            "test": _tested({**tables, "effects": _exact_where(tables["effects"], effects)}, by).drop("statistic"),
+            "test": _no_clearer_than_shown(
+                _tested({**tables, "effects": _exact_where(tables["effects"], effects)}, by), effects, by
+            ).drop("statistic"),
         }
 
     @staticmethod
@@ -247,6 +249,17 @@ def _tested(tables: Tables, by: tuple[str, ...]) -> pl.DataFrame:
     size = int(np.sqrt(len(value)))
     found = wald(frame["estimate"].to_numpy(), value.reshape(size, size)[np.ix_(at, at)])
     return pl.DataFrame({name: [one] for name, one in zip(_TEST, found, strict=True)}, schema=_TEST)
+
+
+def _no_clearer_than_shown(test: pl.DataFrame, effects: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """Return a test with the p value of the released ratios where that is larger: a page does not call different what it shows as similar."""
+    shown = effects.filter(
+        (pl.col("measure") == RATIO) & pl.col("estimate").is_not_null() & pl.col(by[0]).is_not_null()
+    )
+    _, _, p = wald(shown["estimate"].to_numpy(), np.diag(shown["standard_error"].to_numpy() ** 2))
+    return test.with_columns(
+        pl.when(pl.col("p_value").is_not_null()).then(pl.max_horizontal("p_value", pl.lit(p))).alias("p_value")
+    )
 
 
 def wald(estimate: np.ndarray, covariance: np.ndarray) -> tuple[float | None, int, float | None]:

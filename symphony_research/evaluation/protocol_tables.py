@@ -74,6 +74,10 @@ class TargetTrial(_OfProtocol):
         {"component": "Component", "target_trial": "Target trial", "emulation": "Emulation here"}
     )
 
+    def facts(self) -> Mapping[str, str]:
+        """Return when the protocol was fixed, which a reader needs to know beside a verdict."""
+        return {"Protocol": str(self.settings["timing"])}
+
     def sentence(self) -> str:
         """Return when the protocol was fixed, and whether before its outcomes were read."""
         return f"{self.settings['timing']} Its fingerprint is {self.settings['protocol'][:12]}."

@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 FEWEST_EVENTS, FEWEST_PEOPLE = 20, 15  # of an arm: with fewer no ratio is given
-MATTERS = (0.9, 1.11)  # within which a ratio is no difference that matters
+MATTERS = (0.9, 1.1)  # within which a ratio is no difference that matters
 COMPARABLE = "assuming the two groups were comparable"
 POWER = 0.8
 
@@ -119,14 +119,13 @@ def detectable_words(standard_error: float, confidence: float) -> str:
     Examples
     --------
     >>> detectable_words(0.1, 0.95)
-    'With these numbers a rate 25% lower or 33% higher would have been found four times in five (80% power).'
+    'With these numbers a rate 25% lower or 33% higher would have been found four times in five.'
     """
     below, above = minimum_detectable_ratio(standard_error, power=POWER, confidence=confidence)
     times = ceil(10 * above) / 10 if above < 10 else ceil(above)
     higher = f"{times:g} times as high" if above > 3 else f"{_outwards(above - 1)}% higher"
     return (
-        f"With these numbers a rate {_outwards(1 - below)}% lower or {higher} would have been found four times in five "
-        f"({percentage(POWER)} power)."
+        f"With these numbers a rate {_outwards(1 - below)}% lower or {higher} would have been found four times in five."
     )
 
 

@@ -161,7 +161,7 @@ def _forest(result: Result, every: Sequence[Row], title: str, what: str, ax: Axe
     rows = [row for row in every if row["estimate"] is not None and _DRAWN[0] < row["lower"] < row["upper"] < _DRAWN[1]]
     notes = [f"Bars: {confidence_of(result.settings)}. Dashed: no difference.", *result.notes(())]
     if any(row.get("quiet") for row in rows):
-        notes.insert(1, "Grey: no effect, as people enrol when their rate is high.")
+        notes.insert(1, "Grey: no estimate of an effect, as people enrol when their rate is high.")
     gone = len(every) - len(rows)
     if gone:
         notes.append(

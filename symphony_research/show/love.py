@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_balance"]
 
 BALANCED = 0.1
+WIDE = 1.5  # standard deviations, from which the axis is logarithmic beyond 0.2
 
 
 def plot_balance(result: Result, *, ax: Axes | None = None, title: str | None = None, top: int | None = None) -> Axes:
@@ -89,9 +90,16 @@ def plot_balance(result: Result, *, ax: Axes | None = None, title: str | None = 
         for at, row in enumerate(rows):
             ax.plot([row["smd_before"], row["smd_after"]], [at, at], color=LINE, linewidth=1.2, zorder=1)
         before = ax.scatter(drawn["smd_before"], places, s=34, color="white", edgecolor=QUIET, linewidth=1.4, zorder=2)
-        after = ax.scatter(drawn["smd_after"], places, s=34, color=MAIN, edgecolor="white", linewidth=0.6, zorder=3)
+        after = ax.scatter(
+            drawn["smd_after"], places, s=34, color=MAIN, edgecolor="white", linewidth=0.6, zorder=3, clip_on=False
+        )
         furthest = max(*drawn["smd_before"], *drawn["smd_after"], 2 * BALANCED)
-        ax.set_xlim(0, 1.05 * furthest)
+        if furthest > WIDE:  # what matching took away would hide what is left
+            ax.set_xscale("symlog", linthresh=0.2, linscale=0.7)
+            there = [tick for tick in (0, 0.1, 0.25, 0.5, 1, 2, 5) if tick <= furthest]
+            ax.set_xticks(there, [f"{tick:g}" for tick in there])
+            ax.set_xticks([], minor=True)
+        ax.set_xlim(-0.01, 1.05 * furthest)
         ax.axvline(BALANCED, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
         plain_axes(ax, grid="x", hide=("top", "right", "left"))
         ax.tick_params(axis="y", length=0, labelsize=size, labelcolor=INK)

@@ -22,9 +22,9 @@ OTHERS = ", assuming the two groups were comparable"
     [
         (1.01, 1.09, "more falls"),  # clear, however small
         (0.91, 0.99, "fewer falls"),
-        (1.0, 1.11, "no difference in falls that matters (less than 10% either way)"),
-        (0.9, 1.11, "no difference in falls that matters (less than 10% either way)"),
-        (0.89, 1.11, "cannot tell: anything from 11% fewer to 11% more falls would fit"),
+        (1.0, 1.1, "no difference in falls that matters (less than 10% either way)"),
+        (0.9, 1.1, "no difference in falls that matters (less than 10% either way)"),
+        (0.89, 1.1, "cannot tell: anything from 11% fewer to 10% more falls would fit"),
         (0.9, 1.12, "cannot tell: anything from 10% fewer to 12% more falls would fit"),
         (0.4, 3.2, "cannot tell: anything from 60% fewer to 3.2 times as many falls would fit"),
         (0.5, 1.0, "cannot tell: anything from 50% fewer to as many falls would fit"),
