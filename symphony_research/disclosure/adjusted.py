@@ -316,7 +316,7 @@ class _World:
         # in integers a range may have holes: with few strata it must have a number to spare
         spare = int((sizes > 1).sum() <= FEW_STRATA)
         wanted = {t: replace(one, need=min(one.need + spare, one.room)) for t, one in targets.items()}
-        search = Search(block, self.lower, self.upper, wanted)
+        search = Search(block, self.lower, self.upper, wanted, exact=True)
         for one in search.inferable():
             need[one.unknown] = min(one.many, need[one.unknown] - spare)
         return need if not search.undecided else dict.fromkeys(need, 0)

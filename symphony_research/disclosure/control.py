@@ -16,12 +16,13 @@ from typing import Any, TypeVar, overload
 import polars as pl
 
 from symphony_research.disclosure.adjusted import bounds_of_counts, with_adjusted
+from symphony_research.disclosure.beside import protect_or_withhold
 from symphony_research.disclosure.magnitudes import with_sums
 from symphony_research.disclosure.nested_populations import of_one_study, telling_beside
 from symphony_research.disclosure.outputs import Position, ReleasedOutput, output_of, released_output, whose
 from symphony_research.disclosure.primary import blank, drafted, require_plain_keys, suppressed_strata
 from symphony_research.disclosure.release_record import as_output, output_from_record
-from symphony_research.disclosure.secondary import Protection, protect_or_withhold
+from symphony_research.disclosure.secondary import Protection
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
 from symphony_research.result import Disclosure, Result, not_available

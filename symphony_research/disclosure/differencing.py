@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -108,15 +108,27 @@ def check_differencing(results: Iterable[Result]) -> tuple[Finding, ...]:
     return find(outputs)
 
 
-def find(outputs: Sequence[tuple[str, ReleasedOutput]]) -> tuple[Finding, ...]:
-    """Return what outputs, each with its name, tell together."""
+def find(outputs: Sequence[tuple[str, ReleasedOutput]], before: Container[str] = ()) -> tuple[Finding, ...]:
+    """Return what outputs, each with its name, tell together.
+
+    Parameters
+    ----------
+    outputs : sequence of (name, ReleasedOutput)
+    before : container of str
+        Names of outputs that were protected together, as all the others were: where it is not empty, what either tell among
+        themselves is not looked for.
+    """
+
+    def mixed(names: Iterable[str]) -> bool:
+        return not before or len({name in before for name in names}) > 1
+
     real = [(name, one) for name, one in outputs if one.policy["name"] != POLICIES[-1]]
     found: list[Finding] = []
     populations: dict[str, list[tuple[str, ReleasedOutput]]] = {}
     for name, one in real:
         populations.setdefault(whose(one), []).append((name, one))
     for (name, one), (other_name, other) in combinations(real, 2):
-        if not of_one_study(one, other):
+        if not of_one_study(one, other) or not mixed((name, other_name)):
             continue
         if one.policy != other.policy and one.fingerprint == other.fingerprint:
             found.append(_two_rules(name, one, other_name, other))
@@ -127,8 +139,9 @@ def find(outputs: Sequence[tuple[str, ReleasedOutput]]) -> tuple[Finding, ...]:
         if of_others:
             found += _difference(name, one, other_name, other)
     for group in populations.values():
-        found += _inferable(group)
-    return (*found, *_small_remainders(real, found))
+        if mixed(name for name, _ in group):
+            found += _inferable(group)
+    return (*found, *_small_remainders(real, found, mixed))
 
 
 def _two_rules(name: str, one: ReleasedOutput, other_name: str, other: ReleasedOutput) -> Finding:
@@ -178,7 +191,9 @@ def _difference(name: str, one: ReleasedOutput, other_name: str, other: Released
     ]
 
 
-def _small_remainders(real: Sequence[tuple[str, ReleasedOutput]], found: Sequence[Finding]) -> list[Finding]:
+def _small_remainders(
+    real: Sequence[tuple[str, ReleasedOutput]], found: Sequence[Finding], mixed: Callable[[Iterable[str]], bool]
+) -> list[Finding]:
     """Two populations, the one among the other, of which all outputs together tell how few the others are."""
     populations: dict[str, list[tuple[str, ReleasedOutput]]] = {}
     for name, one in real:
@@ -194,6 +209,7 @@ def _small_remainders(real: Sequence[tuple[str, ReleasedOutput]], found: Sequenc
             or not of_one_study(one, other)
             or one.fingerprint != other.fingerprint
             or not may_be_nested(one, other)
+            or not mixed(names)
             or any(pair <= set(names) for pair in known)
         ):
             continue

@@ -47,6 +47,11 @@ class Elastic:
         atoms = NOWHERE if first_atom is None else np.flatnonzero(block.unknowns >= first_atom)
         self._nearest = Nearest(block, atoms, self._places)
 
+    @property
+    def work(self) -> int:
+        """What it took so far, as `Programme.work`."""
+        return self._nearest.work
+
     def cheapest(
         self, lower: Array, upper: Array, price: Array, bases: Sequence[Array] = ()
     ) -> tuple[float, Array] | None:

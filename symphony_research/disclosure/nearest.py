@@ -54,6 +54,11 @@ class Nearest:
         )
         self.solved = 0
 
+    @property
+    def work(self) -> int:
+        """What it took so far, as `Programme.work`."""
+        return self._programme.work
+
     def give(self, price: Array, room: Array) -> None:
         """Let bounds give at a price, a unit: upwards without end, downwards as far as there is room; not where the price is infinite."""
         self._price, self._room = price, room

@@ -12,16 +12,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symphony_research.disclosure.decomposition import TOLERANCE, Block
 from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
+from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.system import bounds_of, system_of
 from symphony_research.result.cells import CellDefinition, Stratum
 
 __all__ = ["may_be_nested", "of_one_study", "shown_counts", "telling_beside", "telling_by_all", "telling_differences"]
 
+Array = NDArray[np.float64]
 MOST_COMPARED = 20_000  # unknowns of two populations that are compared by all their counts
-MOST_PROGRAMMES = 200
+MOST_WORK = 200_000_000  # of one comparison, as `Programme.work`
 
 
 def may_be_nested(inner: ReleasedOutput, outer: ReleasedOutput) -> bool:
@@ -64,7 +67,13 @@ def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput
     own : sequence of ReleasedOutput
         Drafts of one population.
     other : sequence of ReleasedOutput
-        What was released of others; of the same records, all their counts together are compared.
+        What was released of others, of the same records or of an earlier extract.
+
+    Notes
+    -----
+    Each count is compared with the same one, then all of them together: parts of a whole that each differ by up to four, and
+    the whole too, differ by less. Of another extract that holds as far as no record was revised, which whoever attacks may
+    take for granted; where the counts contradict that, it tells nothing.
     """
     found: set[CellDefinition] = set()
     for one in own:
@@ -73,8 +82,8 @@ def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput
             found |= {cell.of for of, cell in _of_own_population(one).items() if of in few}
     wholes: dict[str, list[ReleasedOutput]] = {}
     for before in other:
-        if before.fingerprint == own[0].fingerprint:
-            wholes.setdefault(repr((before.population.whole, before.predicates)), []).append(before)
+        key = repr((before.fingerprint, before.population.whole, before.predicates))
+        wholes.setdefault(key, []).append(before)
     for released in wholes.values():
         for drafts in _by_predicates(own):
             left = [_without(one, found) for one in drafts]
@@ -101,14 +110,28 @@ def _without(one: ReleasedOutput, gone: set[CellDefinition]) -> ReleasedOutput:
 def _tells(low: float, high: float, policy: Mapping[str, Any]) -> bool:
     """Whether a number of people between two ends may be small and keeps too few possible numbers; zero is no secret."""
     least, most = math.ceil(max(low, 0.0) - TOLERANCE), math.floor(high + TOLERANCE)
-    need = policy["threshold"] if policy["level"] == "strict" else min(policy["rounding"], policy["threshold"])
-    return most >= 1 and least <= policy["threshold"] and most - least + 1 < need
+    return most >= 1 and least <= policy["threshold"] and most - least + 1 < _need(policy)
+
+
+def _need(policy: Mapping[str, Any]) -> int:
+    """Return how many numbers a difference must keep possible where it may be small."""
+    return int(policy["threshold"] if policy["level"] == "strict" else min(policy["rounding"], policy["threshold"]))
 
 
 def telling_by_all(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutput]) -> frozenset[CellDefinition]:
-    """Return the counts of which everything together tells that few are in the outer population alone; without the predicates."""
-    within = [_as_stratum(one, (("among", "them"),)) for one in inner]
-    whole = [_as_stratum(one, ()) for one in outer]
+    """Return the counts of which everything together tells that few are in the outer population alone; without the predicates.
+
+    A count that is surely larger in the inner population was revised, and is compared with nothing.
+    """
+    own_shown = {of: cell for one in inner for of, cell in _of_own_population(one).items()}
+    revised = {
+        of
+        for one in outer
+        for of, cell in _of_own_population(one).items()
+        if of in own_shown and cell.high < own_shown[of].low
+    }
+    within = [_as_stratum(one, (("among", "them"),), revised) for one in inner]
+    whole = [_as_stratum(one, (), revised) for one in outer]
     system = system_of([*within, *whole])
     own = {
         replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair[0] != "among")): cell
@@ -126,33 +149,85 @@ def telling_by_all(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutp
         # what no relation speaks of is no unknown, and is compared by itself
         and {of, own[of].of} <= system.index.keys()
     )
-    if not near or system.n_unknowns > MOST_COMPARED:
+    if not near:
         return frozenset()
+    # what is not compared within the limits is taken to tell, where it is shown
+    told = frozenset(of for of in near if not (own[of].suppressed or others[of].suppressed))
+    if system.n_unknowns > MOST_COMPARED:
+        return told
     low, high = bounds_of(system, [cell for one in (*within, *whole) for cell in one.cells])
     block = Block(np.arange(system.n_unknowns), system.matrix, system.low, system.high)
+    between = np.array([[system.index[of], system.index[own[of].of]] for of in near])
+    try:
+        ends = _ends(block, low, high, between, _need(policy))
+    except UndecidedError:
+        return told
+    if ends is None:
+        return frozenset()  # they contradict each other, so the one are not among the other
     few = set()
-    for of in near[: MOST_PROGRAMMES // 2]:
-        cost = np.zeros(len(low))
-        cost[system.index[of]], cost[system.index[own[of].of]] = 1.0, -1.0
-        ends = [block.solve(low, high, sign * cost) for sign in (1, -1)]
-        if ends[0] is None or ends[1] is None:
-            return frozenset()  # they contradict each other, so the one are not among the other
-        least, most = (float(end @ cost) for end in ends if end is not None)
+    for of, least, most, decided in zip(near, *ends, strict=True):
+        if not decided:
+            few |= {of} & told
         # of a small group everybody knows that the others are few, and not that there are any
-        if _tells(least, most, policy) and (least >= 1 or not (own[of].suppressed or others[of].suppressed)):
+        elif _tells(least, most, policy) and (least >= 1 or of in told):
             few.add(of)
     return frozenset(few)
 
 
-def _as_stratum(one: ReleasedOutput, stratum: Stratum) -> ReleasedOutput:
-    """Return an output as of a stratum of other people, or of everybody, whatever the predicates."""
+def _ends(
+    block: Block, low: Array, high: Array, between: NDArray[np.int64], need: int
+) -> tuple[Array, Array, NDArray[np.bool_]] | None:
+    """Return the least and most of each difference, and whether that is known; None where nothing is possible.
+
+    All are pushed down and up together first: whatever a solution shows of one it shows of all, and a difference that has been
+    seen to be enough numbers is pushed no more.
+
+    Raises
+    ------
+    UndecidedError
+        If a programme is not solved within its limit.
+    """
+    least, most = np.full(len(between), np.inf), np.full(len(between), -np.inf)
+    decided = np.zeros(len(between), bool)
+
+    def pushed(which: NDArray[np.int64], sign: float) -> bool:
+        cost = np.zeros(len(low))
+        np.add.at(cost, between[which, 0], sign)
+        np.add.at(cost, between[which, 1], -sign)
+        x = block.solve(low, high, cost)
+        if x is None:
+            return False
+        seen = x[between[:, 0]] - x[between[:, 1]]
+        np.minimum(least, seen, out=least)
+        np.maximum(most, seen, out=most)
+        return True
+
+    def left() -> NDArray[np.int64]:
+        many = np.floor(most + TOLERANCE) - np.ceil(np.maximum(least, 0.0) - TOLERANCE) + 1
+        return np.flatnonzero(~decided & (many < need))
+
+    every = np.arange(len(between))
+    for sign in (1.0, -1.0):
+        if not pushed(every, sign):
+            return None
+    for at in every:
+        if at in left() and block.programme.work <= MOST_WORK:
+            decided[at] = pushed(every[at : at + 1], 1.0) and pushed(every[at : at + 1], -1.0)
+    decided[np.setdiff1d(every, left())] = True
+    return least, most, decided
+
+
+def _as_stratum(one: ReleasedOutput, stratum: Stratum, without: set[CellDefinition]) -> ReleasedOutput:
+    """Return an output as of a stratum of other people, or of everybody, whatever the predicates; without some counts."""
     gone = set(one.predicates)
 
-    def moved(of: CellDefinition) -> CellDefinition:
-        kept = tuple(pair for pair in of.stratum if pair not in gone)
-        return replace(of, stratum=tuple(sorted((*stratum, *kept))))
+    def plain(of: CellDefinition) -> CellDefinition:
+        return replace(of, stratum=tuple(pair for pair in of.stratum if pair not in gone))
 
-    cells = tuple(replace(cell, of=moved(cell.of)) for cell in one.cells)
+    def moved(of: CellDefinition) -> CellDefinition:
+        return replace(of, stratum=tuple(sorted((*stratum, *plain(of).stratum))))
+
+    cells = tuple(replace(cell, of=moved(cell.of)) for cell in one.cells if plain(cell.of) not in without)
     return replace(one, predicates=stratum, cells=cells, relations=())
 
 

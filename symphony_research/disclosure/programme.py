@@ -18,6 +18,7 @@ __all__ = ["MOST_NODES", "Programme", "UndecidedError"]
 Array = NDArray[np.float64]
 MOST_ITERATIONS = 50_000  # of the simplex method, in one programme
 MOST_NODES = 200  # of branch and bound, in one integer programme
+PER_PROGRAMME = 50_000  # of work that asking takes, however little there is to do
 
 
 class UndecidedError(Exception):
@@ -35,6 +36,11 @@ class Programme:
         Between which each relation lies.
     integers : int
         How many of the first unknowns are integers.
+
+    Attributes
+    ----------
+    work : int
+        What all that was asked took: iterations of the simplex method times relations. A second is some thirty million.
     """
 
     def __init__(self, matrix: Any, low: Array, high: Array, *, integers: int = 0) -> None:
@@ -42,7 +48,8 @@ class Programme:
         from scipy.sparse import csr_matrix
 
         by_row = csr_matrix(matrix)
-        self._n = by_row.shape[1]
+        self._m, self._n = by_row.shape
+        self.work = 0
         self._places = np.arange(self._n, dtype=np.int32)
         self._solver = solver = highspy.Highs()
         # asked again, a programme begins where it ended; in integers it is made smaller first
@@ -82,7 +89,9 @@ class Programme:
         solver.changeColsBounds(self._n, self._places, lower, upper)
         solver.changeColsCost(self._n, self._places, cost)
         solver.run()
-        feasible = solver.getInfo().primal_solution_status == 2 if self._mixed else False
+        info = solver.getInfo()
+        self.work += PER_PROGRAMME + max(info.simplex_iteration_count, 0) * self._m
+        feasible = info.primal_solution_status == 2 if self._mixed else False
         status = solver.getModelStatus()
         if status != self._done and not feasible:
             if status in self._none:

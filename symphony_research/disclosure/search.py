@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symphony_research.disclosure.decomposition import TOLERANCE, Block, ranges_of_one_row
+from symphony_research.disclosure.decomposition import TOLERANCE, Block, ranges_of_one_row, tightened
 from symphony_research.disclosure.moves import Moves
 from symphony_research.disclosure.nearest import Nearest
 from symphony_research.disclosure.programme import UndecidedError
 
-__all__ = ["MOST_PROGRAMMES", "NEAR", "InferableCell", "Search", "Target"]
+__all__ = ["MOST_PROGRAMMES", "MOST_WORK", "NEAR", "InferableCell", "Search", "Target"]
 
 Array = NDArray[np.float64]
 # by bounds, a solution, and whether it is known that there is none
 Way = Callable[[Array, Array], tuple[Array | None, bool]]
 MOST_PROGRAMMES = 1_000  # linear programmes of one block: a number that the machine has no part in
+MOST_WORK = 800_000_000  # of one block, as `Programme.work`
+TIGHTENED_FROM = 500  # unknowns of a block: from there on it is made smaller before it is searched
 MOST_IN_INTEGERS = 10  # integer programmes of one block, for what is not found near other solutions
 MOST_NEAR = 3_000  # linear programmes of one block by which integers are found near others
 NEAR = 4  # solutions in integers near which another is looked for
 STEPS = 30  # of rounding from one of them
 MOST_DIRECTIONS = 24  # in which all undecided counts are pushed at once
 FEWEST_TOLD = 3  # counts that two such programmes must tell of, for the next two to be worth while
+LEAST_TOLD = 0.1  # and which share of those that are undecided
 SPARE = 1  # numbers more than needed that a range in integers must have, not to be looked at one by one
 ASIDE = 1e-3  # how little the others weigh where one count is pushed
 MOST_PEOPLE = 1e6  # where no count that is shown says how many there may be
@@ -50,7 +53,8 @@ class Target:
 class InferableCell:
     """A suppressed count that keeps too few possible numbers: those from `low` to `high`.
 
-    Where integers are searched, those that were seen to be possible, and those that surely are not.
+    Where integers are searched, those that were seen to be possible, and those that surely are not. If not `exact`, there are
+    no more numbers than those, and may be fewer.
     """
 
     unknown: int
@@ -58,6 +62,7 @@ class InferableCell:
     high: float
     seen: frozenset[int] | None = None
     excluded: frozenset[int] = frozenset()
+    exact: bool = True
 
     @property
     def between(self) -> range:
@@ -91,7 +96,10 @@ class Search:
     targets: Mapping[int, Target]  # by place in the block
     integers: bool = False
     first_atom: int = 0  # place in the system from which its unknowns are atoms, where integers are searched
+    most_work: int = MOST_WORK
+    exact: bool = False  # whether the ends of what keeps too few numbers are wanted, and not only that it does
     solved: int = 0
+    work: int = 0
     undecided: bool = False
     _places: NDArray[np.int64] = field(init=False)
     _need: NDArray[np.int64] = field(init=False)
@@ -134,13 +142,27 @@ class Search:
         if self.block.matrix.shape[0] == 1 and not self.integers:
             self._low, self._high = ranges_of_one_row(self.block, self.lower, self.upper)
             return self._too_few(self._open())
+        by_bounds: list[InferableCell] = []
+        if n >= TIGHTENED_FROM and not (self.integers or self.exact):
+            by_bounds = self._tighten()
         self._moves = Moves.of(self.block, self._places, self.first_atom if self.integers else None)
         self._push_all()
         if self.integers:
             self._push_in_integers()
         else:
             self._push_one_by_one()
-        return self._too_few(self._open())
+        return sorted([*by_bounds, *self._too_few(self._open())], key=lambda one: one.unknown)
+
+    def _tighten(self) -> list[InferableCell]:
+        """Make the block smaller by the bounds that each relation gives alone; return the counts that those leave too few numbers."""
+        self.block, self.lower, self.upper = tightened(self.block, self.lower, self.upper)
+        self._low, self._high = self.lower, self.upper
+        few = self._too_few(self._open())
+        self._low, self._high = np.full(len(self.lower), np.inf), np.full(len(self.lower), -np.inf)
+        gone = {one.unknown for one in few}
+        kept = [k for k, t in enumerate(self._places) if int(t) not in gone]
+        self._places, self._need = self._places[kept], self._need[kept]
+        return [replace(one, exact=False) for one in few]
 
     def _too_few(self, left: Iterable[int]) -> list[InferableCell]:
         found = [int(t) for t in left]
@@ -171,7 +193,7 @@ class Search:
             if len(left) < FEWEST_TOLD or self.undecided:
                 return
             if direction >= 2 and direction % 2 == 0:
-                if before - len(left) < FEWEST_TOLD:
+                if before - len(left) < max(FEWEST_TOLD, LEAST_TOLD * len(left)):
                     return
                 before = len(left)
             cost = np.zeros(len(self.lower))
@@ -180,9 +202,15 @@ class Search:
             cost[left] = np.where(half == direction % 2, 1.0, -1.0)
             self._ask(cost)
 
+    def _spent(self, more: int = 0) -> bool:
+        """Whether the search has reached its limit of work."""
+        self.undecided |= self.work + more > self.most_work
+        return self.undecided
+
     def _push_one_by_one(self) -> None:
-        for t in self._open():
-            for sign in (-1.0, 1.0):
+        # all down, then all up: from one programme to the next only one cost changes, so that each begins near its end
+        for sign in (-1.0, 1.0):
+            for t in self._open():
                 left = self._open()
                 if t in left and not self.undecided:
                     cost = np.zeros(len(self.lower))
@@ -192,10 +220,14 @@ class Search:
 
     def _ask(self, cost: Array, lower: Array | None = None, upper: Array | None = None) -> bool:
         self.solved += 1
-        if self.solved > MOST_PROGRAMMES:
+        if self.solved > MOST_PROGRAMMES or self._spent():
             self.undecided = True
             return False
-        x = self.block.solve(self.lower if lower is None else lower, self.upper if upper is None else upper, cost)
+        before = self.block.programme.work
+        try:
+            x = self.block.solve(self.lower if lower is None else lower, self.upper if upper is None else upper, cost)
+        finally:
+            self.work += self.block.programme.work - before
         if x is None:
             self.undecided = True  # the exact counts are a solution, so there is one: the limit was reached
             return False
@@ -264,9 +296,10 @@ class Search:
         for way in (partial(self._near, nearest, 0), partial(self._near, nearest, STEPS), self._asked_in_integers):
             for t in self._open():
                 self._try_each(int(t), way)
-                if nearest.solved > MOST_NEAR:
+                if nearest.solved > MOST_NEAR or self._spent(nearest.work):
                     self.undecided = True
                     return
+        self.work += nearest.work
 
     def _try_each(self, t: int, way: Way) -> None:
         """Try the numbers that a count has not been seen to be, from those that it has outwards."""

@@ -27,20 +27,22 @@ from symphony_research.disclosure.elastic import Elastic
 from symphony_research.disclosure.outputs import UNBOUNDED, ReleasedOutput
 from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.relations import related
+from symphony_research.disclosure.search import MOST_WORK as MOST_OF_BLOCK
 from symphony_research.disclosure.search import NEAR, InferableCell, Search, Target
 from symphony_research.disclosure.system import System, bounds_of, system_of
-from symphony_research.disclosure.targets import cost_of, targets_of
+from symphony_research.disclosure.targets import aims_of, cost_of, targets_of
 from symphony_research.disclosure.triples import triples_of, with_triples
 from symphony_research.policy import Policy
 from symphony_research.result.cells import CellDefinition
 
-__all__ = ["Protection", "inferable_cells", "protect", "protect_or_withhold"]
+__all__ = ["MOST_WORK", "Protection", "inferable_cells", "protect"]
 
 Array = NDArray[np.float64]
 MOST_ROUNDS = 200  # of searching and suppressing
-MOST_ONE_BY_ONE = 2  # results that are withheld one after the other, each time searching what is left
 LARGEST_BLOCK = 60_000  # unknowns: one larger is withheld without being searched
-MOST_TO_RESTORE = 2_000  # linear programmes by which it is asked of one population what can be shown again
+# as `Programme.work`: of one population, whatever has to be asked again; and of that, to ask what can be shown again
+MOST_WORK = 1_000_000_000
+MOST_TO_RESTORE = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,15 @@ class Protection:
         Suppressed cells that earlier outputs narrow down already, whatever is suppressed here.
     method : str
         "integers", "bounds", or "" where nothing is suppressed.
+    work : int
+        What was spent on it, as `Programme.work`.
     """
 
     secondary: frozenset[CellDefinition] = field(default_factory=frozenset)
     withheld: frozenset[CellDefinition] = field(default_factory=frozenset)
     inferable: frozenset[CellDefinition] = field(default_factory=frozenset)
     method: str = ""
+    work: int = 0
 
 
 def protect(
@@ -70,6 +75,7 @@ def protect(
     policy: Policy,
     earlier: Sequence[ReleasedOutput] = (),
     forced: frozenset[CellDefinition] = frozenset(),
+    most_work: int = MOST_WORK,
 ) -> Protection:
     """Return which cells are to be suppressed in addition, or withheld.
 
@@ -82,37 +88,16 @@ def protect(
         What is published of the same population already: it is not changed.
     forced : frozenset of CellDefinition
         Cells that are suppressed whatever they tell here, because of what is published of other populations.
+    most_work : int
+        What may be spent on it, as `Programme.work`; what is not decided then is withheld.
     """
     own, earlier = sorted(own, key=_by_content), sorted(earlier, key=_by_content)
     every = [*own, *earlier]
     if policy.level == "rule_text" or not (forced or any(cell.suppressed for one in every for cell in one.cells)):
         return Protection(secondary=forced)
-    selection = _Selection(system_of(every), own, earlier, policy)
+    selection = _Selection(system_of(every), own, earlier, policy, most_work)
     found = selection.protection(forced)
-    return replace(found, secondary=found.secondary | forced)
-
-
-def protect_or_withhold(
-    own: Mapping[int, ReleasedOutput],
-    policy: Policy,
-    earlier: Sequence[ReleasedOutput] = (),
-    forced: frozenset[CellDefinition] = frozenset(),
-) -> tuple[dict[int, ReleasedOutput], Protection]:
-    """Protect results beside earlier releases; return those that are released, and what is suppressed of them.
-
-    A result by whose marks alone earlier releases would disclose a small count is withheld whole: of those that hold such
-    counts, or if none does of all, the one that shows least; and after a few, all of them.
-    """
-    kept = dict(own)
-    while True:
-        found = protect(list(kept.values()), policy, earlier, forced)
-        small = {cell.of for one in (*kept.values(), *earlier) for cell in one.cells if cell.primary} & found.inferable
-        if not (small and earlier and kept):
-            return kept, found
-        holding = {at: one for at, one in kept.items() if any(cell.of in small for cell in one.cells)} or kept
-        least = sorted(holding, key=lambda at: (sum(not cell.suppressed for cell in holding[at].cells), at))
-        for at in least[: 1 if len(own) - len(kept) < MOST_ONE_BY_ONE else None]:
-            del kept[at]
+    return replace(found, secondary=found.secondary | forced, work=selection.work)
 
 
 def _by_content(one: ReleasedOutput) -> tuple[object, ...]:
@@ -133,9 +118,15 @@ class _Selection:
     """One population's outputs, and what has been found of them so far."""
 
     def __init__(
-        self, system: System, own: Sequence[ReleasedOutput], earlier: Sequence[ReleasedOutput], policy: Policy
+        self,
+        system: System,
+        own: Sequence[ReleasedOutput],
+        earlier: Sequence[ReleasedOutput],
+        policy: Policy,
+        most_work: int = MOST_WORK,
     ) -> None:
         self.system, self.policy = system, policy
+        self.most_work, self.work = most_work, 0
         is_related = related([*own, *earlier])
         cells = [cell for one in (*own, *earlier) for cell in one.cells if is_related(cell.of)]
         self.lower, self.upper = bounds_of(system, cells)
@@ -199,8 +190,7 @@ class _Selection:
             if len(block.unknowns) > LARGEST_BLOCK:
                 self._withhold_block(block)
                 continue
-            search = self._searched(block, self.lower[block.unknowns], self.upper[block.unknowns], own)
-            found = search.inferable()
+            search, found = self._searched(block, self.lower[block.unknowns], self.upper[block.unknowns], own)
             if search.undecided:
                 self._withhold_block(block)
                 continue
@@ -218,8 +208,23 @@ class _Selection:
         system = with_triples(self.system, self.triples, self.lower, self.upper, suppressed)
         return list(blocks_of(system, self.lower, self.upper, wanted))
 
-    def _searched(self, block: Block, lower: Array, upper: Array, targets: Mapping[int, Target]) -> Search:
-        return Search(block, lower, upper, targets, self.system.integers, len(self.system.cells))
+    def _searched(
+        self,
+        block: Block,
+        lower: Array,
+        upper: Array,
+        targets: Mapping[int, Target],
+        *,
+        exact: bool = False,
+        most_work: int = MOST_OF_BLOCK,
+    ) -> tuple[Search, list[InferableCell]]:
+        """Return a search that was made within what may still be spent, and the counts that it found to keep too few numbers."""
+        most = min(most_work, self.most_work - self.work)
+        integers, first_atom = self.system.integers, len(self.system.cells)
+        search = Search(block, lower, upper, targets, integers, first_atom, most, exact)
+        found = search.inferable()
+        self.work += search.work
+        return search, found
 
     def _beyond_marks(
         self, block: Block, own: Mapping[int, Target], found: Sequence[InferableCell]
@@ -233,10 +238,19 @@ class _Selection:
         low, high = self.lower[block.unknowns], self.upper[block.unknowns]
         lower = np.where(marked, low, np.minimum(low, self.policy.threshold + 1))
         upper = np.where(marked | (high <= 0), high, np.inf)
-        search = self._searched(block, lower, upper, {one.unknown: own[one.unknown] for one in found})
-        by_marks = {one.unknown: one for one in search.inferable()}
+        search, few = self._searched(block, lower, upper, {one.unknown: own[one.unknown] for one in found}, exact=True)
+        by_marks = {one.unknown: one for one in few}
         if search.undecided:
             return list(found)
+        # how many numbers are left beside all, where that is to be compared with how many the marks leave
+        asked = {one.unknown: own[one.unknown] for one in found if not one.exact and one.unknown in by_marks}
+        if asked:
+            low, high = self.lower[block.unknowns], self.upper[block.unknowns]
+            search, few = self._searched(block, low, high, asked, exact=True)
+            if search.undecided:
+                return list(found)
+            exactly = {one.unknown: one for one in few}
+            found = [exactly.get(one.unknown, one) for one in found]
         beyond = []
         for one in found:
             at, marks = int(block.unknowns[one.unknown]), by_marks.get(one.unknown)
@@ -263,7 +277,7 @@ class _Selection:
             elastic = self._elastic(block, integers=bool(bases))
             for one in narrowed:
                 try:
-                    chosen = self._cheapest(block, one, elastic, bases)
+                    chosen = self._cheapest(block, one, elastic, bases) if self.work < self.most_work else None
                 except UndecidedError:
                     chosen = None
                 if chosen is None:
@@ -292,7 +306,7 @@ class _Selection:
 
         What pins a count down mostly stands beside it: relations near it are asked first, then all of the block.
         """
-        aims = _aims(one, self.targets[one.unknown], integers=bool(bases))
+        aims = aims_of(one, self.targets[one.unknown], integers=bool(bases))
         chosen: list[int] | None = None
         near = block.near(one.unknown)
         for own, gives in ((block, elastic),) if bases else ((near, self._elastic(near)), (block, elastic)):
@@ -323,7 +337,11 @@ class _Selection:
         for value in values:
             lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
             lower[at] = upper[at] = value
-            found = gives.cheapest(lower, upper, price, bases)
+            spent = gives.work
+            try:
+                found = gives.cheapest(lower, upper, price, bases)
+            finally:
+                self.work += gives.work - spent
             if found is not None:
                 cost, given = found
                 return cost, [int(k) for k, far in zip(cells, given, strict=True) if far > TOLERANCE]
@@ -337,10 +355,14 @@ class _Selection:
         wanted = np.zeros(self.system.n_unknowns, bool)
         wanted[list(self.secondary)] = not self.system.integers
         around = {int(k): block for block in self._blocks(wanted) for k in block.unknowns} if wanted.any() else {}
-        solved = 0
+        before = self.work
         for k in sorted(self.secondary & around.keys(), key=lambda k: (-self.before[k][2], k)):
             block = around[k]
-            if solved > MOST_TO_RESTORE or len(block.unknowns) > LARGEST_BLOCK or self.inferable & set(block.unknowns):
+            if (
+                self.work - before > MOST_TO_RESTORE
+                or len(block.unknowns) > LARGEST_BLOCK
+                or self.inferable & set(block.unknowns)
+            ):
                 continue
             lower, upper = self.lower.copy(), self.upper.copy()
             lower[k], upper[k], cost = self.before[k]
@@ -348,10 +370,11 @@ class _Selection:
                 targets = {
                     at: self.targets[int(j)] for at, j in enumerate(own.unknowns) if j != k and int(j) in self.targets
                 }
-                search = self._searched(own, lower[own.unknowns], upper[own.unknowns], targets)
-                narrowed = search.inferable() or search.undecided
-                solved += search.solved
-                if narrowed:
+                most = MOST_TO_RESTORE + before - self.work
+                search, few = self._searched(
+                    own, lower[own.unknowns], upper[own.unknowns], targets, most_work=max(most, 0)
+                )
+                if few or search.undecided:
                     break
             else:
                 self.lower, self.upper, self.open[k] = lower, upper, cost
@@ -370,22 +393,3 @@ class _Selection:
             left = {int(k) for k in block.unknowns if int(k) in self.targets and int(k) not in self.proven}
             self.inferable |= left
             self.proven |= left
-
-
-def _aims(one: InferableCell, target: Target, *, integers: bool = False) -> list[float]:
-    """Return the numbers that a count should be able to be: upwards or downwards from those it can."""
-    width = target.need - 1
-    aims = []
-    if integers and one.seen:
-        # there may be holes among them: the nearest numbers that have not been seen
-        around = range(int(max(target.low, min(one.seen) - width)), int(min(target.high, max(one.seen) + width)) + 1)
-        unseen = [value for value in around if value not in one.seen]
-        aims = sorted(map(float, unseen), key=lambda value: min(abs(value - seen) for seen in one.seen or ()))[:2]
-    elif np.isfinite(one.low):
-        if one.high < target.high and one.low <= one.high:
-            aims.append(min(one.low + width, target.high))
-        if one.low > target.low and one.low <= one.high:
-            aims.append(max(one.high - width, target.low))
-    if not aims:
-        aims = [target.high if np.isfinite(target.high) else target.low + width, target.low]
-    return [float(np.round(aim)) for aim in aims]

@@ -176,7 +176,7 @@ def _of_atoms(
 ) -> System:
     strata: list[Stratum] = [tuple(zip(levels, values, strict=True)) for values in product(*levels.values())]
     sets = [frozenset(held) for size in range(len(features) + 1) for held in combinations(features, size)]
-    atoms = [(held, frozenset(stratum), side) for side in sides for stratum in strata for held in sets]
+    atoms = _Atoms.of([(held, frozenset(stratum), side) for side in sides for stratum in strata for held in sets])
     shown = {cell.of for one in published for cell in one.cells if cell.shown}
     # sets without a row are cells here; strata that are suppressed altogether are not, nor are their states
     rests = [one for one in rests_of(cells, published, shown, {}) if REST not in dict(one.of.state)]
@@ -185,7 +185,7 @@ def _of_atoms(
 
     def relations() -> Iterator[tuple[list[tuple[int, float]], float, float]]:
         for cell in (one for one in cells if not one.isolated):
-            terms = [(len(every) + k, 1.0) for k, atom in enumerate(atoms) if _holds(cell, *atom)]
+            terms = [(len(every) + k, 1.0) for k in np.flatnonzero(atoms.held_by(cell)).tolist()]
             # those of one state are some of those who are in the cell
             yield [*terms, (at[cell], -1.0)], 0.0, UNBOUNDED if cell.state else 0.0
         for one in rests:
@@ -200,11 +200,35 @@ def _of_atoms(
                 if any(cell.state for cell, _ in between):
                     yield [(at[cell], value) for cell, value in between], low, high
 
-    return made_of(every, relations(), len(every) + len(atoms), integers=True, rests=rests)
+    return made_of(every, relations(), len(every) + len(atoms.size), integers=True, rests=rests)
 
 
-def _holds(cell: CellDefinition, held: frozenset[str], stratum: frozenset[tuple[str, str]], side: str) -> bool:
-    """Whether the people of an atom are in a cell, but for its states."""
-    if cell.side != side or not stratum.issuperset(cell.stratum):
-        return False
-    return held.issuperset(cell.having) and cell.least <= len(held) <= cell.most
+@dataclass(frozen=True)
+class _Atoms:
+    """Sets of features in strata: which atoms have each feature, are in each stratum and on each side, and how many features they have."""
+
+    having: Mapping[str, NDArray[np.bool_]]
+    within: Mapping[tuple[str, str], NDArray[np.bool_]]
+    side: NDArray[np.str_]
+    size: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, atoms: Sequence[tuple[frozenset[str], frozenset[tuple[str, str]], str]]) -> _Atoms:
+        features = {feature for held, _, _ in atoms for feature in held}
+        pairs = {pair for _, stratum, _ in atoms for pair in stratum}
+        return cls(
+            {feature: np.array([feature in held for held, _, _ in atoms]) for feature in features},
+            {pair: np.array([pair in stratum for _, stratum, _ in atoms]) for pair in pairs},
+            np.array([side for _, _, side in atoms]),
+            np.array([len(held) for held, _, _ in atoms]),
+        )
+
+    def held_by(self, cell: CellDefinition) -> NDArray[np.bool_]:
+        """Return which atoms' people are in a cell, but for its states."""
+        inside = (self.side == cell.side) & (self.size >= cell.least) & (self.size <= cell.most)
+        none = np.zeros(len(self.size), bool)
+        for feature in cell.having:
+            inside = inside & self.having.get(feature, none)
+        for pair in cell.stratum:
+            inside = inside & self.within.get(pair, none)
+        return inside

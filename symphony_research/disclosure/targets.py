@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds
-from symphony_research.disclosure.search import Target
+from symphony_research.disclosure.search import InferableCell, Target
 from symphony_research.disclosure.system import System
 from symphony_research.policy import Policy
 
-__all__ = ["cost_of", "targets_of"]
+__all__ = ["aims_of", "cost_of", "targets_of"]
 
 
 def _target_of(cell: CellBounds, policy: Policy) -> Target | None:
@@ -53,3 +53,22 @@ def cost_of(cell: CellBounds) -> float:
     elif not of.sized and len(of.having) < 2:
         rests = 5.0 if of.having else 1_000.0
     return rests * float(np.log(3 + cell.high))
+
+
+def aims_of(one: InferableCell, target: Target, *, integers: bool = False) -> list[float]:
+    """Return the numbers that a count should be able to be: upwards or downwards from those it can."""
+    width = target.need - 1
+    aims = []
+    if integers and one.seen:
+        # there may be holes among them: the nearest numbers that have not been seen
+        around = range(int(max(target.low, min(one.seen) - width)), int(min(target.high, max(one.seen) + width)) + 1)
+        unseen = [value for value in around if value not in one.seen]
+        aims = sorted(map(float, unseen), key=lambda value: min(abs(value - seen) for seen in one.seen or ()))[:2]
+    elif np.isfinite(one.low):
+        if one.high < target.high and one.low <= one.high:
+            aims.append(min(one.low + width, target.high))
+        if one.low > target.low and one.low <= one.high:
+            aims.append(max(one.high - width, target.low))
+    if not aims:
+        aims = [target.high if np.isfinite(target.high) else target.low + width, target.low]
+    return [float(np.round(aim)) for aim in aims]

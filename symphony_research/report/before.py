@@ -45,6 +45,8 @@ class ReleasedBefore:
         Of its people.
     run : str
         Names the run; reports of one run are protected beside each other.
+    known_by : str
+        Digest of the register's key: fingerprint and sketch are of use in that register alone, wherever it is moved.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -52,6 +54,7 @@ class ReleasedBefore:
     fingerprint: str = ""
     sketch: str = field(default="", repr=False)
     run: str = ""
+    known_by: str = ""
 
     def outputs_of(self, entry: Entry, study: Study) -> list[dict[str, Any]]:
         """Return what an entry disclosed, as of this study's people: counts of the same records carry the study's own fingerprint."""
@@ -63,6 +66,7 @@ class ReleasedBefore:
         return {
             "run": self.run,
             "register": None if self.register is None else str(self.register),
+            "known_by": self.known_by,
             "fingerprint": self.fingerprint,
             "sketch": self.sketch,
             "beside": [entry.number for entry in self.entries],
@@ -112,7 +116,7 @@ def released_before(study: Study, policies: Sequence[Policy], register: str | Pa
     book = Register(register_of(register, study))
     fingerprint, sketch = keyed(study.fingerprint, book.key), sketch_of(study, book.key)
     entries = of_same_people(book.entries(), fingerprint, sketch)
-    return ReleasedBefore(entries, book.path, fingerprint, sketch, run)
+    return ReleasedBefore(entries, book.path, fingerprint, sketch, run, book.known_by)
 
 
 def require_one_rule(before: ReleasedBefore, policy: Policy) -> None:

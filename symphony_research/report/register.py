@@ -128,6 +128,11 @@ class Register:
                 self._file.append(stream, lines)
             self.key = bytes.fromhex(lines[0]["key"])
 
+    @property
+    def known_by(self) -> str:
+        """Digest of the key, by which it is known whether something was made beside this register."""
+        return hashlib.sha256(self.key).hexdigest()
+
     def entries(self) -> tuple[Entry, ...]:
         """Return every entry in order, withdrawn ones with their withdrawal."""
         with self._file.open() as stream:

@@ -176,7 +176,7 @@ def findings_between(
     named = [(f"{one.title} in {where} [{at}]", one) for at, (_, where, one) in enumerate(told)]
     folder_of = {name: folder for (name, _), (folder, _, _) in zip(named, told, strict=True)}
     found: dict[str, list[Finding]] = {}
-    for finding in find(named):
+    for finding in find(named, {name for name, folder in folder_of.items() if not folder}):
         folders = dict.fromkeys(folder_of[name] for name in finding.outputs)
         if "" in folders:
             for folder in folders:

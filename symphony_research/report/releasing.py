@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from symphony_research.disclosure.nested_populations import telling_beside
+from symphony_research.disclosure.outputs import ReleasedOutput, whose
+from symphony_research.disclosure.release_record import output_from_record
 from symphony_research.errors import ArgumentError, ReportError
 from symphony_research.report.before import FOR_REGISTER, as_of_study, of_same_people
 from symphony_research.report.provenance import read_record, utc_text
@@ -19,6 +22,8 @@ from symphony_research.report.release import CHECKER_FOLDER, findings_between
 __all__ = ["digest_of", "release_in_words", "release_reports", "withdraw_release"]
 
 PAGE = "report.html"
+_CLASHES = "would disclose a small count beside what was released since it was made."
+_MAKE_AGAIN = "Make it again: what was released is taken into account then. Nothing was entered."
 
 
 def digest_of(folder: Path) -> str:
@@ -48,7 +53,8 @@ def release_reports(
     Raises
     ------
     ArgumentError
-        If a folder holds no report of confidential data that can be released, or they belong to several registers.
+        If a folder holds no report of confidential data that can be released, they belong to several registers, or to
+        another than the one that is named.
     ReportError
         If one would disclose a small count beside what was released since it was made, naming both; or the
         register cannot be used.
@@ -61,6 +67,7 @@ def release_reports(
             "These reports were made beside several registers. Release those of one register at a time."
         )
     book = Register(register or places.pop())
+    _require_own(told, book)
     there = book.entries()
     accepted: list[Entry] = []
     for folder, one in told.items():
@@ -160,6 +167,16 @@ def _entering(folder: Path) -> dict[str, Any]:
     return {**told, "record": record}
 
 
+def _require_own(told: Mapping[Path, Mapping[str, Any]], book: Register) -> None:
+    """Refuse reports that were made beside another register: in this one nobody would know whose people they are of."""
+    for folder, one in told.items():
+        if one["known_by"] != book.known_by:
+            raise ArgumentError(
+                f"'{folder.name}' was made beside the register '{one['register']}', and not beside '{book.path}'. Release it into "
+                "the one it was made beside, or make it again with --register. Nothing was entered."
+            )
+
+
 def _entry(folder: Path, told: Mapping[str, Any], by: str | None) -> Entry:
     record = told["record"]
     return Entry(
@@ -180,7 +197,8 @@ def _entry(folder: Path, told: Mapping[str, Any], by: str | None) -> Entry:
 def _require_no_clash(entry: Entry, told: Mapping[str, Any], there: Iterable[Entry]) -> None:
     """Refuse a report that would disclose a count beside what it was not protected beside."""
     of_same = of_same_people(there, entry.fingerprint, entry.sketch)
-    unknown = [one.label for one in of_same if one.run != entry.run and one.number not in told["beside"]]
+    since = [one for one in of_same if one.run != entry.run and one.number not in told["beside"]]
+    unknown = [one.label for one in since]
     if not unknown:
         return
     before = [(one.label, as_of_study(one.outputs, entry.study)) for one in of_same]
@@ -188,7 +206,22 @@ def _require_no_clash(entry: Entry, told: Mapping[str, Any], there: Iterable[Ent
     clashes = [one for one in found if any(f" in {label} [" in name for name in one.outputs for label in unknown)]
     if clashes:
         more = f" And {len(clashes) - 1} more." if len(clashes) > 1 else ""
-        raise ReportError(
-            f"{entry.report} would disclose a small count beside what was released since it was made. {clashes[0]}{more} Make it "
-            "again: what was released is taken into account then. Nothing was entered."
-        )
+        raise ReportError(f"{entry.report} {_CLASHES} {clashes[0]}{more} {_MAKE_AGAIN}")
+    for one in since:
+        if one.fingerprint != entry.fingerprint and _tell_together(entry, one):
+            raise ReportError(
+                f"{entry.report} {_CLASHES} All its counts together with those of {one.label}, which is of another extract of the same "
+                f"people, tell how few were added. {_MAKE_AGAIN}"
+            )
+
+
+def _tell_together(entry: Entry, before: Entry) -> bool:
+    """Whether any count shown would have been suppressed, had the report been made beside one of another extract."""
+    own, others = (
+        [output for told in as_of_study(one.outputs, entry.study) if (output := output_from_record(told)) is not None]
+        for one in (entry, before)
+    )
+    of_whom: dict[str, list[ReleasedOutput]] = {}
+    for output in own:
+        of_whom.setdefault(whose(output), []).append(output)
+    return any(telling_beside(group, others) for group in of_whom.values())

@@ -22,6 +22,7 @@ from symphony_research.report.release import (
     release_files,
     release_key,
 )
+from symphony_research.result.session import ReleaseSession
 
 OURS, OTHER = "a" * 64, "b" * 64
 RECORD = {
@@ -39,7 +40,7 @@ OUTPUT = {
 def room(monkeypatch):
     """Stand-ins for disclosure control: an output is what it is published as, and all outputs together are a finding."""
 
-    def find(named):
+    def find(named, before):
         return [types.SimpleNamespace(outputs=[name for name, _ in named])]
 
     monkeypatch.setattr(releasing, "FORMAT", 3)
@@ -103,6 +104,27 @@ def test_findings_are_those_of_new_reports_with_others(room):
     assert findings_between(new, []) == {}  # among themselves they were protected together
     found = findings_between(new, [("02_x (entry 1)", [{"title": "old"}])])
     assert sorted(found) == ["a_new", "b_new"]
+
+
+def test_twenty_drafts_of_one_report_clash_with_nothing(tmp_path):
+    # 300 people of whom every third has asthma, every twentieth COPD, and five stroke
+    held = {"asthma": 3, "copd": 20, "stroke": 60}
+    frame = pl.DataFrame({name: [k % every == 0 for k in range(300)] for name, every in held.items()})
+    source = sr.result.Provenance("S", OURS, population={"age": [18, None]})
+    patterns = sr.Patterns.from_wide(frame, conditions=list(held), provenance=source)
+    made = {
+        "prevalence": sr.multimorbidity.prevalence(patterns),
+        "number": sr.multimorbidity.condition_count(patterns),
+        "pairs": sr.networks.cooccurrence(patterns),
+    }
+    policy, drafts = Policy.nhs_england(level="strict"), []
+    for k in range(20):
+        session = ReleaseSession(f"draft {k}", policy.title, (), tmp_path / f"{k}.json")
+        sr.suppress(made, policy, session=session)
+        drafts.append((f"draft {k}", session.released()))
+    assert all(outputs == drafts[0][1] for _, outputs in drafts)
+    assert any(output["suppressed"] for output in drafts[0][1])
+    assert findings_between(dict(drafts[-1:]), drafts[:-1]) == {}
 
 
 # 400 people, of whom 398 are women: a table of women beside one of everybody is a difference of two men

@@ -10,7 +10,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_matrix, vstack
 
 from symphony_research.disclosure import search, system
-from symphony_research.disclosure.decomposition import Block, blocks_of, ranges_of_one_row
+from symphony_research.disclosure.decomposition import Block, blocks_of, ranges_of_one_row, tightened
 from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.search import Search, Target
 from symphony_research.result.cells import at_least, everybody, feature_list, of_size
@@ -186,3 +186,59 @@ def test_a_search_that_reaches_its_limit_says_that_it_has_not_decided(monkeypatc
     # by hand: the first is 5, 6 or 7, the second 3, 4 or 5
     assert [(one.unknown, one.low, one.high) for one in own.inferable()] == [(0, 5.0, 7.0), (1, 3.0, 5.0)]
     assert not own.undecided
+
+
+def test_a_search_that_has_spent_its_work_says_that_it_has_not_decided() -> None:
+    # two numbers of one to seven that are 10 together, and the second less than the first
+    matrix = csr_matrix(np.array([[1.0, 1.0], [1.0, -1.0]]))
+    block = Block(np.arange(2), matrix, np.array([10.0, 0.0]), np.array([10.0, np.inf]))
+    targets = {0: Target(1, 7, 5), 1: Target(1, 7, 5)}
+    spent = Search(block, np.ones(2), np.full(2, 7.0), targets, most_work=1)
+    spent.inferable()
+    assert spent.undecided
+    assert spent.work > 1
+    decided = Search(block, np.ones(2), np.full(2, 7.0), targets)
+    assert [(one.unknown, one.low, one.high) for one in decided.inferable()] == [(0, 5.0, 7.0), (1, 3.0, 5.0)]
+
+
+@pytest.mark.parametrize("by", [(), ("sex",)], ids=["everybody", "by sex"])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_block_made_smaller_leaves_the_same_counts_too_few_numbers(
+    seed: int, by: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, lower, upper, targets = made(seed, by, integers=False, monkeypatch=monkeypatch)
+    monkeypatch.setattr(search, "TIGHTENED_FROM", 0)
+    narrowed = found_by_search(whole, lower, upper, targets)
+    for at, target in targets.items():
+        low, high = ends_by_programmes(whole, lower, upper, at)
+        many = np.floor(high + TOLERANCE) - np.ceil(low - TOLERANCE) + 1
+        assert (at in narrowed) == (many < target.need), whole.cells[at]
+        if at in narrowed:
+            # bounds alone may leave more, never fewer
+            assert narrowed[at].low <= low + TOLERANCE
+            assert narrowed[at].high >= high - TOLERANCE
+            assert narrowed[at].many >= many
+            assert narrowed[at].many < target.need
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_narrowed_bounds_and_fewer_relations_allow_the_same_numbers(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, m = 12, 9
+    matrix = np.where(rng.random((m, n)) < 0.3, rng.choice([-1.0, 1.0, 2.0], (m, n)), 0.0)
+    x = rng.integers(0, 20, n).astype(float)
+    lower, upper = np.maximum(x - rng.integers(0, 9, n), 0), x + rng.integers(0, 9, n)
+    upper[rng.random(n) < 0.3] = np.inf
+    at = matrix @ x
+    low, high = at - rng.integers(0, 3, m), np.where(rng.random(m) < 0.3, np.inf, at + rng.integers(0, 3, m))
+    block = Block(np.arange(n), csr_matrix(matrix), low, high)
+    smaller, least, most = tightened(block, lower, upper)
+    rows, columns = np.nonzero(matrix)
+    own = system.System((), rows, columns, matrix[rows, columns], low, high, n, integers=False)
+    other = smaller.matrix.tocoo()
+    less = system.System((), other.row, other.col, other.data, smaller.low, smaller.high, n, integers=False)
+    for k in range(n):
+        by_all, by_less = ends_by_programmes(own, lower, upper, k), ends_by_programmes(less, least, most, k)
+        assert by_less == pytest.approx(by_all, abs=1e-5)
+        assert least[k] <= by_all[0] + 1e-6
+        assert most[k] >= by_all[1] - 1e-6

@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import symphony_research as sr
-from symphony_research.disclosure import control, search, secondary, system
+from symphony_research.disclosure import beside, control, search, secondary, system
 from symphony_research.disclosure.outputs import released_output, whose
 from symphony_research.disclosure.release_record import what_was_done
 from symphony_research.policy import Policy, policy_named
@@ -239,6 +239,17 @@ def test_what_is_not_decided_within_the_limit_is_withheld_and_says_so(monkeypatc
             assert one.count_tables[name][column][row] is None
     assert any("withheld" in line for line in what_was_done(parts))
     assert any("withheld" in line for line in provenance(parts))
+
+
+def test_once_all_work_is_spent_what_is_left_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = [sr.networks.cooccurrence(patterns) for patterns in by_sex()]
+    decided = sr.suppress(results, NHS)
+    monkeypatch.setattr(beside, "MOST_WORK", 1)
+    spent = sr.suppress(results, NHS)
+    assert any(one.disclosure.withheld for one in spent)
+    shown = [one.count_tables["pairs"]["n_both"].is_not_null() for one in (*decided, *spent)]
+    for before, after in zip(shown[:2], shown[2:], strict=True):
+        assert not (after & ~before).any()
 
 
 def test_results_by_strata_of_too_many_counts_are_withheld_first(monkeypatch: pytest.MonkeyPatch) -> None:

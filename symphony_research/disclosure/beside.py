@@ -1,0 +1,42 @@
+"""Protect results beside earlier releases, and withhold whole what those leave no room for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from symphony_research.disclosure.outputs import ReleasedOutput
+from symphony_research.disclosure.secondary import MOST_WORK, Protection, protect
+from symphony_research.policy import Policy
+from symphony_research.result.cells import CellDefinition
+
+__all__ = ["protect_or_withhold"]
+
+MOST_ONE_BY_ONE = 2  # results that are withheld one after the other, each time searching what is left
+
+
+def protect_or_withhold(
+    own: Mapping[int, ReleasedOutput],
+    policy: Policy,
+    earlier: Sequence[ReleasedOutput] = (),
+    forced: frozenset[CellDefinition] = frozenset(),
+) -> tuple[dict[int, ReleasedOutput], Protection]:
+    """Protect results beside earlier releases; return those that are released, and what is suppressed of them.
+
+    A result by whose marks alone earlier releases would disclose a small count is withheld whole: of those that hold such
+    counts, or if none does of all, the one that shows least; and after a few, all of them. Once the limit of work is reached
+    nothing more is asked: what is left is withheld.
+    """
+    kept, left = dict(own), MOST_WORK
+    while True:
+        found = protect(list(kept.values()), policy, earlier, forced, left)
+        left -= found.work
+        small = {cell.of for one in (*kept.values(), *earlier) for cell in one.cells if cell.primary} & found.inferable
+        if not (small and earlier and kept):
+            return kept, found
+        holding = {at: one for at, one in kept.items() if any(cell.of in small for cell in one.cells)} or kept
+        if left <= 0:
+            kept.clear()
+            continue
+        least = sorted(holding, key=lambda at: (sum(not cell.suppressed for cell in holding[at].cells), at))
+        for at in least[: 1 if len(own) - len(kept) < MOST_ONE_BY_ONE else None]:
+            del kept[at]
