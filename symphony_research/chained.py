@@ -45,7 +45,7 @@ class ChainedFile:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     record = ChainedFile(Path(folder) / "record.jsonl", "The record", "Name another.", "start another")
-    ...     with record.open() as stream:
+    ...     with record.held() as stream:
     ...         record.append(stream, [{"said": "first"}])
     ...     record.lines()
     [{'said': 'first'}]
@@ -63,7 +63,7 @@ class ChainedFile:
         return self.path.with_name(f"{self.path.name}.head")
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
+    def held(self) -> Iterator[IO[bytes]]:
         """Hold the file for this process alone; it is made if it is not there.
 
         Raises

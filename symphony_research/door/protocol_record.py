@@ -108,7 +108,7 @@ def add_to_record(protocol: Path, event: Fixing | Reading) -> Record:
         If the record cannot be written, or is not whole.
     """
     file = _file(protocol)
-    with file.open() as stream:
+    with file.held() as stream:
         lines = file.read(stream)
         record = Record(tuple(_events(lines)))
         if _known(record, event):

@@ -121,7 +121,7 @@ class Register:
             "name a new one with --register and release again what is out",
             private=True,
         )
-        with self._file.open() as stream:
+        with self._file.held() as stream:
             lines = self._file.read(stream)
             if not lines:
                 lines = [{"format": FORMAT, "key": secrets.token_hex(32)}]
@@ -135,12 +135,12 @@ class Register:
 
     def entries(self) -> tuple[Entry, ...]:
         """Return every entry in order, withdrawn ones with their withdrawal."""
-        with self._file.open() as stream:
+        with self._file.held() as stream:
             return self._read(stream)
 
     def add(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """Enter reports, all or none, and return them with their numbers; one that is there already is left as it is."""
-        with self._file.open() as stream:
+        with self._file.held() as stream:
             known = {(one.report, one.digest): one for one in self._read(stream)}
             number, new = len(known), []
             for entry in entries:
@@ -159,7 +159,7 @@ class Register:
         ReportError
             If there is no such entry, or it is withdrawn.
         """
-        with self._file.open() as stream:
+        with self._file.held() as stream:
             there = self._read(stream)
             if not 1 <= number <= len(there):
                 raise ReportError(

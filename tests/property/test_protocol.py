@@ -49,7 +49,7 @@ def protocols(draw: Any) -> Protocol:
     n = draw(st.integers(0, 4))
     control = draw(st.sampled_from([outcomes[-1], "none"]))
     sex = draw(st.sampled_from([None, "F", "M", "other", "unknown"]))
-    strata = ["broad_age_band", "hub", "n_conditions_band", *([] if sex else ["sex"])]
+    strata = ["broad_age_band", "age_band", "n_conditions_band", *([] if sex else ["sex"])]
     plain |= {
         "authors": draw(st.lists(text, max_size=3)),
         "eligibility.programme": "complex_care",
@@ -75,6 +75,7 @@ def protocols(draw: Any) -> Protocol:
         "estimand.assumptions": draw(st.lists(text, max_size=3)),
         "analysis.estimator": "poisson",
         "analysis.adjust": draw(st.booleans()),
+        "analysis.later_enrolment": draw(st.sampled_from(["kept", "censored"])),
         "analysis.confidence": draw(st.floats(0.5, 0.999)),
         "analysis.multiple_testing": draw(st.sampled_from(list(MULTIPLE_TESTING))),
         "analysis.subgroups": draw(some(strata)),

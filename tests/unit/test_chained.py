@@ -23,7 +23,7 @@ def test_reading_what_is_not_there_makes_nothing(tmp_path: Path) -> None:
 
 def test_each_line_bears_the_digest_of_all_before(tmp_path: Path) -> None:
     file = record(tmp_path)
-    with file.open() as stream:
+    with file.held() as stream:
         file.append(stream, [{"b": 1, "a": 2}])
         file.append(stream, [{"c": [3]}])
     # the same by hand: SHA-256 of the digest before and the line with its names in order
@@ -38,7 +38,7 @@ def test_each_line_bears_the_digest_of_all_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [b'{"c":[3]', b'"a":2'])
 def test_a_line_that_was_changed_or_cut_is_noticed_when_it_is_read(cut: bytes, tmp_path: Path) -> None:
     file = record(tmp_path)
-    with file.open() as stream:
+    with file.held() as stream:
         file.append(stream, [{"b": 1, "a": 2}, {"c": [3]}])
     raw = file.path.read_bytes()
     file.path.write_bytes(raw[: raw.index(cut)] if cut == b'{"c":[3]' else raw.replace(cut, b'"a":3'))

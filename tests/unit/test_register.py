@@ -100,7 +100,7 @@ def test_another_process_that_holds_it_is_waited_for_and_then_named(
     hold = f"""
         import sys, time
         from symphony_research.report.register import Register
-        with Register({str(book.path)!r})._file.open():
+        with Register({str(book.path)!r})._file.held():
             print("held", flush=True)
             sys.stdin.read()
     """
