@@ -6,6 +6,7 @@ for its owner alone.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Sequence

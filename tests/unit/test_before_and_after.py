@@ -74,7 +74,10 @@ def test_the_guard_says_how_far_controls_fell(many):
     found = sr.evaluation.before_after(many)
     fall = 1 - found.row("controls")["estimate"]
     assert fall > 0
-    assert f"a fall of {100 * fall:.0f}% came to people who had not enrolled by that day (regression to the mean)" in found.sentence()
+    assert (
+        f"a fall of {100 * fall:.0f}% came to people who had not enrolled by that day (regression to the mean)"
+        in found.sentence()
+    )
 
 
 def test_differences_in_differences_by_hand(matched):
