@@ -141,6 +141,10 @@ def telling_by_all(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutp
     }
     others = {cell.of: cell for one in whole for cell in one.cells if cell.high < UNBOUNDED}
     policy = outer[0].policy
+    # strata of one population are searched as one system: where none of the inner people are counted the difference is a
+    # suppressed count of the outer, which is protected there
+    if inner[0].people == outer[0].people:
+        own = {of: cell for of, cell in own.items() if cell.high > 0}
     # where the two numbers alone are far apart nothing can bring them together
     near = sorted(
         of
