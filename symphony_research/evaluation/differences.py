@@ -31,7 +31,7 @@ from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
 from symphony_research.result import KeyFigure, Result
 from symphony_research.result.roles import Key, TableRoles
-from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED
+from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, capital
 from symphony_research.words.numbers import number, roughly
 from symphony_research.words.phrases import confidence_of
 
@@ -126,7 +126,7 @@ class DifferenceInDifferences(Result):
         row, value = self.estimates.row(0, named=True), SUPPRESSED
         if row["estimate"] is not None:
             value = f"{number(row['estimate'])} ({number(row['lower'])} to {number(row['upper'])})"
-        what = f"{MEASURES[self.settings['model']].capitalize()}: {EVENTS[self.settings['outcome']].plural}"
+        what = f"{capital(MEASURES[self.settings['model']])}: {EVENTS[self.settings['outcome']].plural}"
         return (KeyFigure(what, value, what),)
 
     @property

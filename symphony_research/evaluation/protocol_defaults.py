@@ -108,7 +108,7 @@ def defaults_of(study: Study, programme: str, given: Mapping[str, Any]) -> dict[
     control = given.get("negative_control.outcome")
     days = (study.period[1] - study.period[0]).days
     what, name = EVENTS[primary].plural if primary in EVENTS else in_words(primary), in_words(programme)
-    several = study.has("registrations") and _hubs_of_practices(study) > 1
+    several = len(study.hubs()) > 1 and study.has("registrations") and _hubs_of_practices(study) > 1
     known = study.condition_names() if study.priority_conditions else ()
     priority = [one for one in study.priority_conditions if one in known]
     least = given.get("eligibility.min_conditions", min(ENOUGH_CONDITIONS, len(priority)))
