@@ -25,7 +25,12 @@ Tables = Mapping[str, pl.DataFrame]
 DEPRIVATION, WHEN, WAITED, STAYED = "deprivation", "enrolled in", "waited", "after a year"
 FIFTHS = ("1", "2", "3", "4", "5", NOT_RECORDED)
 # days from becoming eligible, up to and including
-WAITS = (("within 3 months", 91), ("3 to 12 months", 365), ("1 to 3 years", 1_096), ("more than 3 years", None))
+WAITS = (
+    ("within three months", 91),
+    ("three months to a year", 365),
+    ("one to three years", 1_096),
+    ("more than three years", None),
+)
 STAYS = (
     "still enrolled",
     "had left the programme",
@@ -148,7 +153,7 @@ class Uptake(Result):
         more = [
             f"{percentage(share)} {words}"
             for share, words in (
-                (soon, "enrolled within 3 months of becoming eligible"),
+                (soon, "enrolled within three months of becoming eligible"),
                 (stayed, "were still enrolled a year later"),
             )
             if share is not None
@@ -245,14 +250,13 @@ def _listed(question: str, categories: Any, found: pl.Series) -> pl.DataFrame:
 def _years(period: tuple[date, date]) -> list[str]:
     """Return the financial years that a period touches."""
     first, last = (day.year - (day.month < 4) for day in period)
-    return [f"{year}/{(year + 1) % 100:02d}" for year in range(first, last + 1)]
+    return [str(year) for year in range(first, last + 1)]
 
 
 def _year_of(enrolled: pl.DataFrame, period: tuple[date, date]) -> pl.Series:
     day = pl.col("enrolled_on").clip(*period)
     year = day.dt.year() - (day.dt.month() < 4).cast(pl.Int32)
-    ends = ((year + 1) % 100).cast(pl.String).str.zfill(2)
-    return enrolled.select(pl.concat_str([year.cast(pl.String), pl.lit("/"), ends]).alias("category"))["category"]
+    return enrolled.select(year.cast(pl.String).alias("category"))["category"]
 
 
 def _waits(rows: PersonRows, everyone: Eligible, enrolled: pl.DataFrame) -> pl.Series:
