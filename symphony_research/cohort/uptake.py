@@ -104,7 +104,7 @@ class Uptake(Result):
         for row in self.estimates.iter_rows(named=True):
             question, category = row["question"], row["category"]
             if question != asked and question in HEADINGS:
-                rows.append({"": HEADINGS[question], "Enrolled, n (%)": "", "Ever eligible, n": ""})
+                rows.append({"Characteristic": HEADINGS[question], "Enrolled, n (%)": "", "Ever eligible, n": ""})
             asked = question
             if category == NOT_RECORDED and row["n_persons"] == 0 and row["n_eligible"] == 0:
                 continue
@@ -118,7 +118,7 @@ class Uptake(Result):
                 if question == "people"
                 else f"  {capital(_fifth(category) if question == DEPRIVATION else category)}"
             )
-            rows.append({"": label, "Enrolled, n (%)": said, "Ever eligible, n": eligible})
+            rows.append({"Characteristic": label, "Enrolled, n (%)": said, "Ever eligible, n": eligible})
         return pl.DataFrame(rows)
 
     def notes(self, columns: Any) -> list[str]:

@@ -49,7 +49,7 @@ def reports_of(output: str) -> Path:
     index = Path(address.removeprefix("file://"))
     pages = list(index.parent.glob("*/report.html"))
     # combinations, the network, and four hubs
-    assert len(pages) == 8, [p.parent.name for p in pages]
+    assert len(pages) == 13, [p.parent.name for p in pages]
     return index
 
 

@@ -87,7 +87,7 @@ def test_words(cohort):
         "still enrolled a year later."
     )
     table = cohort.uptake().display()
-    assert table[""].to_list()[:3] == ["People", "Deprivation, national fifths", "  1 (most deprived)"]
+    assert table["Characteristic"].to_list()[:3] == ["People", "Deprivation, national fifths", "  1 (most deprived)"]
 
 
 def test_a_table_with_few_people_shows_none_of_them(cohort):
