@@ -25,6 +25,7 @@ __all__ = [
     "draw_candidates",
     "eligible_people",
     "exact_names",
+    "first_enrolments",
     "other_programmes",
 ]
 
@@ -65,6 +66,14 @@ class Drawn:
     spell: Whole
     there: Whole
     share: NDArray[np.float64]
+
+
+def first_enrolments(rows: PersonRows) -> pl.DataFrame:
+    """Return when each person of the study first enrolled on the cohort's programme, or on any: `person_id`, `enrolled_on`."""
+    programme, spells = rows.rules.get("programme"), rows.study.enrolments
+    if programme is not None:
+        spells = spells.filter(pl.col("programme") == programme)
+    return spells.group_by("person_id").agg(pl.col("start_date").min().alias("enrolled_on")).collect(engine="streaming")
 
 
 def exact_names(rows: PersonRows, exact: Sequence[str] | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from symphony_research.cohort.events import events_of, why_not_recorded
 from symphony_research.study import Study
 
-__all__ = ["DAYS_BACK", "RUN_DAYS", "Counter", "Measured", "closed_days", "measured_before"]
+__all__ = ["DAYS_BACK", "RUN_DAYS", "Counter", "Measured", "closed_days", "measured_before", "pence_by_day"]
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -190,16 +190,21 @@ def _records(
     if why := ("" if study.has("activity") and study.recorded["costed"].any() else "cost"):
         missing.append(why)
         return found
+    spent = pence_by_day(study, among)
+    cost = Counter(spent["__person"].to_numpy(), spent["date"].to_numpy(), spent["pence"].to_numpy())
+    found += _in_windows("cost", cost, person, day, scale=100.0)
+    return found
+
+
+def pence_by_day(study: Study, among: pl.LazyFrame) -> pl.DataFrame:
+    """Return what people cost by day: `__person`, `date` in days from 1 January 1970, `pence`, whole so that any order gives one sum."""
     pence = (pl.col("cost").fill_null(0) * 100).round().cast(pl.Int64)
-    spent = (
+    return (
         study.activity.join(among, on="person_id", how="inner")
         .group_by("__person", pl.col("date").cast(pl.Int32).cast(pl.Int64))
         .agg(pence.sum().alias("pence"))
         .collect(engine="streaming")
     )
-    cost = Counter(spent["__person"].to_numpy(), spent["date"].to_numpy(), spent["pence"].to_numpy())
-    found += _in_windows("cost", cost, person, day, scale=100.0)
-    return found
 
 
 def _in_windows(words: str, counter: Counter, person: Whole, day: Whole, scale: float = 1.0) -> list[tuple[str, Array]]:

@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 
 from symphony_research.cohort.attrition import STUDIED, Attrition
 from symphony_research.cohort.events import EVENTS, require_recorded, why_not_recorded
-from symphony_research.cohort.history import Counter, closed_days
+from symphony_research.cohort.history import Counter, closed_days, pence_by_day
 from symphony_research.cohort.people import Cohort
-from symphony_research.cohort.periods import PeriodRows, counted_by_period, dated_events, require_recurrent
+from symphony_research.cohort.periods import (
+    PeriodRows,
+    counted_by_period,
+    dated_events,
+    people_among,
+    require_recurrent,
+)
 from symphony_research.cohort.risk_sets import RiskSets
 from symphony_research.cohort.strata import BROAD, with_strata
 from symphony_research.errors import NotEstimableError, require_one_of
@@ -242,14 +248,8 @@ def outcome_rows(
 def event_times(matched: Matched, event: str, found: OutcomeRows, *, last: int) -> tuple[Whole, Array]:
     """Return every event of matched people in days 1 to `last`, while at risk: the place of its row in `found`, and the day."""
     sets = matched._sets
-    dated = dated_events(sets.rows.study, event, sets.eligible.people, found.person).rename({"event_date": "when"})
-    rows = pl.DataFrame(
-        {"__person": found.person, "place": np.arange(len(found.row)), "day": sets.day[found.row], "end": found.days}
-    )
-    happened = rows.join(dated, on="__person", how="inner").with_columns((pl.col("when") - pl.col("day")).alias("time"))
-    happened = happened.filter(
-        (pl.col("time") >= 1) & (pl.col("time") <= pl.min_horizontal("end", pl.lit(float(last))))
-    )
+    dated = dated_events(sets.rows.study, event, sets.eligible.people, found.person)
+    happened = _within_window(sets, found, dated.rename({"event_date": "when"}), last)
     return happened["place"].to_numpy(), happened["time"].cast(pl.Float64).to_numpy()
 
 
@@ -258,7 +258,7 @@ def cost_times(matched: Matched, found: OutcomeRows, *, last: int) -> tuple[Whol
 
     Raises
     ------
-    ArgumentError
+    NotEstimableError
         If the study records no cost.
     """
     sets = matched._sets
@@ -268,24 +268,18 @@ def cost_times(matched: Matched, found: OutcomeRows, *, last: int) -> tuple[Whol
             "The study records no cost of activity, so that costs cannot be compared.",
             "The study records no cost of activity",
         )
-    wanted = sets.eligible.people[np.unique(found.person).tolist()]
-    among = wanted.lazy().select("person_id", pl.col("__person").cast(pl.Int64))
-    pence = (pl.col("cost") * 100).round().cast(pl.Int64)  # whole pence, so that the sum is the same in any order
-    spent = (
-        study.activity.join(among, on="person_id", how="inner")
-        .group_by("__person", pl.col("date").cast(pl.Int32).cast(pl.Int64).alias("when"))
-        .agg(pence.sum().alias("pence"))
-        .filter(pl.col("pence") > 0)
-        .collect(engine="streaming")
-    )
+    spent = pence_by_day(study, people_among(sets.eligible.people, found.person)).filter(pl.col("pence") > 0)
+    within = _within_window(sets, found, spent.rename({"date": "when"}), last).sort("place", "time")
+    return within["place"].to_numpy(), within["time"].cast(pl.Float64).to_numpy(), within["pence"].to_numpy() / 100
+
+
+def _within_window(sets: RiskSets, found: OutcomeRows, dated: pl.DataFrame, last: int) -> pl.DataFrame:
+    """Return what is dated in days 1 to `last` of rows, while at risk, with `place` of the row and `time` in days."""
     rows = pl.DataFrame(
         {"__person": found.person, "place": np.arange(len(found.row)), "day": sets.day[found.row], "end": found.days}
     )
-    happened = rows.join(spent, on="__person", how="inner").with_columns((pl.col("when") - pl.col("day")).alias("time"))
-    within = happened.filter(
-        (pl.col("time") >= 1) & (pl.col("time") <= pl.min_horizontal("end", pl.lit(float(last))))
-    ).sort("place", "time")
-    return within["place"].to_numpy(), within["time"].cast(pl.Float64).to_numpy(), within["pence"].to_numpy() / 100
+    happened = rows.join(dated, on="__person", how="inner").with_columns((pl.col("when") - pl.col("day")).alias("time"))
+    return happened.filter((pl.col("time") >= 1) & (pl.col("time") <= pl.min_horizontal("end", pl.lit(float(last)))))
 
 
 def period_rows(matched: Matched, event: str, periods: Sequence[tuple[int, int]]) -> PeriodRows:

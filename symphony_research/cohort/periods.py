@@ -18,7 +18,15 @@ from symphony_research.errors import ArgumentError, NotEstimableError, require_o
 from symphony_research.result import Provenance
 from symphony_research.study import Study
 
-__all__ = ["EPOCH", "PeriodRows", "counted_by_period", "dated_events", "period_rows_of", "require_recurrent"]
+__all__ = [
+    "EPOCH",
+    "PeriodRows",
+    "counted_by_period",
+    "dated_events",
+    "people_among",
+    "period_rows_of",
+    "require_recurrent",
+]
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -64,9 +72,14 @@ def require_recurrent(study: Study, event: str) -> None:
     require_recorded(study, EVENTS[event])
 
 
+def people_among(people: pl.DataFrame, person: Whole) -> pl.LazyFrame:
+    """Return some of the people by their places: `person_id`, `__person`."""
+    return people[np.unique(person).tolist()].lazy().select("person_id", pl.col("__person").cast(pl.Int64))
+
+
 def dated_events(study: Study, event: str, people: pl.DataFrame, person: Whole) -> pl.DataFrame:
     """Return the days of an event of some of the people: `__person`, `event_date` in days from 1 January 1970."""
-    among = people[np.unique(person).tolist()].lazy().select("person_id", pl.col("__person").cast(pl.Int64))
+    among = people_among(people, person)
     return (
         events_of(study, event, among=among)
         .join(among, on="person_id", how="inner")

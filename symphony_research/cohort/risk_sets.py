@@ -17,6 +17,7 @@ from symphony_research.cohort.candidates import (
     draw_candidates,
     eligible_people,
     exact_names,
+    first_enrolments,
 )
 from symphony_research.cohort.follow_up import Steps, governing_day, provenance_of_period
 from symphony_research.cohort.history import Measured, measured_before
@@ -104,11 +105,7 @@ def risk_sets_of(
     if type(candidates) is not int or candidates < 1:
         raise ArgumentError(f"candidates={candidates!r} must be an integer number of people a risk set, at least 1.")
     names = exact_names(rows, exact)
-    programme = rows.rules.get("programme")
-    spells = study.enrolments if programme is None else study.enrolments.filter(pl.col("programme") == programme)
-    first = (
-        spells.group_by("person_id").agg(pl.col("start_date").min().alias("enrolled_on")).collect(engine="streaming")
-    )
+    first = first_enrolments(rows)
     last = governing_day(study, "activity", "enrolments", until=None)
     steps = Steps()
     people = rows.people.join(first, on="person_id", how="left")

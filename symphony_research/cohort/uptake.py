@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from symphony_research.cohort.candidates import Eligible, eligible_people
+from symphony_research.cohort.candidates import Eligible, eligible_people, first_enrolments
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
@@ -191,7 +191,7 @@ def uptake_of(rows: PersonRows, planned: int | None) -> Uptake:
         raise ArgumentError(f"planned={planned!r} must be an integer number of people, at least 1, or None.")
     study = rows.study
     enrolled = rows.people.select("person_id", pl.col("index_date").alias("enrolled_on"))
-    everyone = eligible_people(rows, _first_enrolments(rows))
+    everyone = eligible_people(rows, first_enrolments(rows))
     fifth = (
         ((pl.col("deprivation_decile") + 1) // 2)
         .cast(pl.Int64)
@@ -224,13 +224,6 @@ def uptake_of(rows: PersonRows, planned: int | None) -> Uptake:
     }  # fmt: skip
     population = pl.DataFrame({"n_eligible": [known.height], "n_persons": [own.height]})
     return Uptake({"population": population, "reached": reached, "enrolled": found}, settings)
-
-
-def _first_enrolments(rows: PersonRows) -> pl.DataFrame:
-    programme, spells = rows.rules.get("programme"), rows.study.enrolments
-    if programme is not None:
-        spells = spells.filter(pl.col("programme") == programme)
-    return spells.group_by("person_id").agg(pl.col("start_date").min().alias("enrolled_on")).collect(engine="streaming")
 
 
 def _counted(people: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from symphony_research.cohort.matched import Matched
-from symphony_research.errors import ArgumentError
+from symphony_research.evaluation.estimated import require_matched
 from symphony_research.evaluation.moments import is_binary, moments, standardised_differences
 from symphony_research.evaluation.prognosis import prognostic_score
 from symphony_research.evaluation.release import ARMS, arm_cells, arms_table, one_side_shown, stepped_to
@@ -170,8 +170,7 @@ def balance(matched: Matched, *, outcome: str = "emergency_admission", horizon: 
     >>> sr.evaluation.balance(matched).estimates.columns
     ['covariate', 'smd_before', 'smd_after', 'variance_ratio']
     """
-    if not isinstance(matched, Matched):
-        raise ArgumentError(f"balance takes what match_controls returns, not {type(matched).__name__}.")
+    require_matched(matched, "balance")
     settings = {
         "method": "standardised differences of means, in standard deviations of enrolled people with controls",
         "reference": "Austin 2009", "matching": dict(matched.settings), "outcome": outcome, "horizon": horizon,

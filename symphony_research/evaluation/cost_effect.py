@@ -13,17 +13,18 @@ from symphony_research.cohort import EVENTS
 from symphony_research.cohort.matched import Matched, cost_times, outcome_rows
 from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.effect import EnrolmentEffect
-from symphony_research.evaluation.effect_tables import arms_of
+from symphony_research.evaluation.effect_tables import arms_of, effective_people
 from symphony_research.evaluation.effect_words import DIFFERENCE
-from symphony_research.evaluation.estimated import with_intervals
+from symphony_research.evaluation.estimated import require_integers, require_matched, with_intervals
+from symphony_research.evaluation.period_tables import EFFECT, effect_roles, effects_frame
 from symphony_research.evaluation.release import ARMS, arm_cells, released_estimates
-from symphony_research.evaluation.weighted import mean_counts
+from symphony_research.evaluation.weighted import Arms, mean_counts
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.policy import Policy
 from symphony_research.result import Result
-from symphony_research.result.cells import Nested
+from symphony_research.result.cells import CellDefinition, Nested
 from symphony_research.result.not_available import NotAvailable
-from symphony_research.result.roles import Count, Internal, Key, Known, ModelEstimate, TableRoles
+from symphony_research.result.roles import Count, Internal, Key, ModelEstimate, TableRoles
 from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED
 from symphony_research.words.numbers import number, pounds
 from symphony_research.words.phrases import confidence_of
@@ -48,27 +49,18 @@ class CostEffect(Result):
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
         """People and those with a cost in each arm; means and differences are of weighted people, death ending them."""
+        counts = dict.fromkeys(_counted(settings), Count())
         return {
-            "arms": TableRoles(
-                {
-                    "arm": Key(), "n_persons": Count(), COSTED: Count(), "mean_cost": ModelEstimate(),
-                    "spread": Internal(),
-                },
-                arm_cells,
-            ),
-            "effects": TableRoles(
-                {
-                    "measure": Key(), "scale": Known(), "estimate": ModelEstimate(), "standard_error": ModelEstimate(),
-                    "cell": Internal(), "unit": Internal(), "free": Internal(),
-                }
-            ),
-        }  # fmt: skip
+            "arms": TableRoles({"arm": Key(), **counts, "mean_cost": ModelEstimate(), "spread": Internal()}, _cells),
+            "effects": effect_roles(measure=Key()),
+        }
 
     @staticmethod
     def relations(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Any]:
-        """Yield that those with a cost are among the people of their arm; arms may share people."""
+        """Yield that those with a cost, and with the event, are among the people of their arm; arms may share people."""
         for row in tables["arms"].iter_rows(named=True):
-            yield Nested(arm_cells(row, COSTED, settings), arm_cells(row, "n_persons", settings))
+            for column in _counted(settings)[1:]:
+                yield Nested(_cells(row, column, settings), _cells(row, "n_persons", settings))
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -100,21 +92,12 @@ class CostEffect(Result):
         spread_wide = bool(arms.select(policy.spread_wide_enough("spread").all()).item())
         shown = spread_wide and int(arms[COSTED].min()) > policy.threshold  # type: ignore[arg-type]
         effects = released_estimates(tables["effects"], settings["confidence"], policy)
-        known = pl.lit(shown)
-        return {
-            "arms": arms.with_columns(pl.when(known).then(pl.col("mean_cost").round_sig_figs(3)).alias("mean_cost")),
-            "effects": effects.with_columns(pl.when(known).then(c).alias(c) for c in ("estimate", "standard_error")),
-        }
+        return _shown({"arms": arms.with_columns(pl.col("mean_cost").round_sig_figs(3)), "effects": effects}, shown)
 
     @staticmethod
     def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
         """Leave out every figure where a count of people of an arm is suppressed."""
-        arms = tables["arms"]
-        shown = pl.lit(not any(arms[c].null_count() for c in ("n_persons", COSTED)))
-        effects = tables["effects"].with_columns(
-            pl.when(shown).then(c).alias(c) for c in ("estimate", "standard_error")
-        )
-        return {"arms": arms.with_columns(pl.when(shown).then("mean_cost").alias("mean_cost")), "effects": effects}
+        return _shown(tables, not any(tables["arms"][c].null_count() for c in _counted(settings)))
 
     def sentence(self) -> str:
         """Return the difference in cost per person, and with the programme's cost, at which prices."""
@@ -184,6 +167,25 @@ class CostEffect(Result):
         return NOT_ESTIMABLE if done is None or done.policy.changes_nothing else SUPPRESSED
 
 
+def _counted(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the counts of an arm: people, those with a cost, and with the event where an effect on one is given."""
+    return ("n_persons", COSTED, *(("n_with_event",) if settings.get("outcome") else ()))
+
+
+def _cells(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:
+    """Return whom a count of an arm is of; a cost has no event."""
+    return arm_cells(record, column, {**settings, "outcome": "cost"} if column == COSTED else settings)
+
+
+def _shown(tables: Tables, shown: bool) -> Tables:
+    """Return tables with their figures, or with none."""
+    kept = pl.lit(shown)
+    figures = {"arms": ("mean_cost",), "effects": ("estimate", "standard_error")}
+    return {
+        name: tables[name].with_columns(pl.when(kept).then(c).alias(c) for c in own) for name, own in figures.items()
+    }
+
+
 def _signed(value: float) -> str:
     return f"{'−' if value < 0 else ''}{pounds(abs(value))}"
 
@@ -232,14 +234,14 @@ def cost_effect(
     Raises
     ------
     ArgumentError
-        If an argument is out of range, or the study records no cost.
+        If an argument is out of range, the effect is of other people or days, or released already, or the study records no cost.
 
     Notes
     -----
-    The mean is that of cost with death as terminal event, so that people whom the data do not
-    reach to the end of the horizon count for as long as they are observed. The interval is normal with the standard error of bootstrap resamples of people, with all the rows that
-    each stands in; weights are not estimated again in each. Released, figures are as exact as the counts of people
-    behind them, and none where one or two people make up most of the cost (the policy's rules of dominance).
+    The mean is that of cost with death as terminal event, so that people whom the data do not reach to the end of the horizon
+    count for as long as they are observed. The interval is normal with the standard error of bootstrap resamples of people,
+    with all the rows that each stands in; weights are not estimated again in each. Released, figures are as exact as the
+    counts of people behind them, and none where one or two people make up most of the cost (the policy's rules of dominance).
 
     References
     ----------
@@ -255,11 +257,8 @@ def cost_effect(
     >>> sr.evaluation.cost_effect(matched, resamples=20).estimates["measure"].to_list()
     ['cost of care']
     """
-    if not isinstance(matched, Matched):
-        raise ArgumentError(f"cost_effect takes what match_controls returns, not {type(matched).__name__}.")
-    for name, value, least in (("horizon", horizon, 1), ("resamples", resamples, 2)):
-        if type(value) is not int or value < least:
-            raise ArgumentError(f"{name}={value!r} must be an integer, at least {least}.")
+    require_matched(matched, "cost_effect")
+    require_integers(horizon=(horizon, 1), resamples=(resamples, 2))
     if programme_cost is not None and not (isinstance(programme_cost, (int, float)) and programme_cost >= 0):
         raise ArgumentError(
             f"programme_cost={programme_cost!r} must be pounds per person enrolled, at least 0, or None."
@@ -273,22 +272,22 @@ def cost_effect(
         amount=spent,
     )  # fmt: skip
     again = drawn[:, 0] - drawn[:, 1]
-    table, effective = _arms(arms, mean, place, spent)
-    cell = min(int(table[COSTED].min()), effective)  # type: ignore[arg-type]
-    row = (CARE, "linear", float(mean[0] - mean[1]), float(again.std(ddof=1)), cell, float(max(mean)),
-           int(table["n_persons"].min()) - 2)  # type: ignore[arg-type]  # fmt: skip
-    rows, outcome = [row], None
+    table = _arms(arms, mean, place, spent)
+    cell = min(int(table[COSTED].min()), effective_people(arms))  # type: ignore[arg-type]
+    free = int(table["n_persons"].min()) - 2  # type: ignore[arg-type]
+    rows: list[tuple[Any, ...]] = [(CARE, "linear", mean[0] - mean[1], again.std(ddof=1), cell, max(mean), free)]
+    outcome = None
     if isinstance(effect, EnrolmentEffect):
+        asked = {"matching": dict(matched.settings), "horizon": horizon}
+        if effect.disclosure is not None or any(effect.settings[name] != value for name, value in asked.items()):
+            raise ArgumentError(
+                "cost_effect takes an effect of the same matched people and days, before it is released."
+            )
         outcome = effect.settings["outcome"]
         given = effect.count_tables["effects"].filter((pl.col("measure") == DIFFERENCE) & ~pl.col("few"))
-        columns = ("scale", "estimate", "standard_error", "cell", "unit", "free")
-        rows += [(AVOIDED, *one) for one in given.select(columns).iter_rows()]
-    effects = pl.DataFrame(
-        rows,
-        schema={"measure": pl.String, "scale": pl.String, "estimate": pl.Float64, "standard_error": pl.Float64,
-                "cell": pl.Int64, "unit": pl.Float64, "free": pl.Int64},
-        orient="row",
-    )  # fmt: skip
+        rows += [(AVOIDED, *one) for one in given.select(list(EFFECT)).iter_rows()]
+        table = table.join(effect.count_tables["arms"].select("arm", "n_with_event"), on="arm", how="left")
+    effects = effects_frame(rows, measure=pl.String)
     settings = {
         "method": "mean cost with death as terminal event; bootstrap over people", "reference": "Lin et al. 1997",
         "matching": dict(matched.settings), "horizon": horizon, "programme_cost": programme_cost, "confidence": confidence,
@@ -297,17 +296,15 @@ def cost_effect(
     return CostEffect({"arms": table, "effects": effects}, settings)
 
 
-def _arms(arms: Any, mean: Array, place: Any, spent: Array) -> tuple[pl.DataFrame, int]:
-    """Return the table of arms, and how many controls with equal weights would tell as much (Kish's effective number)."""
+def _arms(arms: Arms, mean: Array, place: Any, spent: Array) -> pl.DataFrame:
+    """Return people, those with a cost, mean cost, and how unequal costs are, of each arm."""
     each = np.bincount(place, spent, minlength=len(arms.person)) * arms.weight
     rows = []
-    for k, arm in enumerate(ARMS):
-        own = arms.treated if k == 0 else ~arms.treated
+    for k, (arm, own) in enumerate(zip(ARMS, (arms.treated, ~arms.treated), strict=True)):
         people, index = np.unique(arms.person[own], return_inverse=True)
         by_person = np.bincount(index, each[own], minlength=len(people))
         total = by_person.sum()
         spread = float((by_person**2).sum() / total**2) if total else None
         rows.append((arm, len(people), int((by_person > 0).sum()), float(mean[k]), spread))
-    weight = np.bincount(np.unique(arms.person[~arms.treated], return_inverse=True)[1], arms.weight[~arms.treated])
     schema = {"arm": pl.String, "n_persons": pl.Int64, COSTED: pl.Int64, "mean_cost": pl.Float64, "spread": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row"), int(weight.sum() ** 2 / (weight**2).sum())
+    return pl.DataFrame(rows, schema=schema, orient="row")

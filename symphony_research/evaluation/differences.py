@@ -13,7 +13,7 @@ from symphony_research.cohort import EVENTS
 from symphony_research.cohort.matched import Matched, period_rows
 from symphony_research.errors import ArgumentError, NotEstimableError, require_one_of
 from symphony_research.evaluation.before_after import PERIODS
-from symphony_research.evaluation.estimated import with_intervals
+from symphony_research.evaluation.estimated import require_matched, with_intervals
 from symphony_research.evaluation.panel import METHODS, between_groups
 from symphony_research.evaluation.period_tables import (
     HUNDRED_YEARS,
@@ -23,7 +23,6 @@ from symphony_research.evaluation.period_tables import (
     period_roles,
     periods_table,
     require_days,
-    require_matched,
     shown_cells,
 )
 from symphony_research.evaluation.release import ARMS, released_estimates, window_relations

@@ -10,7 +10,7 @@ import polars as pl
 
 from symphony_research.cohort import EVENTS
 from symphony_research.cohort.matched import Matched
-from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.errors import require_one_of
 from symphony_research.evaluation.balance import FIGURES, balance_tables, verdict
 from symphony_research.evaluation.effect_tables import effect_tables
 from symphony_research.evaluation.effect_words import RATIO, effect_sentence
@@ -19,10 +19,11 @@ from symphony_research.evaluation.estimated import (
     as_estimated,
     as_released,
     require_integers,
+    require_matched,
     shown_where,
     with_intervals,
 )
-from symphony_research.evaluation.release import ARMS, arm_cells
+from symphony_research.evaluation.release import ARMS, arm_cells, with_event_among
 from symphony_research.evaluation.verdicts import FEWEST_EVENTS, FEWEST_PEOPLE, few_rule, verdict_of, with_ratio
 from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
@@ -88,8 +89,7 @@ class EnrolmentEffect(Result):
         for row in tables["arms"].iter_rows(named=True):
             # as an effect on deaths counts them
             yield Same(arm_cells(row, "n_deaths", settings), arm_cells(row, "n_with_event", of_deaths))
-            for column in ("n_with_event", "n_deaths"):
-                yield Nested(arm_cells(row, column, settings), arm_cells(row, "n_persons", settings))
+        yield from with_event_among(tables["arms"], settings, ("n_with_event", "n_deaths"))
         yield Nested(unrelated("controls who enrolled later"), unrelated("controls"))
 
     @staticmethod
@@ -294,8 +294,7 @@ def enrolment_effect(
     >>> sr.evaluation.enrolment_effect(matched).estimates["measure"].to_list()[0]
     'rate ratio'
     """
-    if not isinstance(matched, Matched):
-        raise ArgumentError(f"enrolment_effect takes what match_controls returns, not {type(matched).__name__}.")
+    require_matched(matched, "enrolment_effect")
     require_integers(
         horizon=(horizon, 1), resamples=(resamples, 2), fewest_events=(fewest_events, 0), fewest_people=(fewest_people, 0)
     )  # fmt: skip

@@ -11,7 +11,6 @@ import polars as pl
 
 from symphony_research.cohort import EVENTS
 from symphony_research.cohort.matched import Matched, groups_of, outcome_rows
-from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.effect_tables import ESTIMATED, arms_of
 from symphony_research.evaluation.effect_words import DIFFERENCE, RATIO
 from symphony_research.evaluation.estimated import (
@@ -19,6 +18,7 @@ from symphony_research.evaluation.estimated import (
     as_estimated,
     as_released,
     require_integers,
+    require_matched,
     shown_where,
     with_intervals,
 )
@@ -345,8 +345,7 @@ def effect_by(
     >>> sr.evaluation.effect_by(matched, by="sex").estimates["sex"].to_list()
     ['F', 'M']
     """
-    if not isinstance(matched, Matched):
-        raise ArgumentError(f"effect_by takes what match_controls returns, not {type(matched).__name__}.")
+    require_matched(matched, "effect_by")
     require_integers(horizon=(horizon, 1), fewest_events=(fewest_events, 0), fewest_people=(fewest_people, 0))
     normal_quantile(confidence)
     names, group = groups_of(matched, by)

@@ -10,11 +10,12 @@ import polars as pl
 from symphony_research.cohort.matched import Matched, OutcomeRows, event_times, outcome_rows
 from symphony_research.errors import NotEstimableError
 from symphony_research.evaluation.censoring import censored_at_enrolment, censoring_weights
+from symphony_research.evaluation.effect_words import DEATHS, DIFFERENCE, RATIO
 from symphony_research.evaluation.release import ARMS
 from symphony_research.evaluation.weighted import Arms, RateRatio, mean_counts, rate_ratio
 from symphony_research.inference import Array
 
-__all__ = ["ESTIMATED", "arms_of", "effect_tables", "effective_people", "least_events"]
+__all__ = ["ESTIMATED", "arms_of", "effect_tables", "effective_people", "least_events", "people_with"]
 
 DAYS_A_YEAR = 365.25
 HUNDRED = 100.0
@@ -64,19 +65,17 @@ def effect_tables(
                 f"None of the {len(np.unique(arms.person[own])):,} {who} has '{words}' in days 1 to {horizon}: there is no rate to compare."
             )
     main = rate_ratio(arms, adjust=adjust, what=words)
-    rows = [("rate ratio", "log", main.estimate, main.error)]
+    rows = [(RATIO, "log", main.estimate, main.error)]
     year = HUNDRED * DAYS_A_YEAR
-    rows.append(
-        ("rate difference per 100 person-years", "linear", main.difference * year, main.difference_error * year)
-    )
-    rows.append(("death rate ratio", "log", *_of_deaths(arms, dead)))
+    rows.append((DIFFERENCE, "linear", main.difference * year, main.difference_error * year))
+    rows.append((DEATHS, "log", *_of_deaths(arms, dead)))
     if not censor:  # a mean number would need weights that change with time
         mean = _of_means(matched, outcome, horizon, arms, found, dead, resamples, seed)
         rows.append(("ratio of mean events a person", "log", *mean))
     table = _arms_table(arms, seen, whole, died)
     effective = effective_people(arms)
     with_event, deaths = (
-        min(effective, *_people_with(arms.person, arms.treated, e)) for e in (arms.events, dead.events)
+        min(effective, *people_with(arms.person, arms.treated, e)) for e in (arms.events, dead.events)
     )
     rate = arms.events[arms.treated].sum() / arms.days[arms.treated].sum() * year
     cells = [with_event, with_event, deaths, with_event]
@@ -146,14 +145,14 @@ def _of_means(
     return (float(ratio), error) if np.isfinite(ratio) else (float("nan"), float("nan"))
 
 
-def _people_with(person: Any, treated: Any, events: Any) -> list[int]:
+def people_with(person: Any, treated: Any, events: Any) -> list[int]:
     """Return how many people of each arm have any event."""
     return [len(np.unique(person[own & (events > 0)])) for own in (treated, ~treated)]
 
 
 def _arms_table(arms: Arms, seen: Any, whole: OutcomeRows, died: OutcomeRows) -> pl.DataFrame:
     """Return people, with counts of the whole window whether controls are censored or not, so that these differ in nobody."""
-    counts = [_people_with(whole.person, whole.treated, e) for e in (whole.days, whole.events, died.events)]
+    counts = [people_with(whole.person, whole.treated, e) for e in (whole.days, whole.events, died.events)]
     rows: list[tuple[Any, ...]] = []
     for k, (arm, own) in enumerate(zip(ARMS, (arms.treated, ~arms.treated), strict=True)):
         w = arms.weight[own]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from symphony_research.cohort.matched import Matched
 from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.release import released_estimates
 from symphony_research.evaluation.verdicts import is_few
@@ -17,7 +18,7 @@ from symphony_research.policy import Policy
 from symphony_research.result.roles import Internal, Known, ModelEstimate, Role
 
 __all__ = [
-    "ESTIMATE_ROLES", "INTERVAL", "as_estimated", "as_released", "require_integers", "shown_where", "with_intervals",
+    "ESTIMATE_ROLES", "INTERVAL", "as_estimated", "as_released", "require_integers", "require_matched", "shown_where", "with_intervals",
 ]  # fmt: skip
 
 INTERVAL = ("estimate", "lower", "upper", "p_value")
@@ -29,6 +30,12 @@ ESTIMATE_ROLES: Mapping[str, Role] = MappingProxyType(
         **dict.fromkeys(("cell", "unit", "free", "least_events", "least_people"), Internal()),
     }
 )  # fmt: skip
+
+
+def require_matched(matched: object, what: str) -> None:
+    """Raise ArgumentError unless it is what match_controls returns."""
+    if not isinstance(matched, Matched):
+        raise ArgumentError(f"{what} takes what match_controls returns, not {type(matched).__name__}.")
 
 
 def require_integers(**asked: tuple[Any, int]) -> None:

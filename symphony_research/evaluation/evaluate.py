@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from symphony_research.cohort import EVENTS, define_cohort
-from symphony_research.cohort.matched import GROUPS, Matched
+from symphony_research.cohort.matched import Matched
 from symphony_research.errors import NotEstimableError
 from symphony_research.evaluation.balance import balance
 from symphony_research.evaluation.before_after import before_after
@@ -23,6 +24,7 @@ from symphony_research.evaluation.other_analyses import other_analyses
 from symphony_research.evaluation.outcome_effects import outcome_effects
 from symphony_research.evaluation.protocol import Protocol
 from symphony_research.evaluation.protocol_fixing import open_outcomes
+from symphony_research.evaluation.protocol_tables import departures, statements, target_items, target_trial
 from symphony_research.evaluation.sensitivity import sensitivity
 from symphony_research.result import Result, not_available
 from symphony_research.result.not_available import NotAvailable
@@ -30,7 +32,19 @@ from symphony_research.study import Study
 
 __all__ = ["Evaluation", "evaluate"]
 
-HUBS, NO_GROUP = "hubs", "The protocol names no further subgroup"
+GROUP = "group_{}"  # results of the protocol's subgroups, of which a notebook shows two
+# what is not shown where it cannot be estimated, within a sentence
+WHAT: Mapping[str, str] = MappingProxyType(
+    {
+        "excluded": "a table of people without controls", "balance": "balance", "outcomes": "the effect on other outcomes",
+        "incidence": "the time to the event", "before_after": "the rate before and after", "events": "the effect by quarter",
+        "others": "the effect by other analyses", "robustness": "how robust the effect is", "cost": "the difference in cost",
+        "hubs": "a comparison of hubs",
+    }
+)  # fmt: skip
+BY_GROUP, SHOWN_GROUPS = "the effect by group", 2
+NO_GROUP, ALL_MATCHED = "The protocol names no further subgroup", "Every enrolled person has comparable controls"
+ONE_HUB, FEW_HUBS = "This is of one hub", "The study names fewer than two hubs"
 PANEL_DAYS = 91  # of an event study: a quarter holds enough events of a few hundred people
 
 
@@ -86,12 +100,6 @@ class Evaluation:
         return own | {f"group_{k}": one for k, one in enumerate(self.further_groups, 3)}
 
 
-def _made(found: dict[str, Result]) -> Evaluation:
-    named = {one.name for one in fields(Evaluation)}
-    further = tuple(one for name, one in found.items() if name not in named)
-    return Evaluation(**{name: one for name, one in found.items() if name in named}, further_groups=further)
-
-
 def evaluate(
     study: Study,
     *,
@@ -140,110 +148,92 @@ def evaluate(
     """
     cohort = define_cohort(study, **protocol.as_cohort_arguments(hub))
     source = study.provenance(**cohort.rules).as_settings()
-    made: dict[str, Result] = {"uptake": cohort.uptake(planned=planned)}
+    groups = {GROUP.format(k): by for k, by in enumerate(protocol.subgroups, 1)}
+    what = {"effect": f"the effect on {EVENTS[protocol.primary].plural}", **WHAT, **dict.fromkeys(groups, BY_GROUP)}
 
-    def possible(what: str, compute: Callable[[], Any]) -> Any:
+    def absent(name: str, why: str) -> NotAvailable:
+        return not_available(why, what[name], source)
+
+    def possible(name: str, compute: Callable[[], Any]) -> Any:
         """Return a result, or what says that it cannot be estimated from these people."""
         try:
             return compute()
         except NotEstimableError as fault:
-            return not_available(fault.why, what, source)
+            return absent(name, fault.why)
 
-    what = f"the effect on {EVENTS[protocol.primary].plural}"
-    matched = possible(what, lambda: match_controls(study, cohort, **protocol.as_matching_arguments()))
+    made: dict[str, Result] = {"uptake": cohort.uptake(planned=planned)}
+    for k in range(len(groups) + 1, SHOWN_GROUPS + 1):
+        made[GROUP.format(k)] = not_available(NO_GROUP, "another effect by group", source)
+    matched = possible("effect", lambda: match_controls(study, cohort, **protocol.as_matching_arguments()))
     if isinstance(matched, NotAvailable):
         made |= {"attrition": cohort.attrition, "included": cohort.baseline()}
-        names = (
-            "excluded",
-            "balance",
-            "effect",
-            "outcomes",
-            "incidence",
-            "before_after",
-            "events",
-            "others",
-            "cost",
-            "robustness",
-        )
-        made |= {name: _instead(matched, name) for name in (*names, HUBS, *_groups(protocol))}
-        return _made({**_words(open_outcomes(protocol, report=report)), **made})
-    made["attrition"] = matched.attrition
-    made["included"] = matched.with_controls().baseline()
-    made["excluded"] = _of_excluded(matched, source)
-    made["balance"] = balance(matched, **protocol.as_balance_arguments())
+        made |= {name: absent(name, matched.settings["why"]) for name in what}
+        return _made(open_outcomes(protocol, report=report), made)
+    left = matched.without_controls()
+    somebody = left.attrition.count_tables["steps"]["n_persons"][-1]
+    made |= {
+        "attrition": matched.attrition,
+        "included": matched.with_controls().baseline(),
+        "excluded": left.baseline() if somebody else absent("excluded", ALL_MATCHED),
+        "balance": balance(matched, **protocol.as_balance_arguments()),
+    }
 
     protocol = open_outcomes(protocol, report=report)
-    asked = protocol.as_effect_arguments()
-    outcome, days = protocol.primary, protocol.days
-    same: dict[str, Any] = {"outcome": outcome, "confidence": protocol.confidence}
-    effect = possible(what, lambda: enrolment_effect(matched, **asked))
-    made["effect"] = effect
-    roles = {protocol.primary: "primary", **dict.fromkeys(protocol.secondary, "secondary")}
-    if protocol.negative_control is not None:
-        roles[protocol.negative_control] = "negative control"
-    several: dict[str, Any] = {"horizon": days, "adjust": protocol.adjust, "confidence": protocol.confidence}
-    made["outcomes"] = possible(
-        "the effect on other outcomes", lambda: outcome_effects(matched, outcomes=roles, **several)
-    )
-    made["incidence"] = possible(
-        "the time to the event",
-        lambda: matched_incidence(matched, event=outcome, horizon=days, confidence=protocol.confidence),
-    )
-    naive = possible("the rate before and after", lambda: before_after(matched, window=days, **same))
-    made["before_after"] = naive
-    change = possible(
-        "the difference in differences",
-        lambda: difference_in_differences(matched, before=(1, days), after=(1, days), **same),
-    )
-    made["events"] = possible("the effect by quarter", lambda: event_study(matched, period=PANEL_DAYS, **same))
+    outcome, days, confidence = protocol.primary, protocol.days, protocol.confidence
+    same: dict[str, Any] = {"outcome": outcome, "confidence": confidence}
+    several: dict[str, Any] = {"horizon": days, "adjust": protocol.adjust, "confidence": confidence}
+    effect = possible("effect", lambda: enrolment_effect(matched, **protocol.as_effect_arguments()))
+    naive = possible("before_after", lambda: before_after(matched, window=days, **same))
+    made |= {
+        "effect": effect,
+        "before_after": naive,
+        "outcomes": possible("outcomes", lambda: outcome_effects(matched, outcomes=protocol.roles, **several)),
+        "incidence": possible(
+            "incidence", lambda: matched_incidence(matched, event=outcome, horizon=days, confidence=confidence)
+        ),
+        "events": possible("events", lambda: event_study(matched, period=PANEL_DAYS, **same)),
+        "cost": possible(
+            "cost",
+            lambda: cost_effect(
+                matched,
+                horizon=days,
+                programme_cost=programme_cost,
+                effect=effect,
+                confidence=confidence,
+                seed=protocol.seed,
+            ),
+        ),
+    }
     if isinstance(effect, EnrolmentEffect):
+        change = possible(
+            "others", lambda: difference_in_differences(matched, before=(1, days), after=(1, days), **same)
+        )
         variants = {
-            name: possible(name, partial(_varied, study, cohort, matched, protocol, name))
+            name: possible("others", partial(_varied, study, cohort, matched, protocol, name))
             for name in protocol.sensitivity
         }
         made["others"] = other_analyses(effect, before_after=naive, differences=change, **variants)
         made["robustness"] = sensitivity(effect)
     else:
-        made |= {"others": _instead(effect, "others"), "robustness": _instead(effect, "robustness")}
-    made["cost"] = possible(
-        "the difference in cost",
-        lambda: cost_effect(
-            matched,
-            horizon=days,
-            programme_cost=programme_cost,
-            effect=effect,
-            confidence=protocol.confidence,
-            seed=protocol.seed,
-        ),
-    )
+        made |= {name: absent(name, effect.settings["why"]) for name in ("others", "robustness")}
+    by_group = {"hubs": "hub", **groups}
     if hub is not None or len(study.hubs()) < 2:
-        why = "This is of one hub" if hub is not None else "The study names fewer than two hubs"
-        made[HUBS] = not_available(why, "a comparison of hubs", source)
-    else:
-        made[HUBS] = possible(
-            "the effect of each hub", partial(effect_by, matched, by="hub", outcome=outcome, **several)
-        )
-    for name, by in _groups(protocol).items():
-        if by is None:
-            made[name] = not_available(NO_GROUP, "another effect by group", source)
-        else:
-            made[name] = possible("the effect by group", partial(effect_by, matched, by=by, outcome=outcome, **several))
-    return _made({**_words(protocol), **made})
+        made["hubs"] = absent("hubs", ONE_HUB if hub is not None else FEW_HUBS)
+        by_group = groups
+    for name, by in by_group.items():
+        made[name] = possible(name, partial(effect_by, matched, by=by, outcome=outcome, **several))
+    return _made(protocol, made)
 
 
-def _words(protocol: Protocol) -> dict[str, Result]:
-    from symphony_research.evaluation.protocol_tables import departures, statements, target_items, target_trial
-
-    return {
+def _made(protocol: Protocol, found: dict[str, Result]) -> Evaluation:
+    """Return results with the words of the protocol, as it stands once outcomes are read."""
+    words = {
         "trial": target_trial(protocol), "departures": departures(protocol), "statements": statements(protocol),
         "items": target_items(protocol),
     }  # fmt: skip
-
-
-def _groups(protocol: Protocol) -> dict[str, str | None]:
-    """Return the protocol's subgroups by the names of their results; two at least, as a notebook shows so many."""
-    known = [name for name in protocol.subgroups if name in GROUPS and name != "hub"]
-    return {f"group_{k + 1}": known[k] if k < len(known) else None for k in range(max(2, len(known)))}
+    named = {one.name for one in fields(Evaluation)}
+    further = tuple(one for name, one in found.items() if name not in named)
+    return Evaluation(**words, **{name: one for name, one in found.items() if name in named}, further_groups=further)
 
 
 def _varied(study: Study, cohort: Any, matched: Matched, protocol: Protocol, name: str) -> EnrolmentEffect:
@@ -252,25 +242,5 @@ def _varied(study: Study, cohort: Any, matched: Matched, protocol: Protocol, nam
     again = matched
     if other.as_matching_arguments() != protocol.as_matching_arguments():
         again = match_controls(study, cohort, **other.as_matching_arguments())
-    return enrolment_effect(again, **{**other.as_effect_arguments(), "resamples": 2})
-
-
-def _of_excluded(matched: Matched, source: dict[str, Any]) -> Result:
-    """Describe enrolled people without comparable controls, of whom no effect is said."""
-    left = matched.without_controls()
-    if not left.attrition.count_tables["steps"]["n_persons"][-1]:
-        return not_available("Every enrolled person has comparable controls", "a table of those without", source)
-    return left.baseline()
-
-
-def _instead(gone: NotAvailable, name: str) -> NotAvailable:
-    source = {key: value for key, value in gone.settings.items() if key not in ("why", "what")}
-    if name == "effect":
-        return not_available(gone.settings["why"], gone.settings["what"], source)
-    what = {
-        "excluded": "a table of people without controls", "balance": "balance", "outcomes": "the effect on other outcomes",
-        "incidence": "the time to the event", "before_after": "the rate before and after", "events": "the effect by quarter",
-        "others": "the effect by other analyses", "cost": "the difference in cost", "robustness": "how robust the effect is",
-        HUBS: "a comparison of hubs",
-    }.get(name, "the effect")  # fmt: skip
-    return not_available(gone.settings["why"], what, source)
+    # the ratio alone is shown, which takes no resamples
+    return enrolment_effect(again, **other.as_effect_arguments(), resamples=2)

@@ -12,7 +12,7 @@ import polars as pl
 from symphony_research.cohort import EVENTS
 from symphony_research.cohort.matched import Matched, period_rows
 from symphony_research.errors import ArgumentError, NotEstimableError, require_one_of
-from symphony_research.evaluation.estimated import with_intervals
+from symphony_research.evaluation.estimated import require_matched, with_intervals
 from symphony_research.evaluation.panel import METHODS, PeriodEffects, between_groups
 from symphony_research.evaluation.period_tables import (
     DAYS_A_YEAR,
@@ -23,7 +23,6 @@ from symphony_research.evaluation.period_tables import (
     period_roles,
     periods_table,
     require_days,
-    require_matched,
     shown_cells,
 )
 from symphony_research.evaluation.pretrend import POWER, trend_tests

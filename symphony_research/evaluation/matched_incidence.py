@@ -15,7 +15,7 @@ from symphony_research.cohort.matched import Matched, event_times, outcome_rows
 from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.effect_tables import arms_of, effective_people
 from symphony_research.evaluation.effect_words import compared_words
-from symphony_research.evaluation.estimated import require_integers
+from symphony_research.evaluation.estimated import require_integers, require_matched
 from symphony_research.evaluation.incidence import CENSORED, COMPETING, EVENT, grid_days, weighted_incidence
 from symphony_research.evaluation.release import ARMS, arm_cells, arms_table
 from symphony_research.evaluation.released_shares import as_counts_allow, upwards
@@ -271,8 +271,7 @@ def matched_incidence(
     >>> sr.evaluation.matched_incidence(matched, horizon=90).estimates["time"].to_list()
     [30.0, 60.0, 90.0, 30.0, 60.0, 90.0]
     """
-    if not isinstance(matched, Matched):
-        raise ArgumentError(f"matched_incidence takes what match_controls returns, not {type(matched).__name__}.")
+    require_matched(matched, "matched_incidence")
     require_integers(horizon=(horizon, 1))
     normal_quantile(confidence)
     times = grid_days(horizon)

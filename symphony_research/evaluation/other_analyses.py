@@ -17,12 +17,12 @@ from symphony_research.evaluation.effect_words import RATIO
 from symphony_research.evaluation.estimated import with_intervals
 from symphony_research.evaluation.period_tables import effect_roles, effects_frame
 from symphony_research.evaluation.protocol_keys import SENSITIVITY
-from symphony_research.evaluation.release import ARMS, released_estimates
+from symphony_research.evaluation.release import ARMS, arm_cells, released_estimates, where_counted, with_event_among
 from symphony_research.evaluation.verdicts import with_ratio
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.not_available import NotAvailable
-from symphony_research.result.roles import Key
+from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, capital
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import confidence_of
@@ -31,6 +31,8 @@ __all__ = ["OtherAnalyses", "other_analyses"]
 
 Tables = Mapping[str, pl.DataFrame]
 PRIMARY, CHANGE, NAIVE = "primary", "difference in differences", "before and after"
+COUNTED = ("n_persons", "n_with_event")
+KEPT = ("matching", "horizon", "study", "fingerprint", "population", "note")  # settings of the effect
 NAMES = {PRIMARY: "primary analysis", NAIVE: "before and after, without controls"}
 
 
@@ -39,18 +41,21 @@ class OtherAnalyses(Result):
 
     title: ClassVar[str] = "The same effect by other analyses"
     figure: ClassVar[str | None] = "symphony_research.show.effect_forests:plot_other_analyses"
-    own_settings: ClassVar[frozenset[str]] = frozenset({"outcome", "matched_on"})
+    own_settings: ClassVar[frozenset[str]] = frozenset({"matching", "outcome", "horizon", "matched_on"})
     shown: ClassVar[tuple[str, ...]] = ("analysis", "estimate", "lower", "upper")
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return that each row is an estimate of a model."""
-        return {"effects": effect_roles(analysis=Key())}
+        """Return that each row is an estimate of a model; people of each arm, and those with the event, as of the primary effect."""
+        return {
+            "effects": effect_roles(analysis=Key()),
+            "arms": TableRoles({"arm": Key(), **dict.fromkeys(COUNTED, Count())}, arm_cells),
+        }
 
     @staticmethod
     def relations(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Any]:
-        """Yield nothing: it has no counts of its own."""
-        yield from ()
+        """Yield that those with the event are among the people of their arm; arms may share people."""
+        yield from with_event_among(tables["arms"], settings, COUNTED[1:])
 
     @staticmethod
     def derive(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
@@ -62,7 +67,12 @@ class OtherAnalyses(Result):
         """Return ratios as exact as the counts behind them, and none of few people."""
         if policy.changes_nothing or "released" in settings:
             return tables
-        return {"effects": released_estimates(tables["effects"], settings["confidence"], policy)}
+        return {**tables, "effects": released_estimates(tables["effects"], settings["confidence"], policy)}
+
+    @staticmethod
+    def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
+        """Leave out every ratio where a count behind the primary effect is suppressed, as the effect itself is then."""
+        return {**tables, "effects": where_counted(tables["effects"], tables["arms"], COUNTED)}
 
     def row(self, analysis: str) -> dict[str, Any]:
         """Return one row of the estimates by its analysis."""
@@ -186,9 +196,10 @@ def other_analyses(
     settings = {
         "method": "rate ratios side by side", "reference": "Steegen et al. 2016", "outcome": outcome, "matched_on": matched_on,
         "confidence": effect.settings["confidence"],
-        **{k: effect.settings[k] for k in ("study", "fingerprint", "population", "note") if k in effect.settings},
+        **{k: effect.settings[k] for k in KEPT if k in effect.settings},
     }  # fmt: skip
-    return OtherAnalyses({"effects": effects_frame(rows, analysis=pl.String)}, settings)
+    arms = effect.count_tables["arms"].select("arm", *COUNTED)
+    return OtherAnalyses({"effects": effects_frame(rows, analysis=pl.String), "arms": arms}, settings)
 
 
 def _of_effect(name: str, effect: EnrolmentEffect | NotAvailable) -> tuple[Any, ...]:

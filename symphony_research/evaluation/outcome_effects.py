@@ -18,6 +18,7 @@ from symphony_research.evaluation.estimated import (
     as_estimated,
     as_released,
     require_integers,
+    require_matched,
     shown_where,
     with_intervals,
 )
@@ -288,8 +289,7 @@ def outcome_effects(
     >>> sr.evaluation.outcome_effects(matched).estimates["role"].to_list()
     ['primary', 'secondary', 'secondary', 'negative control']
     """
-    if not isinstance(matched, Matched):
-        raise ArgumentError(f"outcome_effects takes what match_controls returns, not {type(matched).__name__}.")
+    require_matched(matched, "outcome_effects")
     require_integers(horizon=(horizon, 1), fewest_events=(fewest_events, 0), fewest_people=(fewest_people, 0))
     normal_quantile(confidence)
     asked = _in_order(outcomes)

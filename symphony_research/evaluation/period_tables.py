@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from symphony_research.cohort.matched import Matched
 from symphony_research.cohort.periods import PeriodRows
 from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.release import ARMS, arm_cells
@@ -23,7 +22,6 @@ __all__ = [
     "period_roles",
     "periods_table",
     "require_days",
-    "require_matched",
     "shown_cells",
 ]
 
@@ -34,12 +32,6 @@ EFFECT = {
     "scale": pl.String, "estimate": pl.Float64, "standard_error": pl.Float64, "cell": pl.Int64, "unit": pl.Float64,
     "free": pl.Int64,
 }  # fmt: skip
-
-
-def require_matched(matched: object, what: str) -> None:
-    """Raise ArgumentError unless it is what match_controls returns."""
-    if not isinstance(matched, Matched):
-        raise ArgumentError(f"{what} takes what match_controls returns, not {type(matched).__name__}.")
 
 
 def require_days(name: str, value: object) -> None:

@@ -120,10 +120,15 @@ class Protocol:
         return self.file is None
 
     @property
+    def roles(self) -> dict[str, str]:
+        """The outcomes with the role of each, as `outcome_effects` takes them."""
+        control = {} if self.negative_control is None else {self.negative_control: "negative control"}
+        return {self.primary: "primary", **dict.fromkeys(self.secondary, "secondary"), **control}
+
+    @property
     def outcomes(self) -> tuple[str, ...]:
         """The primary outcome, the secondary ones, and the negative control."""
-        control = (self.negative_control,) if self.negative_control is not None else ()
-        return (self.primary, *self.secondary, *control)
+        return tuple(self.roles)
 
     def as_cohort_arguments(self, hub: str | None = None) -> dict[str, Any]:
         """Return the arguments of `define_cohort`, for the people of one hub if it is named."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.cohort.matched import Matched
-from symphony_research.evaluation.effect_tables import DAYS_A_YEAR, HUNDRED, effective_people, least_events
+from symphony_research.evaluation.effect_tables import DAYS_A_YEAR, HUNDRED, effective_people, least_events, people_with
 from symphony_research.evaluation.effect_words import DIFFERENCE, RATIO
 from symphony_research.evaluation.grouped_rates import part_of, rate_ratios
 from symphony_research.evaluation.weighted import Arms, RateRatio
@@ -59,9 +59,8 @@ def rates_by_group(
 
 
 def _rates(arms: Arms, found: RateRatio | None, size: int) -> Rates:
-    sides = (arms.treated, ~arms.treated)
-    people = tuple(len(np.unique(arms.person[own])) for own in sides)
-    had = tuple(len(np.unique(arms.person[own & (arms.events > 0)])) for own in sides)
+    people = tuple(people_with(arms.person, arms.treated, arms.weight))
+    had = tuple(people_with(arms.person, arms.treated, arms.events))
     least = least_events(arms, arms.events) if all(people) else 0
     effective = effective_people(arms) if people[1] else 0
     influence, estimates, adjusted = np.zeros(size), [(float("nan"), float("nan"))] * 2, 0

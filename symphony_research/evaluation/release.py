@@ -6,7 +6,7 @@ one. So no relation is declared between them, and what is of both is shown where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,17 @@ from symphony_research.inference.coefficients import FEWEST_FREE, as_exact_as_co
 from symphony_research.policy import Policy
 from symphony_research.result.cells import CellDefinition, Covered, Nested, Relation, everybody, unrelated
 
-__all__ = ["ARMS", "arm_cells", "arms_table", "one_side_shown", "released_estimates", "stepped_to", "window_relations"]
+__all__ = [
+    "ARMS",
+    "arm_cells",
+    "arms_table",
+    "one_side_shown",
+    "released_estimates",
+    "stepped_to",
+    "where_counted",
+    "window_relations",
+    "with_event_among",
+]
 
 ARMS = ("enrolled", "controls")
 YEAR = 365
@@ -34,6 +44,19 @@ def arm_cells(record: Mapping[str, Any], column: str, settings: Mapping[str, Any
     first, last = record.get("first_day", 1), record.get("last_day", settings.get("horizon"))
     window = f"{column} {settings.get('outcome')}, days {first} to {last}"
     return everybody().in_state(window, "yes") if arm == ARMS[0] else unrelated(f"controls: {window}")
+
+
+def with_event_among(arms: pl.DataFrame, settings: Mapping[str, Any], columns: Sequence[str]) -> Iterator[Relation]:
+    """Yield that whoever is counted in a column is one of the people of the arm."""
+    for row in arms.iter_rows(named=True):
+        for column in columns:
+            yield Nested(arm_cells(row, column, settings), arm_cells(row, "n_persons", settings))
+
+
+def where_counted(effects: pl.DataFrame, arms: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return estimates where these counts of both arms are shown, and none where one is suppressed."""
+    shown = pl.lit(not any(arms[column].null_count() for column in columns))
+    return effects.with_columns(pl.when(shown).then(c).alias(c) for c in ("estimate", "standard_error"))
 
 
 def window_relations(periods: pl.DataFrame, settings: Mapping[str, Any]) -> Iterator[Relation]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from symphony_research.evaluation.verdicts import with_ratio
 from symphony_research.result import Result
 from symphony_research.show.bars import row_step
 from symphony_research.show.forest import ratio_rows
@@ -20,7 +21,7 @@ from symphony_research.words.phrases import confidence_of, fitting, strata_phras
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_effect_by", "plot_other_analyses", "plot_outcome_effects"]
+__all__ = ["Row", "drawable", "forest_of", "plot_effect_by", "plot_other_analyses", "plot_outcome_effects"]
 
 Row = Mapping[str, Any]
 _DRAWN = (1e-3, 1e3)
@@ -69,7 +70,7 @@ def plot_outcome_effects(
     if title is None:
         title = _of_primary(result)
     grey = [{**row, "quiet": True} for row in beside]
-    return _forest(result, [*drawn, *grey], title, "outcomes", ax)
+    return forest_of(result, [*drawn, *grey], title, "outcomes", ax)
 
 
 def plot_effect_by(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
@@ -112,7 +113,7 @@ def plot_effect_by(result: Result, *, ax: Axes | None = None, title: str | None 
     ]
     if title is None:
         title = _of_groups(result)
-    return _forest(result, rows, title, "groups", ax)
+    return forest_of(result, rows, title, "groups", ax)
 
 
 def plot_other_analyses(result: Result, *, ax: Axes | None = None, title: str | None = None) -> Axes:
@@ -153,12 +154,22 @@ def plot_other_analyses(result: Result, *, ax: Axes | None = None, title: str | 
         for row in result.estimates.iter_rows(named=True)
     ]
     if title is None:
-        title = f"Primary analysis: {_said(rows[0])}" if rows[0]["estimate"] is not None else few_title("primary ratio")
-    return _forest(result, rows, title, "analyses", ax)
+        title = (
+            f"Primary analysis: {with_ratio(rows[0])}"
+            if rows[0]["estimate"] is not None
+            else few_title("primary ratio")
+        )
+    return forest_of(result, rows, title, "analyses", ax)
 
 
-def _forest(result: Result, every: Sequence[Row], title: str, what: str, ax: Axes | None) -> Axes:
-    rows = [row for row in every if row["estimate"] is not None and _DRAWN[0] < row["lower"] < row["upper"] < _DRAWN[1]]
+def drawable(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose ratio is there, with limits that a scale has room for."""
+    return [row for row in rows if row["estimate"] is not None and _DRAWN[0] < row["lower"] < row["upper"] < _DRAWN[1]]
+
+
+def forest_of(result: Result, every: Sequence[Row], title: str, what: str, ax: Axes | None) -> Axes:
+    """Draw ratios with their `name`, one a row; those that are `quiet` in grey. `what` the rows are, as a plural."""
+    rows = drawable(every)
     notes = [f"Bars: {confidence_of(result.settings)}. Dashed: no difference.", *result.notes(())]
     if any(row.get("quiet") for row in rows):
         notes.insert(1, "Grey: no estimate of an effect, as people enrol when their rate is high.")
@@ -173,16 +184,12 @@ def _forest(result: Result, every: Sequence[Row], title: str, what: str, ax: Axe
         if not rows:
             return nothing_to_draw(ax, result, own=own, title=few_title("ratio"), notes=notes)
         size = _tall(names) * 72 if own else row_step(ax, own, len(rows))
-        said = [_said(row) if own else "" for row in rows]
+        said = [with_ratio(row) if own else "" for row in rows]
         ends = min(0.9, *(row["lower"] for row in rows)) / 1.05, max(1.1, *(row["upper"] for row in rows)) * 1.05
         ratio_rows(ax, rows, "estimate", names, said, size, ends, "Enrolled people over controls (log scale)")
         told = [f"{row['name']}: {number(row['estimate'])}" for row in rows[:6]]
         kind = f"Forest plot of the ratios of {len(rows)} {what} with intervals"
         return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
-
-
-def _said(row: Row) -> str:
-    return f"{number(row['estimate'])} ({number(row['lower'])} to {number(row['upper'])})"
 
 
 def _outcome(result: Result, row: Row) -> str:
@@ -195,7 +202,7 @@ def _of_primary(result: Result) -> str:
     if row["estimate"] is None:
         return few_title("ratio of the primary outcome")
     what = result.outcome_words(row)  # type: ignore[attr-defined]
-    return fitting(f"{what} of enrolled people over comparable others: {_said(row)}", f"{what}: {_said(row)}")
+    return fitting(f"{what} of enrolled people over comparable others: {with_ratio(row)}", f"{what}: {with_ratio(row)}")
 
 
 def _of_groups(result: Result) -> str:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from symphony_research.collapse.margins import same_stratum
 from symphony_research.result import KeyFigure
 from symphony_research.survival.base import _Curve
-from symphony_research.survival.sentences import headline_time
+from symphony_research.survival.sentences import headline_time, read_at
 from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import number
-from symphony_research.words.phrases import strata_words
 
 __all__ = ["figures_of", "number_with_interval", "read_at", "sentence_of", "titles_of"]
 
@@ -26,16 +22,6 @@ def number_with_interval(value: float | None, lower: float | None, upper: float 
     while all("." in text and text.endswith("0") for text in said):
         said = [text.removesuffix("0").removesuffix(".") for text in said]
     return f"{said[0]} ({f'{label} ' if label else ''}{said[1]} to {said[2]})"
-
-
-def read_at(result: _Curve, time: float) -> list[tuple[str, dict[str, Any]]]:
-    """Return the row of each group at a time, with the group in words."""
-    from symphony_research.survival.points import read_curve
-
-    frame = read_curve(result, time)
-    groups = frame.select(result.by).unique(maintain_order=True).to_dicts() if result.by else [{}]
-    rows = [(strata_words(names), same_stratum(frame, names) if names else frame) for names in groups]
-    return [(words, own.row(0, named=True)) for words, own in rows if own.height]
 
 
 def _when(result: _Curve, time: float) -> str:

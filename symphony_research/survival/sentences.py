@@ -16,7 +16,7 @@ from symphony_research.words.lexicon import SUPPRESSED, capital
 from symphony_research.words.numbers import DAYS_A_MONTH, number
 from symphony_research.words.phrases import share_with_interval, strata_words
 
-__all__ = ["curve_figures", "curve_sentence", "headline_time", "shares_at"]
+__all__ = ["curve_figures", "curve_sentence", "headline_time", "read_at", "shares_at"]
 
 # days, and multiples of a year after the first
 _FIXED = (30, 90, 180, 365, *(365 * years for years in range(2, 31)))
@@ -45,7 +45,7 @@ def curve_sentence(result: _Curve, clauses: Sequence[Clause]) -> str:
     The first clause is the outcome; of one group the others follow it.
     """
     end = headline_time(result)
-    read = {} if end is None else {cause: _read(result, cause, end) for cause, _ in clauses}
+    read = {} if end is None else {cause: read_at(result, end, cause) for cause, _ in clauses}
     if end is None or not any(row["estimate"] is not None for _, row in read[clauses[0][0]]):
         return _earlier(result, clauses, end)
     said: list[str] = []
@@ -79,13 +79,13 @@ def curve_figures(result: _Curve, clauses: Sequence[Clause]) -> tuple[KeyFigure,
         return ()
     found = []
     if result.on_grid and not result.by:
-        people = _read(result, clauses[0][0], 0.0)[0][1]["n_at_risk"]
+        people = read_at(result, 0.0, clauses[0][0])[0][1]["n_at_risk"]
         found.append(KeyFigure("People", SUPPRESSED if people is None else number(people)))
     times = [t for t in _FIXED if t < end] if result.time_unit == "days" else []
     for cause, words in clauses[:1]:
         what = capital(words.removeprefix("were "))
         for time in (end, *map(float, reversed(times))):
-            for group, row in _read(result, cause, time):
+            for group, row in read_at(result, time, cause):
                 value = (
                     result.missing_marker(row, "estimate")
                     if row["estimate"] is None
@@ -108,7 +108,7 @@ def shares_at(result: Any, cause: int | None, limit: float | None) -> tuple[str 
     for time in times:
         if limit is not None and time > limit:
             continue
-        rows = [row for _, row in _read(result, cause, time)]
+        rows = [row for _, row in read_at(result, time, cause)]
         if any(row["estimate"] is not None for row in rows):
             when = f"{time:g} {result.time_unit}" if result.time_unit else f"time {time:g}"
             return f"{when} after the landmark" if result.after_landmark else when, rows
@@ -144,7 +144,7 @@ def _earlier(result: _Curve, clauses: Sequence[Clause], end: float | None) -> st
     """Say why there is no figure at the headline time."""
     if end is None:
         return "No group is large enough to show a curve."
-    why = [result.missing_marker(row, "estimate") for _, row in _read(result, clauses[0][0], end)]
+    why = [result.missing_marker(row, "estimate") for _, row in read_at(result, end, clauses[0][0])]
     before = _last_given(result, clauses, end)
     if SUPPRESSED in why:
         none = f"The figures {_by(end, result, clauses)} are suppressed by disclosure control."
@@ -160,15 +160,15 @@ def _last_given(result: _Curve, clauses: Sequence[Clause], end: float) -> str:
         return ""
     cause, words = clauses[0]
     for time in sorted((t for t in _FIXED if t < end), reverse=True):
-        for _, row in _read(result, cause, float(time)):
+        for _, row in read_at(result, float(time), cause):
             if row["estimate"] is not None:
                 share = share_with_interval(row["estimate"], row["lower"], row["upper"], label=_level(result))
                 return f"{capital(_by(time, result, clauses))}, {share} of people {words}."
     return ""
 
 
-def _read(result: _Curve, cause: int | None, time: float) -> list[tuple[str, dict[str, Any]]]:
-    """Return the row of each group at a time, with the group in words."""
+def read_at(result: _Curve, time: float, cause: int | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """Return the row of each group at a time, of one cause if it is given, with the group in words."""
     from symphony_research.survival.points import read_curve
 
     frame = read_curve(result, time)

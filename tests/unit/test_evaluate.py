@@ -109,3 +109,33 @@ def test_each_item_of_target_is_answered_in_a_section_that_is_there():
     items = reference_table("target_items").frame
     assert items["number"].cast(pl.Int64).to_list() == list(range(1, 22))
     assert set(items["place"]) <= headings, set(items["place"]) - headings
+
+
+def test_what_is_made_of_an_effect_is_not_shown_where_its_counts_are_suppressed(study):
+    protocol = sr.evaluation.default_protocol(study)
+    cohort = sr.define_cohort(study, **protocol.as_cohort_arguments())
+    matched = sr.evaluation.match_controls(study, cohort, **protocol.as_matching_arguments())
+    effect = sr.evaluation.enrolment_effect(matched, fewest_events=0, fewest_people=0, resamples=2)
+    made = {
+        "others": sr.evaluation.other_analyses(effect),
+        "cost": sr.evaluation.cost_effect(matched, effect=effect, resamples=2),
+    }
+    for name, one in made.items():
+        # of people with the event a few, while the estimate's own count is taken to be large
+        arms = one.count_tables["arms"].with_columns(n_persons=pl.lit(200), n_with_event=pl.lit(3))
+        effects = one.count_tables["effects"].with_columns(cell=pl.lit(200), free=pl.lit(500))
+        if name == "cost":
+            arms = arms.with_columns(n_with_cost=pl.lit(150), spread=pl.lit(0.001))
+        few = type(one)({"arms": arms, "effects": effects}, dict(one.settings), ())
+        released = sr.suppress(few, sr.Policy.nhs_england())
+        assert released.count_tables["arms"]["n_with_event"].null_count() == 2
+        assert released.count_tables["effects"]["estimate"].null_count() == effects.height, name
+
+
+def test_cost_takes_the_effect_of_its_own_people_and_days(study):
+    protocol = sr.evaluation.default_protocol(study)
+    cohort = sr.define_cohort(study, **protocol.as_cohort_arguments())
+    matched = sr.evaluation.match_controls(study, cohort, **protocol.as_matching_arguments())
+    effect = sr.evaluation.enrolment_effect(matched, resamples=2)
+    with pytest.raises(sr.errors.ArgumentError, match="same matched people and days"):
+        sr.evaluation.cost_effect(matched, effect=effect, horizon=90, resamples=2)
