@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.words.lexicon import in_words
+from symphony_research.words.phrases import day_in_words
 
 __all__ = ["DISJOINT", "OUTCOME", "Population"]
 
@@ -20,7 +21,14 @@ DISJOINT = ("programme", "hub", "practice", "area", "sex", "residence")
 # what was looked for says nothing of who the people are
 OUTCOME = ("event", "time_unit", "values", "months", "horizon")
 _ENROLMENT = "enrolment"
-_NOT_DESCRIBED = ("conditions", "counted", "on")
+_NOT_DESCRIBED = ("conditions", "counted", "on", "index_dates", "matching")
+_DESCRIBED = {
+    "min_conditions": "conditions",
+    "index": "as of",
+    "until": "data to",
+    "comparison": "compared",
+    "entry": "followed from",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,11 +193,24 @@ class Population:
         return ", ".join(told)
 
     def described(self) -> dict[str, str]:
-        """Return every predicate and date in words, by its name; not the outcome, nor the list of conditions counted."""
+        """Return every predicate and date in words; not the outcome, the list of conditions counted, nor any digest."""
         told = {name: value for name, value in self.as_mapping().items() if name not in (*OUTCOME, *_NOT_DESCRIBED)}
         if self.age is not None:
             told["age"] = _ages(*self.age).removeprefix("aged ")
-        return {in_words(name): str(value) for name, value in told.items()}
+        return {_DESCRIBED.get(name, in_words(name)): _described(name, value) for name, value in told.items()}
+
+
+def _described(name: str, value: Any) -> str:
+    """Return a predicate's value in words; the names of hubs, practices and areas are the study's own."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{in_words(of)} {', '.join(map(str, kept))}" for of, kept in value.items())
+    if name == "min_conditions":
+        return f"at least {value}"
+    if name in ("hub", "practice", "area"):
+        return str(value)
+    return day_in_words(value) or in_words(value)
 
 
 def _ages(low: int | None, high: int | None) -> str:

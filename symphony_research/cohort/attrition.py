@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
 import polars as pl
 
 from symphony_research.population import Population
 from symphony_research.result import Result
 from symphony_research.result.cells import CellDefinition, everybody, unrelated
 from symphony_research.result.roles import Count, Key, TableRoles
+from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import roughly
 
 __all__ = ["STUDIED", "Attrition"]
@@ -42,9 +42,9 @@ class Attrition(Result):
         # each row of the table but the last counts the people a rule omitted; the last, those studied
         below = steps["n_persons"].fill_null(0).cum_sum(reverse=True)
         remaining = below.shift(-1)
-        known = below[0] if steps["n_persons"].is_not_null().any() else None
-        if steps["n_persons"][-1] is None:
-            remaining = remaining.set(pl.Series(np.arange(len(remaining)) == len(remaining) - 2), None)
+        known: int | None = below[0]
+        if steps["n_persons"][-1] is None:  # of whom a part alone is known, who were excluded
+            known, remaining = None, remaining.set(pl.Series([True] * len(remaining)), None)
         first = pl.DataFrame(
             {"step": [settings["start"]], "n_excluded": [0], "n_persons": [known]},
             schema={"step": pl.String, "n_excluded": pl.Int64, "n_persons": pl.Int64},
@@ -60,11 +60,21 @@ class Attrition(Result):
         if Population.of(self.settings).matching:
             did = "have comparable controls"
         start, end = frame["n_persons"][0], frame["n_persons"][-1]
-        if not end:
+        if not end or not start:
             return f"Too few people {did} for anything to be shown."
         if frame.height == 1:
             return f"About {roughly(end)} people {self.settings['start']} {did}."
         return f"Of about {roughly(start)} people {self.settings['start']}, about {roughly(end)} {did}."
+
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return a step with a capital."""
+        return capital(record[column]) if column == "step" else super().format_cell(record, column)
+
+    def notes(self, columns: Iterable[str]) -> list[str]:
+        """Return that people of a suppressed step are not among those remaining before it."""
+        hidden = self.count_tables["steps"]["n_persons"].head(-1).null_count() > 0
+        told = "People excluded at a suppressed step are not among those remaining before it."
+        return [*([told] if hidden and self.estimates["n_persons"][0] is not None else []), *super().notes(columns)]
 
     def instead_of_table(self) -> str | None:
         """Return that nobody is excluded, and whom the criteria would have excluded; a table would have one row."""

@@ -29,7 +29,7 @@ from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
 from symphony_research.result import Result
 from symphony_research.result.roles import Key, TableRoles
-from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED
+from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, capital
 from symphony_research.words.numbers import number, percentage, roughly
 from symphony_research.words.phrases import confidence_of
 
@@ -145,6 +145,10 @@ class BeforeAfter(Result):
     def notes(self, columns: Any) -> list[str]:
         """Return what a change without controls does not say."""
         return [CAUTION, *super().notes(columns)]
+
+    def format_cell(self, record: Mapping[str, Any], column: str) -> str | None:
+        """Return the name of an arm with a capital."""
+        return capital(record[column]) if column == "arm" else super().format_cell(record, column)
 
     def missing_marker(self, record: Mapping[str, Any], column: str) -> str:
         """Return the mark of what is not released, or cannot be estimated."""

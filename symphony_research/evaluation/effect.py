@@ -266,8 +266,8 @@ def enrolment_effect(
     Notes
     -----
     The log rate ratio is the coefficient of being enrolled in Poisson regression with the logarithm of days at risk, weighted.
-    Its variance is the sum over people of squares of how far it would move without all their rows, as enrolled and as controls
-    (a one-step jackknife, CR3); with odds weights so does the score.
+    Its variance is the sum over people of squares of what all their rows add to it, as enrolled and as controls, halfway
+    between the sandwich and the one-step jackknife (to the second order of leverage CR2); with odds weights so does the score.
 
     With `later_enrolment="censored"` the hazard of enrolling is constant within steps of 30 days of a control and log-linear in
     the covariates of `match_controls` before each, sex and the half-year; it is 0 until somebody enrolled with the hub of the

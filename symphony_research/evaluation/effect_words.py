@@ -1,11 +1,14 @@
-"""An effect in words, in the order of a page: who was compared, the effect, the verdict, what dilutes it, and deaths."""
+"""An effect in words, in the order of a page: who was compared, their rate, the effect, the verdict, what dilutes it, and deaths."""
 
 from __future__ import annotations
 
 from math import log
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from symphony_research.cohort import EVENTS
+from symphony_research.evaluation.release import ARMS
 from symphony_research.evaluation.verdicts import few_rule, rate_words, with_ratio
 from symphony_research.inference import normal_quantile
 from symphony_research.result.facts import of_whom
@@ -32,12 +35,19 @@ def effect_sentence(effect: EnrolmentEffect) -> str:
         parts += [few_rule(settings), f"Verdict: {effect.verdict}."]
         return " ".join(parts)
     parts += [
+        _rate_sentence(effect, what),
         rate_words(row, effect.row(DIFFERENCE), what, confidence_of(settings)),
         f"Verdict: {effect.verdict}.",
         _later_words(effect),
         _death_words(effect),
     ]
     return " ".join(part for part in parts if part)
+
+
+def _rate_sentence(effect: EnrolmentEffect, what: str) -> str:
+    """Return the rate of enrolled people; not that of the others, as each is rounded by itself and they need not be the difference apart."""
+    rate = effect.arms.filter(pl.col("arm") == ARMS[0])["rate"][0]
+    return "" if rate is None else f"Enrolled people had about {number(rate, 2)} {what} per 100 a year."
 
 
 def compared_words(settings: Any, people: list[int | None]) -> str:

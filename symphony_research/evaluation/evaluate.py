@@ -38,7 +38,7 @@ WHAT: Mapping[str, str] = MappingProxyType(
     {
         "excluded": "a table of people without controls", "balance": "balance", "outcomes": "the effect on other outcomes",
         "incidence": "the time to the event", "before_after": "the rate before and after", "events": "the effect by quarter",
-        "others": "the effect by other analyses", "robustness": "how robust the effect is", "cost": "the difference in cost",
+        "others": "the effect by other analyses", "robustness": "the robustness of the effect", "cost": "the difference in cost",
         "hubs": "a comparison of hubs",
     }
 )  # fmt: skip

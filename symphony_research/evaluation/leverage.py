@@ -1,4 +1,4 @@
-"""What each person adds to the error of coefficients, as the estimate would move without them.
+"""What each person adds to the error of coefficients, allowed for leverage: a fit follows those who weigh much in it.
 
 References
 ----------
@@ -6,6 +6,9 @@ Mancl, L. A. and DeRouen, T. A. (2001). A covariance estimator for GEE with impr
 126-134.
 Bell, R. M. and McCaffrey, D. F. (2002). Bias reduction in standard errors for linear regression with multi-stage samples.
 Survey Methodology 28, 169-181.
+Ford, W. P. and Westgate, P. M. (2017). Improved standard error estimator for maintaining the validity of inference in cluster
+randomized trials with a small number of clusters. Biometrical Journal 59, 478-495: on averaging estimates that are too small and
+too large.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from symphony_research.inference import Array
 
-__all__ = ["Groups", "without_each"]
+__all__ = ["Groups", "influence_of_each"]
 
 NEAR = 1e-8  # of the largest, after which nothing changes
 
@@ -40,12 +43,14 @@ class Groups:
         return found
 
 
-def without_each(scores: Array, information: Array, own: Callable[[Array], Array]) -> Array:
-    """Return how far coefficients move, to one step, when each person is omitted.
+def influence_of_each(scores: Array, information: Array, own: Callable[[Array], Array]) -> Array:
+    """Return what each person adds to the error of coefficients: the sum of its crossproducts is their variance.
 
-    Of information I, of which a person with score s adds M, that is s over I - M (a one-step jackknife, CR3); without
-    leverage it would be s over I, which is too little where few people weigh much. Solved of all people at once by conjugate
-    gradients, which take as many steps as a person has rows, or coefficients, at most.
+    Of information I, of which a person with score s adds M, the sandwich has s over I, which is too little where few people
+    weigh much, and the one-step jackknife (CR3) s over I - M, which is too much. This is half of both: to the second order of
+    leverage s over the root of I (I - M), which is CR2 and unbiased where the model holds, and for people of high leverage more,
+    which is the safe side. Solved of all people at once by conjugate gradients, in as many steps as a person has rows, or
+    coefficients, at most.
 
     Parameters
     ----------
@@ -58,16 +63,15 @@ def without_each(scores: Array, information: Array, own: Callable[[Array], Array
     Returns
     -------
     (n, p) array
-        The sum of its crossproducts is their variance.
 
     Examples
     --------
-    >>> # a mean of 1, 2 and 6: without each it would be 4, 3.5 and 1.5, where the scores are -2, -1 and 3
-    >>> without_each(np.array([[-2.0], [-1], [3]]), np.array([[3.0]]), lambda moved: moved).round(4).ravel().tolist()
-    [-1.0, -0.5, 1.5]
+    >>> # of a mean of 1, 2 and 6 the scores are -2, -1 and 3: a third by the sandwich, a half by the jackknife
+    >>> influence_of_each(np.array([[-2.0], [-1], [3]]), np.array([[3.0]]), lambda moved: moved).round(4).ravel().tolist()
+    [-0.8333, -0.4167, 1.25]
     """
     inverse = np.linalg.inv(information)
-    moved = scores @ inverse
+    moved = start = scores @ inverse
     left = own(moved)
     towards = along = left @ inverse
     size = _dot(left, towards)
@@ -81,7 +85,7 @@ def without_each(scores: Array, information: Array, own: Callable[[Array], Array
         if np.sqrt(size.max(initial=0.0)) <= NEAR * np.sqrt(_dot(scores, moved).max(initial=0.0)):
             break
         along = towards + _over(size, before)[:, None] * along
-    return moved
+    return (start + moved) / 2
 
 
 def _dot(one: Array, other: Array) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.errors import ArgumentError
-from symphony_research.evaluation.leverage import Groups, without_each
+from symphony_research.evaluation.leverage import Groups, influence_of_each
 from symphony_research.inference import Array
 
 __all__ = ["Score", "fitted_logistic", "fitted_within_sets", "mahalanobis"]
@@ -178,7 +178,7 @@ def fitted_within_sets(
         return found
 
     residual = z * (own - p)[:, None]
-    return Score(b / spread, linear, without_each(people.sum(residual[people.order]), information, each) / spread)
+    return Score(b / spread, linear, influence_of_each(people.sum(residual[people.order]), information, each) / spread)
 
 
 def mahalanobis(x: Array, set_: NDArray[Any], treated: NDArray[np.bool_]) -> Array:

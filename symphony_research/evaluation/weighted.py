@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symphony_research.evaluation.counts import fitted_counts, independent_columns
-from symphony_research.evaluation.leverage import Groups, without_each
+from symphony_research.evaluation.leverage import Groups, influence_of_each
 from symphony_research.evaluation.scores import PRIOR_DEVIATION
 from symphony_research.inference import Array
 
@@ -84,7 +84,7 @@ def rate_ratio(arms: Arms, *, adjust: bool = True, what: str = "events") -> Rate
     """Return the rate of enrolled people over that of weighted controls, by Poisson regression on the covariates.
 
     The ratio is right if either the weights or the regression is. Its variance is by person, whichever rows somebody stands
-    in, as the ratio would move without each of them, and allows for the score behind odds weights being estimated.
+    in, allows for the leverage of each of them, and for the score behind odds weights being estimated.
     Covariates are adjusted for where there are five `effective_events` for each coefficient, else none is. A normal prior of
     standard deviation 3 on the log rate ratio of one standard deviation keeps those finite that only people without events
     have, as of the score.
@@ -119,7 +119,7 @@ def ratios_of_groups(
     information: Array = np.asarray(np.linalg.inv(fit.inverse), dtype=np.float64)
     ratios = slice(k, 2 * k)
     influence = np.zeros((size, k))
-    moved = without_each(by_person.sum(fit.scores[by_person.order]), information, own_information)
+    moved = influence_of_each(by_person.sum(fit.scores[by_person.order]), information, own_information)
     influence[people] = moved[:, ratios]
     if arms.scored is not None:
         influence += arms.scored @ (moved_by_score(arms, fit.scores).T @ fit.inverse[:, ratios])

@@ -40,17 +40,17 @@ class Page:
     facts : str
         Who, where and when, as HTML.
     limits : str
-        What the report cannot show, as HTML: the cells of prose tagged "limits".
+        What the report cannot show, as HTML: the cells of prose tagged "limits", and each reason why something is not shown.
     parts : list of dict
-        Each with `kind` ("prose" or "result") and its `html`; `annex` is set for those that stand in the annex.
+        Each with `kind` ("prose", "finding" or "result") and its `html`; `annex` is set for those that stand in the annex.
     code : str
         All code of the notebook, as HTML.
     files : dict of str to str
         Tables that stand beside the page, and what each of them holds.
     unshown : list of int
         Findings of the section being read that have no figure after them yet.
-    reasons : list of str
-        Why something is not shown, of those given so far, as HTML.
+    absent : dict of str to list of str
+        What is not shown, by the reason.
     """
 
     title: str = ""
@@ -61,7 +61,7 @@ class Page:
     code: str = ""
     files: dict[str, str] = field(default_factory=dict)
     unshown: list[int] = field(default_factory=list, repr=False)
-    reasons: list[str] = field(default_factory=list, repr=False)
+    absent: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def close_section(self) -> None:
         """Let the findings before this place lead to no figure after it."""
@@ -99,9 +99,12 @@ def read_page(cells: list[Any]) -> Page:
                 code.append(cell["source"])
             shown = "".join(_shown(output, page, figures) for output in cell["outputs"])
             if shown.strip():
-                page.parts.append({"kind": "result", "html": shown, "annex": "" if main else ANNEX})
+                kind = "finding" if all(_role(output) == "finding" for output in cell["outputs"]) else "result"
+                page.parts.append({"kind": kind, "html": shown, "annex": "" if main else ANNEX})
     page.code = _highlighted("\n\n".join(code)) if code else ""
     tables = count(1)
+    page.parts = _without_repeats(page.parts)
+    page.limits += "".join(_absence(why, whats) for why, whats in page.absent.items())
     for part in page.parts:  # a list of regions has to tell them apart
         part["html"] = re.sub(re.escape(TABLE_LABEL), lambda _: f'aria-label="Table {next(tables)}"', part["html"])
     return page
@@ -109,6 +112,31 @@ def read_page(cells: list[Any]) -> Page:
 
 def _tags(cell: Any) -> list[str]:
     return list(cell.get("metadata", {}).get("tags", []))
+
+
+def _without_repeats(parts: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Leave key findings out of the body, as page one says them and leads to their figures; the only words of a section stay."""
+    kept: list[dict[str, str]] = []
+    for at, part in enumerate(parts):
+        only = kept and _heads(kept[-1]) and all(_heads(after) for after in parts[at + 1 : at + 2])
+        if part["kind"] != "finding" or only:
+            kept.append(part)
+    return kept
+
+
+def _absence(why: str, whats: list[str]) -> str:
+    """Return a reason with all that is not shown for it."""
+    *others, last = dict.fromkeys(whats)
+    said = f"so {last} is not shown" if not others else f"so these are not shown: {', '.join(others)} and {last}"
+    return f"<p>{html.escape(f'{why}, {said}.')}</p>"
+
+
+def _heads(part: dict[str, str]) -> bool:
+    return part["kind"] == "prose" and part["html"].lstrip().startswith("<h")
+
+
+def _role(output: Any) -> str:
+    return str(output.get("metadata", {}).get(ROLE, {}).get("role", ""))
 
 
 def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
@@ -121,12 +149,10 @@ def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
     if role.get("role") == "facts":
         page.facts += shown
         return ""
-    if shown.strip() and shown in page.reasons:
-        return ABOVE  # what several results lack for one reason is said once
     if role.get("role") == "limit":
-        page.limits += shown
-        page.reasons.append(shown)
-        return shown
+        said = page.absent.setdefault(role["why"], [])
+        said.append(role["what"])
+        return shown if len(said) == 1 else ABOVE  # what several results lack for one reason is said once
     if role.get("role") == "finding":
         text = _text(output["data"].get("text/plain", ""))
         page.findings.append(Finding(text, html.escape(text), list(role.get("figures", []))))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from symphony_research.population import Population
 from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import number
+from symphony_research.words.phrases import day_in_words
 
 __all__ = ["KeyFigure", "facts_of", "of_whom"]
 
@@ -62,19 +62,11 @@ def facts_of(settings: Mapping[str, Any], n_persons: int | None = None, *, round
     until = population.until or period[1]
     if enrolled and period[0]:
         origin = "discharge" if population.event == "readmission" else "each person's day of joining"
-        told["Joined"] = f"from {_day(period[0])}; time runs from {origin}"
+        told["Joined"] = f"from {day_in_words(period[0])}; time runs from {origin}"
     elif population.index and not enrolled:
-        told["As of"] = _day(population.index)
+        told["As of"] = day_in_words(population.index) or population.index
     if enrolled and until:
-        told["Data to"] = _day(until)
+        told["Data to"] = day_in_words(until) or str(until)
     if settings.get("study"):
         told["Study"] = str(settings["study"])
     return told
-
-
-def _day(value: Any) -> str:
-    try:
-        day = date.fromisoformat(str(value))
-    except ValueError:
-        return str(value)
-    return f"{day.day} {day:%B %Y}"

@@ -36,11 +36,14 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Limit(Sentence):
-    """What the study does not allow a report to show: page one repeats it beside what no such report can."""
+    """What the study does not allow a report to show: page one says it beside what no such report can, once for each reason."""
+
+    why: str = ""
+    what: str = ""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         data, _ = super()._repr_mimebundle_()
-        return data, {ROLE: {"role": "limit"}}
+        return data, {ROLE: {"role": "limit", "why": self.why, "what": self.what}}
 
 
 def sentence(result: Result) -> Sentence:
@@ -68,4 +71,6 @@ def sentence(result: Result) -> Sentence:
     True
     """
     require_showable(result, "sentence")
-    return release((Limit if result.holds_nothing else Sentence)(result.sentence()), result)
+    if result.holds_nothing:
+        return release(Limit(result.sentence(), result.settings["why"], result.settings["what"]), result)
+    return release(Sentence(result.sentence()), result)

@@ -85,7 +85,9 @@ def naive(matched, by: str):
                 mine = [row for row in own if row[0] == arm and row[2] == p]
                 expected = sum(w * rate[arm] * d for _, w, _, _, d, _ in mine)
                 score = sum(w * e for _, w, _, e, _, _ in mine) - expected
-                by_person[p] = by_person.get(p, 0.0) + sign * score / (sums[arm][0] - expected)
+                # halfway between the sandwich and the rate without the person
+                moved = score * (1 / sums[arm][0] + 1 / (sums[arm][0] - expected)) / 2
+                by_person[p] = by_person.get(p, 0.0) + sign * moved
         adds[name] = by_person
     covariance = {(a, b): sum(adds[a][p] * adds[b].get(p, 0.0) for p in adds[a]) for a in ratios for b in ratios}
     return ratios, covariance
@@ -177,7 +179,8 @@ def test_groups_are_adjusted_as_the_whole_is_against_a_naive_fit():
     for p in range(250):
         own = person == p
         rows, w, left = design[own], weight[own], (events - mean)[own]
-        moved.append(np.linalg.solve(whole - rows.T @ (rows * (w * mean[own])[:, None]), rows.T @ (w * left)))
+        score, alone = rows.T @ (w * left), rows.T @ (rows * (w * mean[own])[:, None])
+        moved.append((np.linalg.solve(whole, score) + np.linalg.solve(whole - alone, score)) / 2)
     covariance = np.array(moved).T @ np.array(moved)
     assert [one.estimate for one in found] == pytest.approx(b[3:6], abs=1e-5)
     influence = np.array([one.influence for one in found])

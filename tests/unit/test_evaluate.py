@@ -15,7 +15,7 @@ import symphony_research as sr
 from symphony_research.reference import reference_table
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_hub_evaluation.ipynb"
-ON_THE_PAGE = {"What this report cannot show", "Data and provenance"}  # headings that every report has
+ON_THE_PAGE = {"Key findings", "What this report cannot show", "Data and provenance"}  # headings that every report has
 SHOWN = ("effect", "outcomes", "incidence", "before_after", "events", "others", "robustness", "cost", "hubs")
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
-from symphony_research.result import NotAvailable
+from symphony_research.result import NotAvailable, not_available
 from symphony_research.show.sentences import Limit
 
 S = sr.survival
@@ -133,6 +133,24 @@ def test_one_reason_is_given_once(tmp_path):
     assert page.limits.count("no table of activity") == 1
     assert ["no table of activity" in part["html"] for part in page.parts] == [True, False, False]
     assert all("Not shown, for the reason given above." in part["html"] for part in page.parts[1:])
+
+
+def test_what_is_not_shown_for_one_reason_is_one_sentence():
+    from symphony_research.report.page_cells import read_page
+
+    def cell(why: str, what: str):
+        data, metadata = sr.sentence(not_available(why, what))._repr_mimebundle_()
+        output = {"output_type": "execute_result", "data": data, "metadata": metadata}
+        return {"cell_type": "code", "source": "x", "outputs": [output], "metadata": {}}
+
+    few = "Nobody was similar enough"
+    page = read_page(
+        [cell(few, "the effect"), cell("It has no beds", "their number"), cell(few, "balance"), cell(few, "balance")]
+    )
+    assert page.limits == (
+        "<p>Nobody was similar enough, so these are not shown: the effect and balance.</p>"
+        "<p>It has no beds, so their number is not shown.</p>"
+    )
 
 
 def test_hubs_that_cannot_be_compared_are_not():

@@ -84,3 +84,16 @@ def test_whoever_is_in_the_inner_is_in_the_outer_where_lists_make_them_nested(ha
     )
     if inner.may_be_nested_in(outer) and len(have & one) >= least:
         assert len(have & other) >= wide
+
+
+def test_every_predicate_is_described_in_words_and_no_digest_is() -> None:
+    one = Population(
+        programme="complex_care", hub="north_HUB", age=(65, None), min_conditions=3, counted=("a",), index="enrolment",
+        until="2018-03-31", comparison="with matched controls", matching="7b02dac3fb9ba7f3", index_dates="0badf00d",
+        leave_programme=True, strata={"age_band": ["65-74", "75-84"]}, event="death", horizon=365,
+    )  # fmt: skip
+    assert one.described() == {
+        "programme": "complex care", "hub": "north_HUB", "age": "65 and over", "conditions": "at least 3",
+        "strata": "age band 65-74, 75-84", "as of": "the day of joining", "data to": "31 March 2018",
+        "leave programme": "yes", "compared": "with matched controls",
+    }  # fmt: skip

@@ -149,6 +149,17 @@ def test_page_one_gathers_what_the_notebook_marks():
     assert places == sorted(places)
 
 
+def test_a_finding_is_not_said_again_in_the_body_unless_its_section_has_no_other_words():
+    told = shown(text_markdown="So it is.", text_plain="So it is.")
+    told["metadata"] = {"symphony": {"role": "finding", "figures": []}}
+    drawn = shown(image_png=PIXEL, text_plain="It")
+    it, alone = md("## It"), md("## Alone")
+    page = read_page([md("# T"), code("a", told), it, code("b", told), code("c", drawn), alone, code("d", told)])
+    assert len(page.findings) == 3
+    words = [re.sub(r"<[^>]+>", "", part["html"]).strip() for part in page.parts]
+    assert [told[:8] for told in words] == ["It", "Figure 1", "Alone", "So it is"]
+
+
 def test_long_tables_stand_beside_the_page():
     output = shown(text_html="<table><tr><td>1</td></tr></table>", text_csv="a,b\n1,2\n3,[c]\n")
     output["metadata"] = {"text/csv": {"caption": "Each pair, largest first", "rule": "[c] suppressed."}}
