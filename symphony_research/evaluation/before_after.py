@@ -126,7 +126,10 @@ class BeforeAfter(Result):
         ends = f"{number(other['estimate'])} ({how} {number(other['lower'])} to {number(other['upper'])})"
         if other["estimate"] < 1:
             share = percentage(1 - other["estimate"])
-            guard = f"a fall of {share} came to people who had not enrolled by that day (regression to the mean), and is no evidence of an effect."
+            guard = (
+                f"a fall of {share} came to people who had not enrolled by that day (regression to the mean), so such a fall says "
+                "nothing for enrolling, nor against it."
+            )
         else:
             guard = "without enrolling the rate did not fall."
         return f"{found} Of comparable controls it was {ends}: {guard}"

@@ -35,19 +35,18 @@ def effect_sentence(effect: EnrolmentEffect) -> str:
         parts += [few_rule(settings), f"Verdict: {effect.verdict}."]
         return " ".join(parts)
     parts += [
-        _rate_sentence(effect, what),
-        rate_words(row, effect.row(DIFFERENCE), what, confidence_of(settings)),
+        rate_words(
+            row,
+            effect.row(DIFFERENCE),
+            what,
+            confidence_of(settings),
+            effect.arms.filter(pl.col("arm") == ARMS[0])["rate"][0],
+        ),
         f"Verdict: {effect.verdict}.",
         _later_words(effect),
         _death_words(effect),
     ]
     return " ".join(part for part in parts if part)
-
-
-def _rate_sentence(effect: EnrolmentEffect, what: str) -> str:
-    """Return the rate of enrolled people; not that of the others, as each is rounded by itself and they need not be the difference apart."""
-    rate = effect.arms.filter(pl.col("arm") == ARMS[0])["rate"][0]
-    return "" if rate is None else f"Enrolled people had about {number(rate, 2)} {what} per 100 a year."
 
 
 def compared_words(settings: Any, people: list[int | None]) -> str:

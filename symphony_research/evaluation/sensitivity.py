@@ -95,11 +95,11 @@ def _needed_words(found: Mapping[str, float | None], what: str) -> str:
     assert limit is not None
     if limit <= 1:
         return ""  # the interval holds no difference: nothing is needed to explain it
-    told = (
-        f"Something not measured, {number(estimate)} times as common in one of the two groups and raising the rate of {what} "
-        f"{number(estimate)} times, could explain the ratio"
+    return (
+        f"To explain the ratio away, something not measured would have to be {number(estimate)} times as common in one of the two "
+        f"groups and raise the rate of {what} {number(estimate)} times; {number(limit)} times each would take its interval to no "
+        "difference."
     )
-    return f"{told}; to move its interval to no difference {number(limit)} times would do."
 
 
 def sensitivity(effect: EnrolmentEffect) -> Sensitivity:

@@ -66,17 +66,17 @@ def _apart(ratio: float) -> str:
     return "as many" if share < 5e-5 else f"{percentage(share)} {'fewer' if ratio < 1 else 'more'}"
 
 
-def difference_words(estimate: float, lower: float, upper: float, what: str) -> str:
-    """Return a difference of rates in words: "12 fewer deaths (4 to 20 fewer)".
+def difference_words(estimate: float, lower: float, upper: float) -> str:
+    """Return a difference of rates in words: "12 fewer (4 to 20 fewer)".
 
     Examples
     --------
-    >>> difference_words(-12.0, -20.0, -4.0, "deaths")
-    '12 fewer deaths (4 to 20 fewer)'
-    >>> difference_words(1.5, -2.0, 5.0, "deaths")
-    '1.5 more deaths (2 fewer to 5 more)'
-    >>> difference_words(0.0, -2.0, 5.0, "deaths")
-    'as many deaths (2 fewer to 5 more)'
+    >>> difference_words(-12.0, -20.0, -4.0)
+    '12 fewer (4 to 20 fewer)'
+    >>> difference_words(1.5, -2.0, 5.0)
+    '1.5 more (2 fewer to 5 more)'
+    >>> difference_words(0.0, -2.0, 5.0)
+    'as many (2 fewer to 5 more)'
     """
     if lower < 0 < upper:
         ends = f"{_sized(lower)} fewer to {_sized(upper)} more"
@@ -84,25 +84,28 @@ def difference_words(estimate: float, lower: float, upper: float, what: str) -> 
         near, far = sorted((lower, upper), key=abs)
         ends = f"{_sized(near)} to {_sized(far)} {_side(far)}"
     size = f"{_sized(estimate)} {_side(estimate)}" if estimate else "as many"
-    return f"{size} {what} ({ends})"
+    return f"{size} ({ends})"
 
 
-def rate_words(row: Mapping[str, Any], difference: Mapping[str, Any], what: str, label: str) -> str:
-    """Return a rate ratio with the difference that goes with it, as a sentence.
+def rate_words(
+    row: Mapping[str, Any], difference: Mapping[str, Any], what: str, label: str, rate: float | None = None
+) -> str:
+    """Return the rate of enrolled people, where it is given, with the difference and the ratio that go with it, as a sentence.
 
-    Released, both are rounded, each as the counts behind it allow; where they would then seem to point two ways the
-    difference is given by its interval alone.
+    Released, all are rounded, each as the counts behind it allow. Where difference and ratio would then seem to point two ways the
+    difference is given by its interval alone; the rate of the others is not given, as it need not be the difference away.
     """
-    ratio = f"{with_ratio(row, label)} times the rate of the others"
+    ratio = with_ratio(row, label)
     estimate, lower, upper = (difference[c] for c in ("estimate", "lower", "upper"))
     if estimate is None:
-        return f"The rate of {what} was {ratio}."
+        return f"The rate of {what} was {ratio} times the rate of the others."
     if (estimate > 0) - (estimate < 0) == (row["estimate"] > 1) - (row["estimate"] < 1):
-        said = f"there were {difference_words(estimate, lower, upper, what)}"
+        said = difference_words(estimate, lower, upper)
     else:
-        low, high = (f"{_sized(end)} {_side(end)}" for end in (lower, upper))
-        said = f"there were between {low} and {high} {what}"
-    return f"Per 100 enrolled people a year {said}, {ratio}."
+        said = f"between {_sized(lower)} {_side(lower)} and {_sized(upper)} {_side(upper)}"
+    than = "as" if said.startswith("as many") else "than"
+    own = f"had about {_sized(rate)} {what} per 100 a year:" if rate else f"had, of {what} per 100 a year,"
+    return f"Enrolled people {own} {said} {than} comparable people, {ratio} times their rate."
 
 
 def _sized(value: float) -> str:

@@ -42,31 +42,31 @@ def test_no_verdict_without_a_ratio():
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ((-12.0, -20.0, -4.0), "12 fewer falls (4 to 20 fewer)"),
-        ((12.0, 4.0, 20.0), "12 more falls (4 to 20 more)"),
-        ((-3.0, -12.0, 7.0), "3 fewer falls (12 fewer to 7 more)"),
-        ((0.25, 0.0, 0.5), "0.25 more falls (0 to 0.50 more)"),
-        ((-250.0, -1250.0, -50.0), "250 fewer falls (50 to 1,250 fewer)"),
+        ((-12.0, -20.0, -4.0), "12 fewer (4 to 20 fewer)"),
+        ((12.0, 4.0, 20.0), "12 more (4 to 20 more)"),
+        ((-3.0, -12.0, 7.0), "3 fewer (12 fewer to 7 more)"),
+        ((0.25, 0.0, 0.5), "0.25 more (0 to 0.50 more)"),
+        ((-250.0, -1250.0, -50.0), "250 fewer (50 to 1,250 fewer)"),
     ],
 )
 def test_differences_in_words(row, said):
-    assert difference_words(*row, "falls") == said
+    assert difference_words(*row) == said
 
 
 def test_a_ratio_and_a_difference_that_are_rounded_apart_do_not_contradict_each_other():
     names = ("estimate", "lower", "upper")
     down, even = dict(zip(names, (0.8, 0.5, 1.28), strict=True)), dict(zip(names, (1.0, 0.6, 1.7), strict=True))
     apart = dict(zip(names, (50.0, -87.0, 187.0), strict=True))
-    assert rate_words(even, apart, "falls", "95% CI") == (
-        "Per 100 enrolled people a year there were between 87 fewer and 187 more falls, 1.00 (95% CI 0.600 to 1.70) times the rate "
-        "of the others."
+    assert rate_words(even, apart, "falls", "95% CI", 300.0) == (
+        "Enrolled people had about 300 falls per 100 a year: between 87 fewer and 187 more than comparable people, 1.00 (95% CI 0.600 "
+        "to 1.70) times their rate."
     )
-    assert "there were between" in rate_words(down, apart, "falls", "95% CI")
-    assert "there were 50 fewer falls (20 to 87 fewer)" in rate_words(
-        down, dict(zip(names, (-50.0, -87.0, -20.0), strict=True)), "falls", "95% CI"
-    )
-    assert "there were as many falls (87 fewer to 187 more)" in rate_words(
-        even, apart | {"estimate": 0.0}, "falls", "95% CI"
+    assert ": between" in rate_words(down, apart, "falls", "95% CI", 300.0)
+    fewer = dict(zip(names, (-50.0, -87.0, -20.0), strict=True))
+    assert ": 50 fewer (20 to 87 fewer) than" in rate_words(down, fewer, "falls", "95% CI", 300.0)
+    assert "had, of falls per 100 a year, 50 fewer (20 to 87 fewer) than" in rate_words(down, fewer, "falls", "95% CI")
+    assert ": as many (87 fewer to 187 more) as comparable people, 1.00" in rate_words(
+        even, apart | {"estimate": 0.0}, "falls", "95% CI", 300.0
     )
     assert rate_words(down, dict.fromkeys(names), "falls", "95% CI").startswith("The rate of falls was 0.800")
 
@@ -177,7 +177,7 @@ def of_many(many):
 def test_a_sentence_goes_from_who_was_compared_to_the_verdict_and_deaths(many, of_many):
     said = sr.evaluation.enrolment_effect(many, resamples=2, fewest_events=0).sentence()
     deaths = "Deaths did not clearly differ: "
-    order = ["were compared with", "Per 100 enrolled people a year", "Verdict: ", "which dilutes an effect. ", deaths]
+    order = ["were compared with", "per 100 a year", "Verdict: ", "which dilutes an effect. ", deaths]
     places = [said.index(words) for words in order]
     assert places == sorted(places)
     # of under 20 deaths nothing is said
