@@ -38,8 +38,8 @@ __all__ = ["PERIODS", "BeforeAfter", "before_after"]
 Tables = Mapping[str, pl.DataFrame]
 PERIODS = ("before", "after")
 CAUTION = (
-    "Without controls a fall is no effect: people are enrolled after a crisis, and their rate would have fallen without "
-    "enrolling (regression to the mean)."
+    "Without controls a fall is no effect: people are enrolled after a crisis, after which rates fall without "
+    "enrolling too (regression to the mean)."
 )
 
 
@@ -111,7 +111,7 @@ class BeforeAfter(Result):
         """Return the ratio of the enrolled, that of controls, and what it does not say."""
         what, own, other = EVENTS[self.settings["outcome"]].plural, self.row(ARMS[0]), self.row(ARMS[1])
         if own is None:
-            return f"Too few people have {what} for the rate before and after enrolling to be shown. {CAUTION}"
+            return f"Too few people have {what} for the rate before and after enrolling to be shown."
         people = self.arms["n_persons"][0]
         how = confidence_of(self.settings)
         days = self.settings["window"]

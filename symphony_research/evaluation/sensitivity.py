@@ -63,7 +63,7 @@ class Sensitivity(EnrolmentEffect):
         found = dict(self.estimates.iter_rows())
         if found[E_OF_ESTIMATE] is None:
             few = f"{few_rule(self.settings)} " if self.few else ""
-            return f"{few}Without a rate ratio of {what} it cannot be said what would explain it."
+            return f"{few}There is no rate ratio of {what} of which to say how large an effect could have been seen."
         seen = detectable_words(error_of(self.effect.row(RATIO), self.settings), self.settings["confidence"])
         return f"{seen} {_needed_words(found, what)}".strip()
 

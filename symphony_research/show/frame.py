@@ -256,8 +256,12 @@ def _fit(ax: Axes, head: float, foot: float) -> None:
     ax.set_position((x0 / across, y0 / up, max(x1 - x0, 40) / across, max(y1 - y0, 40) / up))
 
 
+_KEY_OF_DRAWING = ("Bars:", "Dashed:", "Shading:")  # notes that say what is drawn how
+
+
 def nothing_to_draw(ax: Axes, result: Result, *, own: bool, title: str | None, notes: Sequence[str] = ()) -> Axes:
     """Say so where every group is too small to show; a page then has the words alone (see `pictures`)."""
+    notes = [note for note in notes if not note.startswith(_KEY_OF_DRAWING)]
     ax.set_axis_off()
     ax.set_gid(NOTHING)
     ax.set_label(" ".join(notes))

@@ -220,6 +220,8 @@ def test_released_without_a_ratio_it_says_so():
     )
     guarded = sr.suppress(sr.evaluation.sensitivity(effect), sr.Policy.nhs_england())
     assert guarded.estimates["estimate"].null_count() == 4
-    assert guarded.sentence() == "Without a rate ratio of emergency admissions it cannot be said what would explain it."
+    assert guarded.sentence() == (
+        "There is no rate ratio of emergency admissions of which to say how large an effect could have been seen."
+    )
     with pytest.raises(ArgumentError, match="enrolment_effect"):
         sr.evaluation.sensitivity(guarded)
