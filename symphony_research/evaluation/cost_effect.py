@@ -107,9 +107,10 @@ class CostEffect(Result):
             return "Too few people are matched for a difference in cost to be shown."
         year = self.settings.get("price_year")
         days, prices = number(int(self.settings["horizon"])), f", at prices of {year}" if year else ""
+        apart = _difference(care, confidence_of(self.settings))
         said = (
             f"In the {days} days after enrolling, care cost about {pounds(care['enrolled'])} per enrolled person, "
-            f"{_difference(care, confidence_of(self.settings))} than per comparable person{prices}."
+            f"{apart} {'as' if apart.startswith('as ') else 'than'} per comparable person{prices}."
         )
         net = rows.get(NET)
         if net is None:
@@ -196,7 +197,9 @@ def _difference(row: Mapping[str, Any], label: str = "") -> str:
     ends = (
         f"{pounds(abs(row['lower']))} {side[row['lower'] > 0]} to {pounds(abs(row['upper']))} {side[row['upper'] > 0]}"
     )
-    return f"{pounds(abs(row['estimate']))} {side[row['estimate'] > 0]} ({f'{label} ' if label else ''}{ends})"
+    size = pounds(abs(row["estimate"]))
+    said = "as much" if size == pounds(0) else f"{size} {side[row['estimate'] > 0]}"
+    return f"{said} ({f'{label} ' if label else ''}{ends})"
 
 
 def cost_effect(

@@ -1,4 +1,4 @@
-"""An effect in words, in the order of a page: who was compared, their rate, the effect, the verdict, what dilutes it, and deaths."""
+"""An effect in words, in the order of a page: the verdict, who was compared, their rate, the effect, what dilutes it, and deaths."""
 
 from __future__ import annotations
 
@@ -30,10 +30,9 @@ def effect_sentence(effect: EnrolmentEffect) -> str:
     row, people = effect.row(RATIO), effect.arms["n_persons"].to_list()
     if row["estimate"] is None and not effect.few:
         return f"Too few people are matched for an effect on {what} to be shown."
-    parts = [compared_words(settings, people)]
+    parts = [f"Verdict: {effect.verdict}.", compared_words(settings, people)]
     if row["estimate"] is None:
-        parts += [few_rule(settings), f"Verdict: {effect.verdict}."]
-        return " ".join(parts)
+        return " ".join([*parts, few_rule(settings)])
     parts += [
         rate_words(
             row,
@@ -42,7 +41,6 @@ def effect_sentence(effect: EnrolmentEffect) -> str:
             confidence_of(settings),
             effect.arms.filter(pl.col("arm") == ARMS[0])["rate"][0],
         ),
-        f"Verdict: {effect.verdict}.",
         _later_words(effect),
         _death_words(effect),
     ]

@@ -43,7 +43,7 @@ _KINDS = {"text/plain", "text/html", "text/markdown", "text/csv", "image/png"}
 _KEPT = {
     "image/png": ("alt", "caption", "titled"),
     "text/csv": ("caption", "rule"),
-    ROLE: ("role", "figures"),
+    ROLE: ("role", "figures", "why", "what"),
 }
 _SHOWN = (Picture, Table, Sentence, Finding, Limit, Heading, Facts)
 

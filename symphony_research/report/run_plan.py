@@ -113,7 +113,7 @@ def plan_runs(
     available = list_notebooks()
     faults: list[str] = []
     chosen: list[Notebook] = []
-    for name in notebooks or ():
+    for name in [notebooks] if isinstance(notebooks, str) else notebooks or ():
         try:
             notebook = find_notebook(name, available)
         except ArgumentError as fault:

@@ -18,6 +18,7 @@ from symphony_research.report import run_plan as planning
 from symphony_research.report.failure import plain_reason
 from symphony_research.report.guard import PRINTED
 from symphony_research.report.worker import tidy
+from symphony_research.result import not_available
 from symphony_research.result.mode import report_mode
 
 PEOPLE, ASTHMA, STROKE = 4177, 1303, 3
@@ -398,3 +399,16 @@ def test_a_seal_does_not_make_an_unknown_kind_of_output_known():
     for kind, kept in {"text/plain": True, "application/vnd.jupyter.widget-view+json": False}.items():
         data = {kind: "x"}
         assert guard.is_sealed(data, {"symphony_seal": guard._seal(data, {}, "key")}, "key") is kept
+
+
+def test_what_a_page_needs_of_a_shown_object_is_kept():
+    patterns = sr.define_cohort(sr.example_study()).patterns()
+    released = sr.suppress(sr.multimorbidity.prevalence(patterns), sr.Policy.nhs_england())
+    gone = sr.suppress(not_available("The study has no beds", "their number"), sr.Policy.nhs_england())
+    shown = [show(released) for show in (sr.finding, sr.heading, sr.facts, sr.sentence)] + [
+        sr.finding(gone),
+        sr.sentence(gone),
+    ]
+    for one in shown:
+        metadata = one._repr_mimebundle_()[1]
+        assert guard.kept_metadata(metadata) == metadata, type(one).__name__
