@@ -105,7 +105,7 @@ def main() -> None:
 
     def alone(case: str) -> list[float]:
         done = subprocess.run([sys.executable, __file__, case], capture_output=True, text=True, check=True)
-        return [float(part) for part in done.stdout.split()]
+        return [float(part) for part in done.stdout.splitlines()[-1].split()]  # the peer prints as it goes
 
     peer = alone("peer")[0]
     lines = [
