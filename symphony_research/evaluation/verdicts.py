@@ -46,7 +46,7 @@ def verdict_of(lower: float | None, upper: float | None, what: str) -> str:
     'cannot tell: anything from 30% fewer to 25% more deaths would fit, assuming the two groups were comparable'
     """
     if lower is None or upper is None:
-        return f"cannot tell: no ratio of {what} is given"
+        return f"no estimate of an effect on {what} can be given"
     if lower > 1:
         said = f"more {what}"
     elif upper < 1:

@@ -98,7 +98,7 @@ def test_of_nobody_with_an_event_there_is_no_ratio_and_no_error():
     assert effects.primary["estimate"] is None
     assert effects.primary["n_enrolled"] == 0
     assert effects.missing_marker(effects.primary, "estimate") == "[z]"
-    assert effects.verdict == "cannot tell: no ratio of emergency admissions is given"
+    assert effects.verdict == "no estimate of an effect on emergency admissions can be given"
     assert sr.plot_outcome_effects(effects)
 
 

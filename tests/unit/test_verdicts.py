@@ -36,7 +36,7 @@ def test_a_verdict_follows_from_the_interval_alone(lower, upper, said):
 
 
 def test_no_verdict_without_a_ratio():
-    assert verdict_of(None, None, "falls") == "cannot tell: no ratio of falls is given"
+    assert verdict_of(None, None, "falls") == "no estimate of an effect on falls can be given"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_of_twelve_people_no_ratio_is_given():
     assert effect.few
     said = effect.sentence()
     assert "under 20 events or 15 people" in said
-    assert said.startswith("Verdict: cannot tell: no ratio of emergency admissions is given.")
+    assert said.startswith("Verdict: no estimate of an effect on emergency admissions can be given.")
     assert effect.key_figures()[0].value == "[z]"
     assert "under 20 events" in " ".join(effect.notes(()))
     assert "under 20 events" in sr.evaluation.sensitivity(effect).sentence()
