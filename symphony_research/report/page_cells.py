@@ -126,7 +126,7 @@ def _without_repeats(parts: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def _absence(why: str, whats: list[str]) -> str:
     """Return a reason with all that is not shown for it."""
-    *others, last = dict.fromkeys(whats)
+    *others, last = whats
     said = f"so {last} is not shown" if not others else f"so these are not shown: {', '.join(others)} and {last}"
     return f"<p>{html.escape(f'{why}, {said}.')}</p>"
 
@@ -151,8 +151,10 @@ def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
         return ""
     if role.get("role") == "limit":
         said = page.absent.setdefault(role["why"], [])
+        if role["what"] in said:
+            return ABOVE
         said.append(role["what"])
-        return shown if len(said) == 1 else ABOVE  # what several results lack for one reason is said once
+        return shown
     if role.get("role") == "finding":
         text = _text(output["data"].get("text/plain", ""))
         page.findings.append(Finding(text, html.escape(text), list(role.get("figures", []))))
