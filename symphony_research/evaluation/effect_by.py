@@ -131,6 +131,12 @@ class EffectBy(Result):
         frame = self.count_tables["effects"].filter(pl.col("measure") == DIFFERENCE)
         return with_intervals(frame, list(self.by), self.settings)
 
+    @property
+    def whole_difference(self) -> dict[str, Any]:
+        """The difference of rates per 100 person-years of all groups together, with its interval."""
+        self._refuse_undisclosed("The whole of")
+        return self._of_all(DIFFERENCE)
+
     def _of_all(self, measure: str) -> dict[str, Any]:
         frame = self.count_tables["effects_of_all"].filter(pl.col("measure") == measure)
         return with_intervals(frame, ["measure"], self.settings).drop("measure").row(0, named=True)
@@ -171,7 +177,7 @@ class EffectBy(Result):
     def display(self) -> pl.DataFrame:
         """Return one row a group, all together first: enrolled people, those with the event, ratio and difference with intervals."""
         how, heading = confidence_of(self.settings), COLUMN_WORDS.get(self.by[0], capital(in_words(self.by[0])))
-        lines = [(ALL, self.whole, self._of_all(DIFFERENCE))]
+        lines = [(ALL, self.whole, self.whole_difference)]
         for row, difference in zip(
             self.estimates.iter_rows(named=True), self.differences.iter_rows(named=True), strict=True
         ):

@@ -104,7 +104,7 @@ class Attacked:
             ):
                 extra.append(released.differences)
             if type(released).__name__ == "EffectBy":
-                extra.append(pl.DataFrame([released.whole]))
+                extra += [pl.DataFrame([released.whole]), pl.DataFrame([released.whole_difference])]
             if produce.has_test(released):
                 extra.append(released.test)
             if (base := readers.base_of(kind)) in ("points", "quantile"):  # it says what the released curve says
