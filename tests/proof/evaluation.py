@@ -1,9 +1,10 @@
 """The controlled evaluation against what was planted: bias, errors, coverage and power of each estimator, by simulation.
 
-python tests/proof/evaluation.py docs/proof-evaluation.md --out proof-evaluation.csv
+python tests/proof/evaluation.py docs/proof-evaluation.md --out docs/proof-evaluation.csv
 
 A cell is a strength of selection and a true effect; a replicate is a generated study with its own seed, from 0. Rows are added to
-the file as they are made and what stands there is not made again, so a run that was cut goes on where it ended. With
+the file as they are made and what stands there is not made again, so a run that was cut goes on where it ended: delete it after a
+change of an estimator or of the generator. With
 `--primary 0 --effects 0 --others 0` the page alone is written, of what stands in the file.
 """
 
@@ -154,7 +155,7 @@ def page(rows: pl.DataFrame) -> str:
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("target", type=Path, help="page to write")
-    reader.add_argument("--out", type=Path, default=Path("proof-evaluation.csv"), help="file of estimates, added to")
+    reader.add_argument("--out", type=Path, default=Path("docs/proof-evaluation.csv"), help="file of estimates, added to")
     reader.add_argument("--primary", type=int, default=1_000, help="replicates of the primary at no effect")
     reader.add_argument("--effects", type=int, default=300, help="at the other true effects")
     reader.add_argument("--others", type=int, default=100, help="of every other estimator")
