@@ -27,7 +27,7 @@ _DESCRIBED = {
     "index": "as of",
     "until": "data to",
     "comparison": "compared",
-    "entry": "followed from",
+    "entry": "at risk from",
 }
 
 
