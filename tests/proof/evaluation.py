@@ -155,7 +155,9 @@ def page(rows: pl.DataFrame) -> str:
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("target", type=Path, help="page to write")
-    reader.add_argument("--out", type=Path, default=Path("docs/proof-evaluation.csv"), help="file of estimates, added to")
+    reader.add_argument(
+        "--out", type=Path, default=Path("docs/proof-evaluation.csv"), help="file of estimates, added to"
+    )
     reader.add_argument("--primary", type=int, default=1_000, help="replicates of the primary at no effect")
     reader.add_argument("--effects", type=int, default=300, help="at the other true effects")
     reader.add_argument("--others", type=int, default=100, help="of every other estimator")
