@@ -44,7 +44,7 @@ class Attrition(Result):
         remaining = below.shift(-1)
         known: int | None = below[0]
         if steps["n_persons"][-1] is None:  # of whom a part alone is known, who were excluded
-            known, remaining = None, remaining.set(pl.Series([True] * len(remaining)), None)
+            known, remaining = None, remaining.clear(len(remaining))
         first = pl.DataFrame(
             {"step": [settings["start"]], "n_excluded": [0], "n_persons": [known]},
             schema={"step": pl.String, "n_excluded": pl.Int64, "n_persons": pl.Int64},

@@ -33,14 +33,9 @@ def effect_sentence(effect: EnrolmentEffect) -> str:
     parts = [f"Verdict: {effect.verdict}.", compared_words(settings, people)]
     if row["estimate"] is None:
         return " ".join([*parts, few_rule(settings)])
+    rate = effect.arms.filter(pl.col("arm") == ARMS[0])["rate"][0]
     parts += [
-        rate_words(
-            row,
-            effect.row(DIFFERENCE),
-            what,
-            confidence_of(settings),
-            effect.arms.filter(pl.col("arm") == ARMS[0])["rate"][0],
-        ),
+        rate_words(row, effect.row(DIFFERENCE), what, confidence_of(settings), rate),
         _later_words(effect),
         _death_words(effect),
     ]

@@ -99,7 +99,9 @@ def read_page(cells: list[Any]) -> Page:
                 code.append(cell["source"])
             shown = "".join(_shown(output, page, figures) for output in cell["outputs"])
             if shown.strip():
-                kind = "finding" if all(_role(output) == "finding" for output in cell["outputs"]) else "result"
+                kind = (
+                    "finding" if all(_role(output).get("role") == "finding" for output in cell["outputs"]) else "result"
+                )
                 page.parts.append({"kind": kind, "html": shown, "annex": "" if main else ANNEX})
     page.code = _highlighted("\n\n".join(code)) if code else ""
     tables = count(1)
@@ -116,11 +118,16 @@ def _tags(cell: Any) -> list[str]:
 
 def _without_repeats(parts: list[dict[str, str]]) -> list[dict[str, str]]:
     """Leave key findings out of the body, as page one says them and leads to their figures; the only words of a section stay."""
-    kept: list[dict[str, str]] = []
-    for at, part in enumerate(parts):
-        only = kept and _heads(kept[-1]) and all(_heads(after) for after in parts[at + 1 : at + 2])
-        if part["kind"] != "finding" or only:
-            kept.append(part)
+    sections: list[list[dict[str, str]]] = [[]]
+    for part in parts:
+        if _heads(part):
+            sections.append([])
+        sections[-1].append(part)
+    before, *headed = sections
+    kept = [part for part in before if part["kind"] != "finding"]
+    for section in headed:
+        others = [part for part in section if part["kind"] != "finding"]
+        kept += section if len(others) == 1 else others  # the heading is one
     return kept
 
 
@@ -135,13 +142,15 @@ def _heads(part: dict[str, str]) -> bool:
     return part["kind"] == "prose" and part["html"].lstrip().startswith("<h")
 
 
-def _role(output: Any) -> str:
-    return str(output.get("metadata", {}).get(ROLE, {}).get("role", ""))
+def _role(output: Any) -> dict[str, Any]:
+    """Return what a page takes an output for, and what it says of itself."""
+    told: dict[str, Any] = output.get("metadata", {}).get(ROLE, {})
+    return told
 
 
 def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
     """Return what of an output stands in its place; page one takes the rest."""
-    role = output.get("metadata", {}).get(ROLE, {})
+    role = _role(output)
     shown = _output_html(output, figures)
     if role.get("role") == "title":
         page.title = _text(output["data"].get("text/plain", ""))

@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 NOTHING = "nothing to draw"
+_KEY_OF_DRAWING = ("Bars:", "Dashed:", "Shading:")  # notes that say what is drawn how
 DRAWN = "_symphony_drawn"
 DESCRIBED = "_symphony_described"
 _GAP = 10.0
@@ -254,9 +255,6 @@ def _fit(ax: Axes, head: float, foot: float) -> None:
     y0 = (MARGIN + foot) * unit + (box.y0 - taken.y0)
     y1 = up - (MARGIN + head) * unit - (taken.y1 - box.y1)
     ax.set_position((x0 / across, y0 / up, max(x1 - x0, 40) / across, max(y1 - y0, 40) / up))
-
-
-_KEY_OF_DRAWING = ("Bars:", "Dashed:", "Shading:")  # notes that say what is drawn how
 
 
 def nothing_to_draw(ax: Axes, result: Result, *, own: bool, title: str | None, notes: Sequence[str] = ()) -> Axes:

@@ -154,10 +154,12 @@ def test_a_finding_is_not_said_again_in_the_body_unless_its_section_has_no_other
     told["metadata"] = {"symphony": {"role": "finding", "figures": []}}
     drawn = shown(image_png=PIXEL, text_plain="It")
     it, alone = md("## It"), md("## Alone")
-    page = read_page([md("# T"), code("a", told), it, code("b", told), code("c", drawn), alone, code("d", told)])
-    assert len(page.findings) == 3
+    page = read_page(
+        [md("# T"), code("a", told), it, code("b", told), code("c", drawn), alone, code("d", told), code("e", told)]
+    )
+    assert len(page.findings) == 4
     words = [re.sub(r"<[^>]+>", "", part["html"]).strip() for part in page.parts]
-    assert [told[:8] for told in words] == ["It", "Figure 1", "Alone", "So it is"]
+    assert [told[:8] for told in words] == ["It", "Figure 1", "Alone", "So it is", "So it is"]
 
 
 def test_long_tables_stand_beside_the_page():
