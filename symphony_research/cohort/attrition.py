@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -10,13 +10,14 @@ import polars as pl
 
 from symphony_research.population import Population
 from symphony_research.result import Result
-from symphony_research.result.cells import CellDefinition, everybody, unrelated
+from symphony_research.result.cells import CellDefinition, Partition, Relation, everybody, unrelated
 from symphony_research.result.roles import Count, Key, TableRoles
 from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import roughly
 
-__all__ = ["STUDIED", "Attrition"]
+__all__ = ["STUDIED", "Attrition", "attrition_of"]
 
+STARTED = "at the start"  # the first row: those who could be included
 STUDIED = "studied"  # the last step: those who are left
 
 
@@ -31,18 +32,27 @@ class Attrition(Result):
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
-        """Each step counts the people excluded at it; the last row those who are left."""
+        """Each step counts the people excluded at it; the first row those at the start, the last those who are left."""
         return {"steps": TableRoles({"step": Key(), "n_persons": Count()}, _of_step)}
 
     @staticmethod
+    def relations(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any]) -> Iterator[Relation]:
+        """Yield that whoever was there at the start was excluded at one step, or is left."""
+        cells = [_of_step(row, "n_persons", settings) for row in tables["steps"].iter_rows(named=True)]
+        if tables["steps"]["step"][0] == STARTED:
+            yield Partition(cells[0], tuple(cells[1:]))
+
+    @staticmethod
     def derive(tables: Mapping[str, pl.DataFrame], settings: Mapping[str, Any], by: tuple[str, ...]) -> pl.DataFrame:
-        """People left after each rule: the sum of what is shown below it."""
-        steps = tables["steps"]
+        """People left after each rule: the sum of what is shown below it, and no more than were there at the start."""
+        started = tables["steps"].filter(pl.col("step") == STARTED)["n_persons"]
+        steps = tables["steps"].filter(pl.col("step") != STARTED)
         left_out = pl.Series("n_excluded", steps["n_persons"])
         # each row of the table but the last counts the people a rule omitted; the last, those studied
         below = steps["n_persons"].fill_null(0).cum_sum(reverse=True)
-        remaining = below.shift(-1)
-        known: int | None = below[0]
+        # rounded by itself; where it is suppressed, what the others add up to
+        known: int | None = below[0] if started.is_empty() or started[0] is None else started[0]
+        remaining = below.shift(-1).clip(upper_bound=known)
         if steps["n_persons"][-1] is None:  # of whom a part alone is known, who were excluded
             known, remaining = None, remaining.clear(len(remaining))
         first = pl.DataFrame(
@@ -72,7 +82,10 @@ class Attrition(Result):
 
     def notes(self, columns: Iterable[str]) -> list[str]:
         """Return that people of a suppressed step are not among those remaining before it."""
-        hidden = self.count_tables["steps"]["n_persons"].head(-1).null_count() > 0
+        steps = self.count_tables["steps"]
+        own = steps.filter(pl.col("step") != STARTED)["n_persons"].head(-1)
+        # before the only step stands the count of those at the start, which has them all
+        hidden = own.null_count() > 0 and (len(own) > 1 or steps["step"][0] != STARTED or steps["n_persons"][0] is None)
         told = "People excluded at a suppressed step are not among those remaining before it."
         return [*([told] if hidden and self.estimates["n_persons"][0] is not None else []), *super().notes(columns)]
 
@@ -89,4 +102,33 @@ def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]
         if Population.of(settings).event == "readmission":
             return everybody().in_state("first discharge", "followed")  # as curves from a discharge count them
         return everybody()  # the people of the cohort: one number with that of every other table of them
+    if record["step"] == STARTED:
+        return unrelated(f"at the start: {settings['start']}")
     return unrelated(f"excluded at the step: {record['step']}")
+
+
+def attrition_of(
+    steps: Sequence[tuple[str, int]], people: int, *, start: str, criteria: Sequence[str] | None = None, **settings: Any
+) -> Attrition:
+    """Return how many people each step excluded, and how many are left, as a result.
+
+    Parameters
+    ----------
+    steps : sequence of (str, int)
+        Words of each step, and how many people it excluded. A step that excluded nobody is omitted.
+    people : int
+        Those who are left.
+    start : str
+        Who they are before the first step.
+    criteria : sequence of str, optional
+        Words of all steps, those included that excluded nobody.
+    **settings
+        Of the result: its provenance and so on.
+    """
+    rows = [(step, n) for step, n in steps if n > 0]
+    if rows:  # else those at the start are those studied, who have one count
+        rows.insert(0, (STARTED, people + sum(n for _, n in rows)))
+    rows.append((STUDIED, people))
+    table = pl.DataFrame(rows, schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
+    given = {} if criteria is None else {"criteria": list(criteria)}
+    return Attrition({"steps": table}, {"method": "people excluded, step by step", "start": start, **given, **settings})

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from symphony_research.cohort.attrition import STUDIED, Attrition
+from symphony_research.cohort.attrition import attrition_of
 from symphony_research.cohort.bands import age_band
 from symphony_research.cohort.index_dates import GIVEN, LABEL, index_dates_of
 from symphony_research.cohort.people import Cohort
@@ -154,19 +154,12 @@ def define_cohort(
             people = left
         kept.append(_narrow(people, study))
     people = pl.concat(kept)
-    steps = list(gone.items())
-    steps.append((STUDIED, _people(people, several)))
-    table = pl.DataFrame(steps, schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
-    # a rule that left nobody out is not worth a line
-    table = table.filter((pl.col("n_persons") > 0) | (pl.col("step") == STUDIED))
-    attrition = Attrition(
-        {"steps": table},
-        {
-            "method": "people excluded, rule by rule",
-            "start": start,
-            "criteria": [step for step, _ in rules],
-            **study.provenance(**population).as_settings(),
-        },
+    attrition = attrition_of(
+        list(gone.items()),
+        _people(people, several),
+        start=start,
+        criteria=[step for step, _ in rules],
+        **study.provenance(**population).as_settings(),
     )
     return Cohort(attrition, PersonRows(study, MappingProxyType(population), people, several, listed))
 

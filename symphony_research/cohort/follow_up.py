@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from symphony_research.cohort.at_risk import Window, at_risk, split_at, with_event
-from symphony_research.cohort.attrition import STUDIED, Attrition
+from symphony_research.cohort.attrition import Attrition, attrition_of
 from symphony_research.cohort.discharges import discharges_of
 from symphony_research.cohort.events import EVENTS, events_of, first_recorded, why_not_recorded
 from symphony_research.cohort.rows import PersonRows, as_date
@@ -55,13 +55,7 @@ class Steps:
 
     def attrition(self, people: int, provenance: Provenance) -> Attrition:
         """Return the steps as a result."""
-        table = pl.DataFrame(
-            [*self.rows, (STUDIED, people)], schema={"step": pl.String, "n_persons": pl.Int64}, orient="row"
-        )
-        return Attrition(
-            {"steps": table},
-            {"method": "people excluded, step by step", "start": "in the cohort", **provenance.as_settings()},
-        )
+        return attrition_of(self.rows, people, start="in the cohort", **provenance.as_settings())
 
 
 def governing_day(study: Study, *tables: str, until: date | str | None) -> date:

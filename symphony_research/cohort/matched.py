@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from symphony_research.cohort.attrition import STUDIED, Attrition
+from symphony_research.cohort.attrition import Attrition, attrition_of
 from symphony_research.cohort.events import EVENTS, require_recorded, why_not_recorded
 from symphony_research.cohort.history import Counter, closed_days, pence_by_day
 from symphony_research.cohort.people import Cohort
@@ -104,7 +104,8 @@ class Matched:
         rules = MappingProxyType({**sets.provenance.population, "controls": words})
         rows = replace(sets.rows, people=people, rules=rules)
         provenance = replace(sets.provenance, population=dict(rules))
-        return Cohort(_attrition([], people.height, provenance, f"enrolled, {words}"), rows)
+        attrition = attrition_of([], people.height, start=f"enrolled, {words}", criteria=[], **provenance.as_settings())
+        return Cohort(attrition, rows)
 
     def __repr__(self) -> str:
         return f"Matched by {self.settings['score']} (confidential: person rows)"
@@ -166,16 +167,10 @@ def matched_of(
     population = {**sets.provenance.population, "matching": digest}
     provenance = replace(sets.provenance, population=population)
     sets = replace(sets, provenance=provenance)
-    attrition = _attrition(steps, int((~none).sum()), provenance, "enrolled")
+    attrition = attrition_of(
+        steps, int((~none).sum()), start="enrolled", criteria=[words for words, _ in steps], **provenance.as_settings()
+    )
     return Matched(attrition, MappingProxyType({**sets.asked, **settings}), sets, weight, score, scored)
-
-
-def _attrition(steps: list[tuple[str, int]], people: int, provenance: Provenance, start: str) -> Attrition:
-    table = pl.DataFrame([*steps, (STUDIED, people)], schema={"step": pl.String, "n_persons": pl.Int64}, orient="row")
-    return Attrition(
-        {"steps": table},
-        {"method": "people excluded, step by step", "start": start, "criteria": [s for s, _ in steps], **provenance.as_settings()},
-    )  # fmt: skip
 
 
 def groups_of(matched: Matched, by: str) -> tuple[pl.Series, Whole]:

@@ -74,6 +74,7 @@ def test_the_exact_results_are_those_of_the_naive_script(hub: str, size: str, re
 
     steps = dict(found["attrition"].count_tables["steps"].iter_rows())
     assert steps.pop("studied") == len(people)
+    assert steps.pop("at the start", len(people)) == len(people) + sum(left_out.values())
     assert sum(steps.values()) == sum(left_out.values())
 
     expected = naive.baseline(people)
