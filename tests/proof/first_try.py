@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import try_kept
 import try_reports
 import try_time
 from made_studies import StudyPlan, made_plans
-from measured import BUILD, NOT_MEASURED, ROOT, Store, facts_of, say
+from measured import BUILD, NOT_MEASURED, ROOT, Store, commit_of, facts_of, say
 from real_studies import NOT_BROUGHT_IN, real_plans
 
 import symphony_research as sr
@@ -126,15 +127,32 @@ def main() -> int:
     say(f"{len(plans)} studies; policies {', '.join(asked.policies)}; kept in {BUILD.relative_to(ROOT)}")
     if asked.baseline:
         return _write_baseline(store, plans, asked)
+    # hours of calls: kept beside the page, so that another machine goes on from them
+    calls = replace(store, path=asked.out.with_name("utility-calls.json"), accept_earlier=True) if asked.out else store
+    earlier = _sections_of(asked.out)
     page = list(TITLE)
-    for section in asked.section:
-        page += ["", *{"reports": _reports, "kept": _kept, "time": _time}[section](store, plans, asked)]
+    for section, print_section in {"reports": _reports, "kept": _kept, "time": _time}.items():
+        own = calls if section == "reports" else store
+        if section in asked.section:
+            page += ["", *print_section(own, plans, asked)]
+        elif section in earlier:
+            page += ["", *earlier[section]]
     text = "\n".join(page) + "\n"
     if asked.out:
         write_in_place(asked.out, text)
     else:
         print(text)
     return 0
+
+
+def _sections_of(page: Path | None) -> dict[str, list[str]]:
+    """Return the lines of each section that stands on a page, to be left as they are where they are not asked for."""
+    if page is None or not page.exists():
+        return {}
+    heads = {REPORTS[0]: "reports", KEPT[0]: "kept", TIME[0]: "time"}
+    parts = re.split(r"^(?=## )", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = {heads.get(part.split("\n")[0], ""): part.strip().split("\n") for part in parts[1:]}
+    return {name: lines for name, lines in found.items() if name}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -247,6 +265,9 @@ def _reports(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace
             not_measured += len(left_out)
             left_out = []
     yield from ["", f"{calls:,} calls: of {asked_for:,} reports asked for, {made:,} were made at the first try."]
+    told = [f"{commit} ({count:,} calls)" for commit, count in store.commits("reports: ").items()]
+    if told:
+        yield from ["", f"Measured on: {', '.join(told)}. A call stands until it is asked for again (`--again`)."]
     if not_measured:
         yield from ["", f"Not measured: {not_measured} calls. {IN_TURN}"]
     if not asked.data.is_dir():
@@ -334,12 +355,9 @@ def _time(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace) -
 
 
 def _write_baseline(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace) -> int:
-    told = subprocess.run(
-        ["git", "log", "-1", "--format=%h", "--", "symphony_research"], cwd=ROOT, capture_output=True, text=True
-    )
     for plan in plans:  # written after each, so that a run cut short leaves what it has
         measured = {(p.name, who, policy): found for p, who, policy, found in _measured(store, [plan], asked)}
-        kept_pages.write_baseline(asked.baseline, measured, told.stdout.strip())
+        kept_pages.write_baseline(asked.baseline, measured, commit_of("symphony_research"))
     return 0
 
 

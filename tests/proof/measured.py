@@ -38,12 +38,13 @@ class Store:
     accept_earlier: bool = False
     timeout: float = 0.0
     written: bool = False
-    _kept: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _seen: set[str] = field(default_factory=set)
+    _kept: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
+    _seen: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         """Read what earlier runs left."""
         self.code = digest_of([ROOT / "symphony_research", ROOT / "notebooks"])
+        self.commit = commit_of("symphony_research", "notebooks")
         if self.path.exists():
             self._kept = json.loads(self.path.read_text(encoding="utf-8"))
 
@@ -64,12 +65,17 @@ class Store:
         self._seen.add(name)
         if self.path.exists():  # another run may have written meanwhile
             self._kept |= json.loads(self.path.read_text(encoding="utf-8"))
-        self._kept[name] = {"code": self.code, "timeout": self.timeout, "result": result}
+        self._kept[name] = {"code": self.code, "commit": self.commit, "timeout": self.timeout, "result": result}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
-        beside.write_text(json.dumps(self._kept), encoding="utf-8")
+        beside.write_text(json.dumps(self._kept, indent=0, sort_keys=True) + "\n", encoding="utf-8")
         os.replace(beside, self.path)
         return dict(result)
+
+    def commits(self, start: str) -> dict[str, int]:
+        """Return on which commits measurements whose names start so were made, and how many on each."""
+        made = [str(kept.get("commit", "")) for name, kept in self._kept.items() if name.startswith(start)]
+        return {commit: made.count(commit) for commit in dict.fromkeys(filter(None, made))}
 
     def _stands(self, name: str, kept: dict[str, Any]) -> bool:
         """Whether a measurement is of this code, not asked for again, and was not stopped earlier than it would be now."""
@@ -94,6 +100,12 @@ def first_line(text: str) -> str:
         line = " ".join(lines[:2])
     line = re.sub(LISTED, lambda found: f"{found[0].count(chr(39)) // 2} outputs ", line)
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1].rstrip()}…"
+
+
+def commit_of(*parts: str) -> str:
+    """Return the commit by which parts of the project were changed last; nothing where that cannot be told."""
+    told = subprocess.run(["git", "log", "-1", "--format=%h", "--", *parts], cwd=ROOT, capture_output=True, text=True)
+    return told.stdout.strip()
 
 
 def digest_of(places: Iterable[Path]) -> str:
