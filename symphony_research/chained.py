@@ -72,10 +72,11 @@ class ChainedFile:
             If it cannot be opened, or another process holds it.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if self.private else 0o777)
             mode = 0o600 if self.private else 0o666
             place = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), mode)
-            if self.private and os.name != "nt":
+            # a register of several people has another owner, who says who may read it
+            if self.private and os.name != "nt" and os.fstat(place).st_uid == os.geteuid():
                 os.fchmod(place, 0o600)
             stream = os.fdopen(place, "r+b")
         except OSError as fault:

@@ -112,7 +112,11 @@ def release_in_words(
         raise ArgumentError("Give the reports to release, or --list, or --withdraw N --reason '...'.")
     place = register or default_register()
     if withdraw is not None:
-        return f"Withdrawn: {withdraw_release(withdraw, reason=reason, register=place, by=by).label}"
+        withdrawn = withdraw_release(withdraw, reason=reason, register=place, by=by)
+        return (
+            f"Withdrawn: {withdrawn.label}. It is compared with nothing from now on: whoever has kept it can still compare it with "
+            "what is released later."
+        )
     if not listed:
         entered = release_reports(reports, register=register, by=by)
         return "\n".join(f"Released as entry {entry.number}: {entry.report}" for entry in entered)

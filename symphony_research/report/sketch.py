@@ -1,8 +1,8 @@
 """Whether two extracts are of the same people, from sketches of their person ids.
 
-A sketch is the least 256 of all ids' digests under a secret key (bottom-k, Cohen and Kaplan 2007): of two sketches the least
-256 of both together are a random sample of everybody in either extract, and those in both sketches are in both extracts. An
-id is found in a sketch only by whoever has the key. Pseudonyms that were made again are not recognised.
+A sketch is the least 256 of all ids' digests under a secret key (bottom-k, Cohen and Kaplan 2007). Up to the least of the two
+last digests both sketches are whole, so what they hold until there is a random sample of either extract, and what both hold is
+in both. An id is found in a sketch only by whoever has the key. Pseudonyms that were made again are not recognised.
 
 References
 ----------
@@ -21,8 +21,9 @@ __all__ = ["SAME_PEOPLE", "overlap", "sketch_of", "smallest"]
 
 SIZE, DIGITS = 256, 14
 SAME_PEOPLE = (
-    0.1  # share of everybody in either extract who are in both, from which the extracts are of the same people
+    0.1  # share of the smaller extract's people who are in both, from which the extracts are of the same people
 )
+FEWEST = 3  # digests in both, of extracts whose sketches are not everybody: fewer may be an accident of rare spellings of ids
 
 
 def sketch_of(study: Study, key: bytes) -> str:
@@ -47,16 +48,21 @@ def _digest(one: object, key: bytes) -> str:
 
 
 def overlap(one: str, other: str) -> float:
-    """Estimate the share of everybody in either extract who are in both; exact up to 256 people in all.
+    """Estimate the share of the smaller extract's people who are in both; exact where neither has more than 256 people.
+
+    Of the smaller one, because a part of a study is of the same people as the whole, however large that is.
 
     Examples
     --------
-    >>> overlap(smallest("abc", b"key"), smallest("bcd", b"key"))
+    >>> overlap(smallest("abcd", b"key"), smallest("cdefg", b"key"))
     0.5
     """
     mine, theirs = _parts(one), _parts(other)
-    least = heapq.nsmallest(SIZE, mine | theirs)
-    return len(mine.intersection(theirs, least)) / len(least) if least else 0.0
+    ends = [max(sketch) for sketch in (mine, theirs) if len(sketch) >= SIZE]
+    if ends:
+        mine, theirs = ({digest for digest in sketch if digest <= min(ends)} for sketch in (mine, theirs))
+    both, fewer = len(mine & theirs), min(len(mine), len(theirs))
+    return both / fewer if fewer and (not ends or both >= FEWEST) else 0.0
 
 
 def _parts(sketch: str) -> set[str]:
