@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from symphony_research.disclosure.outputs import ReleasedOutput
+from symphony_research.disclosure.nested_populations import of_one_study, telling_beside
+from symphony_research.disclosure.outputs import ReleasedOutput, whose
 from symphony_research.disclosure.secondary import MOST_WORK, Protection, protect
 from symphony_research.policy import Policy
 from symphony_research.result.cells import CellDefinition
@@ -18,9 +19,32 @@ def protect_or_withhold(
     own: Mapping[int, ReleasedOutput],
     policy: Policy,
     earlier: Sequence[ReleasedOutput] = (),
-    forced: frozenset[CellDefinition] = frozenset(),
 ) -> tuple[dict[int, ReleasedOutput], Protection]:
-    """Protect results beside earlier releases; return those that are released, and what is suppressed of them.
+    """Protect results of one population beside earlier releases; return those that are released, and what is suppressed of them.
+
+    Counts of the same records are one system. Differences from what was released of others are looked at again once counts are
+    suppressed, by what is then left, until none tells: what contradicted itself before may tell then.
+    """
+    whom = next(iter(own.values()))
+    of_study = [one for one in earlier if of_one_study(one, whom)]
+    same = [one for one in of_study if whose(one) == whose(whom)]
+    forced = telling_beside(list(own.values()), of_study)
+    while True:
+        kept, found = _with_room(own, policy, same, forced)
+        left = [one.without(found.secondary | found.withheld) for one in kept.values()]
+        more = telling_beside(left, of_study) if left else frozenset()
+        if not more:
+            return kept, found
+        forced |= more
+
+
+def _with_room(
+    own: Mapping[int, ReleasedOutput],
+    policy: Policy,
+    earlier: Sequence[ReleasedOutput],
+    forced: frozenset[CellDefinition],
+) -> tuple[dict[int, ReleasedOutput], Protection]:
+    """Protect results beside earlier ones of the same records, without those that leave no room.
 
     A result by whose marks alone earlier releases would disclose a small count is withheld whole: of those that hold such
     counts, or if none does of all, the one that shows least; and after a few, all of them. Once the limit of work is reached

@@ -18,7 +18,6 @@ import polars as pl
 from symphony_research.disclosure.adjusted import bounds_of_counts, with_adjusted
 from symphony_research.disclosure.beside import protect_or_withhold
 from symphony_research.disclosure.magnitudes import with_sums
-from symphony_research.disclosure.nested_populations import of_one_study, telling_beside
 from symphony_research.disclosure.outputs import Position, ReleasedOutput, output_of, released_output, whose
 from symphony_research.disclosure.primary import blank, drafted, require_plain_keys, suppressed_strata
 from symphony_research.disclosure.release_record import as_output, output_from_record
@@ -161,9 +160,7 @@ def _together(
         for whom in dict.fromkeys(map(whose, outputs.values())):
             own = {at: one for at, one in outputs.items() if whose(one) == whom}
             before = [one for one in earlier if whose(one) == whom]
-            others = [one for one in earlier if whose(one) != whom and of_one_study(one, next(iter(own.values())))]
-            forced = telling_beside(list(own.values()), others)
-            kept, found = protect_or_withhold(own, policy, before, forced)
+            kept, found = protect_or_withhold(own, policy, earlier)
             done |= {at: _left_out(drafts[at].result, NO_ROOM, policy, name) for at in own.keys() - kept.keys()}
             drawn = {at: _left(drafts[at], one, found) for at, one in kept.items()}
             own_bounds = bounds_of_counts(list(kept.values()), before, found)

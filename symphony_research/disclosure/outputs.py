@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -108,6 +108,15 @@ class ReleasedOutput:
     def people(self) -> tuple[str | None, tuple[tuple[str, str], ...]]:
         """What outputs share whose people are all, or strata, of one population: the records, and predicates and dates."""
         return self.fingerprint, self.population.whole
+
+    def without(self, gone: Collection[CellDefinition]) -> Self:
+        """Return the output with some counts that it shows suppressed to protect others."""
+        above = float(self.policy["threshold"]) + 1
+        cells = (
+            replace(cell, shown=None, low=above, high=UNBOUNDED) if not cell.suppressed and cell.of in gone else cell
+            for cell in self.cells
+        )
+        return replace(self, cells=tuple(cells))
 
 
 def whose(one: ReleasedOutput) -> str:

@@ -35,6 +35,10 @@ NESTED: dict[str, tuple[dict[str, Any], str, dict[str, Any], str]] = {
     "refreshed": ({"until": "2017-12-31"}, "first", {"until": "2018-03-31"}, "second"),
     "ages": ({"age": [24, None]}, "one", {"age": [18, None]}, "one"),
 }
+# a hub beside its programme, of one extract
+HUB: tuple[dict[str, Any], str, dict[str, Any], str] = (
+    {"programme": "hubs", "hub": "Yeovil", "until": "2018-03-31"}, "one", {"programme": "hubs", "until": "2018-03-31"}, "one",
+)  # fmt: skip
 SEEDS = range(8)
 Group = tuple[str, str, str]  # condition or number of them, band, arm; "" for everybody
 Ends = tuple[int, int]

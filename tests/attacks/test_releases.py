@@ -18,7 +18,7 @@ import pytest
 from attacker import RULES, Rule
 
 import symphony_research as sr
-from symphony_research.disclosure import control
+from symphony_research.disclosure import beside
 from symphony_research.policy import Policy
 from symphony_research.result import Provenance
 from symphony_research.result.session import ReleaseSession
@@ -119,7 +119,7 @@ def test_nor_does_it_where_the_wider_people_came_first(nested: str, tmp_path: Pa
 
 
 def test_without_the_comparison_differences_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "telling_beside", lambda own, others: frozenset())
+    monkeypatch.setattr(beside, "telling_beside", lambda own, others: frozenset())
     found = [
         _attack(tmp_path / str(seed), seed, "refreshed", "nhs_england strict")
         for seed in SEEDS

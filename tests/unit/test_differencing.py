@@ -58,6 +58,30 @@ def test_a_difference_that_only_all_counts_together_tell() -> None:
     assert kinds(*both(24, 36, 18), *both(22, 34, 24)) == []
 
 
+def sexes(women: tuple[int, int], men: tuple[int, int], **population: object) -> list[Result]:
+    """Prevalence of asthma of everybody and by sex, from how many have it and how many have not."""
+    held = [1] * women[0] + [0] * women[1] + [1] * men[0] + [0] * men[1]
+    frame = pl.DataFrame({"asthma": held, "sex": ["F"] * sum(women) + ["M"] * sum(men)})
+    made = []
+    for by in ((), ("sex",)):
+        source = Provenance("Somerset", "one", population=population)
+        made.append(
+            sr.multimorbidity.prevalence(sr.Patterns.from_wide(frame, conditions=["asthma"], by=by, provenance=source))
+        )
+    return made
+
+
+def test_two_small_counts_differ_by_less_than_both_are_and_nothing_is_found() -> None:
+    # Asthma in 5 people on the programme, 2 of them women, and in 3 at the hub, none of them a woman. By the marks alone (1 to 7
+    # each, and none) 1 to 7 women and so 1 to 6 people have it elsewhere: six numbers, one fewer than a small count has, which to
+    # the nearest 10 must keep all seven. No number says so, and nothing that is suppressed could change it.
+    policy = Policy.opensafely(rounding=10)
+    programme = sr.suppress(sexes((2, 198), (3, 197), programme="hubs"), policy)
+    hub = sr.suppress(sexes((0, 100), (3, 97), programme="hubs", hub="Yeovil"), policy, beside=programme)
+    assert [one.estimates["n_persons"].to_list() for one in hub] == [[None], [0, None]]
+    assert sr.check_differencing([*programme, *hub]) == ()
+
+
 def test_events_are_compared_with_the_same_event_alone() -> None:
     def deaths(event: str, with_it: int, people: int, **population: object) -> Result:
         frame = pl.DataFrame(
