@@ -1,7 +1,8 @@
 """Two populations, the one perhaps among the other, as one linear system: the differences of their counts are unknowns of it.
 
 A difference is of people that no table names, so it is protected as a small count is: where it may be small it keeps as
-many possible numbers as a suppressed count must.
+many possible numbers as a suppressed count must. A suppressed count of either keeps as many beside what is shown of the
+other. The inner population may be several groups, as hubs are of a programme, which add up to no more than the outer one.
 """
 
 from __future__ import annotations
@@ -30,9 +31,16 @@ AMONG = ("among", "them")  # the stratum of the outer population that the inner 
 
 
 def tells(low: float, high: float, policy: Mapping[str, Any]) -> bool:
-    """Whether a number of people between two ends may be small and keeps too few possible numbers; zero is no secret."""
+    """Whether a number of people between two ends may be small and keeps too few possible numbers.
+
+    Zero is no secret, unless the rule suppresses zeros.
+    """
     least, most = math.ceil(max(low, 0.0) - TOLERANCE), math.floor(high + TOLERANCE)
-    return most >= 1 and least <= policy["threshold"] and most - least + 1 < need_of(policy)
+    return (
+        most >= (0 if policy["hide_zeros"] else 1)
+        and least <= policy["threshold"]
+        and most - least + 1 < need_of(policy)
+    )
 
 
 def need_of(policy: Mapping[str, Any]) -> int:
@@ -48,13 +56,13 @@ def of_own_people(one: ReleasedOutput, of: CellDefinition) -> CellDefinition:
 
 @dataclass(frozen=True)
 class Telling:
-    """A difference that keeps too few possible numbers, or of which that is not known.
+    """A difference, or a suppressed count, that keeps too few possible numbers, or of which that is not known.
 
-    `at` is its place among the unknowns; `of` whom it counts, without the predicates.
+    `at` is its place among the unknowns; `of` whom a difference counts, without the predicates, and None of a count.
     """
 
     at: int
-    of: CellDefinition
+    of: CellDefinition | None
     low: float
     high: float
     decided: bool = True
@@ -73,12 +81,18 @@ class Comparison:
     ----------
     system : System
         Its last unknowns are the differences.
+    predicates : Stratum
+        Those of the outer population.
     lower, upper : arrays
         Between which every unknown lies.
     differences : mapping of int to CellDefinition
         Place of each difference, and whom it counts, without the predicates.
-    shown : frozenset of CellDefinition
-        Those of them that are shown of both populations.
+    pairs : mapping of int to (int, int)
+        Of each difference the places of the two counts, outer and inner.
+    suppressed : mapping of int to Target
+        Places of suppressed small counts of either population, and how many numbers each must keep.
+    shown : frozenset of int
+        Differences of counts that are shown of both populations.
     policy : mapping
         The rule that says how many numbers a difference must keep.
     marks : pair of arrays
@@ -86,38 +100,56 @@ class Comparison:
     """
 
     system: System
+    predicates: Stratum
     lower: Array
     upper: Array
     differences: Mapping[int, CellDefinition]
-    shown: frozenset[CellDefinition]
+    pairs: Mapping[int, tuple[int, int]]
+    suppressed: Mapping[int, Target]
+    shown: frozenset[int]
     policy: Mapping[str, Any]
     marks: tuple[Array, Array]
 
-    def place(self, of: CellDefinition, *, inner: bool) -> int | None:
-        """Return where a count of the inner or the outer population is among the unknowns, by whom it counts without the predicates."""
-        return self.system.index.get(_within(of, (AMONG,)) if inner else of)
+    def place(self, one: ReleasedOutput, of: CellDefinition, *, inner: bool) -> int | None:
+        """Return where a count of an output of the inner or the outer population is among the unknowns."""
+        own = of_own_people(one, of)
+        return self.system.index.get(_within(own, _stratum_of(one, self.predicates)) if inner else own)
+
+    def target(self, at: int) -> Target:
+        """Return how many numbers a difference or a suppressed count must keep, and between which ends."""
+        return self.suppressed.get(at) or Target(0.0, UNBOUNDED, need_of(self.policy))
 
     @property
-    def is_small(self) -> bool:
-        """Whether it is small enough to be searched."""
-        return self.system.n_unknowns <= MOST_COMPARED
+    def wanted(self) -> set[int]:
+        """Everything that must keep enough numbers."""
+        return {*self.differences, *self.suppressed}
 
     def unsearched(self, which: Iterable[int]) -> list[Telling]:
-        """Return those of some differences that are shown of both, as not known."""
-        told = ((at, self.differences[at]) for at in which)
-        return [Telling(at, of, 0.0, UNBOUNDED, decided=False) for at, of in told if of in self.shown]
+        """Return those of some unknowns that are not to be taken for safe unless they are searched."""
+        told = ((at, self.differences.get(at)) for at in which)
+        return [Telling(at, of, 0.0, UNBOUNDED, decided=False) for at, of in told if of is None or at in self.shown]
 
     def blocks(self, wanted: Iterable[int], lower: Array, upper: Array) -> list[Block]:
-        """Return the blocks in which any of some differences is."""
+        """Return the blocks of both populations in which any of some unknowns is: those of one were searched with it."""
         which = np.zeros(self.system.n_unknowns, bool)
         which[list(wanted)] = True
-        return list(blocks_of(self.system, lower, upper, which)) if which.any() else []
+        return [block for block in blocks_of(self.system, lower, upper, which) if self._is_of_both(block)]
+
+    def _is_of_both(self, block: Block) -> bool:
+        cells, places = self.system.cells, [int(k) for k in block.unknowns]
+        if not self.differences.keys().isdisjoint(places):
+            return True
+        sides = {AMONG in cells[k].stratum for k in places if k < len(cells)}
+        # a count that is one number stands in no block, and bounds what does
+        return len(sides) > 1 or bool(((self.upper <= self.lower) & (self.lower > 0)).any())
 
     def telling(self, block: Block, lower: Array, upper: Array, wanted: Collection[int]) -> tuple[list[Telling], int]:
-        """Return which differences of a block tell too much, in the order of the block, and what finding them took.
+        """Return what tells too much in a block, in its order, and what finding it took.
 
-        What is not decided within the limits is taken to tell, where it is shown.
+        What is not decided within the limits is taken to tell, but for differences of counts that are suppressed.
         """
+        if len(block.unknowns) > MOST_COMPARED:
+            return self.unsearched(int(k) for k in block.unknowns if int(k) in wanted), 0
         found, work = self._narrow(block, lower, upper, wanted)
         if found is None:
             there = (int(k) for k in block.unknowns if int(k) in wanted)
@@ -126,7 +158,8 @@ class Comparison:
         few = [
             one
             for one in found
-            if tells(one.low, one.high, self.policy) and (one.low >= 1 - TOLERANCE or one.of in self.shown)
+            if one.of is None
+            or (tells(one.low, one.high, self.policy) and (one.low >= 1 - TOLERANCE or one.at in self.shown))
         ]
         if not few:
             return [], work
@@ -138,12 +171,12 @@ class Comparison:
     def _narrow(
         self, block: Block, lower: Array, upper: Array, wanted: Collection[int]
     ) -> tuple[list[Telling] | None, int]:
-        """Return which differences of a block keep fewer numbers than they need, None if that is not known; and what it took."""
-        need, unknowns = need_of(self.policy), block.unknowns
-        targets = {at: Target(0.0, UNBOUNDED, need) for at, k in enumerate(unknowns) if int(k) in wanted}
+        """Return what keeps fewer numbers than it needs in a block, None if that is not known; and what it took."""
+        unknowns = block.unknowns
+        targets = {at: self.target(int(k)) for at, k in enumerate(unknowns) if int(k) in wanted}
         search = Search(block, lower[unknowns], upper[unknowns], targets, most_work=MOST_WORK, exact=True)
         found = [(int(unknowns[one.unknown]), one) for one in search.inferable()]
-        told = [Telling(k, self.differences[k], one.low, one.high) for k, one in found]
+        told = [Telling(k, self.differences.get(k), one.low, one.high) for k, one in found]
         return (None if search.undecided else told), search.work
 
     def contradicts_itself(self, blocks: Iterable[Block]) -> bool:
@@ -161,56 +194,88 @@ class Comparison:
 
 
 def comparison_of(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutput]) -> Comparison | None:
-    """Return two populations as one system, the inner a stratum of the outer; None where no difference may be small.
+    """Return two populations as one system, the inner one in strata of the outer; None where neither tells of the other.
 
     A count that is surely larger in the inner population was revised, and is compared with nothing.
     """
-    own_shown = {of_own_people(one, cell.of): cell for one in inner for cell in one.cells if _is_compared(cell)}
+    policy, predicates = outer[0].policy, outer[0].predicates
+    own_shown: dict[CellDefinition, float] = {}
+    for one in inner:
+        for cell in one.cells:
+            if _is_compared(cell):
+                of = of_own_people(one, cell.of)
+                own_shown[of] = max(cell.low, own_shown.get(of, 0.0))
     revised = {
         of
         for one in outer
         for cell in one.cells
-        if _is_compared(cell) and (of := of_own_people(one, cell.of)) in own_shown and cell.high < own_shown[of].low
+        if _is_compared(cell) and cell.high < own_shown.get(of := of_own_people(one, cell.of), 0.0)
     }
-    within = [_as_stratum(one, (AMONG,), revised) for one in inner]
+    within = [_as_stratum(one, _stratum_of(one, predicates), revised) for one in inner]
     whole = [_as_stratum(one, (), revised) for one in outer]
     system = system_of([*within, *whole])
     lower, upper = bounds_of(system, (cell for one in (*within, *whole) for cell in one.cells))
-    policy = outer[0].policy
     own = {
-        replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair != AMONG)): cell
+        (replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair not in one.predicates)), cell.of): cell
         for one in within
         for cell in one.cells
         if cell.high < UNBOUNDED
     }
     others = {cell.of: cell for one in whole for cell in one.cells if cell.high < UNBOUNDED}
-    # strata of one population are searched as one system: where none of the inner people are counted the difference is a
-    # suppressed count of the outer, which is protected there
+    suppressed: dict[int, Target] = {}
+    # strata of one population are searched as one system: there its suppressed counts are protected, and where none of the
+    # inner people are counted the difference is one of them
     if inner[0].people == outer[0].people:
         own = {of: cell for of, cell in own.items() if cell.high > 0}
+    elif policy["level"] != "rule_text":
+        suppressed = _suppressed([*within, *whole], system)
     near = sorted(
-        of
-        for of in own.keys() & others.keys()
+        (of, of_inner)
+        for of, of_inner in own
+        if of in others
         # where the two numbers alone are far apart nothing can bring them together
-        if others[of].low - own[of].high <= policy["threshold"]
+        and others[of].low - own[of, of_inner].high <= policy["threshold"]
         # what no relation speaks of is no unknown, and is compared by itself
-        and {of, own[of].of} <= system.index.keys()
+        and {of, of_inner} <= system.index.keys()
     )
-    if not near:
+    if not (near or suppressed):
         return None
-    pairs = np.array([[system.index[of], system.index[own[of].of]] for of in near])
+    pairs = np.array([[system.index[of], system.index[of_inner]] for of, of_inner in near], int).reshape(-1, 2)
     n, k = system.n_unknowns, len(near)
     marks = bounds_of(system, (_as_marked(cell, one) for one in (*within, *whole) for cell in one.cells))
     none, many = np.zeros(k), np.full(k, UNBOUNDED)
     return Comparison(
-        _with_differences(system, pairs),
-        np.concatenate([lower, none]),
-        np.concatenate([upper, many]),
-        dict(zip(range(n, n + k), near, strict=True)),
-        frozenset(of for of in near if not (own[of].suppressed or others[of].suppressed)),
-        policy,
-        (np.concatenate([marks[0], none]), np.concatenate([marks[1], many])),
+        system=_with_differences(system, pairs),
+        predicates=predicates,
+        lower=np.concatenate([lower, none]),
+        upper=np.concatenate([upper, many]),
+        differences={n + at: of for at, (of, _) in enumerate(near)},
+        pairs={n + at: (int(pair[0]), int(pair[1])) for at, pair in enumerate(pairs)},
+        suppressed=suppressed,
+        shown=frozenset(
+            n + at for at, key in enumerate(near) if not (own[key].suppressed or others[key[0]].suppressed)
+        ),
+        policy=policy,
+        marks=(np.concatenate([marks[0], none]), np.concatenate([marks[1], many])),
     )
+
+
+def _suppressed(outputs: Iterable[ReleasedOutput], system: System) -> dict[int, Target]:
+    """Return where the suppressed small counts of outputs are among the unknowns, and how many numbers each must keep."""
+    shown = {cell.of for one in outputs for cell in one.cells if not cell.suppressed}
+    found: dict[int, Target] = {}
+    for one in outputs:
+        for cell in one.cells:
+            if cell.suppressed and cell.primary and cell.of not in shown and cell.of in system.index:
+                values = int(cell.high - cell.low) + 1
+                need = values if one.policy["level"] == "strict" else min(int(one.policy["rounding"]), values)
+                found[system.index[cell.of]] = Target(cell.low, cell.high, need)
+    return found
+
+
+def _stratum_of(one: ReleasedOutput, predicates: Stratum) -> Stratum:
+    """Return the stratum of the outer population that an output of the inner one is about."""
+    return tuple(sorted((AMONG, *(pair for pair in one.predicates if pair not in predicates))))
 
 
 def _as_marked(cell: CellBounds, one: ReleasedOutput) -> CellBounds:
@@ -245,7 +310,6 @@ def _within(of: CellDefinition, stratum: Stratum) -> CellDefinition:
 
 def _as_stratum(one: ReleasedOutput, stratum: Stratum, without: set[CellDefinition]) -> ReleasedOutput:
     """Return an output as of a stratum of other people, or of everybody, whatever the predicates; without some counts."""
-
     plain = ((cell, of_own_people(one, cell.of)) for cell in one.cells)
     cells = tuple(replace(cell, of=_within(of, stratum)) for cell, of in plain if of not in without)
     return replace(one, predicates=stratum, cells=cells, relations=())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from symphony_research.disclosure.comparison import comparison_of, of_own_people, tells
 from symphony_research.disclosure.differences import telling_of, to_be_suppressed
 from symphony_research.disclosure.outputs import CellBounds, ReleasedOutput
@@ -47,7 +48,7 @@ def telling_differences(inner: ReleasedOutput, outer: ReleasedOutput) -> frozens
 def telling_by_all(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutput]) -> frozenset[CellDefinition]:
     """Return the counts of which everything together tells that few are in the outer population alone; without the predicates."""
     comparison = comparison_of(inner, outer)
-    return frozenset() if comparison is None else frozenset(one.of for one in telling_of(comparison))
+    return frozenset() if comparison is None else frozenset(one.of for one in telling_of(comparison) if one.of)
 
 
 def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput]) -> frozenset[CellDefinition]:
@@ -63,9 +64,10 @@ def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput
     Notes
     -----
     Each count is compared with the same one, then all of them together: parts of a whole that each differ by up to four, and
-    the whole too, differ by less; the cheapest counts by which every difference keeps enough numbers are suppressed. Of
-    another extract that holds as far as no record was revised, which whoever attacks may take for granted; where the counts
-    contradict that, it tells nothing.
+    the whole too, differ by less; and a suppressed count of the one is no more than what is shown of the other. Groups that
+    were released one by one, as hubs are, are compared together with what they are part of. The cheapest counts by which
+    everything keeps enough numbers are suppressed. Of another extract that holds as far as no record was revised, which
+    whoever attacks may take for granted; where the counts contradict that, it tells nothing.
     """
     found: set[CellDefinition] = set()
     for one in own:
@@ -76,35 +78,48 @@ def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput
             found |= {cell.of for of, cell in _of_own_population(one).items() if of in few}
     wholes: dict[str, list[ReleasedOutput]] = {}
     for before in other:
-        key = repr((before.fingerprint, before.population.whole, before.predicates))
-        wholes.setdefault(key, []).append(before)
+        wholes.setdefault(repr(before.people), []).append(before)
     for released in wholes.values():
         for drafts in _by_predicates(own):
-            if _of_same_people(drafts[0], released[0]):
-                continue
-            for own_is_inner in (True, False):
+            others = [one for one in released if not _of_same_people(one, drafts[0])]
+            left = [one.without(found) for one in drafts]
+            inner = [one for one in others if may_be_nested(one, drafts[0])]
+            found |= _beside_all(left, inner, left) if inner else set()
+            for outer in _by_predicates([one for one in others if may_be_nested(drafts[0], one)]):
                 left = [one.without(found) for one in drafts]
-                found |= _beside_all(left, released, own_is_inner)
+                found |= _beside_all(left, [*left, *_siblings(drafts[0], outer[0], other)], outer)
     return frozenset(found)
 
 
+def _siblings(draft: ReleasedOutput, outer: ReleasedOutput, other: Sequence[ReleasedOutput]) -> list[ReleasedOutput]:
+    """Return what was released of other groups of a draft's people, which another population has too."""
+    if draft.people == outer.people:
+        return []
+    return [
+        one
+        for one in other
+        if one.people == draft.people and one.predicates != draft.predicates and may_be_nested(one, outer)
+    ]
+
+
 def _beside_all(
-    drafts: Sequence[ReleasedOutput], released: Sequence[ReleasedOutput], own_is_inner: bool
+    drafts: Sequence[ReleasedOutput], inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutput]
 ) -> set[CellDefinition]:
-    """Return the counts of drafts of one population that are to be suppressed beside all counts of another."""
-    inner, outer = (drafts, released) if own_is_inner else (released, drafts)
-    comparison = comparison_of(inner, outer) if may_be_nested(inner[0], outer[0]) else None
+    """Return the counts of drafts, which are one of two populations or part of it, that are to be suppressed beside all others."""
+    comparison = comparison_of(inner, outer)
     if comparison is None:
         return set()
-    shown = {
-        at: (cell.of, cost_of(cell), one.policy["threshold"] + 1.0)
+    own_is_inner = outer[0] is not drafts[0]
+    places = [
+        (at, cell, one.policy["threshold"] + 1.0)
         for one in drafts
-        for of, cell in _of_own_population(one).items()
-        if cell.shown and (at := comparison.place(of, inner=own_is_inner)) is not None
-    }
-    pairs = {at: comparison.place(of, inner=own_is_inner) for at, of in comparison.differences.items()}
-    chosen = to_be_suppressed(comparison, {at: told[1:] for at, told in shown.items()}, pairs)
-    return {shown[at][0] for at in chosen}
+        for cell in one.cells
+        if (at := comparison.place(one, cell.of, inner=own_is_inner)) is not None
+    ]
+    shown = {at: (cell, above) for at, cell, above in places if cell.shown and not cell.of.isolated}
+    prices = {at: (cost_of(cell), above) for at, (cell, above) in shown.items()}
+    chosen = to_be_suppressed(comparison, prices, {at for at, _, _ in places})
+    return {shown[at][0].of for at in chosen}
 
 
 def _of_same_people(one: ReleasedOutput, other: ReleasedOutput) -> bool:
