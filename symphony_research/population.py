@@ -164,8 +164,11 @@ class Population:
     def may_be_nested_in(self, outer: Population) -> bool:
         """Whether it cannot be excluded that its people are all among those of another.
 
-        Somebody of a hub is on its programme, and of a practice in its area, whether or not that is said.
+        Somebody of a hub is on its programme, and of a practice in its area, whether or not that is said. Those enrolled until
+        a later day are not all among those until an earlier one: whoever enrolled since is not.
         """
+        if self.by_enrolment and outer.by_enrolment and self.until and outer.until and self.until > outer.until:
+            return False
         if any(own is not None and wide is not None and own != wide for own, wide in self._both(outer)):
             return False
         if self.min_conditions is not None and outer.min_conditions is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from symphony_research.disclosure.nested_populations import of_one_study, telling_beside
+from symphony_research.disclosure.nested_populations import of_one_study, shown_counts, telling_beside
 from symphony_research.disclosure.outputs import ReleasedOutput, whose
 from symphony_research.disclosure.secondary import MOST_WORK, Protection, protect
 from symphony_research.policy import Policy
@@ -22,13 +22,13 @@ def protect_or_withhold(
 ) -> tuple[dict[int, ReleasedOutput], Protection]:
     """Protect results of one population beside earlier releases; return those that are released, and what is suppressed of them.
 
-    Counts of the same records are one system. Differences from what was released of others are looked at again once counts are
+    Counts of the same records are one system, and what was suppressed in it stays so. Differences from what was released of others are looked at again once counts are
     suppressed, by what is then left, until none tells: what contradicted itself before may tell then.
     """
     whom = next(iter(own.values()))
     of_study = [one for one in earlier if of_one_study(one, whom)]
     same = [one for one in of_study if whose(one) == whose(whom)]
-    forced = telling_beside(list(own.values()), of_study)
+    forced = telling_beside(list(own.values()), of_study) | _suppressed_before(own.values(), same)
     while True:
         kept, found = _with_room(own, policy, same, forced)
         left = [one.without(found.secondary | found.withheld) for one in kept.values()]
@@ -36,6 +36,13 @@ def protect_or_withhold(
         if not more:
             return kept, found
         forced |= more
+
+
+def _suppressed_before(own: Iterable[ReleasedOutput], same: Sequence[ReleasedOutput]) -> frozenset[CellDefinition]:
+    """Return the counts that earlier outputs of the same records suppressed, and none showed: shown now, they would undo that."""
+    suppressed = {cell.of for one in same for cell in one.cells if cell.suppressed}
+    shown = {of for one in same for of in shown_counts(one)}
+    return frozenset(of for one in own for of in shown_counts(one) if of in suppressed and of not in shown)
 
 
 def _with_room(

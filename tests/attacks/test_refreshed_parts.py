@@ -17,7 +17,7 @@ import pytest
 from attacker import RULES, Rule
 
 import symphony_research as sr
-from symphony_research.disclosure import nested_populations
+from symphony_research.disclosure import comparison, nested_populations
 from symphony_research.policy import Policy
 from symphony_research.result import Provenance
 from symphony_research.result.session import ReleaseSession
@@ -161,7 +161,7 @@ def test_differences_by_band_and_by_arm_tell_no_few(nested: str, policy: str, se
 def test_without_the_comparison_of_all_counts_they_do(
     nested: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nested_populations, "telling_by_all", lambda inner, outer: frozenset())
+    monkeypatch.setattr(nested_populations, "to_be_suppressed", lambda *given: frozenset())
     found = [_attack(tmp_path / str(seed), seed, nested, "nhs_england") for seed in SEEDS]
     assert not any(each for each, _ in found)
     assert any(together for _, together in found)
@@ -171,6 +171,6 @@ def test_without_the_comparison_of_all_counts_they_do(
 def test_what_is_not_compared_within_the_limit_is_not_shown(
     limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nested_populations, {"unknowns": "MOST_COMPARED", "work": "MOST_WORK"}[limit], 0)
+    monkeypatch.setattr(comparison, {"unknowns": "MOST_COMPARED", "work": "MOST_WORK"}[limit], 0)
     for seed in SEEDS:
         assert _attack(tmp_path / str(seed), seed, "refreshed", "nhs_england") == ([], [])
