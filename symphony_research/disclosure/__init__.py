@@ -18,6 +18,10 @@ The modules, in the order in which results pass through them:
 * `adjusted`: to how many significant figures an adjusted figure is shown.
 * `magnitudes`: means and sums: rounded, and suppressed so that none gives back a suppressed one.
 * `release_record`: what stands beside a report, and what the output checker gets.
+* `beside`: results beside earlier releases, and what is withheld whole where those leave no room.
+* `nested_populations`: which counts are to be suppressed so that no difference from an earlier release tells how few.
+* `comparison`: two populations, the one perhaps among the other, as one system with their differences as unknowns.
+* `differences`: the cheapest counts by which every difference keeps enough possible numbers.
 * `differencing`: `check_differencing`, of outputs that are released already.
 """
 

@@ -35,10 +35,11 @@ NESTED: dict[str, tuple[dict[str, Any], str, dict[str, Any], str]] = {
     "refreshed": ({"until": "2017-12-31"}, "first", {"until": "2018-03-31"}, "second"),
     "ages": ({"age": [24, None]}, "one", {"age": [18, None]}, "one"),
 }
-# a hub beside its programme, of one extract
+# a hub beside its programme, of one extract; and where counts are rounded to more than small ones are
 HUB: tuple[dict[str, Any], str, dict[str, Any], str] = (
     {"programme": "hubs", "hub": "Yeovil", "until": "2018-03-31"}, "one", {"programme": "hubs", "until": "2018-03-31"}, "one",
 )  # fmt: skip
+TO_TEN = Policy.opensafely(rounding=10)
 SEEDS = range(8)
 Group = tuple[str, str, str]  # condition or number of them, band, arm; "" for everybody
 Ends = tuple[int, int]
@@ -138,14 +139,25 @@ def _at_risk(ends: dict[Group, Ends], rule: Rule, need: int) -> list[Group]:
 
 def _attack(folder: Path, seed: int, nested: str, policy: str) -> tuple[list[Group], list[Group]]:
     """Return the differences at risk one by one, and those at risk together."""
-    few, whole = _people(seed)
-    inner_is, first, outer_is, second = NESTED[nested]
-    folder.mkdir(exist_ok=True)
-    inner = _counts(_released(folder, 0, few, inner_is, first, POLICIES[policy]))
-    outer = _counts(_released(folder, 1, whole, outer_is, second, POLICIES[policy]))
-    assert any(count is not None for count in (*inner.values(), *outer.values()))
     rule = RULES[policy.split()[0]]
     need = rule.high if "strict" in policy else rule.base
+    return _attacked(folder, seed, NESTED[nested], POLICIES[policy], rule, need)
+
+
+def _attacked(
+    folder: Path,
+    seed: int,
+    nested: tuple[dict[str, Any], str, dict[str, Any], str],
+    policy: Policy,
+    rule: Rule,
+    need: int,
+) -> tuple[list[Group], list[Group]]:
+    few, whole = _people(seed)
+    inner_is, first, outer_is, second = nested
+    folder.mkdir(exist_ok=True)
+    inner = _counts(_released(folder, 0, few, inner_is, first, policy))
+    outer = _counts(_released(folder, 1, whole, outer_is, second, policy))
+    assert any(count is not None for count in (*inner.values(), *outer.values()))
     each = _differences(inner, outer, rule)
     return _at_risk(each, rule, need), _at_risk(_together(each), rule, need)
 
@@ -174,3 +186,40 @@ def test_what_is_not_compared_within_the_limit_is_not_shown(
     monkeypatch.setattr(comparison, {"unknowns": "MOST_COMPARED", "work": "MOST_WORK"}[limit], 0)
     for seed in SEEDS:
         assert _attack(tmp_path / str(seed), seed, "refreshed", "nhs_england") == ([], [])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("policy", ["nhs_england", "opensafely to ten"])
+def test_differences_of_a_hub_from_its_programme_tell_no_few(policy: str, seed: int, tmp_path: Path) -> None:
+    # of one extract: hub and programme are one system, and their differences are looked at all the same; to the nearest ten they
+    # keep as many numbers as a small count has, seven
+    nhs = policy == "nhs_england"
+    rule, need = (RULES[policy], 5) if nhs else (Rule("opensafely", 1, 7, base=10), 7)
+    assert _attacked(tmp_path, seed, HUB, POLICIES[policy] if nhs else TO_TEN, rule, need) == ([], [])
+
+
+def test_a_hubs_count_that_one_report_suppressed_no_later_one_shows(tmp_path: Path) -> None:
+    # a difference between two extracts needs the total of a hub suppressed; the table of hubs of the same extract holds it too
+    policy = Policy.nhs_england(level="strict")
+    frames = {"first": 398, "second": 400}
+    for at, (fingerprint, people) in enumerate(frames.items()):
+        frame = pl.DataFrame({c: [1] * 100 + [0] * (people - 100) for c in CONDITIONS})
+        population = {"programme": "hubs", "hub": "Yeovil", "until": "2018-03-31"}
+        made = {"hub": sr.multimorbidity.condition_count(_patterns(frame, population, fingerprint))}
+        session = ReleaseSession(
+            f"hub {at}", policy.title, tuple(sorted(tmp_path.glob("*.json"))), tmp_path / f"{at}.json"
+        )
+        hub = sr.suppress(made, policy, session=session)["hub"]
+    assert None in hub.estimates["n_persons"].to_list()
+    both = pl.concat([frame.with_columns(hub=pl.lit("Yeovil")), frame.with_columns(hub=pl.lit("Wincanton"))])
+    hubs = {
+        "hubs": sr.multimorbidity.condition_count(
+            _patterns(both, {"programme": "hubs", "until": "2018-03-31"}, "second", ("hub",))
+        )
+    }
+    session = ReleaseSession("hubs", policy.title, tuple(sorted(tmp_path.glob("*.json"))), tmp_path / "2.json")
+    table = sr.suppress(hubs, policy, session=session)["hubs"]
+    own = hub.estimates.select("n_conditions", one="n_persons")
+    there = table.estimates.filter(pl.col("hub") == "Yeovil").join(own, on="n_conditions")
+    assert there.height
+    assert there.filter(pl.col("one").is_null(), pl.col("n_persons").is_not_null()).is_empty()
