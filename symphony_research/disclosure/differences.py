@@ -110,7 +110,9 @@ class _Choice:
         width = target.need - 1
         least, most = math.ceil(one.low - TOLERANCE), math.floor(one.high + TOLERANCE)
         options = []
-        for aim in dict.fromkeys((min(least + width, target.high), max(most - width, target.low))):
+        # further up, or if there is room, further down
+        further_up = min(least + width, target.high)
+        for aim in (further_up, most - width) if most - width >= target.low else (further_up,):
             lower, upper = self.lower[block.unknowns].copy(), self.upper[block.unknowns].copy()
             lower[at] = upper[at] = aim
             try:
