@@ -16,6 +16,7 @@ from symphony_research.cohort.rows import PersonRows, as_date
 from symphony_research.cohort.spells import joined_spells
 from symphony_research.cohort.strata import with_strata
 from symphony_research.collapse import Collapsed
+from symphony_research.collapse.patterns_of_people import people_by_rows
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import NotAvailable, Provenance, not_available
 from symphony_research.study import Study
@@ -188,12 +189,8 @@ def _collapsed(
     unit = "n_discharges" if by_discharge else "n_index_dates" if several else "n_persons"
     if unit != "n_persons":  # of which one person may have several
         counts = [pl.col("person_id").n_unique().cast(pl.Int64).alias("n_persons"), counts[0].alias(unit)]
-    table = (
-        intervals.select(*keys, *by, "person_id")
-        .group_by([*names, *by])
-        .agg(counts)
-        .sort([*by, *names], nulls_last=True)
-    )
+    rows = intervals.select(*keys, *by, "person_id")
+    table = rows.group_by([*names, *by]).agg(counts).sort([*by, *names], nulls_last=True)
     return Collapsed(
         table,
         provenance,
@@ -204,6 +201,7 @@ def _collapsed(
         entry="entry" if (table["entry"] > 0).any() else None,
         weights=unit,
         cluster=None if unit == "n_persons" else "person",
+        people=None if unit == "n_persons" else people_by_rows(rows, [*names, *by]),
         distinct_by=(ENROLLED,) if state else (),
         attrition=attrition,
     )

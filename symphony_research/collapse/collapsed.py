@@ -43,6 +43,8 @@ class Collapsed:
     distinct_by : tuple of str
         Strata that a person may be in several of, one after the other, such as
         enrolled and not: people are counted once within each, never over them.
+    people : polars.DataFrame or None
+        Where there is a `cluster`, people by the rows that they have (`people_by_rows`), for variances by person.
     attrition : Result or None
         How many people of the cohort are not in it, and why.
 
@@ -67,6 +69,7 @@ class Collapsed:
     weights: str | None = None
     cluster: str | None = None
     distinct_by: tuple[str, ...] = ()
+    people: pl.DataFrame | None = field(default=None, repr=False)
     attrition: Result | None = None
 
     def __post_init__(self) -> None:
@@ -111,7 +114,7 @@ class Collapsed:
         ArgumentError
             If a column is no stratum: what happened to people says nothing of who they are.
         """
-        frame, population = self._frame, dict(self.provenance.population)
+        frame, people, population = self._frame, self.people, dict(self.provenance.population)
         for name, wanted in strata.items():
             if name not in self.by:
                 raise ArgumentError(
@@ -122,13 +125,15 @@ class Collapsed:
             strange = [value for value in values if value not in known]
             if strange:
                 raise ArgumentError(f"{name} has no value {', '.join(map(repr, strange))}.")
-            frame = frame.filter(pl.col(name).is_in(values, nulls_equal=True))
+            kept_rows = pl.col(name).is_in(values, nulls_equal=True)
+            frame, people = frame.filter(kept_rows), None if people is None else people.filter(kept_rows)
             if len(values) == 1 and name in _PREDICATES:
                 population[name] = values[0]
             else:
                 kept = population.get("strata") or {}
                 population["strata"] = {**kept, name: sorted(map(str, values))}
-        return replace(self, _frame=frame, provenance=replace(self.provenance, population=population), attrition=None)
+        provenance = replace(self.provenance, population=population)
+        return replace(self, _frame=frame, people=people, provenance=provenance, attrition=None)
 
     def group(self, by: str | Sequence[str] = ()) -> Collapsed:
         """Add up rows over all strata but some.
@@ -200,6 +205,21 @@ class Collapsed:
             raise ArgumentError(
                 f"People are in several of the strata {', '.join(lacking)} one after the other, and would be counted more than "
                 f"once. Pass by={[*by, *lacking]}, or collapse the cohort without."
+            )
+
+    def require_independent(self) -> None:
+        """Refuse rows of which one person may have several, where they would be taken for rows of different people.
+
+        Raises
+        ------
+        ArgumentError
+            Saying what has a variance by person.
+        """
+        if self.cluster is not None:
+            raise ArgumentError(
+                f"One {self.cluster} may have several of the {self.weights} that this table counts, so that they are not independent, which "
+                "is assumed here. kaplan_meier and cumulative_incidence have a variance by person, and cox_regression takes rows with "
+                "cluster=; or follow each person once (one index date, unit='person')."
             )
 
     def _require_sums(self, done: str) -> None:

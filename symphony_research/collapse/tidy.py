@@ -31,6 +31,7 @@ def event_table(
     entry: str | None = None,
     by: tuple[str, ...],
     weights: str | None = None,
+    clustered: bool = False,
 ) -> pl.DataFrame:
     """Collapse follow-up to counts of what happened when.
 
@@ -47,6 +48,8 @@ def event_table(
         Strata.
     weights : str or None
         Integer numbers of people.
+    clustered : bool, default False
+        Whether whoever asks allows for several rows of one person; if not, a collapsed table of such rows is refused.
 
     Returns
     -------
@@ -68,6 +71,8 @@ def event_table(
         )
     if isinstance(frame, Collapsed):
         frame.require_distinct(by)
+        if not clustered:
+            frame.require_independent()
     wanted = tuple(name for name in (time, event, entry, weights, *by) if name is not None)
     people = as_lazy(frame, columns=wanted)
     schema = people.collect_schema()

@@ -34,7 +34,7 @@ _ACTUARIAL = {
 class _Curve(Result):
     """What curves share: exact ones go by day; released ones stand on the grid of times, and nothing by day is in them."""
 
-    own_settings: ClassVar[frozenset[str]] = frozenset({"grid"})
+    own_settings: ClassVar[frozenset[str]] = frozenset({"grid", "cluster"})
     own_words: ClassVar[Mapping[str, str]] = MappingProxyType({})
     # whether its estimate is a share of people, shown as a percentage; and what it is before anything has happened
     is_share: ClassVar[bool] = True

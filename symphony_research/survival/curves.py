@@ -14,6 +14,7 @@ from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import normal_quantile
 from symphony_research.result import KeyFigure, passed_on
 from symphony_research.survival.base import Tables, _Curve
+from symphony_research.survival.clustered import cluster_of, clustered_tables, errors_of
 from symphony_research.survival.grid import checked_grid
 from symphony_research.survival.limits import INTERVALS, limits_of, with_limits
 from symphony_research.survival.named import names_of_causes, strata_names
@@ -50,6 +51,7 @@ class SurvivalCurve(_Curve):
         estimate = steps["estimate"].to_numpy()
         with np.errstate(invalid="ignore"):
             error = np.where(estimate > 0, estimate * np.sqrt(steps["__greenwood"].to_numpy()), np.nan)
+        error = errors_of(tables, steps, [*by, "time"], None, error)
         lower, upper = limits_of(estimate, error, settings["confidence"], settings["interval"])
         return with_limits(steps, by, estimate, error, lower, upper)
 
@@ -116,6 +118,7 @@ class CumulativeIncidence(_Curve):
             curve = curve.with_columns(variance.alias("__variance"))
             f = curve["estimate"].to_numpy()
             error = np.sqrt(np.maximum(curve["__variance"].to_numpy(), 0.0))
+            error = errors_of(tables, curve, [*by, "time"], cause, error)
             lower, upper = limits_of(f, error, settings["confidence"], settings["interval"])
             curve = curve.with_columns(
                 pl.col(f"n_{cause}").alias("n_events"), pl.lit(cause, dtype=pl.Int64).alias("cause")
@@ -165,6 +168,7 @@ def kaplan_meier(
     entry: str | None = None,
     by: str | Sequence[str] = (),
     weights: str | None = None,
+    cluster: str | None = None,
     confidence: float = 0.95,
     interval: str = "log",
     time_unit: str | None = None,
@@ -188,6 +192,10 @@ def kaplan_meier(
         Strata: one curve each.
     weights : str, optional
         Integer numbers of people a row stands for.
+    cluster : str, optional
+        Column with the id of the person (or the practice, the pair) whose row each is, where one has several. The
+        variance is then by person, and the curve is not released. What `Cohort.follow_up` returns of several index dates
+        or discharges a person has it so without being asked.
     confidence : float, default 0.95
         Of the pointwise intervals.
     interval : {"log", "log_log", "plain"}
@@ -241,7 +249,8 @@ def kaplan_meier(
     by = strata_names(by, frame)
     unit = time_unit or provenance_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
-    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
+    cluster = cluster_of(frame, cluster)
+    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights, clustered=True)
     if (events["kind"] > 1).any():
         raise ArgumentError(
             f"Event column '{event}' holds causes above 1, which compete: Kaplan-Meier would count whoever died as still able to have "
@@ -249,12 +258,13 @@ def kaplan_meier(
             "cause-specific curve say which is the event with a column of 0 and 1."
         )
     settings = {
-        "method": f"Kaplan-Meier, Greenwood variance, {interval.replace('_', '-')} interval",
-        "reference": "Kaplan and Meier 1958",
+        "method": f"Kaplan-Meier, {f'variance by {cluster}' if cluster else 'Greenwood variance'}, {interval.replace('_', '-')} interval",
+        "reference": f"Kaplan and Meier 1958{'; Ying and Wei 1994' if cluster else ''}",
         "time": time,
         "event": event,
         "entry": entry,
         "weights": weights,
+        **({"cluster": cluster} if cluster else {}),
         "confidence": confidence,
         "interval": interval,
         "time_unit": unit,
@@ -262,7 +272,8 @@ def kaplan_meier(
         "event_name": event_name or provenance_of(frame).population.get("event"),
         **provenance_of(frame).as_settings(),
     }
-    return SurvivalCurve({"events": events}, settings, by)
+    columns = {"time": time, "event": event, "entry": entry, "by": by, "weights": weights}
+    return SurvivalCurve({"events": events, **clustered_tables(frame, events, cluster, columns)}, settings, by)
 
 
 def cumulative_incidence(
@@ -273,6 +284,7 @@ def cumulative_incidence(
     entry: str | None = None,
     by: str | Sequence[str] = (),
     weights: str | None = None,
+    cluster: str | None = None,
     confidence: float = 0.95,
     interval: str = "log",
     time_unit: str | None = None,
@@ -294,6 +306,8 @@ def cumulative_incidence(
         Strata.
     weights : str, optional
         Integer numbers of people a row stands for.
+    cluster : str, optional
+        As in `kaplan_meier`.
     confidence : float, default 0.95
         Of the pointwise intervals.
     interval : {"log", "log_log", "plain"}
@@ -343,16 +357,18 @@ def cumulative_incidence(
     by = strata_names(by, frame)
     unit = time_unit or provenance_of(frame).population.get("time_unit")
     time, event, entry, weights = follow_up_columns(frame, time=time, event=event, entry=entry, weights=weights)
-    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights)
+    cluster = cluster_of(frame, cluster)
+    events = event_table(frame, time=time, event=event, entry=entry, by=by, weights=weights, clustered=True)
     names = names_of_causes(frame, cause_names)
     causes = sorted({*causes_of(events), *(int(c) for c in names)}) or [1]
     settings = {
-        "method": f"Aalen-Johansen, multinomial variance, {interval.replace('_', '-')} interval",
-        "reference": "Aalen and Johansen 1978",
+        "method": f"Aalen-Johansen, {f'variance by {cluster}' if cluster else 'multinomial variance'}, {interval.replace('_', '-')} interval",
+        "reference": f"Aalen and Johansen 1978{'; Chen and others 2008' if cluster else ''}",
         "time": time,
         "event": event,
         "entry": entry,
         "weights": weights,
+        **({"cluster": cluster} if cluster else {}),
         "confidence": confidence,
         "interval": interval,
         "time_unit": unit,
@@ -361,4 +377,6 @@ def cumulative_incidence(
         "cause_names": names,
         **provenance_of(frame).as_settings(),
     }
-    return CumulativeIncidence({"events": events}, settings, by)
+    columns = {"time": time, "event": event, "entry": entry, "by": by, "weights": weights}
+    own = clustered_tables(frame, events, cluster, columns, causes)
+    return CumulativeIncidence({"events": events, **own}, settings, by)

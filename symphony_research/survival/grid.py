@@ -192,6 +192,10 @@ def grid_until(events: pl.DataFrame, settings: Mapping[str, Any]) -> list[float]
         raise DisclosureError(
             f"This counts each {unit}, of which one person may have many, so that its counts protect nobody. {how}."
         )
+    if settings.get("cluster"):
+        raise DisclosureError(
+            "This counts rows of which one person may have several, so that its counts protect nobody. Give each person one row."
+        )
     times = events.filter(pl.col("kind") >= 0)["time"]
     since, longest = landmark_of(settings), float(times.max() or 0.0) + tie_width(times)  # type: ignore[arg-type]
     unit, grid = settings.get("time_unit"), settings.get("grid")

@@ -99,6 +99,7 @@ def curve_roles() -> dict[str, TableRoles]:
     """Return the roles of a curve's tables: of the daily one, which is never released, and of the grid's."""
     return {
         "events": TableRoles({"kind": Internal(), "time": Internal(), "n_persons": Internal()}),
+        "clustered": TableRoles(dict.fromkeys(("cause", "time", "standard_error"), Internal())),
         "grid": TableRoles(
             {"time": Key(), "state": Key(), "n_persons": Count()},
             counts=lambda row, column, settings: people_in(settings, row["time"], row["state"]),

@@ -75,6 +75,8 @@ def collapsed_rows(
         raise ArgumentError(
             "This table is collapsed: each row stands for the people in its column n_persons. Pass weights='n_persons'."
         )
+    if isinstance(frame, Collapsed):
+        frame.require_independent()
     if isinstance(frame, Collapsed) and frame.entry is not None and entry is None:
         raise ArgumentError(
             f"People of this table enter late. Pass entry='{frame.entry}': without it they would count as at risk before they were "

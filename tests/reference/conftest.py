@@ -23,6 +23,7 @@ ON_REAL_DATA = {
     "nonparametric": ("survMisc", "cmprsk", "etm", "mets"),
     "standardised": (),
     "start_stop": (),
+    "by_person": (),
 }
 # R packages that other scripts need beside survival
 NEEDS = {"matching": ("MatchIt", "sandwich"), "panel": ("MASS", "sandwich")}

@@ -21,6 +21,7 @@ TABLES = {
     "regression": ("regression",),
     "standardised": ("standardised",),
     "start_stop": ("start_stop",),
+    "by_person": ("by_person",),
     "strata": ("strata", "strata_cells", "strata_triads"),
 }
 
@@ -28,7 +29,7 @@ TABLES = {
 @pytest.mark.r
 @pytest.mark.parametrize("origin", list(TABLES))
 def test_scripts_give_the_stored_values(origin, tmp_path, expected, prepared, run_r_scripts):
-    if origin in ("real", "regression", "nonparametric", "standardised", "start_stop"):
+    if origin in ("real", "regression", "nonparametric", "standardised", "start_stop", "by_person"):
         prepared("real", "heart")  # skips where the data are absent
     run_r_scripts(origin, tmp_path)
     for name in TABLES[origin]:
