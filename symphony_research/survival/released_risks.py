@@ -77,21 +77,22 @@ def with_level(
     Returns
     -------
     polars.DataFrame
-        With `p_value` one of `LEVELS`; null where even 0.05 would say something of a suppressed number.
+        With `p_adjusted` one of `LEVELS`; null where even 0.05 would say something of a suppressed number.
     """
     own = _strata_of_groups(found, cells, by)
     levels: list[float | None] = []
+    n_times = found["time"].n_unique()
     for time, p in tests.select("time", "p_value").iter_rows():
         at = (found["time"] == time).to_list()
         rows, strata = found.filter(at).to_dicts(), own.filter(at).to_dicts()
-        levels.append(None if p is None else _level(p, rows, strata, policy))
-    return tests.with_columns(pl.Series("p_value", levels, dtype=pl.Float64))
+        levels.append(None if p is None else _level(p, rows, strata, policy, n_times))
+    return tests.with_columns(pl.Series("p_adjusted", levels, dtype=pl.Float64))
 
 
 def _level(
-    p: float, rows: Sequence[Mapping[str, Any]], strata: Sequence[Mapping[str, Any]], policy: Policy
+    p: float, rows: Sequence[Mapping[str, Any]], strata: Sequence[Mapping[str, Any]], policy: Policy, n_times: int
 ) -> float | None:
-    """Return the level of one p value; None where none is the same whichever number of events it is."""
+    """Return the level of one p value times the number of times; None where none is the same whichever number of events it is."""
     estimates, errors = (np.array([row[c] for row in rows], float) for c in ("estimate", "standard_error"))
     possible = [np.array([p])]
     for at, (row, own) in enumerate(zip(rows, strata, strict=True)):
@@ -99,7 +100,7 @@ def _level(
         f, e = (np.tile(values, (len(estimate), 1)) for values in (estimates, errors))
         f[:, at], e[:, at] = estimate, error
         possible.append(wald_p(f, e))
-    every = np.concatenate(possible)
+    every = np.minimum(n_times * np.concatenate(possible), 1.0)
     for first in range(len(LEVELS) - FEWEST_LEVELS + 1):
         levels = np.array(LEVELS[first:])
         found = np.searchsorted(levels, np.nan_to_num(every, nan=2.0))  # where there is no test, past the last

@@ -49,6 +49,7 @@ TAKEN = (
     "statistic",
     "degrees_of_freedom",
     "p_value",
+    "p_adjusted",
 )
 MOST_NAMED = 3  # groups of which a sentence gives each figure
 
@@ -74,7 +75,9 @@ class StandardisedRisk(Result):
         daily = dict.fromkeys(settings.get("standardise", ()), Internal())
         risks = dict.fromkeys((*_MOVES, "share_of_standard"), ModelEstimate())
         columns = {"time": Key(), "n_persons": Count(), "n_events": Count(), **risks}
-        test = {"time": Key(), "statistic": Internal(), "degrees_of_freedom": Known(), "p_value": Level()}
+        test = {
+            "time": Key(), "statistic": Internal(), "degrees_of_freedom": Known(), "p_value": Internal(), "p_adjusted": Level(),
+        }  # fmt: skip
         return {
             "events": TableRoles({**daily, **curve["events"].columns}),
             "grid": curve["grid"],
@@ -130,14 +133,14 @@ class StandardisedRisk(Result):
         risks = known_while_at_risk(tables["risks"], tables["grid"], by, _MOVES)
         whole = risks.group_by("time").agg(pl.col("move").is_not_null().all().alias("__whole"))
         test = tables["test"].join(whole, on="time", how="left", maintain_order="left")
-        test = test.with_columns(pl.when("__whole").then("p_value").alias("p_value")).drop("__whole")
+        test = test.with_columns(pl.when("__whole").then("p_adjusted").alias("p_adjusted")).drop("__whole")
         if risks["n_persons"].null_count():
             risks = risks.with_columns(pl.lit(None, dtype=pl.Float64).alias("share_of_standard"))
         return {**tables, "risks": risks, "test": test}
 
     @property
     def test(self) -> pl.DataFrame:
-        """Wald tests, one a time, that all groups have one standardised risk; released, the level of the p value alone."""
+        """Wald tests, one a time, that all groups have one standardised risk; released, the level of the adjusted p value alone."""
         self._refuse_undisclosed("The test of")
         return self.count_tables["test"] if self.on_grid else wald_tests(self._derived)
 
@@ -152,7 +155,7 @@ class StandardisedRisk(Result):
         known = self._derived.filter(pl.col("estimate").is_not_null()).group_by("time").agg(pl.len().alias("n"))
         if not known.height:
             return None
-        tested = self.test.filter(pl.col("p_value").is_not_null())["time"].to_list()
+        tested = self.test.filter(pl.col("p_adjusted").is_not_null())["time"].to_list()
         best = known.filter(pl.col("n") == pl.col("n").max())["time"].to_list()
         return float(max([time for time in best if time in tested] or best))
 
@@ -215,7 +218,8 @@ class StandardisedRisk(Result):
     def display(self) -> pl.DataFrame:
         """Return one row a group and time: people, events, crude and standardised risk, share covered, p value."""
         words, how = self.column_words, confidence_of(self.settings)
-        p = dict(self.test.select("time", "p_value").iter_rows())
+        p = dict(self.test.select("time", "p_adjusted").iter_rows())
+        test = f"All groups equal, {'adjusted p' if len(p) > 1 else 'p'}"
         rows = []
         for row in self.estimates.iter_rows(named=True):
             line = {COLUMN_WORDS.get(c, capital(in_words(c))): capital(strata_words({c: row[c]})) for c in self.by}
@@ -226,7 +230,7 @@ class StandardisedRisk(Result):
             line[f"Standardised risk ({how})"] = self.with_interval(row)
             share = row["share_of_standard"]
             line["Standard covered"] = self.missing_marker(row, "share_of_standard") if share is None else percentage(share)  # fmt: skip
-            line["All groups equal, p"] = self.p_words(p.get(row["time"]))
+            line[test] = self.p_words(p.get(row["time"]))
             rows.append(line)
         return pl.DataFrame(rows)
 
@@ -239,6 +243,12 @@ class StandardisedRisk(Result):
     def notes(self, columns: Iterable[str]) -> list[str]:
         """Return what stands under its table."""
         said = [f"Standardised directly for {self.standardised_for}, to all groups together; crude: not adjusted."]
+        if (n := len(self.settings["times"])) > 1:
+            said.append(
+                f"p: Wald test of the standardised risks at one time, multiplied by the number of times, {n} (Bonferroni)."
+            )
+        if self.on_grid and self.test["p_adjusted"].null_count():
+            said.append("It is suppressed where a suppressed number of people would change whether it is over 0.05.")
         margins = self.count_tables["risks"]["margin"].drop_nulls().to_list() if self.on_grid else []
         if any(margins):
             ends = dict.fromkeys(f"{100 * m:g}" for m in (min(margins), max(margins)))
@@ -287,13 +297,14 @@ class StandardisedRisk(Result):
             equal = "they equal the crude risks" if len(known) > 1 else "it equals the crude risk"
             what += f" To within what may be released {equal}."
         row = self.test.filter(pl.col("time") == time)
-        p = row["p_value"][0] if row.height else None
+        p = row["p_adjusted"][0] if row.height else None
         if p is None:
             return what
         differ = "differ" if p <= 0.05 else "do not clearly differ"
         p_said = self.p_words(p)
         equals = "" if p_said[0] in "<>≤" else "= "
-        return f"{what} The groups {differ} (Wald test, p {equals}{p_said})."
+        adjusted = f", adjusted for {n} times" if (n := len(self.settings["times"])) > 1 else ""
+        return f"{what} The groups {differ} (Wald test, p {equals}{p_said}{adjusted})."
 
     def key_figures(self) -> tuple[KeyFigure, ...]:
         """Return the standardised risk of each group at the headline time."""

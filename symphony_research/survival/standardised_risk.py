@@ -80,7 +80,7 @@ def standardised_risk(
         One row per group and time: `n_persons`, `n_events` (people of the group, and those with the event by then),
         `crude`, `crude_lower`, `crude_upper`, `estimate` (standardised), `lower`, `upper`, `standard_error`,
         `share_of_standard`. `.test` has the Wald test of each time that all groups have one standardised risk:
-        `statistic`, `degrees_of_freedom`, `p_value`.
+        `statistic`, `degrees_of_freedom`, `p_value`, and `p_adjusted`, which is p times the number of times (Bonferroni).
 
     Raises
     ------
@@ -100,8 +100,8 @@ def standardised_risk(
 
     Released, counts and crude risks are those of the groups' cumulative incidence curves on the grid of times. What
     standardising adds to a crude risk is rounded to a step of at least the rounding base over the group's people, coarser
-    where few people stand for a large share of the standard; limits hold the exact ones; there is no standard error, and
-    p is a level.
+    where few people stand for a large share of the standard; limits hold the exact ones; there is no standard error. Of
+    p values the adjusted alone is released, as a level, where no suppressed number of events would change it.
 
     References
     ----------

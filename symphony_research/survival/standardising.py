@@ -159,17 +159,21 @@ def wald_tests(found: pl.DataFrame) -> pl.DataFrame:
 
     Groups share nobody and the weights are given, so the estimates are independent, and the statistic is the sum of
     squared deviations from their mean, each weighed by the inverse of its variance. Where a risk is not known, or is
-    known without error (nobody or everybody had the event), there is none.
+    known without error (nobody or everybody had the event), there is none. `p_adjusted` is p times the number of times
+    (Bonferroni): whoever reads several has as many chances to find a difference.
     """
-    rows: list[tuple[Any, float | None, int, float | None]] = []
+    rows: list[tuple[Any, float | None, int, float | None, float | None]] = []
+    n_times = found["time"].n_unique()
     for (time,), own in found.group_by("time", maintain_order=True):
         freedom, spread = own.height - 1, own["standard_error"]
         if own["estimate"].null_count() or not (spread > 0).all():
-            rows.append((time, None, freedom, None))
+            rows.append((time, None, freedom, None, None))
             continue
         f, error = own["estimate"].to_numpy()[None], spread.to_numpy()[None]
-        rows.append((time, float(_wald(f, error)[0]), freedom, float(wald_p(f, error)[0])))
-    schema = {"time": pl.Float64, "statistic": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64}
+        p = float(wald_p(f, error)[0])
+        rows.append((time, float(_wald(f, error)[0]), freedom, p, min(n_times * p, 1.0)))
+    figures = {"statistic": pl.Float64, "degrees_of_freedom": pl.Int64, "p_value": pl.Float64, "p_adjusted": pl.Float64}
+    schema = {"time": pl.Float64, **figures}
     return pl.DataFrame(rows, schema=schema, orient="row").sort("time")
 
 

@@ -70,7 +70,7 @@ def told(hub: Counts, other: Counts, policy: str) -> tuple[object, ...]:
     assert not {"age", "people"} & {column for table in form.values() for column in table.columns}
     own = form["risks"].filter(pl.col("hub") == "a").select(FIGURES).row(0)
     # as suppress does it: the level of p, and none where any risk is suppressed
-    p = form["test"]["p_value"][0] if form["risks"]["move"].null_count() == 0 else None
+    p = form["test"]["p_adjusted"][0] if form["risks"]["move"].null_count() == 0 else None
     level = None if p is None else next(level for level in LEVELS if p <= level)
     return tuple(None if value is None else round(value, 9) for value in (*own, level))
 

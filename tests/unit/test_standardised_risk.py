@@ -73,9 +73,16 @@ def test_two_strata_by_hand():
 def test_wald_test_by_hand():
     # (1/3)^2 / (2/54) = 3; R: pchisq(3, 1, lower.tail = FALSE)
     test = sr.survival.standardised_risk(EIGHT, by="hub", standardise="age", times=5, **NAMED).test
-    time, statistic, freedom, p = test.row(0)
+    time, statistic, freedom, p, adjusted = test.row(0)
     assert (time, freedom) == (5, 1)
     assert (statistic, p) == pytest.approx((3, 0.0832645166635504), rel=1e-12)
+    assert adjusted == p
+    # the same at another time before anybody leaves is two chances; R: p.adjust(rep(0.0832645166635504, 2), "bonferroni")
+    both = sr.survival.standardised_risk(EIGHT, by="hub", standardise="age", times=[5, 6], **NAMED)
+    assert both.test["p_adjusted"].to_list() == pytest.approx([0.166529033327101] * 2, rel=1e-12)
+    assert "p = 0.17, adjusted for 2 times" in both.sentence()
+    assert any("multiplied by the number of times, 2 (Bonferroni)" in note for note in both.notes([]))
+    assert both.display().columns[-1] == "All groups equal, adjusted p"
 
 
 def test_wald_test_of_three_groups_is_the_contrasts_quadratic_form(exact):
@@ -150,7 +157,7 @@ def test_a_stratum_nobody_of_which_is_followed_so_long_does_not_count():
     # and at 12 nobody is: old people of b have all had the event, those of a have not
     late = sr.survival.standardised_risk(frame, by="hub", standardise="age", times=12, **NAMED)
     assert late.estimates["estimate"].to_list() == [None, None]
-    assert late.test.row(0) == (12, None, 1, None)
+    assert late.test.row(0) == (12, None, 1, None, None)
     assert late.sentence().startswith("Too few people")
     assert set(late.display()["Standardised risk (95% CI)"]) == {"[x]"}
 
@@ -216,12 +223,15 @@ def test_nothing_by_stratum_or_by_day_is_released(exact):
         columns = {c for table in released.count_tables.values() for c in table.columns}
         assert columns == {
             "hub", "time", "state", "n_persons", "n_events", "move", "margin", "share_of_standard", "statistic",
-            "degrees_of_freedom", "p_value",
+            "degrees_of_freedom", "p_value", "p_adjusted",
         }  # fmt: skip
         assert released.count_tables["test"]["statistic"].null_count() == 4
         # none where a number of events that a stratum's mark allows would change whether p is over 0.05
-        assert set(released.test["p_value"]) <= {0.001, 0.01, 0.05, 1.0, None}
-        assert released.test["p_value"].null_count() < 3
+        assert released.test["p_value"].null_count() == 4
+        assert set(released.test["p_adjusted"]) <= {0.001, 0.01, 0.05, 1.0, None}
+        assert released.test["p_adjusted"].null_count() < 3
+        suppressed = any("It is suppressed where a suppressed number" in note for note in released.notes([]))
+        assert suppressed == (released.test["p_adjusted"].null_count() > 0)
         assert released.estimates["standard_error"].null_count() == 12
         assert sr.suppress(released, policy) is released
 
@@ -258,7 +268,7 @@ def test_a_small_group_is_suppressed_and_leaves_no_test():
     bath = released.estimates.filter(hub="Bath")
     assert bath.select("n_persons", "n_events", "crude", "estimate", "lower").null_count().row(0) == (4,) * 5
     assert released.estimates.filter(hub="Frome")["estimate"].null_count() == 0
-    assert released.test["p_value"].to_list() == [None] * 4
+    assert released.test["p_adjusted"].to_list() == [None] * 4
     assert set(released.display().filter(pl.col("Hub") == "Bath")["Standardised risk (95% CI)"]) == {"[c]"}
     assert "p " not in released.sentence()
 
@@ -286,7 +296,10 @@ def test_the_sentence_names_each_of_three_groups(exact):
     assert said.startswith("Within 365 days, standardised for age and sex, ")
     assert "of Frome, " in said
     assert " and " in said
-    assert "of Yeovil had at least one emergency admission. The groups do not clearly differ (Wald test, p = " in said
+    assert (
+        "of Yeovil had at least one emergency admission. The groups do not clearly differ (Wald test, p >0.99, adjusted for 4 times)"
+        in said
+    )
     assert exact.heading() == "First emergency admission by hub, standardised for age and sex"
     first = exact.key_figures()[0]
     assert first.outcome.endswith("standardised for age and sex")
@@ -307,7 +320,7 @@ def test_the_headline_is_the_latest_time_at_which_most_groups_are_shown(exact):
     said = released.sentence()
     assert said.startswith("Within 180 days, standardised for age, 50% (")
     # 30 of 60 against 200 of 500: p = 0.13 by hand, (0.1 / sqrt(0.25/60 + 0.24/500))² = 2.15 of one degree of freedom
-    assert said.endswith("The groups do not clearly differ (Wald test, p > 0.05).")
+    assert said.endswith("The groups do not clearly differ (Wald test, p > 0.05, adjusted for 4 times).")
     # a group that is not shown at the headline time is named
     only = sr.suppress(sr.survival.standardised_risk(people, by="hub", standardise="age", times=365, **given), NHS)
     # of one age group there is nothing to standardise for, and the sentence says so
@@ -337,3 +350,14 @@ def test_the_figure_has_a_point_and_a_pale_mark_for_each_group(exact):
     assert len(ax.get_title(loc="left").split()) <= 15
     with pytest.raises(ArgumentError, match="time=7 is none"):
         sr.plot_standardised_risk(exact, time=7)
+
+
+def test_a_p_value_is_released_at_each_time_where_no_suppressed_number_would_change_it():
+    # three hubs of some thousands: no stratum is small, and each time has the level of its adjusted p
+    large = sr.survival.standardised_risk(hubs(30_000, 2), **{**OF_HUBS, "standardise": "age_band"})
+    released = sr.suppress(large, NHS)
+    for exact, level in zip(large.test["p_adjusted"], released.test["p_adjusted"], strict=True):
+        assert level == next(one for one in (0.001, 0.01, 0.05, 1.0) if exact <= one)
+    assert not any("It is suppressed" in note for note in released.notes([]))
+    # four chances: the smallest p is four times as large, no more than 1
+    assert large.test["p_adjusted"].to_list() == pytest.approx([min(4 * p, 1) for p in large.test["p_value"]])
