@@ -173,7 +173,7 @@ def why_not_recorded(study: Study, name: str) -> str:
         return "The study has no table of activity"
     assert event.rule is not None
     recorded = study.recorded
-    if event.unit == "day" and not recorded["ended"].any():
+    if event.unit == "day" and "inpatient" in recorded["setting"] and not recorded["ended"].any():
         return "The study does not say when stays in hospital ended"
     if event.reads_kind and "inpatient" not in recorded["setting"]:
         return "The study has no hospital admissions"

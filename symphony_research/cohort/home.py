@@ -7,22 +7,27 @@ from datetime import date
 import polars as pl
 
 from symphony_research.cohort.at_risk import Window
-from symphony_research.cohort.events import EVENTS, require_filled, require_recorded
+from symphony_research.cohort.events import EVENTS, require_filled, require_recorded, why_not_recorded
 from symphony_research.cohort.follow_up import Steps, followed, governing_day, provenance_of_period, window_of
 from symphony_research.cohort.rows import PersonRows
 from symphony_research.cohort.stays import stays_of
 from symphony_research.cohort.strata import with_strata
 from symphony_research.collapse import Collapsed
+from symphony_research.result import NotAvailable, not_available
 
 __all__ = ["days_at_home_of"]
 
 SUMS = ("n_persons", "days_at_home", "days_at_home_squared")
 
 
-def days_at_home_of(rows: PersonRows, *, horizon: int, by: tuple[str, ...], until: date | str | None) -> Collapsed:
+def days_at_home_of(
+    rows: PersonRows, *, horizon: int, by: tuple[str, ...], until: date | str | None, optional: bool = False
+) -> Collapsed | NotAvailable:
     """Collapse days at home; the arguments are those of `Cohort.days_at_home`."""
     rows.require_one_index("days at home")
     study = rows.study
+    if optional and (why := why_not_recorded(study, "bed_day")):
+        return not_available(why, "the mean days at home", study.provenance(**rows.rules).as_settings())
     require_recorded(study, EVENTS["admission"])
     require_filled(study, "end_date", "days_at_home")
     last = governing_day(study, "activity", until=until)

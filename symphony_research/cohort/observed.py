@@ -319,7 +319,12 @@ class Observed:
         return found
 
     def days_at_home(
-        self, *, horizon: int = 365, by: str | Sequence[str] = (), until: date | str | None = None
+        self,
+        *,
+        horizon: int = 365,
+        by: str | Sequence[str] = (),
+        until: date | str | None = None,
+        optional: bool = False,
     ) -> Collapsed:
         """Collapse the days that people are alive and out of hospital over a horizon from the index date.
 
@@ -331,6 +336,9 @@ class Observed:
             Strata, any of `STRATA`.
         until : date, optional
             Last day of follow-up, as in `follow_up`.
+        optional : bool, default False
+            Return a `NotAvailable`, which stands in a report as one sentence, where the study records no hospital stays
+            or not when they ended.
 
         Returns
         -------
@@ -355,4 +363,5 @@ class Observed:
         >>> cohort.days_at_home(horizon=90).columns
         ['time', 'event', 'n_persons', 'days_at_home', 'days_at_home_squared']
         """
-        return days_at_home_of(self._rows, horizon=horizon, by=names_of(by), until=until)
+        found: Any = days_at_home_of(self._rows, horizon=horizon, by=names_of(by), until=until, optional=optional)
+        return found

@@ -21,6 +21,7 @@ TERMS = MappingProxyType(
         "Cost interaction": "what people with several conditions cost beyond what the conditions cost singly, added up.",
         "Crude": "not adjusted for anything: it also reflects how age and sex differ.",
         "Cumulative incidence": "share of people who have had the event by a given time, counting that those who died first no longer can.",
+        "Days at home": "days alive and out of hospital: nights in hospital and days after death are taken off; a care home is home.",
         "Disclosure control": "small counts are suppressed and others rounded, so that no person can be recognised.",
         "Edge": "a line of a network: two conditions that occur together more often than expected if they were independent.",
         "Expected": "the number of people there would be if the conditions were independent of one another.",

@@ -14,7 +14,7 @@ from symphony_research.collapse.margins import same_stratum
 from symphony_research.errors import ArgumentError, require_columns
 from symphony_research.inference import normal_quantile
 from symphony_research.policy import Policy
-from symphony_research.result import KeyFigure
+from symphony_research.result import KeyFigure, passed_on
 from symphony_research.result.roles import Count, Internal, Mean, TableRoles
 from symphony_research.survival.base import Tables, _Curve
 from symphony_research.survival.figures import number_with_interval
@@ -129,24 +129,30 @@ class DaysAtHome(_Curve):
         horizon = f"{self.settings['horizon']:g} days{self.after_landmark}"
         known = [(group, row) for group, row in self.of_groups() if row["estimate"] is not None]
         if not known:
-            return f"The mean days at home over {horizon} cannot be given: follow-up is too short, or counts are suppressed."
+            short = all(self.missing_marker(row, "estimate") == NOT_AVAILABLE for _, row in self.of_groups())
+            why = "follow-up is too short" if short else "they are suppressed by disclosure control"
+            return f"The mean days at home over {horizon} cannot be given: {why}."
         label, ranked = confidence_of(self.settings), sorted(known, key=lambda pair: -pair[1]["estimate"])
+        gone = [
+            f"{group} {self.missing_marker(row, 'estimate')}"
+            for group, row in self.of_groups()
+            if row["estimate"] is None
+        ]
+        without = f" ({', '.join(gone)})" if gone else ""
         if len(known) > 3:
-            high, low = ranked[0], ranked[-1]
-            return (
-                f"Over {horizon}, people spent on average from {self.with_interval(low[1], label)} days at home ({low[0]}) to "
-                f"{self.with_interval(high[1])} ({high[0]})."
-            )
-        said = []
-        for k, (group, row) in enumerate(known):
-            figure = f"{self.with_interval(row)}" if k else f"{self.with_interval(row, label)} days at home"
-            said.append(f"{figure} ({group})" if group else figure)
-        each = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-        return f"Over {horizon}, people spent on average {each}."
+            low, high = ranked[-1], ranked[0]
+            each = f"from {self.with_interval(low[1], label)} days at home ({low[0]}) to {self.with_interval(high[1])} ({high[0]})"
+        else:
+            said = []
+            for k, (group, row) in enumerate(known):
+                figure = f"{self.with_interval(row)}" if k else f"{self.with_interval(row, label)} days at home"
+                said.append(f"{figure} ({group})" if group else figure)
+            each = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+        return f"Over {horizon}, people spent on average {each}{without}, alive and out of hospital."
 
     def key_figures(self) -> tuple[KeyFigure, ...]:
         """Return the mean days at home of each group."""
-        what, when = "Mean days at home", f"over {self.settings['horizon']:g} days"
+        what, when = "Mean days at home", f"within {self.settings['horizon']:g} days"
         return tuple(
             KeyFigure(f"{what} {when}{f': {group}' if group else ''}", self.with_interval(row), what, when)
             for group, row in self.of_groups()
@@ -156,8 +162,10 @@ class DaysAtHome(_Curve):
         """Return what stands for a mean that is not there: follow-up ends before the horizon, or it is suppressed."""
         if not self.on_grid or column == "standard_error":
             return NOT_AVAILABLE
-        beyond = self.settings["horizon"] > (self.count_tables["grid"]["time"].max() or 0)
-        return NOT_AVAILABLE if beyond else SUPPRESSED
+        grid, end = self.count_tables["grid"], self.settings["horizon"]
+        names = {**{c: record[c] for c in self.by}, "time": end, "state": AT_RISK}
+        nobody = same_stratum(grid, names)["n_persons"].to_list() == [0]
+        return NOT_AVAILABLE if nobody or end > (grid["time"].max() or 0) else SUPPRESSED
 
     def notes(self, columns: Any) -> list[str]:
         """Return what stands under its table."""
@@ -271,6 +279,8 @@ def days_at_home(
     >>> sr.survival.days_at_home(people, time="time", event="died", horizon=30).estimates["estimate"].item()
     20.0
     """
+    if (gone := passed_on(frame)) is not None:
+        return gone
     normal_quantile(confidence)
     by, provenance = strata_names(by, frame), provenance_of(frame)
     horizon = provenance.population.get("horizon") if horizon is None else horizon

@@ -209,6 +209,29 @@ def readmission(people: list[Person]) -> dict[str, float]:
     }  # fmt: skip
 
 
+def days_at_home(people: list[Person]) -> dict[str, float]:
+    """Mean days alive and out of hospital of 365: those followed to death or the horizon stand for the censored, too.
+
+    Whoever is known whole has the weight of one over the share of people not yet censored when that was known.
+    """
+    found = []
+    for person in people:
+        last, why = person.followed()
+        nights = 0
+        for start, left, _ in person.stays:
+            nights += max((min(left, last) - max(start, person.index)).days, 0)
+        found.append(((last - person.index).days, why in ("death", "horizon"), (last - person.index).days - nights))
+    total = 0.0
+    for days, whole, home in found:
+        if whole:
+            share = 1.0
+            # a person censored on the day on which another is known whole is censored after it
+            for day in sorted({d for d, w, _ in found if not w and d < days}):
+                share *= 1 - sum(d == day and not w for d, w, _ in found) / sum(d > day or (d == day and not w) for d, w, _ in found)  # fmt: skip
+            total += home / share
+    return {"n_persons": len(people), "estimate": total / len(people)}
+
+
 def stratum(person: Person) -> tuple[str, str, str]:
     """Age band, sex and number of conditions."""
     number = len(person.conditions)

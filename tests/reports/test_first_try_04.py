@@ -45,9 +45,11 @@ def without(folder: Path, *settings: str) -> None:
 @pytest.mark.parametrize(
     ("lacks", "said"),
     [
-        ("activity", ["The study has no table of activity, so time to the first A&E attendance is not shown."]),
+        ("activity", ["The study has no table of activity, so time to the first A&E attendance is not shown.",
+                      "The study has no table of activity, so the mean days at home is not shown."]),
         ("A&E", ["The study has no A&E attendances, so time to the first A&E attendance is not shown."]),
-        ("inpatients", ["The study has no hospital admissions, so the number of emergency admissions a person is not shown.",
+        ("inpatients", ["The study has no hospital admissions, so the mean days at home is not shown.",
+                        "The study has no hospital admissions, so the number of emergency admissions a person is not shown.",
                         "The study has no hospital admissions, so the share of discharges followed by an emergency readmission is not shown."]),
     ],
 )  # fmt: skip

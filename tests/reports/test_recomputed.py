@@ -25,6 +25,9 @@ NOTEBOOK = notebook_folder() / "04_utilisation_survival.ipynb"
 COMPARISON = notebook_folder() / "09_hub_comparison.ipynb"
 HUBS = ("Yeovil", "Chard")
 ROUNDED = 2  # how far a count rounded to the nearest five may lie from the exact one
+AT_HOME = re.compile(
+    r"<li>Over 365 days, people spent on average ([\d.]+) \(95% CI ([^)]+)\) days at home, alive and out of hospital\."
+)
 INTERVAL = re.compile(r"([<>]?[\d.,]+)%? \(([\d.]+) to ([\d.]+)\)")
 
 
@@ -103,7 +106,8 @@ def test_the_exact_results_are_those_of_the_naive_script(hub: str, size: str, re
     deaths = [person.outcome(None) for person in people]
     assert read_at(found["survival"]) == [close(naive.survival(deaths, t)) for t in TIMES]
     assert read_at(found["how_often"]) == [close(naive.mean_count(people, t)) for t in TIMES]
-    for name, wanted_row in (("readmission", naive.readmission(people)), ("rate", naive.rate(people))):
+    whole = (("readmission", naive.readmission), ("rate", naive.rate), ("days_at_home", naive.days_at_home))
+    for name, wanted_row in ((name, counted(people)) for name, counted in whole):
         (row,) = found[name].estimates.iter_rows(named=True)
         assert {k: row[k] for k in wanted_row} == {k: close(v) for k, v in wanted_row.items()}, name
 
@@ -180,6 +184,8 @@ def test_the_released_pages_show_what_the_naive_script_counts(larger: Path, tmp_
         for row in tables["Cumulative incidence (competing risks) at fixed times"][1:]:
             at_risk = sum(t > float(row[0]) or (t == float(row[0]) and not why) for t, why in emergency)
             assert row[1] == "[c]" or abs(int(row[1].replace(",", "")) - at_risk) <= ROUNDED, (hub, row)
+        ((mean, ends),) = AT_HOME.findall(path.read_text(encoding="utf-8"))
+        shown += require_within(f"{mean} ({ends})", naive.days_at_home(people)["estimate"], share=False)
         again = naive.readmission(people)
         discharged, readmitted, each, share = tables["Emergency readmissions"][1]
         assert abs(int(discharged) - again["n_persons"]) <= ROUNDED

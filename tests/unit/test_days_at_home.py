@@ -128,6 +128,9 @@ def test_released_limits_hold_the_exact_ones_and_counts_are_those_of_the_curve()
     assert (both["lower"] <= both["lower_exact"]).all()
     assert (both["upper"] >= both["upper_exact"]).all()
     assert ((both["estimate"] - both["estimate_exact"]).abs() <= 0.5).all()
+    figures = home.key_figures()
+    assert [f.measure for f in figures] == [f"Mean days at home within 365 days: {arm}" for arm in ("hub", "usual")]
+    assert home.sentence().endswith("(usual), alive and out of hospital.")
     assert "days" not in home.count_tables
     assert sr.suppress(home, NHS).estimates.equals(home.estimates)
     assert home.sentence().startswith("Over 365 days, people spent on average ")
@@ -144,11 +147,26 @@ def test_one_person_with_most_of_the_missing_days_is_not_told_of():
     people = pl.DataFrame({"time": [365] * 61, "died": [0] * 61, "days_at_home": [365] * 60 + [65]})
     safe = sr.suppress(sr.survival.days_at_home(people, horizon=365, **NAMED), NHS)
     assert safe.estimates.select("estimate", "lower", "upper").row(0) == (None, None, None)
-    assert "cannot be given" in safe.sentence()
+    assert (
+        safe.sentence()
+        == "The mean days at home over 365 days cannot be given: they are suppressed by disclosure control."
+    )
     assert safe.missing_marker(safe.estimates.row(0, named=True), "estimate") == "[c]"
     # where six people share them it is: each has a sixth
     shared = people.with_columns(days_at_home=pl.Series([365] * 31 + [315] * 30))
     assert sr.suppress(sr.survival.days_at_home(shared, horizon=365, **NAMED), NHS).estimates["estimate"].item() == 340
+
+
+def test_a_group_that_is_not_followed_so_long_is_not_called_suppressed():
+    # sixty people of each: those of Bath leave on day 200, those of Wells stay; and where all leave nobody has a mean
+    rows = [("Bath", 200, 0, 150), ("Wells", 365, 0, 300)]
+    people = pl.DataFrame([row for row in rows for _ in range(60)], schema=["hub", "time", "died", "days_at_home"], orient="row")  # fmt: skip
+    safe = sr.suppress(sr.survival.days_at_home(people, horizon=365, by="hub", **NAMED), NHS)
+    assert [safe.with_interval(row) for row in safe.estimates.iter_rows(named=True)] == ["[x]", "300 (300 to 300)"]
+    assert "days at home (Wells) (Bath [x]), alive" in safe.sentence()
+    bath = people.filter(pl.col("hub") == "Bath")
+    alone = sr.suppress(sr.survival.days_at_home(bath, horizon=365, **NAMED), NHS)
+    assert alone.sentence() == "The mean days at home over 365 days cannot be given: follow-up is too short."
 
 
 def test_what_is_no_follow_up_is_refused():

@@ -46,6 +46,31 @@ def test_what_is_not_recorded_is_said_in_one_sentence(tmp_path, rows, event, sai
     assert found.sentence() == said
 
 
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ((), "The study has no table of activity"),
+        ((("a", 9, "outpatient", ""),), "The study has no hospital admissions"),
+    ],
+)
+def test_days_at_home_need_stays_that_are_recorded(tmp_path, rows, why):
+    cohort = study_with(tmp_path, *rows)
+    gone = cohort.days_at_home(horizon=90, optional=True)
+    assert gone.sentence() == f"{why}, so the mean days at home is not shown."
+    assert S.days_at_home(gone) is gone
+    asked, plain = (sr.define_cohort(sr.example_study()).days_at_home(**more) for more in ({"optional": True}, {}))
+    assert asked.equals(plain)
+
+
+def test_days_at_home_need_the_end_of_stays(tmp_path):
+    study_with(tmp_path, ("a", 9, "inpatient", "elective"))
+    path = tmp_path / "study" / "activity.csv"
+    pl.read_csv(path).with_columns(end_date=pl.lit(None, dtype=pl.String)).write_csv(path)
+    cohort = sr.define_cohort(sr.read_study(tmp_path / "study"))
+    said = "The study does not say when stays in hospital ended, so the mean days at home is not shown."
+    assert cohort.days_at_home(horizon=90, optional=True).sentence() == said
+
+
 def test_without_optional_it_is_an_error_still(tmp_path):
     cohort = study_with(tmp_path)
     with pytest.raises(sr.ArgumentError, match="no activity table"):
