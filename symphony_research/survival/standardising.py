@@ -160,7 +160,7 @@ def wald_tests(found: pl.DataFrame) -> pl.DataFrame:
     Groups share nobody and the weights are given, so the estimates are independent, and the statistic is the sum of
     squared deviations from their mean, each weighed by the inverse of its variance. Where a risk is not known, or is
     known without error (nobody or everybody had the event), there is none. `p_adjusted` is p times the number of times
-    (Bonferroni): whoever reads several has as many chances to find a difference.
+    (Bonferroni), as one of several tests is the likelier to find a difference that is none.
     """
     rows: list[tuple[Any, float | None, int, float | None, float | None]] = []
     n_times = found["time"].n_unique()

@@ -255,7 +255,7 @@ def of_report(world: World) -> dict[str, sr.Result]:
     """What the notebook on time to events releases of one hub in its one call."""
     whole, by_sex = of_time(world), of_time(world, world.by) if world.by else {}
     rates = of_rates(world) | of_baseline(world)
-    made = {kind: whole[kind] for kind in ("incidence", "mean_count") if kind in whole} | rates
+    made = {kind: whole[kind] for kind in ("incidence", "mean_count", "days_at_home") if kind in whole} | rates
     made |= {kind: by_sex[kind] for kind in ("incidence" + BY,) if kind in by_sex}
     return made | {"attendance": attendance(world, ()), "readmission": readmission(world)}
 

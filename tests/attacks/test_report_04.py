@@ -1,4 +1,4 @@
-"""What a hub's report on time to events releases at once is attacked together: two outcomes, death, readmission, how often."""
+"""What a hub's report on time to events releases at once is attacked together: two outcomes, death, readmission, how often, days at home."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(request: pytest.FixtureRequest) -> Attacked:
 @every_report
 def test_suppressed_counts_keep_enough_possible_numbers(made: Attacked) -> None:
     kinds = {cell.kind.split(".")[0].split("__")[0] for cell in made.cells}
-    assert {"incidence", "attendance", "mean_count", "readmission", "rates", "baseline"} <= kinds
+    assert {"incidence", "attendance", "mean_count", "days_at_home", "readmission", "rates", "baseline"} <= kinds
     assert made.wrong_counts() == []
     assert [str(finding) for finding in made.at_risk()] == []
 
