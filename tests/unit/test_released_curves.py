@@ -259,7 +259,7 @@ def test_events_of_one_name_are_the_same_people_whatever_their_column():
 def test_readmission_follows_those_who_were_discharged():
     cohort = sr.define_cohort(sr.example_study())
     curves = [
-        sr.survival.cumulative_incidence(cohort.follow_up(event=event), time="time", event="event", weights="n_persons")
+        sr.survival.cumulative_incidence(cohort.follow_up(event=event))
         for event in ("readmission", "emergency_admission")
     ]
     first, second = (
