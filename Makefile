@@ -63,6 +63,7 @@ proof: $(VENV)/.test
 	$(BIN)/python tests/proof/real_data.py docs/real-data.md
 	$(BIN)/python tests/proof/projections.py docs/back-test.md
 	$(BIN)/python tests/proof/evaluation.py docs/proof-evaluation.md
+	$(BIN)/python tests/proof/interrupted.py docs/proof-interrupted.md
 	$(BIN)/python tests/proof/released_findings.py docs/released-findings.md
 	$(BIN)/python tests/proof/quarters.py docs/quarters.md
 

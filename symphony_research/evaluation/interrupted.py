@@ -205,11 +205,10 @@ class InterruptedTimeSeries(Result):
 
     def notes(self, columns: Any) -> list[str]:
         """Return how errors allow for autocorrelation, and what rates are of."""
-        how = (
-            f"Standard errors: Newey-West, {self.settings['lags']} months."
-            if self.settings["errors"] == "newey_west"
-            else "Standard errors: quasi-Poisson, without autocorrelation."
-        )
+        how = {
+            "autoregressive": "Standard errors: Poisson with an autoregressive process, AR(1).",
+            "newey_west": f"Standard errors: Newey-West, {self.settings['lags']} months.",
+        }.get(self.settings["errors"], "Standard errors: quasi-Poisson, without autocorrelation.")
         season = "Adjusted for season." if self.settings["harmonics"] else "Not adjusted for season."
         return [f"Rates: events per 100 person-years of people registered. {season} {how}", *super().notes(columns)]
 
@@ -237,7 +236,7 @@ def interrupted_time_series(
     practices: Sequence[Any] | None = None,
     control: str | Sequence[Any] | None = None,
     harmonics: int = 2,
-    errors: str = "newey_west",
+    errors: str = "autoregressive",
     lags: int | None = None,
     confidence: float = 0.95,
 ) -> InterruptedTimeSeries:
@@ -258,8 +257,9 @@ def interrupted_time_series(
         A control series: of practices of all other hubs, or of these practices.
     harmonics : int, default 2
         Pairs of sine and cosine of the year, for season; 0 for none.
-    errors : {"newey_west", "quasi_poisson"}
-        Standard errors that allow for autocorrelation and overdispersion, or for overdispersion alone.
+    errors : {"autoregressive", "newey_west", "quasi_poisson"}
+        Standard errors that allow for autocorrelation and overdispersion, by an AR(1) process or by Newey and West's estimator
+        (too small in short series), or for overdispersion alone.
     lags : int, optional
         Months up to which Newey and West's errors take months as correlated; by default 4 (months / 100)^(2/9).
     confidence : float, default 0.95
@@ -280,10 +280,12 @@ def interrupted_time_series(
     -----
     Segmented Poisson regression of events by month, with the logarithm of person-time: level and trend before, their changes,
     and season. The population of a month is whoever is registered on its first day, for all its days.
-    Newey and West's covariance is without prewhitening or correction for small samples, and so too small in short series:
-    of 96 months with an autocorrelation of 0.4 and 4 lags, standard errors of the level change were a quarter smaller than
-    the empirical ones, so that intervals are too narrow where `.checks` shows autocorrelation. With a control both series have all
-    terms of their own; the error of a difference takes what each month adds to both, so that what moves both cancels.
+    Events are Poisson's around a rate that an AR(1) process moves (Zeger 1988), its variance and autocorrelation by moments of the
+    residuals that allow for the coefficients fitted; the correlation is never taken as negative. In generated series of 24 to 96
+    months with an autocorrelation of 0 to 0.6 standard errors are 0.97 to 1.15 of the empirical (docs/proof-interrupted.md),
+    where Newey and West's (no prewhitening, no correction for small samples) are up to half too small. With a control both
+    series have all terms of their own; the errors of a difference are those of the log ratio of the two rates, so that what moves
+    both cancels.
 
     References
     ----------
@@ -291,6 +293,7 @@ def interrupted_time_series(
     interventions: a tutorial. International Journal of Epidemiology 46, 348-355.
     Lopez Bernal, J., Cummins, S. and Gasparrini, A. (2018). The use of controls in interrupted time series studies of public
     health interventions. International Journal of Epidemiology 47, 2082-2093.
+    Zeger, S. L. (1988). A regression model for time series of counts. Biometrika 75, 621-629.
 
     Examples
     --------

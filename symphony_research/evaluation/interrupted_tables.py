@@ -14,6 +14,8 @@ from symphony_research.evaluation.period_tables import DAYS_A_YEAR, EFFECT
 from symphony_research.evaluation.segmented import (
     SeriesFit,
     default_lags,
+    errors_of,
+    errors_of_difference,
     fitted_series,
     newey_west,
     segments,
@@ -87,7 +89,7 @@ def series_tables(
         cell = min(int(frame["n_with_event"].filter(pl.Series(side)).sum()) for side in (time < 0, time >= 0))
         fewest, free = int(frame["n_with_event"].min()), frame.height - design.shape[1]  # type: ignore[arg-type]
         moved[name] = fit, cell, fewest, free
-        error = np.sqrt(np.diag(_covariance(fit, errors, lags)))
+        error = np.sqrt(np.diag(_covariance(fit, design, errors, lags)))
         crude = np.log(float(frame["n_events"].sum()) / exposure.sum())
         for at, term in enumerate(terms_of(harmonics)):
             own = (float(fit.coefficients[at]), float(error[at]), cell, 1.0, free, fewest)
@@ -103,7 +105,7 @@ def series_tables(
             )
         )  # fmt: skip
     if len(moved) == 2:
-        effects += _differences(moved, errors, lags or 0)
+        effects += _differences(moved, design, errors, lags or 0)
     schema = {"series": pl.String, "measure": pl.String, **EFFECT, "fewest": pl.Int64}
     tables = {
         "months": pl.concat(months),
@@ -118,18 +120,24 @@ def series_tables(
     return tables, lags or 0
 
 
-def _covariance(fit: SeriesFit, errors: str, lags: int) -> Array:
+def _covariance(fit: SeriesFit, design: Array, errors: str, lags: int) -> Array:
+    if errors == "autoregressive":
+        return errors_of(fit, design).covariance
     if errors == "newey_west":
         return newey_west(fit.influence, lags)
     found: Array = fit.inverse * fit.dispersion
     return found
 
 
-def _differences(moved: Mapping[str, tuple[SeriesFit, int, int, int]], errors: str, lags: int) -> list[tuple[Any, ...]]:
+def _differences(
+    moved: Mapping[str, tuple[SeriesFit, int, int, int]], design: Array, errors: str, lags: int
+) -> list[tuple[Any, ...]]:
     """Return how much more the population's level and trend changed than the control's."""
     (one, *of_one), (other, *of_other) = (moved[name] for name in (POPULATION, CONTROL))
     cell, fewest, free = (min(pair) for pair in zip(of_one, of_other, strict=True))
-    if errors == "newey_west":  # what moves both in one month cancels
+    if errors == "autoregressive":
+        covariance = errors_of_difference(one, other, design).covariance
+    elif errors == "newey_west":  # what moves both in one month cancels
         covariance = newey_west(one.influence - other.influence, lags)
     else:
         covariance = one.inverse * one.dispersion + other.inverse * other.dispersion

@@ -15,12 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from symphony_research.evaluation.autoregressive import AutoregressiveErrors, autoregressive_errors
 from symphony_research.evaluation.counts import fitted_counts
 from symphony_research.inference import Array
 
-__all__ = ["ERRORS", "SeriesFit", "default_lags", "fitted_series", "newey_west", "segments", "terms_of"]
+__all__ = [
+    "ERRORS", "SeriesFit", "default_lags", "errors_of", "errors_of_difference", "fitted_series", "newey_west", "segments",
+    "terms_of",
+]  # fmt: skip
 
-ERRORS = ("newey_west", "quasi_poisson")
+ERRORS = ("autoregressive", "newey_west", "quasi_poisson")
 MONTHS = 12
 
 
@@ -32,6 +36,10 @@ class SeriesFit:
     ----------
     coefficients : (p,) array
         Log rates of the columns of the design.
+    mean : (months,) array
+        Expected events.
+    working : (months,) array
+        Events over those expected, less 1: residuals of the logarithm of the rate.
     influence : (months, p) array
         What each month adds to the error of the coefficients.
     inverse : (p, p) array
@@ -43,6 +51,8 @@ class SeriesFit:
     """
 
     coefficients: Array
+    mean: Array
+    working: Array
     influence: Array
     inverse: Array
     dispersion: float
@@ -96,7 +106,25 @@ def fitted_series(design: Array, events: Array, exposure: Array, *, what: str = 
     dispersion = float((pearson**2).sum() / free) if free > 0 else float("nan")
     with np.errstate(invalid="ignore", divide="ignore"):
         lagged = float((pearson[1:] * pearson[:-1]).sum() / (pearson**2).sum())
-    return SeriesFit(fit.coefficients, fit.scores @ fit.inverse, fit.inverse, dispersion, lagged)
+    working = events / fit.mean - 1
+    return SeriesFit(fit.coefficients, fit.mean, working, fit.scores @ fit.inverse, fit.inverse, dispersion, lagged)
+
+
+def errors_of(fit: SeriesFit, design: Array) -> AutoregressiveErrors:
+    """Return the errors of a series of which events are Poisson's around a rate that an AR(1) process moves."""
+    root = np.sqrt(fit.mean)
+    return autoregressive_errors(design * root[:, None], fit.working * root)
+
+
+def errors_of_difference(one: SeriesFit, other: SeriesFit, design: Array) -> AutoregressiveErrors:
+    """Return the errors of the difference of two series: those of the log ratio of their rates, month by month.
+
+    What moves both rates in a month is not in their ratio, of which Poisson's variance is 1 / mean + 1 / mean of the other.
+    """
+    root = 1 / np.sqrt(1 / one.mean + 1 / other.mean)
+    x, ratio = design * root[:, None], (one.working - other.working) * root
+    basis = np.linalg.qr(x)[0]
+    return autoregressive_errors(x, ratio - basis @ (basis.T @ ratio))
 
 
 def default_lags(months: int) -> int:
