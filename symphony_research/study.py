@@ -106,10 +106,10 @@ class Study:
 
     @cached_property
     def recorded(self) -> pl.DataFrame:
-        """The kinds of activity recorded, read once: `setting`, `kind`, and whether any has an `end_date` or a cost."""
+        """The kinds of activity recorded, read once: `setting`, `kind`, `staff_role`, and whether any has an `end_date` or a cost."""
         filled = [pl.col("end_date").is_not_null().any().alias("ended"), (pl.col("cost") > 0).any().alias("costed")]
-        kinds = self.activity.group_by("setting", "kind").agg(filled)
-        return kinds.sort("setting", "kind").collect(engine="streaming")
+        kinds = self.activity.group_by("setting", "kind", "staff_role").agg(filled)
+        return kinds.sort("setting", "kind", "staff_role").collect(engine="streaming")
 
     @property
     def enrolments(self) -> pl.LazyFrame:

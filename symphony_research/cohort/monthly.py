@@ -16,7 +16,7 @@ from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.result import Provenance
 from symphony_research.study import Study
 
-__all__ = ["MONTHLY", "monthly_counts", "population_by_month", "practices_of"]
+__all__ = ["MONTHLY", "monthly_counts", "population_by_month", "practice_counts", "practices_of"]
 
 MONTHLY = {
     "month": pl.String, "first_day": pl.Date, "days": pl.Int64, "n_persons": pl.Int64, "n_with_event": pl.Int64,
@@ -123,7 +123,7 @@ def monthly_counts(study: Study, event: str, practices: Sequence[Any] | None = N
 
 
 def _spells(study: Study, practices: Sequence[Any] | None) -> pl.DataFrame:
-    """Return from when until when people are registered and alive, one row an unbroken time."""
+    """Return from when until when people are registered and alive, and with which practice, one row an unbroken time."""
     died = study.persons.select("person_id", "death_date")
     if not study.has("registrations"):
         if practices is not None:
@@ -150,9 +150,81 @@ def _spells(study: Study, practices: Sequence[Any] | None) -> pl.DataFrame:
             rows = rows.filter(pl.col("practice_id").cast(pl.String).is_in(wanted))
         spells = rows.join(died, on="person_id", how="inner")
     alive = spells.with_columns(pl.min_horizontal("end", "death_date").alias("end"))
+    practice = [pl.col("practice_id").cast(pl.String)] if study.has("registrations") else []
     return (
-        alive.filter(pl.col("end") >= pl.col("start")).select("person_id", "start", "end").collect(engine="streaming")
+        alive.filter(pl.col("end") >= pl.col("start"))
+        .select("person_id", "start", "end", *practice)
+        .collect(engine="streaming")
     )
+
+
+def practice_counts(study: Study, event: str, *, months: int = 3) -> pl.DataFrame:
+    """Count people registered with each practice and their events, in periods of whole months from the study's first on.
+
+    Parameters
+    ----------
+    study : Study
+    event : str
+        One of `EVENTS`, but for "readmission".
+    months : int, default 3
+        Months of a period.
+
+    Returns
+    -------
+    polars.DataFrame
+        By `practice_id` and `period` (from 0 on): `first_day`, `n_persons` (registered and alive on it), `days` (of whoever is
+        registered on the first of each month, for all its days), `n_with_event` and `n_events` of them, as in
+        `monthly_counts`. Practices with nobody on the first day of some month are in no row of that period.
+
+    Raises
+    ------
+    ArgumentError
+        If the event is unknown or not recorded, or the study does not say with which practice people are registered.
+
+    Examples
+    --------
+    >>> import symphony_research as sr
+    >>> practice_counts(sr.example_study(), "outpatient", months=12)["period"].max()
+    6
+    """
+    require_one_of(event, [name for name in EVENTS if name != "readmission"], argument="outcome")
+    require_recorded(study, EVENTS[event])
+    if not study.has("registrations"):
+        raise ArgumentError("The study has no table registrations, so that nobody's practice is known.")
+    whole = whole_months(study.period[0], study.last_day("persons", "registrations", *(["activity"] if event != "death" else [])))
+    spells = _spells(study, None)
+    of_months = pl.DataFrame(
+        [(a, (b - a).days + 1, k // months) for k, (a, b) in enumerate(whole[: len(whole) // months * months])],
+        schema={"first_day": pl.Date, "days": pl.Int64, "period": pl.Int64},
+        orient="row",
+    )
+    days = of_months["first_day"].cast(pl.Int32).to_numpy()
+    counted = []
+    for (practice,), own in spells.sort("practice_id").group_by("practice_id", maintain_order=True):
+        start, end = (np.sort(own[c].cast(pl.Int32).to_numpy()) for c in ("start", "end"))
+        people = np.searchsorted(start, days, side="right") - np.searchsorted(end, days, side="left")
+        counted.append(of_months.with_columns(pl.lit(practice).alias("practice_id"), pl.Series("n_persons", people)))
+    registered = pl.concat(counted).group_by("practice_id", "period", maintain_order=True).agg(
+        pl.col("first_day").first(), pl.col("n_persons").first().cast(pl.Int64),
+        (pl.col("n_persons") * pl.col("days")).sum().cast(pl.Int64).alias("days"),
+        pl.col("n_persons").min().alias("__least"),
+    )  # fmt: skip
+    month = pl.col("event_date").dt.truncate("1mo")
+    happened = (
+        events_of(study, event)
+        .join(spells.lazy(), on="person_id", how="inner")
+        .filter(month.is_between(pl.col("start"), pl.col("end")))
+        .join(of_months.lazy().select(month="first_day", period="period"), left_on=month, right_on="month", how="inner")
+        .group_by("practice_id", "period")
+        .agg(
+            pl.col("person_id").n_unique().cast(pl.Int64).alias("n_with_event"),
+            pl.len().cast(pl.Int64).alias("n_events"),
+        )
+        .collect(engine="streaming")
+    )
+    joined = registered.filter(pl.col("__least") > 0).drop("__least")
+    joined = joined.join(happened, on=["practice_id", "period"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col("n_with_event", "n_events").fill_null(0))
 
 
 def population_by_month(

@@ -2,7 +2,7 @@
 
 `read_protocol` says what is to be done, as the emulation of a target trial, and `fix_protocol` that it was said beforehand.
 `match` makes controls from the risk sets of `cohort.matched`, `balance` says whether they are similar. `scores`, `matching`,
-`moments`, `counts`, `panel`, `pretrend` and `segmented` are of arrays; `release` says how figures of two groups are released.
+`moments`, `counts`, `panel`, `pretrend`, `staggered`, `segmented` and `autoregressive` are of arrays; `release` says how figures of two groups are released.
 """
 
 from symphony_research.evaluation.balance import Balance, balance
@@ -18,6 +18,7 @@ from symphony_research.evaluation.match import match_controls
 from symphony_research.evaluation.matched_incidence import MatchedIncidence, matched_incidence
 from symphony_research.evaluation.other_analyses import OtherAnalyses, other_analyses
 from symphony_research.evaluation.outcome_effects import OutcomeEffects, outcome_effects
+from symphony_research.evaluation.programme_study import ProgrammeEventStudy, programme_event_study
 from symphony_research.evaluation.protocol import Departure, Protocol
 from symphony_research.evaluation.protocol_defaults import default_protocol
 from symphony_research.evaluation.protocol_fixing import fix_protocol, open_outcomes
@@ -50,6 +51,7 @@ __all__ = [
     "MatchedIncidence",
     "OtherAnalyses",
     "OutcomeEffects",
+    "ProgrammeEventStudy",
     "Protocol",
     "Sensitivity",
     "Statements",
@@ -72,6 +74,7 @@ __all__ = [
     "open_outcomes",
     "other_analyses",
     "outcome_effects",
+    "programme_event_study",
     "read_protocol",
     "sensitivity",
     "statements",

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.special import stdtr, stdtrit
 
 from symphony_research.cohort.matched import Matched
 from symphony_research.errors import ArgumentError
 from symphony_research.evaluation.release import released_estimates
 from symphony_research.evaluation.verdicts import is_few
-from symphony_research.inference import normal_quantile, two_sided_normal_p
+from symphony_research.inference import Array, normal_quantile, two_sided_normal_p
 from symphony_research.policy import Policy
 from symphony_research.result.roles import Internal, Known, ModelEstimate, Role
 
@@ -51,15 +52,21 @@ def as_estimated(frame: pl.DataFrame, settings: Mapping[str, Any]) -> pl.DataFra
 
 
 def with_intervals(frame: pl.DataFrame, keys: list[str], settings: Mapping[str, Any]) -> pl.DataFrame:
-    """Return estimates with normal intervals and p values, of ratios made on the log scale; none where there are few."""
-    z = normal_quantile(settings["confidence"])
+    """Return estimates with intervals and p values, of ratios made on the log scale; none where there are few.
+
+    They are normal, or Student's t where `degrees` of freedom stand in the table.
+    """
+    z: float | Array = normal_quantile(settings["confidence"])
+    degrees = frame["degrees"].fill_null(float("nan")).to_numpy() if "degrees" in frame.columns else None
+    if degrees is not None:
+        z = stdtrit(degrees, (1 + settings["confidence"]) / 2)
     if "few" in frame.columns:
         frame = frame.with_columns(pl.when(~pl.col("few")).then(c).alias(c) for c in FIGURES)
     value, error = (frame[c].cast(pl.Float64).fill_null(float("nan")).to_numpy() for c in FIGURES)
     log = (frame["scale"] == "log").to_numpy()
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         ends = [np.where(log, np.exp(value + k * error), value + k * error) for k in (0.0, -z, z)]
-        p = two_sided_normal_p(value / error)
+        p = two_sided_normal_p(value / error) if degrees is None else 2 * stdtr(degrees, -np.abs(value / error))
     made = frame.select(keys).with_columns(
         pl.Series(name, values, dtype=pl.Float64).fill_nan(None)
         for name, values in zip(INTERVAL, (*ends, p), strict=True)

@@ -31,6 +31,7 @@ from symphony_research.show.need_plots import plot_bed_scenarios, plot_need
 from symphony_research.show.network import plot_network
 from symphony_research.show.outcomes import outcome_picture, outcome_table
 from symphony_research.show.pictures import Picture, picture, write_figure
+from symphony_research.show.programme_study import plot_programme_event_study
 from symphony_research.show.pyramid import plot_population_pyramid
 from symphony_research.show.ranked import plot_centrality, plot_comparison, plot_sequences
 from symphony_research.show.risk_forest import plot_standardised_risk
@@ -77,6 +78,7 @@ __all__ = [
     "plot_outcome_effects",
     "plot_population_pyramid",
     "plot_prevalence",
+    "plot_programme_event_study",
     "plot_sequences",
     "plot_stacked_incidence",
     "plot_standardised_risk",

@@ -17,7 +17,7 @@ from symphony_research.words.phrases import confidence_of, fitting
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_event_study"]
+__all__ = ["plot_event_study", "ratio_axis"]
 
 _WIDTH, _HEIGHT = 8.4, 4.8
 _TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
@@ -109,13 +109,18 @@ def _marks(ax: Axes, drawn: pl.DataFrame, reference: pl.DataFrame, ratio: bool) 
     mark = ax.scatter(reference["months"], reference["estimate"], s=46, marker="D", color=INK, linewidth=0, zorder=3)
     key_above(ax, [*handles, mark], [*names, "Reference"], axes_points(ax)[0])
     if ratio:
-        low, high = min(*drawn["lower"], 0.9) / 1.1, max(*drawn["upper"], 1.1) * 1.1
-        ax.set_yscale("log")
-        ax.set_ylim(low, high)
-        ticks = sorted((*_TICKS, *(_BETWEEN if high / low < 4 else ())))
-        there = [tick for tick in ticks if low <= tick <= high]
-        ax.set_yticks(there, [f"{tick:g}" for tick in there])
-        ax.set_yticks([], minor=True)
+        ratio_axis(ax, drawn)
+
+
+def ratio_axis(ax: Axes, drawn: pl.DataFrame) -> None:
+    """Make the axis of ratios logarithmic, and as long as their intervals."""
+    low, high = min(*drawn["lower"], 0.9) / 1.1, max(*drawn["upper"], 1.1) * 1.1
+    ax.set_yscale("log")
+    ax.set_ylim(low, high)
+    ticks = sorted((*_TICKS, *(_BETWEEN if high / low < 4 else ())))
+    there = [tick for tick in ticks if low <= tick <= high]
+    ax.set_yticks(there, [f"{tick:g}" for tick in there])
+    ax.set_yticks([], minor=True)
 
 
 def _title(drawn: pl.DataFrame, ratio: bool) -> str:

@@ -187,6 +187,7 @@ _HAPPENED = {
     "admission": ("had at least one hospital admission", "had no hospital admission"),
     "accident_and_emergency": ("had at least one A&E attendance", "had no A&E attendance"),
     "outpatient": ("had at least one outpatient appointment", "had no outpatient appointment"),
+    "gp_contact": ("had at least one GP contact", "had no GP contact"),
     "readmission": ("had been readmitted", "had not been readmitted"),
     "bed_day": ("had spent at least one night in hospital", "had spent no night in hospital"),
 }
@@ -197,6 +198,7 @@ _OUTCOMES = {
     "admission": "first hospital admission",
     "accident_and_emergency": "first A&E attendance",
     "outpatient": "first outpatient appointment",
+    "gp_contact": "first GP contact",
     "readmission": "readmission after the first discharge",
     "bed_day": "first bed-day",
 }

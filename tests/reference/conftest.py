@@ -164,7 +164,7 @@ def expected() -> Callable[[str], pl.DataFrame]:
 
 def run_scripts(origin: str, out: Path, dumps: Path) -> None:
     """Run one R script: origin is "real", "lifelines", "measures", "strata", "matching", "panel" or one of those on real data."""
-    if origin in ("measures", "strata", "matching", "panel", "interrupted"):
+    if origin in ("measures", "strata", "matching", "panel", "interrupted", "staggered"):
         command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(out)]
     elif origin in ON_REAL_DATA:
         command = ["Rscript", str(HERE / "r" / f"{origin}.R"), str(REAL), str(out)]
