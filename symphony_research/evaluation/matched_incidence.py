@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 from symphony_research.cohort import EVENTS
 from symphony_research.cohort.matched import Matched, event_times, outcome_rows
 from symphony_research.errors import ArgumentError
+from symphony_research.evaluation.arms_at_risk import (
+    at_risk_relations,
+    at_risk_roles,
+    at_risk_tables,
+    numbers_at_risk,
+    released_at_risk,
+    trimmed_at_risk,
+)
 from symphony_research.evaluation.effect_tables import arms_of, effective_people
 from symphony_research.evaluation.effect_words import compared_words
 from symphony_research.evaluation.estimated import require_integers, require_matched
@@ -44,6 +52,7 @@ class MatchedIncidence(Result):
     own_settings: ClassVar[frozenset[str]] = frozenset({"matching", "outcome", "horizon"})
     shown: ClassVar[tuple[str, ...]] = ("arm", "time", "n_with_event", *ENDS)
     percentages: ClassVar[tuple[str, ...]] = ENDS
+    on_grid: ClassVar[bool] = True  # known at the times of released curves alone
 
     @classmethod
     def roles_of(cls, settings: Mapping[str, Any]) -> Mapping[str, TableRoles]:
@@ -58,11 +67,13 @@ class MatchedIncidence(Result):
                 _with_event,
             ),
             "differences": TableRoles({"time": Key(), "standard_error": ModelEstimate()}),
+            **at_risk_roles(),
         }  # fmt: skip
 
     @staticmethod
     def relations(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Any]:
-        """Yield that whoever has had the event by a time has had it by the next, and is one of the arm."""
+        """Yield that whoever has had the event by a time has had it by the next, is one of the arm, and is not at risk."""
+        yield from at_risk_relations(tables, settings)
         for arm in ARMS:
             whole = arm_cells({"arm": arm}, "n_persons", settings)
             later = whole
@@ -95,7 +106,7 @@ class MatchedIncidence(Result):
         fewest = curves["n_with_event"].to_numpy().reshape(len(ARMS), -1).min(axis=0)
         wide = upwards(tables["differences"]["standard_error"].to_numpy() + both / z, fewest)
         differences = tables["differences"].with_columns(pl.Series("standard_error", wide).fill_nan(None))
-        return {**tables, "curves": curves, "differences": differences}
+        return {**tables, "curves": curves, "differences": differences, "weights": released_at_risk(tables, policy)}
 
     @staticmethod
     def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
@@ -104,7 +115,8 @@ class MatchedIncidence(Result):
         curves = tables["curves"].with_columns(pl.when(shown).then(c).alias(c) for c in ("estimate", "standard_error"))
         gone = curves.filter(pl.any_horizontal(pl.col("estimate", "standard_error").is_null()))["time"].to_list()
         error = pl.when(~pl.col("time").is_in(gone)).then("standard_error").alias("standard_error")
-        return {**tables, "curves": curves, "differences": tables["differences"].with_columns(error)}
+        differences = tables["differences"].with_columns(error)
+        return {**tables, "curves": curves, "differences": differences, "weights": trimmed_at_risk(tables)}
 
     @property
     def differences(self) -> pl.DataFrame:
@@ -124,6 +136,12 @@ class MatchedIncidence(Result):
                 for k, name in zip((0.0, -z, z), ENDS, strict=True)
             ],
         )
+
+    @property
+    def at_risk(self) -> pl.DataFrame:
+        """By arm and time, from the start on, the number at risk: of controls the sum of their weights."""
+        self._refuse_undisclosed("The numbers at risk of")
+        return numbers_at_risk(self.count_tables)
 
     def row(self, arm: str, time: float | None = None) -> dict[str, Any]:
         """Return one row of an arm; by default at the horizon."""
@@ -193,9 +211,9 @@ class MatchedIncidence(Result):
     def notes(self, columns: Any) -> list[str]:
         """Return how the shares are estimated."""
         told = (
-            ["Death competes with the event. Controls are weighted."]
+            ["Death competes with the event. Controls are weighted, and so are those at risk."]
             if self.settings["outcome"] != "death"
-            else ["Controls are weighted."]
+            else ["Controls are weighted, and so are those at risk."]
         )
         if self.disclosure is not None and not self.disclosure.policy.changes_nothing:
             told.append("Shares follow from rounded counts; their intervals allow for that.")
@@ -243,7 +261,8 @@ def matched_incidence(
     -------
     MatchedIncidence
         `arm` ("enrolled", "controls"), `time`, `n_with_event` (people, each once, however often a control), `estimate`,
-        `lower`, `upper` at each time. `.differences` are of enrolled people less controls.
+        `lower`, `upper` at each time. `.differences` are of enrolled people less controls, `.at_risk` numbers at risk (of
+        controls the sum of their weights).
 
     Raises
     ------
@@ -286,7 +305,8 @@ def matched_incidence(
         "reference": "Austin and Fine 2019", "matching": dict(matched.settings), "outcome": event, "horizon": horizon,
         "confidence": confidence, "time_unit": "days", **matched.provenance.as_settings(),
     }  # fmt: skip
-    return MatchedIncidence({"arms": arms_table(matched), **_tables(matched, arms, time, cause, times)}, settings)
+    tables = {**_tables(matched, arms, time, cause, times), **at_risk_tables(arms, time, cause, times)}
+    return MatchedIncidence({"arms": arms_table(matched), **tables}, settings)
 
 
 def _first_events(matched: Matched, event: str, horizon: int) -> tuple[Arms, NDArray[Any], NDArray[Any]]:

@@ -31,11 +31,12 @@ def mark_of(result: Result, record: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class NumbersAtRisk:
-    """The numbers at risk, one row a stratum."""
+    """The numbers at risk, one row a stratum: those that a curve holds, or those of `known` by stratum and time."""
 
     result: Result
     strata: Sequence[dict[str, Any]]
     colours: Sequence[str]
+    known: pl.DataFrame | None = None
 
     @property
     def words(self) -> list[str]:
@@ -54,13 +55,19 @@ class NumbersAtRisk:
 
     def columns_in(self, width: float) -> int:
         """Return how many columns of numbers stand side by side in so many points."""
-        most = self.result.estimates["n_at_risk"].max()
-        return max(2, int(width / (text_width(number(most), SMALL) + 8)))  # type: ignore[arg-type]
+        return max(2, int(width / (text_width(self._widest, SMALL) + 8)))
+
+    @property
+    def _widest(self) -> str:
+        numbers = self.result.estimates if self.known is None else self.known
+        return number(numbers["n_at_risk"].max() or 0)  # type: ignore[arg-type]
 
     def read(self, times: Sequence[float]) -> pl.DataFrame:
         """Return the number at risk at each time; null where it is suppressed, or a curve has ended."""
         from symphony_research.survival.points import read_curve
 
+        if self.known is not None:
+            return self.known.filter(pl.col("time").is_in(list(times)))
         read = read_curve(self.result, times)
         if "cause" in read.columns:  # at risk of any: every cause's rows say the same
             read = read.filter(pl.col("cause") == self.result.settings["causes"][0])
@@ -70,8 +77,7 @@ class NumbersAtRisk:
         """Write the rows under the axes."""
         top = _TABLE
         beside = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
-        first = number(self.result.estimates["n_at_risk"].max())  # type: ignore[arg-type]
-        edge = text_width(first, SMALL) / 2
+        edge = text_width(self._widest, SMALL) / 2
         ax.annotate("Number at risk", (0, 0), (-edge, -top), ha="left", fontsize=SMALL, fontweight="bold",
                     annotation_clip=False, gid="at risk title", **beside)  # type: ignore[arg-type]  # fmt: skip
         down = -top - _ROW

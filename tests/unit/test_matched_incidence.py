@@ -43,6 +43,18 @@ def test_curves_are_those_by_hand():
     assert found.differences["estimate"].to_list() == pytest.approx([0.0] * 11 + [-1 / 9])
 
 
+def test_numbers_at_risk_are_those_by_hand():
+    # as above: of 1, 2 and 3 the second is admitted on day 10. Weights of controls are 1 for each of the three; 3, with two halves, is
+    # admitted on day 10, and 4, with a third of the set of 3, on day 350
+    found = sr.evaluation.matched_incidence(match(admitted(), ratio=5))
+    own = found.at_risk.filter(c("arm") == "enrolled")
+    assert own["time"].to_list() == [0, *range(30, 331, 30), 365]
+    assert own["n_at_risk"].to_list() == [3] + [2] * 12
+    weights = found.count_tables["weights"]
+    assert weights["n_at_risk"].to_list() == pytest.approx([3] + [2] * 11 + [2 - 1 / 3])
+    assert found.at_risk.filter(c("arm") == "controls")["n_at_risk"].to_list() == [3] + [2] * 12
+
+
 def test_times_are_those_of_released_curves():
     for horizon in (20, 30, 364, 365, 547, 548, 1095, 2500):
         assert [float(day) for day in grid_days(horizon)] == grid_of("days", horizon)[1:]
@@ -138,6 +150,9 @@ def test_both_arms_and_their_errors_against_loops_and_the_bootstrap(matched):
     for k, (arm, own) in enumerate((("enrolled", treated), ("controls", ~treated))):
         row = found.row(arm)
         assert row["estimate"] == pytest.approx(naive(time[own], cause[own], weight[own], 365))
+        left = [w for w, x, k in zip(weight[own], time[own], cause[own], strict=True) if x > 180 or (x == 180 and not k)]
+        at_180 = found.at_risk.filter((c("arm") == arm) & (c("time") == 180))["n_at_risk"].item()
+        assert at_180 == (len(left) if arm == "enrolled" else round(sum(left)))
         assert row["n_with_event"] == len({p for p, kind in zip(person[own], cause[own], strict=True) if kind == 1})
         error = np.log(row["upper"] / row["estimate"]) / 1.959964 * row["estimate"]
         # 400 resamples give a standard deviation to 3.5%
@@ -206,6 +221,11 @@ def test_released_intervals_hold_the_exact_ones_and_counts_are_never_small(score
         "n_with_event"
     ].to_list()
     assert sr.suppress(released, policy).estimates.equals(released.estimates)
+    at_risk = released.at_risk
+    assert all(n is None or (n > 5 and n % 5 == 0) for n in at_risk["n_at_risk"])
+    assert at_risk["n_at_risk"].count() > 12
+    hidden = released.estimates.filter((c("arm") == "controls") & c("n_with_event").is_null())["time"]
+    assert not at_risk.filter((c("arm") == "controls") & c("time").is_in(hidden.to_list()))["n_at_risk"].count()
     assert released.sentence()
     assert released.display().height == 12
 
@@ -261,3 +281,32 @@ def test_drawn_with_the_arms_at_their_ends(matched):
     for line, arm in zip(curves, ("enrolled", "controls"), strict=True):
         assert line.get_ydata()[0] == 0
         assert line.get_ydata()[-1] == pytest.approx(100 * found.row(arm)["estimate"])
+    rows = [text.get_text() for text in ax.texts if text.get_gid() == "at risk row"]
+    assert rows == ["Enrolled", "Controls,\nweighted"] or rows == ["Enrolled", "Controls, weighted"]
+    numbers = [text for text in ax.texts if text.get_gid() == "at risk"]
+    assert len(numbers) == 2 * len(ax.get_xticks())
+    shown = found.at_risk.filter(c("time").is_in(ax.get_xticks().tolist()))["n_at_risk"]
+    assert [text.get_text() for text in numbers] == [f"{n:,}" for n in shown]
+
+
+def test_where_one_at_risk_would_tell_who_had_the_event_it_is_suppressed():
+    """Of 100 enrolled people 4 have the event by day 30: 96 at risk would leave four or fewer, where 1 to 7 may be told."""
+    exact = sr.evaluation.matched_incidence(match(admitted(), ratio=5), horizon=30)
+    tables = {
+        "arms": exact.count_tables["arms"].with_columns(n_persons=pl.lit(100, dtype=pl.Int64)),
+        "curves": exact.count_tables["curves"].with_columns(
+            n_with_event=pl.Series([4, 50]), estimate=pl.Series([0.04, 0.5]), standard_error=pl.Series([0.4, 0.2])
+        ),
+        "at_risk": pl.DataFrame({"time": [30.0], "n_persons": [96]}),
+        "weights": pl.DataFrame({"time": [0.0, 30.0], "n_at_risk": [100.0, 50.0], "people": [100, 50]}),
+    }
+    made = type(exact)({**exact.count_tables, **tables}, exact.settings)
+    released = sr.suppress(made, sr.Policy.nhs_england())
+    shown = released.count_tables
+    assert shown["curves"]["n_with_event"].to_list() == [None, 50]
+    # 100 and 95 would be 98 to 102 less 93 to 97: up to 9, all of 1 to 7; 100 and 100 would leave 4 at most
+    assert shown["at_risk"]["n_persons"].to_list() == [95]
+    few = {**tables, "at_risk": pl.DataFrame({"time": [30.0], "n_persons": [98]}),
+           "curves": tables["curves"].with_columns(n_with_event=pl.Series([2, 50]))}  # fmt: skip
+    again = sr.suppress(type(exact)({**exact.count_tables, **few}, exact.settings), sr.Policy.nhs_england())
+    assert again.count_tables["at_risk"]["n_persons"].to_list() == [None]
