@@ -115,14 +115,21 @@ class EnrolmentEffect(Result):
 
     @staticmethod
     def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
-        """Leave out every estimate where a count of people of an arm is suppressed; that of deaths, where deaths are."""
+        """Leave out every estimate where a count of people of an arm is suppressed; that of deaths, where deaths are.
+
+        Of controls censored when they enrol days and rate are left out too where the number who enrol is suppressed: beside those of
+        controls kept, they would tell for how long people were enrolled, and so how many at least.
+        """
         arms = tables["arms"]
         shown = not any(arms[c].null_count() for c in ("n_persons", "n_with_event"))
         died = shown and not arms["n_deaths"].null_count()
         kept = pl.when(pl.col("measure") == "death rate ratio").then(died).otherwise(shown)
         effects = shown_where(tables["effects"], kept)
         covariates = tables["covariates"].with_columns(pl.when(shown).then(c).alias(c) for c in FIGURES)
-        return {**tables, "effects": effects, "covariates": covariates}
+        if settings["later_enrolment"] == CENSORED and tables["later"]["n_persons"].null_count():
+            own = pl.col("arm") == ARMS[0]
+            arms = arms.with_columns(pl.when(own).then(c).alias(c) for c in ("mean_days", "rate"))
+        return {**tables, "arms": arms, "effects": effects, "covariates": covariates}
 
     @property
     def balance(self) -> pl.DataFrame:

@@ -13,11 +13,11 @@ from attacker import MARKS, NO_ROW, Cell, Codebook, Row, Sum, sum_of
 
 # of another study, or of no study's people
 ELSEWHERE = (
-    "attrition", "readmissions", "uptake", "covariate_balance", "enrolment_effect", "cost_effect", "before_after", "difference_in_differences",
-    "difference_in_differences_linear", "event_study", "event_study_linear", "time_series", "time_series_whole", "effect_sensitivity", "other_analyses",
-    "outcome_effects", "effect_by_sex", "matched_incidence", "life_table", "projection", "projection_at_random", "balance", "back_test",
-    "standardised_rate",
-    "decomposition", "need", "beds",
+    "attrition", "readmissions", "uptake", "covariate_balance", "enrolment_effect", "effect_of_censored", "cost_effect",
+    "before_after", "difference_in_differences", "difference_in_differences_linear", "event_study", "event_study_linear",
+    "time_series", "time_series_whole", "programme_event_study", "effect_sensitivity", "other_analyses", "outcome_effects",
+    "effect_by_sex", "matched_incidence", "life_table", "projection", "projection_at_random", "balance", "back_test",
+    "standardised_rate", "decomposition", "need", "beds",
 )  # fmt: skip
 MODELS = ("cox", "risk", "proportional", "fine_gray", "parametric", "rate_model")
 CURVES = (
