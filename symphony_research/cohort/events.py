@@ -67,9 +67,11 @@ EVENTS: Mapping[str, Event] = _listed(
     Event("accident_and_emergency", "A&E attendance", "contact", pl.col("setting") == "accident_and_emergency"),
     Event("outpatient", "outpatient appointment", "contact", pl.col("setting") == "outpatient"),
     Event(
-        "gp_contact", "GP contact", "contact",
+        "gp_contact",
+        "GP contact",
+        "contact",
         (pl.col("setting") == "primary_care") & (pl.col("staff_role") == "general_practitioner"),
-    ),  # fmt: skip
+    ),
     Event("readmission", "emergency readmission", "discharge", _EMERGENCY, "emergency"),
     Event("bed_day", "bed-day", "day", pl.col("setting") == "inpatient"),
     Event("death", "death", "person"),

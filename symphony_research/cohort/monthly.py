@@ -191,7 +191,9 @@ def practice_counts(study: Study, event: str, *, months: int = 3) -> pl.DataFram
     require_recorded(study, EVENTS[event])
     if not study.has("registrations"):
         raise ArgumentError("The study has no table registrations, so that nobody's practice is known.")
-    whole = whole_months(study.period[0], study.last_day("persons", "registrations", *(["activity"] if event != "death" else [])))
+    whole = whole_months(
+        study.period[0], study.last_day("persons", "registrations", *(["activity"] if event != "death" else []))
+    )
     spells = _spells(study, None)
     of_months = pl.DataFrame(
         [(a, (b - a).days + 1, k // months) for k, (a, b) in enumerate(whole[: len(whole) // months * months])],

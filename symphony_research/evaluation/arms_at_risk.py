@@ -16,7 +16,14 @@ from symphony_research.policy import Policy
 from symphony_research.result.cells import CellDefinition, Nested, Partition, everybody
 from symphony_research.result.roles import Count, Internal, Key, ModelEstimate, TableRoles
 
-__all__ = ["at_risk_relations", "at_risk_roles", "at_risk_tables", "numbers_at_risk", "released_at_risk", "trimmed_at_risk"]
+__all__ = [
+    "at_risk_relations",
+    "at_risk_roles",
+    "at_risk_tables",
+    "numbers_at_risk",
+    "released_at_risk",
+    "trimmed_at_risk",
+]
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -98,5 +105,8 @@ def numbers_at_risk(tables: Tables) -> pl.DataFrame:
     start = people.select(pl.lit(0.0).alias("time"), "n_persons")
     enrolled = pl.concat([start, tables["at_risk"]]).select("time", n_at_risk="n_persons")
     controls = tables["weights"].select("time", pl.col("n_at_risk").round().cast(pl.Int64))
-    both = [frame.select(pl.lit(arm).alias("arm"), "time", "n_at_risk") for arm, frame in zip(ARMS, (enrolled, controls), strict=True)]
+    both = [
+        frame.select(pl.lit(arm).alias("arm"), "time", "n_at_risk")
+        for arm, frame in zip(ARMS, (enrolled, controls), strict=True)
+    ]
     return pl.concat(both)

@@ -117,8 +117,8 @@ class EnrolmentEffect(Result):
     def trim(tables: Tables, settings: Mapping[str, Any], by: tuple[str, ...]) -> Tables:
         """Leave out every estimate where a count of people of an arm is suppressed; that of deaths, where deaths are.
 
-        Of controls censored when they enrol days and rate are left out too where the number who enrol is suppressed: beside those of
-        controls kept, they would tell for how long people were enrolled, and so how many at least.
+        Of controls censored when they enrol days and rate are omitted too where the number who enrol is suppressed: beside those of
+        controls kept, they would disclose for how long people were enrolled, and so how many at least.
         """
         arms = tables["arms"]
         shown = not any(arms[c].null_count() for c in ("n_persons", "n_with_event"))

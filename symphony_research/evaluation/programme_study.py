@@ -81,7 +81,9 @@ class ProgrammeEventStudy(Result):
         """Return estimates as exact as the counts behind them, and none of few people."""
         if policy.changes_nothing or "released" in settings:
             return tables
-        shown = {name: released_estimates(tables[name], settings["confidence"], policy) for name in ("effects", "means")}
+        shown = {
+            name: released_estimates(tables[name], settings["confidence"], policy) for name in ("effects", "means")
+        }
         return {**tables, **shown}
 
     @staticmethod
@@ -303,7 +305,9 @@ def _arms(counts: pl.DataFrame, start: Mapping[str, int], days: list[Any]) -> pl
     """Return practices and people of each arm on the first day."""
     first = counts.filter(pl.col("period") == 0).select("practice_id", "n_persons")
     every = counts.select("practice_id").unique(maintain_order=True)
-    rows = every.join(first, on="practice_id", how="left", maintain_order="left").with_columns(pl.col("n_persons").fill_null(0))
+    rows = every.join(first, on="practice_id", how="left", maintain_order="left").with_columns(
+        pl.col("n_persons").fill_null(0)
+    )
     found: dict[str, list[int]] = {WITH: [], WITHOUT: [], OMITTED: []}
     for practice, people in rows.iter_rows():
         began = start.get(practice, 0)

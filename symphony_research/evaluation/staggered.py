@@ -138,7 +138,9 @@ def staggered_effects(
     last = start.max()
     without = start >= events.shape[1] if last >= events.shape[1] else start == last
     if min(without.sum(), (~without).sum()) < 2:
-        raise NotEstimableError("Fewer than two practices began it, or fewer than two had not, so that there is no comparison.")
+        raise NotEstimableError(
+            "Fewer than two practices began it, or fewer than two had not, so that there is no comparison."
+        )
 
     def path(kept: NDArray[np.bool_]) -> Array:
         found, _ = interaction_weighted(events[kept], time[kept], start[kept], relative, method=method)

@@ -55,7 +55,9 @@ def fewest_by_days(kept: pl.DataFrame, censored: pl.DataFrame) -> int:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("people", [1, 4, 7])
-def test_a_suppressed_number_who_enrol_later_keeps_its_possible_values(matched: Matched, people: int, name: str) -> None:
+def test_a_suppressed_number_who_enrol_later_keeps_its_possible_values(
+    matched: Matched, people: int, name: str
+) -> None:
     policy = POLICIES[name]
     if people > policy.threshold:
         pytest.skip("shown under this rule")
@@ -89,7 +91,10 @@ def test_where_the_number_is_shown_or_nobody_enrols_days_are_shown(matched: Matc
 def test_words_of_one_suppressed_number_are_those_of_another(matched: Matched) -> None:
     """Whoever reads the sentence learns nothing of how many enrolled later: it is that of any other suppressed number."""
     said = {
-        tuple(released.sentence().split(". ")[-1] for released in sr.suppress(results_of(world(matched, k, 364)), POLICIES["nhs_england"]).values())
+        tuple(
+            released.sentence().split(". ")[-1]
+            for released in sr.suppress(results_of(world(matched, k, 364)), POLICIES["nhs_england"]).values()
+        )
         for k in (1, 3, 7)
     }
     assert len(said) == 1

@@ -46,7 +46,9 @@ def design_of(folder: Path) -> np.ndarray:
 
 def fit_of(folder: Path, series: str):
     frame = read(folder, "seatbelts")
-    return fitted_series(design_of(folder), frame[series].to_numpy().astype(float), frame["kms"].to_numpy().astype(float))
+    return fitted_series(
+        design_of(folder), frame[series].to_numpy().astype(float), frame["kms"].to_numpy().astype(float)
+    )
 
 
 def agree(found, folder: Path, case: str) -> None:

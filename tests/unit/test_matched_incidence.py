@@ -150,7 +150,9 @@ def test_both_arms_and_their_errors_against_loops_and_the_bootstrap(matched):
     for k, (arm, own) in enumerate((("enrolled", treated), ("controls", ~treated))):
         row = found.row(arm)
         assert row["estimate"] == pytest.approx(naive(time[own], cause[own], weight[own], 365))
-        left = [w for w, x, k in zip(weight[own], time[own], cause[own], strict=True) if x > 180 or (x == 180 and not k)]
+        left = [
+            w for w, x, k in zip(weight[own], time[own], cause[own], strict=True) if x > 180 or (x == 180 and not k)
+        ]
         at_180 = found.at_risk.filter((c("arm") == arm) & (c("time") == 180))["n_at_risk"].item()
         assert at_180 == (len(left) if arm == "enrolled" else round(sum(left)))
         assert row["n_with_event"] == len({p for p, kind in zip(person[own], cause[own], strict=True) if kind == 1})

@@ -16,6 +16,7 @@ from scipy.stats import ttest_ind
 from test_match_controls import twelve
 
 import symphony_research as sr
+from symphony_research.cohort.events import events_of, why_not_recorded
 from symphony_research.cohort.monthly import monthly_counts, practice_counts
 from symphony_research.errors import ArgumentError, NotEstimableError
 from symphony_research.evaluation.programme_study import AFTER, BEFORE
@@ -59,7 +60,9 @@ def test_it_is_the_mean_of_differences_in_differences_by_hand():
 
 def test_where_all_have_it_in_the_end_the_last_to_begin_are_compared_with_before_they_do():
     rates = np.array([[10.0, 14, 15, 22], [10, 14, 15, 23], [10, 12, 12, 50], [10, 12, 12, 60]])
-    found, used = interaction_weighted(rates, np.ones((4, 4)), np.array([1, 1, 3, 3]), np.array([0, 1, 2]), method="linear")
+    found, used = interaction_weighted(
+        rates, np.ones((4, 4)), np.array([1, 1, 3, 3]), np.array([0, 1, 2]), method="linear"
+    )
     assert found[:2] == pytest.approx([4 - 2, 5 - 2])
     assert np.isnan(found[2])  # in period 3 there is nobody without it
     assert used == [[(1, 1)], [(1, 2)], []]
@@ -120,15 +123,33 @@ def test_counts_of_practices_are_those_of_months_added_up(study):
             assert own[name].to_list() == quarters[name].to_list()
     # of months by themselves people with the event are those of the month
     alone = practice_counts(study, "emergency_admission", months=1).filter(c("practice_id") == "GP01")
-    assert alone["n_with_event"].to_list() == monthly_counts(study, "emergency_admission", ["GP01"])["n_with_event"].to_list()
+    assert (
+        alone["n_with_event"].to_list()
+        == monthly_counts(study, "emergency_admission", ["GP01"])["n_with_event"].to_list()
+    )
 
 
 def test_a_period_in_which_nobody_is_registered_has_no_row():
     spells = twelve().registrations.collect()
-    late = spells.with_columns(start_date=pl.when(c("practice_id").cast(pl.String) == "B").then(date(2012, 5, 2)).otherwise("start_date"))
+    late = spells.with_columns(
+        start_date=pl.when(c("practice_id").cast(pl.String) == "B").then(date(2012, 5, 2)).otherwise("start_date")
+    )
     found = practice_counts(twelve(registrations=late), "death", months=3)
     assert found.filter(c("practice_id") == "B")["period"].min() == 5  # July to September 2012
     assert found.filter(c("practice_id") == "A")["period"].min() == 0
+
+
+def test_a_contact_with_a_gp_is_one_of_primary_care_by_a_general_practitioner():
+    # of five rows the second is by a nurse, the third in hospital, and the last two are contacts of one day
+    rows = [("primary_care", "general_practitioner", 1), ("primary_care", "practice_nurse", 2), ("inpatient", "general_practitioner", 3),
+            ("primary_care", "general_practitioner", 4), ("primary_care", "general_practitioner", 4)]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=["setting", "staff_role", "day"], orient="row").select(
+        "setting", "staff_role", person_id=pl.lit(1, dtype=pl.Int64), date=pl.date(2015, 6, c("day")), cost=pl.lit(1.0)
+    )
+    found = events_of(twelve(activity=frame), "gp_contact").collect()
+    assert found["event_date"].to_list() == [date(2015, 6, 1), date(2015, 6, 4)]
+    by_nurses = frame.with_columns(staff_role=pl.lit("practice_nurse"))
+    assert why_not_recorded(twelve(activity=by_nurses), "gp_contact") == "The study has no GP contacts"
 
 
 # -- the result -------------------------------------------------------------------------------------------------------
@@ -150,7 +171,10 @@ def test_it_finds_what_was_planted():
 def test_its_words(found):
     assert found.estimates["period"].to_list() == [-4, -3, -2, 0, 1, 2, 3]
     said = found.sentence()
-    assert "In quarters 1 to 3 after that in which health coaching began at 16 practices, the rate of GP contacts was" in said
+    assert (
+        "In quarters 1 to 3 after that in which health coaching began at 16 practices, the rate of GP contacts was"
+        in said
+    )
     assert "had it changed as at 3 practices without it." in said
     assert found.arms["n_practices"].to_list() == [16, 3]
     assert "Quarter from the start" in sr.table(found).html
@@ -159,11 +183,17 @@ def test_its_words(found):
 
 def test_practices_that_have_it_from_the_start_are_omitted_and_counted(study):
     table = study.practice_programmes.collect()
-    early = table.with_columns(start_date=pl.when(c("practice_id").cast(pl.String) == "GP01").then(date(2010, 1, 1)).otherwise("start_date"))
+    early = table.with_columns(
+        start_date=pl.when(c("practice_id").cast(pl.String) == "GP01").then(date(2010, 1, 1)).otherwise("start_date")
+    )
     other = replace(study, tables={**study.tables, "practice_programmes": early.lazy()})
     found = sr.evaluation.programme_event_study(other, programme="health_coaching", outcome="outpatient")
     arms = {row["arm"]: row for row in found.arms.iter_rows(named=True)}
-    assert {name: row["n_practices"] for name, row in arms.items()} == {"with the programme": 15, "without it": 3, "omitted": 1}
+    assert {name: row["n_practices"] for name, row in arms.items()} == {
+        "with the programme": 15,
+        "without it": 3,
+        "omitted": 1,
+    }
     registered = monthly_counts(study, "outpatient")["n_persons"][0]
     assert sum(row["n_persons"] for row in arms.values()) == registered
 
@@ -231,8 +261,12 @@ def test_periods_are_drawn_with_their_reference(found):
     marks = {text.get_text(): mark for text, mark in zip(ax.get_legend().get_texts(), ax.collections[1:], strict=True)}
     assert list(marks) == ["From the start on", "Before", "Reference"]
     after = found.estimates.filter(c("period") >= 0)
-    assert np.asarray(marks["From the start on"].get_offsets()) == pytest.approx(after.select("period", "estimate").to_numpy())
+    assert np.asarray(marks["From the start on"].get_offsets()) == pytest.approx(
+        after.select("period", "estimate").to_numpy()
+    )
     assert [tuple(point) for point in marks["Reference"].get_offsets()] == [(-1, 1)]
     assert ax.get_yscale() == "log"
     with pytest.raises(ArgumentError, match="plot_programme_event_study draws the result"):
-        sr.plot_programme_event_study(sr.suppress(sr.evaluation.interrupted_time_series(sr.example_study(12_000), start="2015-04-01"), NHS))
+        sr.plot_programme_event_study(
+            sr.suppress(sr.evaluation.interrupted_time_series(sr.example_study(12_000), start="2015-04-01"), NHS)
+        )
