@@ -12,7 +12,7 @@ import polars as pl
 
 from symphony_research.cohort.events import EVENTS, events_of, require_recorded
 from symphony_research.cohort.periods import EPOCH
-from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.errors import ArgumentError, NotEstimableError, require_one_of
 from symphony_research.result import Provenance
 from symphony_research.study import Study
 
@@ -180,6 +180,8 @@ def practice_counts(study: Study, event: str, *, months: int = 3) -> pl.DataFram
     ------
     ArgumentError
         If the event is unknown or not recorded, or the study does not say with which practice people are registered.
+    NotEstimableError
+        If nobody is registered.
 
     Examples
     --------
@@ -195,6 +197,8 @@ def practice_counts(study: Study, event: str, *, months: int = 3) -> pl.DataFram
         study.period[0], study.last_day("persons", "registrations", *(["activity"] if event != "death" else []))
     )
     spells = _spells(study, None)
+    if spells.is_empty():
+        raise NotEstimableError("Nobody is registered with a practice.")
     of_months = pl.DataFrame(
         [(a, (b - a).days + 1, k // months) for k, (a, b) in enumerate(whole[: len(whole) // months * months])],
         schema={"first_day": pl.Date, "days": pl.Int64, "period": pl.Int64},

@@ -252,16 +252,16 @@ def programme_event_study(
     normal_quantile(confidence)
     began = _starts(study, programme)
     counts = practice_counts(study, outcome, months=months)
-    if counts.is_empty() or counts["period"].max() < leads + lags:  # type: ignore[operator]
-        raise ArgumentError(f"leads={leads} and lags={lags} are more periods of {months} months than the study has.")
-    periods = counts["period"].max() + 1  # type: ignore[operator]
-    whole = counts.filter(pl.len().over("practice_id") == periods)
-    practices = whole["practice_id"].unique(maintain_order=True).to_list()
     days = counts.unique("period").sort("period")["first_day"].to_list()
-    start = np.array([_period_of(began.get(one), days) for one in practices], dtype=np.int64)
+    if len(days) <= leads + lags:
+        raise ArgumentError(f"leads={leads} and lags={lags} are more periods of {months} months than the study has.")
+    whole = counts.filter(pl.len().over("practice_id") == len(days))
+    practices = whole["practice_id"].unique(maintain_order=True).to_list()
+    after = pl.Series(days[-1:]).dt.offset_by(f"{months}mo").to_list()
+    start = np.array([_period_of(began.get(one), [*days, *after]) for one in practices], dtype=np.int64)
     used = start > 0
     events, persons, time = (
-        whole[c].cast(pl.Float64).to_numpy().reshape(len(practices), periods)[used]
+        whole[c].cast(pl.Float64).to_numpy().reshape(len(practices), len(days))[used]
         for c in ("n_events", "n_with_event", "days")
     )
     if not events.sum():
@@ -294,11 +294,11 @@ def _starts(study: Study, programme: str) -> dict[str, Any]:
     return dict(own.iter_rows())
 
 
-def _period_of(day: Any, first_days: list[Any]) -> int:
-    """Return the period that holds a day, 0 before the first; a day after the last whole period is never."""
-    if day is None:
+def _period_of(day: Any, bounds: list[Any]) -> int:
+    """Return the period that holds a day by the first days of periods and of what follows the last; before them 0, after them never."""
+    if day is None or day >= bounds[-1]:
         return NEVER
-    return max(sum(first <= day for first in first_days) - 1, 0)
+    return max(sum(first <= day for first in bounds) - 1, 0)
 
 
 def _arms(counts: pl.DataFrame, start: Mapping[str, int], days: list[Any]) -> pl.DataFrame:

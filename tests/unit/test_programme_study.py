@@ -198,6 +198,18 @@ def test_practices_that_have_it_from_the_start_are_omitted_and_counted(study):
     assert sum(row["n_persons"] for row in arms.values()) == registered
 
 
+def test_a_programme_that_begins_after_the_data_is_none(study):
+    # the data end on 31 March 2018: of practices that begin then the last quarter is the first, on the day after it none is
+    table = study.practice_programmes.collect()
+    for day, arms in ((date(2018, 3, 31), [16, 3]), (date(2018, 4, 1), [15, 4])):
+        late = pl.when(c("practice_id").cast(pl.String) == "GP02").then(pl.lit(day)).otherwise("start_date")
+        other = replace(
+            study, tables={**study.tables, "practice_programmes": table.with_columns(start_date=late).lazy()}
+        )
+        found = sr.evaluation.programme_event_study(other, programme="health_coaching", outcome="outpatient")
+        assert found.arms["n_practices"].to_list() == arms
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
@@ -207,6 +219,7 @@ def test_practices_that_have_it_from_the_start_are_omitted_and_counted(study):
         ({"months": 0}, "months=0"),
         ({"leads": 0}, "leads=0"),
         ({"lags": 40}, "more periods of 3 months than the study has"),
+        ({"months": 200}, "more periods of 200 months than the study has"),
         ({"method": "luck"}, "method='luck'"),
     ],
 )
