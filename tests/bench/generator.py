@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 GENERATE = """
 import json, resource, sys, time
@@ -41,9 +42,10 @@ print(json.dumps({"seconds": seconds, "rows": {n: t.height for n, t in tables.it
 """
 
 
-def run(code: str, *arguments: str) -> dict[str, object]:
+def run(code: str, *arguments: str) -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def main() -> None:
@@ -62,19 +64,20 @@ def main() -> None:
         "|---:|---:|---:|---:|---:|",
     ]
     with tempfile.TemporaryDirectory() as home:
-        study, bare = f"{home}/study", None
+        study = f"{home}/study"
+        bare: dict[str, Any] = {}
         for size in (people, 5 * people):
             runs = [run(GENERATE, study, str(size)) for _ in range(3 if size == people else 1)]
-            best = min(runs, key=lambda found: float(found["seconds"]))  # type: ignore[arg-type]
-            if bare is None:
+            best = min(runs, key=lambda found: float(found["seconds"]))
+            if not bare:
                 writes = [run(WRITE, study, f"{home}/bare{k}") for k in range(3)]
-                bare = min(writes, key=lambda found: float(found["seconds"]))  # type: ignore[arg-type]
-                rows, ratio = bare["rows"]["activity"], best["seconds"] / bare["seconds"]  # type: ignore[index, operator]
-                total = sum(bare["rows"].values())  # type: ignore[union-attr]
+                bare = min(writes, key=lambda found: float(found["seconds"]))
+                rows, ratio = bare["rows"]["activity"], best["seconds"] / bare["seconds"]
+                total = sum(bare["rows"].values())
             count = rows * size // people
             lines.append(
                 f"| {size:,} | {best['seconds']:.1f} | {'' if size == people else 'about '}{count:,} | "
-                f"{count / best['seconds']:,.0f} | {best['peak']:,.0f} |"  # type: ignore[operator]
+                f"{count / best['seconds']:,.0f} | {best['peak']:,.0f} |"
             )
     lines += [
         "",

@@ -11,6 +11,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1] / "proof"))
 
 from recovery_people import INDEX, STUDY, block_tables, registered_on, study_snapshot
-from recovery_tests import test_order
+from recovery_tests import order_test
 
 import symphony_research as sr
 from symphony_research.synthetic.parameters import CONDITION_NAMES
@@ -52,7 +53,7 @@ def naive(seed: int) -> float:
     for i, j in pairs:
         both = study.held[:, [i, j]].all(axis=1)
         cohort = study.male[both] * 10_000 + study.birth_year[both] // 5
-        test_order(study.onset[both, i], study.onset[both, j], cohort, random, PERMUTATIONS)
+        order_test(study.onset[both, i], study.onset[both, j], cohort, random, PERMUTATIONS)
     return (time.perf_counter() - start) / len(pairs)
 
 
@@ -89,18 +90,16 @@ def main() -> None:
     pairs = len(CONDITION_NAMES) * (len(CONDITION_NAMES) - 1) // 2
     for studies in (1, 10):
         conditions, persons, registrations = people(studies)
-        seconds, _ = best(
-            lambda c=conditions, p=persons, r=registrations: sr.networks.sequences(c, persons=p, joined=r)
-        )
+        seconds, _ = best(partial(sr.networks.sequences, conditions, persons=persons, joined=registrations))
         lines.append(f"| `sequences`, all {pairs:,} pairs, frames read | {persons.height:,} | {seconds:.2f} |")
     lines.append(
         f"| naive test of the proofs, {PERMUTATIONS} permutations, {pairs:,} pairs at the pace of {NAIVE_PAIRS} of common conditions | "
         f"{people(1)[1].height:,} | {pairs * naive(0):.1f} |"
     )
     for by in ((), ("age",)):
-        groups = [sr.Patterns.from_wide(clustered(STUDY, k), conditions=CONDITION_NAMES, by=by) for k in (1, 2)]
-        distinct = sr.Patterns.merge(*groups).frame.height
-        seconds, _ = best(lambda g=groups, b=by: sr.networks.compare(*g, adjust=b), 1)
+        one, other = (sr.Patterns.from_wide(clustered(STUDY, k), conditions=CONDITION_NAMES, by=by) for k in (1, 2))
+        distinct = sr.Patterns.merge(one, other).frame.height
+        seconds, _ = best(partial(sr.networks.compare, one, other, adjust=by), 1)
         within = " within 19 strata" if by else ""
         lines.append(
             f"| `compare`, {pairs:,} pairs, 999 permutations of {distinct:,} distinct patterns{within} | 2 x {STUDY:,} | {seconds:.1f} |"

@@ -59,7 +59,7 @@ def main() -> None:
     frame = people_of(people)
     cause_one = frame.with_columns((pl.col("event") == 1).cast(pl.Int64).alias("event"))
     fewer = frame.head(min(people, COMPETING))
-    both = {"time": "time", "event": "event"}
+    both: dict[str, Any] = {"time": "time", "event": "event"}
 
     def three_curves() -> Any:
         return (

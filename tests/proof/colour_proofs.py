@@ -81,8 +81,8 @@ def figures(study: Any, release: Callable[[Any], Any]) -> Iterator[tuple[str, An
     yield "further", (release(sets.comorbidity_count(patterns)), None, {})
     yield "comorbidities", (release(sets.comorbidity_profile(strata, adjust=groups)), None, {})
     for kind in ("exact", "at_least"):
-        found = sets.combinations(strata, kind=kind, adjust=groups, max_size=3, min_persons=few)
-        yield f"combinations_{kind}", (release(found), None, {})
+        held = sets.combinations(strata, kind=kind, adjust=groups, max_size=3, min_persons=few)
+        yield f"combinations_{kind}", (release(held), None, {})
     yield "costs", (release(sets.cost_interaction(strata, adjust=groups, min_persons=few)), None, {})
     network = networks.cooccurrence(strata, adjust=groups)
     found = networks.communities(network, seed=1, patterns=strata, resamples=30)
@@ -99,7 +99,7 @@ def figures(study: Any, release: Callable[[Any], Any]) -> Iterator[tuple[str, An
     yield "comparison", (release(pairs), None, {})
     programme = study.enrolments.collect().height > 0
     enrolled = sr.define_cohort(study, programme="complex_care" if programme else None)
-    how = {"time": "time", "event": "event", "weights": "n_persons"}
+    how: dict[str, Any] = {"time": "time", "event": "event", "weights": "n_persons"}
     for by in ("", "sex", "hub")[: 3 if programme else 2]:
         followed, dead = (enrolled.follow_up(event=e, horizon=365, by=by or ()) for e in (None, "death"))
         named = f"_by_{by}" * bool(by)

@@ -36,7 +36,7 @@ Wanted = dict[str, dict[str, set[str]]]  # strength, true effect: estimators
 
 def wanted_of(seed: int, primary: int, effects: int, others: int) -> Wanted:
     """Return what is estimated of a seed: the primary of so many at no effect, of so many at the others, the others of so many."""
-    own = {effect: set() for effect in EFFECTS}
+    own: dict[str, set[str]] = {effect: set() for effect in EFFECTS}
     for effect in EFFECTS:
         if seed < (primary if effect == "0" else effects):
             own[effect] = {PRIMARY}
@@ -91,7 +91,7 @@ def run(path: Path, primary: int, effects: int, others: int, jobs: int) -> pl.Da
     done = read(path)
     made: dict[int, set[tuple[str, str, str]]] = {}
     for seed, *one in done.select("seed", "strength", "effect", "estimator").iter_rows():
-        made.setdefault(seed, set()).add(tuple(one))  # type: ignore[arg-type]
+        made.setdefault(seed, set()).add(tuple(one))
     seeds = []
     for seed in range(max(primary, effects, others)):
         left = still_wanted(wanted_of(seed, primary, effects, others), made.get(seed, set()))

@@ -17,7 +17,7 @@ from symphony_research.evaluation.effect_tables import arms_of, effect_tables
 from symphony_research.evaluation.match import _by_person
 from symphony_research.evaluation.matching import caliper_width, nearest, odds_weights, pair_weights
 from symphony_research.evaluation.scores import fitted_within_sets
-from symphony_research.evaluation.weighted import rate_ratio
+from symphony_research.evaluation.weighted import RateRatio, rate_ratio
 
 __all__ = ["ESTIMATORS", "PRIMARY", "WRONG", "Estimate", "estimates"]
 
@@ -82,7 +82,7 @@ def estimates(world: World, strength: str, wanted: dict[str, set[str]]) -> Itera
 
 
 def _of_effect(
-    here, ratio: float, odds: Matched, others: dict[str, Matched], names: set[str], seed: int
+    here: sr.Study, ratio: float, odds: Matched, others: dict[str, Matched], names: set[str], seed: int
 ) -> Iterator[Estimate]:
     own = {name: in_world(m, by_month(here) if name == WRONG[2] else here) for name, m in others.items()}
     odds = in_world(odds, here)
@@ -114,14 +114,14 @@ def _of_effect(
     for name, m in own.items():
         if name not in names:
             continue
-        arms, found = arms_of(m, outcome_rows(m, EVENT, last=YEAR))
-        part = share_of(found)
+        arms, theirs = arms_of(m, outcome_rows(m, EVENT, last=YEAR))
+        part = share_of(theirs)
         known = planted - float(np.log(1 + part * (ratio - 1)))
         result = difference_in_differences(m) if name == WRONG[4] else _ratio(rate_ratio(arms))
         yield Estimate(name, known, *result, int(arms.treated.sum()), part)
 
 
-def _ratio(found) -> tuple[float, float]:
+def _ratio(found: RateRatio) -> tuple[float, float]:
     return found.estimate, found.error
 
 
@@ -201,7 +201,7 @@ def _within(name: str, days: int) -> bool:
     return int(name.split(" to ")[1].split()[0]) <= days
 
 
-def by_month(study):
+def by_month(study: sr.Study) -> sr.Study:
     """Return a study that knows of enrolment the month alone, which stands as its first day."""
     first = study.enrolments.with_columns(pl.col("start_date").dt.truncate("1mo"))
     return replace(study, tables={**study.tables, "enrolments": first})

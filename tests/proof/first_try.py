@@ -217,7 +217,7 @@ def _chosen(asked: argparse.Namespace) -> list[StudyPlan]:
         if (not asked.people or plan.people in asked.people)
         and (not asked.conditions or plan.conditions in asked.conditions)
         and not (asked.complete and plan.lacking)
-        and not (asked.quick and (plan.people > QUICK_PEOPLE or plan.conditions > QUICK_CONDITIONS))
+        and not (asked.quick and ((plan.people or 0) > QUICK_PEOPLE or (plan.conditions or 0) > QUICK_CONDITIONS))
     ]
     narrowed = bool(asked.people or asked.conditions) and not asked.kinds
     others = [] if narrowed else [_public(asked.public_people), *real_plans(asked.data)]
@@ -295,7 +295,10 @@ def _kept(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace) -
     if any(plan.kind == "public" and plan.people == PUBLIC_PEOPLE for plan in plans):
         plans = [*plans, _public(BASELINE_PEOPLE)]
     plans = [plan for plan in plans if plan.name in baseline or plan.kind == "public" or not baseline]
-    rows, lost, detail, total = [], [], [], kept_pages.Totals()
+    rows: list[str] = []
+    lost: list[str] = []
+    detail: list[str] = []
+    total = kept_pages.Totals()
     left_out: dict[str, dict[str, None]] = {}
     for plan, population, policy, found in _measured(store, plans, asked):
         if found == NOT_MEASURED or all(one == NOT_MEASURED for one in found.get("sets", {}).values()):

@@ -81,7 +81,7 @@ class StudyPlan:
 
     name: str
     kind: str
-    make: Callable[[Path], None]
+    make: Callable[[Path], object]
     people: int | None = None
     conditions: int | None = None
     lacking: str = ""
@@ -156,7 +156,7 @@ def condition_names(number: int) -> list[str]:
 
 
 def _days(start: date, offsets: np.ndarray) -> pl.Series:
-    return pl.select(pl.lit(start) + pl.duration(days=pl.Series(offsets))).to_series()
+    return pl.select(pl.lit(start) + pl.duration(days=pl.lit(pl.Series(offsets)))).to_series()
 
 
 def _persons(r: np.random.Generator, ids: np.ndarray, *, strata: bool) -> pl.DataFrame:

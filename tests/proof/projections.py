@@ -65,13 +65,13 @@ def need_lines() -> list[str]:
     for year in range(2012, 2017):
         days, held = recorded(year)
         days, held = days.join(rates, on="age_band"), held.join(shares, on=["age_band", "condition"])
-        expected, happened = (days["rate"] * days["person_years"]).sum(), days["n_events"].sum()
-        errors = [((days[c] * days["person_years"]) ** 2).sum() for c in ("error", "standard_error")]
+        expected, happened = float((days["rate"] * days["person_years"]).sum()), float(days["n_events"].sum())
+        errors = [float(((days[c] * days["person_years"]) ** 2).sum()) for c in ("error", "standard_error")]
         each = held.group_by("condition").agg(
             (pl.col("share") * pl.col("people")).sum().alias("made"), pl.col("n_persons").sum()
         )
-        wrong = 100 * (each["made"] / each["n_persons"] - 1).abs().mean()  # type: ignore[operator]
-        total = 100 * (each["made"].sum() / each["n_persons"].sum() - 1)
+        wrong = 100 * (each["made"] / each["n_persons"] - 1).abs().to_numpy().mean()
+        total = 100 * (float(each["made"].sum()) / float(each["n_persons"].sum()) - 1)
         spread = 100 * 1.96 * sum(errors) ** 0.5 / happened
         rows.append(
             f"| {year}–{year - 1999} | {total:+.1f} | {wrong:.1f} | {100 * (expected / happened - 1):+.1f} | ±{spread:.0f} |"

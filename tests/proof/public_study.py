@@ -15,6 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
+from matplotlib.dates import date2num
 from matplotlib.ticker import FuncFormatter
 
 from symphony_research.synthetic import generate_tables, parameters
@@ -74,8 +75,9 @@ def pyramid(ax: plt.Axes, people: pl.DataFrame, population: pl.DataFrame) -> Non
         share = 100 * np.bincount(own, minlength=AGES) / people.height
         ax.barh(np.arange(AGES), sign * share, color=colour, height=0.85)
         census = population.filter(pl.col("sex").cast(pl.String) == sex)
-        wanted = np.bincount(np.minimum(census["age"].to_numpy() // 5, AGES - 1), census["persons"].to_numpy(), AGES)
-        wanted = 100 * wanted / population["persons"].sum()
+        bands = np.minimum(census["age"].to_numpy() // 5, AGES - 1)
+        counted = np.bincount(bands, census["persons"].to_numpy(), AGES)
+        wanted = 100 * counted / population["persons"].to_numpy().sum()
         ax.plot(
             sign * wanted,
             np.arange(AGES),
@@ -90,7 +92,7 @@ def pyramid(ax: plt.Axes, people: pl.DataFrame, population: pl.DataFrame) -> Non
     ax.text(0.98, 0.97, "men", color=BLUE, transform=ax.transAxes, va="top", ha="right", weight="bold")
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
     ax.set_ylim(-0.6, AGES + 1)
-    older = 100 * (people["age"] >= 13).mean()
+    older = 100 * (people["age"].to_numpy() >= 13).mean()
     ax.set_title(f"{older:.0f}% are 65 or over: an old district", loc="left")
     ax.set_xlabel("share of everyone registered in 2012-13")
 
@@ -134,9 +136,9 @@ def admissions(ax: plt.Axes, activity: pl.DataFrame) -> None:
         monthly = stays.filter(pl.col("kind").cast(pl.String) == kind).group_by("month").len().sort("month")
         days = monthly["month"].dt.month_end().dt.day()
         ax.plot(monthly["month"], monthly["len"] / days, color=colour)
-        ax.text(date(2018, 4, 20), (monthly["len"] / days)[-1], kind, color=colour, va="center")
-    ax.axvline(date(2015, 4, 13), color=GREY, linestyle=":")
-    ax.text(date(2015, 4, 25), ax.get_ylim()[1], "first hub opens", color=GREY, va="top")
+        ax.text(date2num(date(2018, 4, 20)), (monthly["len"] / days)[-1], kind, color=colour, va="center")
+    ax.axvline(date2num(date(2015, 4, 13)), color=GREY, linestyle=":")
+    ax.text(date2num(date(2015, 4, 25)), ax.get_ylim()[1], "first hub opens", color=GREY, va="top")
     ax.set_ylim(bottom=0)
     ax.set_ylabel("admissions a day")
     ax.set_title("Emergency admissions peak each winter", loc="left")

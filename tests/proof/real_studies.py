@@ -150,9 +150,9 @@ def _mimic3(data: Path, folder: Path) -> None:
     activity = []
     for row in stays.values():
         who, begin, end = row["subject_id"], _day(row["admittime"]), _day(row["dischtime"])
-        shift, death = moved[who], persons[who]["death_date"]
+        shift, died = moved[who], persons[who]["death_date"]
         dates = [begin + shift, end + shift]
-        dates = [min(day, death) for day in dates] if isinstance(death, date) else dates
+        dates = [min(day, died) for day in dates] if isinstance(died, date) else dates
         activity.append([who, dates[0], "inpatient", dates[1], kinds.get(row["admission_type"], "other"), 0.0])
     onsets: dict[tuple[str, str], date | None] = {}
     for row in _rows(place / "DIAGNOSES_ICD.csv"):

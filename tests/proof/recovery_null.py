@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from recovery_people import INDEX, STUDY, block_tables, in_parallel, markdown, registered_on, share_with_error
-from recovery_tests import count_pairs, found_at, test_pairs
+from recovery_tests import count_pairs, found_at, pair_test
 from scipy.stats import hypergeom, kstest
 
 import symphony_research as sr
@@ -46,7 +46,7 @@ def null_study(seed: int, profile: str = "null") -> NullStudy:
     held[records["row"].to_numpy(), records["condition"].to_physical().to_numpy()] = True
     band = np.minimum(persons["age"].to_numpy() // 5, 18)
     stratum = (band * 2 + (persons["sex"] == "M").to_numpy()) * 10 + persons["decile"].to_numpy() - 1
-    tested = test_pairs(count_pairs(stratum, held, 19 * 2 * 10))
+    tested = pair_test(count_pairs(stratum, held, 19 * 2 * 10))
     return NullStudy(patterns, int(found_at(tested.p_value).sum()), tested.p_value, tested.expected)
 
 
@@ -79,8 +79,8 @@ def disjoint_tables(patterns: sr.Patterns, *, seed: int = 0) -> Tables:
             rows.append(row)
     chosen = pairs[rows]
     made = [
-        _by_hand(*counts, random.random())
-        for counts in chosen.select("n_both", "n_source", "n_target", "n_persons").rows()
+        _by_hand(both, first, second, people, random.random())
+        for both, first, second, people in chosen.select("n_both", "n_source", "n_target", "n_persons").rows()
     ]
     exact, mid, randomised, under = (np.array(column) for column in zip(*made, strict=True))
     return Tables(chosen["p_value"].to_numpy(), exact, mid, randomised, under)

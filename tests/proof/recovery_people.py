@@ -25,7 +25,8 @@ from symphony_research.synthetic.truth import planted
 from symphony_research.synthetic.truth.simulate import simulate_all
 from symphony_research.synthetic.truth.stored import STORED, parameters_digest
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 STUDY = 114_874  # people of the Symphony data set (York CHE Research Paper 96)
 INDEX = date(2014, 4, 1)

@@ -28,10 +28,10 @@ from recovery_tests import (
     count_triad,
     found_at,
     no_three_way,
+    order_test,
+    pair_test,
     share_expected_share,
-    test_order,
-    test_pairs,
-    test_triad,
+    triad_test,
 )
 
 from symphony_research.synthetic.parameters import CONDITION_NAMES, CONDITIONS, SEQUENCES
@@ -97,11 +97,11 @@ def tested_study(study: Snapshot, seed: int) -> PlantedStudy:
     known = study.decile > 0
     coarse = study.band * 2 + study.male
     stratum = (coarse * 10 + study.decile - 1)[known]
-    pairs = test_pairs(count_pairs(stratum, study.held[known], 19 * 2 * 10))
+    pairs = pair_test(count_pairs(stratum, study.held[known], 19 * 2 * 10))
     triads, ratios = {}, {}
     for triad in (*TRIADS, *chained_triads(), *unrelated_triads()):
         cells = count_triad(coarse, study.held[:, [column(name) for name in triad]], 19 * 2)
-        triads[triad] = test_triad(cells)
+        triads[triad] = triad_test(cells)
         ratios[triad] = float(cells[:, 1, 1, 1].sum() / max(no_three_way(cells).sum(), 1e-9))
     random = np.random.default_rng((seed, 2014))
     orders, onsets = {}, {}
@@ -110,7 +110,7 @@ def tested_study(study: Snapshot, seed: int) -> PlantedStudy:
         both = (onset < NEVER).all(axis=1)
         if both.sum() >= 2:
             cohort = (study.male * 10_000 + study.birth_year)[both]
-            orders[first, then] = test_order(onset[both, 0], onset[both, 1], cohort, random, PERMUTATIONS)
+            orders[first, then] = order_test(onset[both, 0], onset[both, 1], cohort, random, PERMUTATIONS)
             if (first, then) in DIRECTED:
                 onsets[first, then] = np.vstack([onset[both].T, cohort])
     return PlantedStudy(pairs, triads, ratios, orders, onsets)

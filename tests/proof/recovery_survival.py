@@ -87,10 +87,8 @@ def _cox(people: pl.DataFrame) -> dict[str, Estimate]:
         fitted = lifelines.CoxPHFitter().fit(pandas.DataFrame(columns), "time", "event", robust=True)
     table = fitted.summary
     return {
-        f"log_hazard_ratio/death/{name}": tuple(
-            float(table.loc[name, column]) for column in ("coef", "coef lower 95%", "coef upper 95%")
-        )
-        for name in COVARIATES
+        f"log_hazard_ratio/death/{name}": (row["coef"], row["coef lower 95%"], row["coef upper 95%"])
+        for name, row in table.astype(float).loc[list(COVARIATES)].iterrows()
     }
 
 

@@ -46,7 +46,7 @@ class PairTest:
     p_value: np.ndarray
 
 
-def test_pairs(counts: PairCounts) -> PairTest:
+def pair_test(counts: PairCounts) -> PairTest:
     """Mantel and Haenszel's comparison: people with both, against the hypergeometric means summed over the strata.
 
     Two-sided mid-p of the sum's own distribution, all margins of every stratum given.
@@ -59,9 +59,6 @@ def test_pairs(counts: PairCounts) -> PairTest:
     both = counts.both[:, i, j]
     log_p = stratified_log_mid_p(both, a, b, counts.people)
     return PairTest(both.sum(axis=0), expected, p_of_log(log_p))
-
-
-test_pairs.__test__ = False  # pytest: not a test of its own
 
 
 def found_at(p_value: np.ndarray, level: float = 0.05) -> np.ndarray:
@@ -93,7 +90,7 @@ class Exact:
     size_001: float
 
 
-def test_triad(cells: np.ndarray) -> Exact:
+def triad_test(cells: np.ndarray) -> Exact:
     """Two-sided mid-p of no three-way interaction (Bartlett 1935), exact given the two-way tables of every stratum.
 
     People with all three, summed over the strata, against their distribution given all that the pairs say; in a
@@ -113,9 +110,6 @@ def test_triad(cells: np.ndarray) -> Exact:
     upper = np.cumsum(distribution[::-1])[::-1] - distribution / 2
     p = np.minimum(1, 2 * np.minimum(upper, 1 - upper))
     return Exact(float(p[at]), *(float(distribution[p <= level].sum()) for level in (0.05, 0.001)))
-
-
-test_triad.__test__ = False
 
 
 def no_three_way(cells: np.ndarray) -> np.ndarray:
@@ -142,7 +136,7 @@ class Order:
     p_either: float
 
 
-def test_order(
+def order_test(
     first: np.ndarray, then: np.ndarray, stratum: np.ndarray, random: np.random.Generator, permutations: int
 ) -> Order:
     """Permute the onsets of the second condition among the people of a stratum; the same day counts half."""
@@ -156,10 +150,7 @@ def test_order(
     observed, chance = score(then), score(shuffled)
     more = (1 + (chance >= observed).sum()) / (permutations + 1)
     fewer = (1 + (chance <= observed).sum()) / (permutations + 1)
-    return Order(len(by), observed / len(by), chance.mean() / len(by), more, min(1.0, 2 * min(more, fewer)))
-
-
-test_order.__test__ = False
+    return Order(len(by), float(observed) / len(by), chance.mean() / len(by), more, min(1.0, 2 * min(more, fewer)))
 
 
 def share_expected_share(first: np.ndarray, then: np.ndarray, stratum: np.ndarray) -> float:

@@ -506,8 +506,8 @@ def main() -> int:
                         say(line(f"{name}, {policy}, {kind}", found))
                 say(line(f"{name}, {policy}", of_data[name, policy]))
     total = Measured()
-    for one in of_data.values():
-        total.add(one)
+    for part in of_data.values():
+        total.add(part)
     lines = [*TEXT, f"| data, rule | {' | '.join(HEAD)} |", f"|---|{'---:|' * len(HEAD)}"]
     lines += [line(f"{name}, {policy}", one) for (name, policy), one in of_data.items()]
     lines += [line("all", total), "", f"| analysis | {' | '.join(HEAD)} |", f"|---|{'---:|' * len(HEAD)}"]

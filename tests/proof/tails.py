@@ -55,7 +55,9 @@ def naive(table: Table) -> float:
     parts = sorted((chances(*m) for m in zip(a, b, n, strict=True)), key=len)
     at = int((c - np.maximum(0, a + b - n)).sum())
     while len(parts) > 1:
-        parts = sorted((np.convolve(*pair) if len(pair) > 1 else pair[0] for pair in _two_by_two(parts)), key=len)
+        parts = sorted(
+            (np.convolve(pair[0], pair[1]) if len(pair) > 1 else pair[0] for pair in _two_by_two(parts)), key=len
+        )
     total = parts[0]
     upper, lower = total[at + 1 :].sum() + total[at] / 2, total[:at].sum() + total[at] / 2
     tail = min(upper, lower)
@@ -101,7 +103,8 @@ def ours(table: Table) -> float:
 
 def pairs(tables: int) -> list[tuple[float, float]]:
     """Log p: naive, and ours."""
-    random, found = np.random.default_rng(2013), []
+    random = np.random.default_rng(2013)
+    found: list[tuple[float, float]] = []
     while len(found) < tables:
         table = random_table(random, 200, 5_000)
         width = np.minimum(table[1], table[2]) - np.maximum(0, table[1] + table[2] - table[3])

@@ -20,6 +20,7 @@ from measured import Store, facts_of, folder_of, in_child, peak_memory
 from try_trace import reasons_of
 
 import symphony_research as sr
+from symphony_research.collapse.collapsed import Collapsed
 from symphony_research.result.roles import Key, Known
 
 POPULATIONS = ("everybody", "practice", "largest hub")
@@ -74,8 +75,8 @@ def estimators_of(cohort: sr.Cohort, which: str) -> Estimators:
             "sequences": lambda: sr.networks.sequences(cohort.onsets()),
         }
 
-    def followed(event: str, **by: str) -> pl.DataFrame:
-        return cohort.follow_up(event=event, horizon=365, **by)
+    def followed(event: str, by: str | tuple[str, ...] = ()) -> Collapsed:
+        return cohort.follow_up(event=event, horizon=365, by=by)
 
     names: dict[str, Any] = {"time": "time", "event": "event", "weights": "n_persons"}
     incidence, event = sr.survival.cumulative_incidence, "emergency_admission"
@@ -139,7 +140,7 @@ def table_of(exact: sr.Result) -> str | None:
 def _ten_times(exact: sr.Result) -> list[float]:
     if not exact.estimates.height:
         return []
-    last = float(exact.estimates["time"].max() // 1)  # type: ignore[operator]  # a horizon ends half a day after its last
+    last = float(exact.estimates["time"].to_numpy().max() // 1)  # a horizon ends half a day after its last
     return [round(last * k / TIMES, 6) for k in range(1, TIMES + 1)]
 
 
