@@ -121,8 +121,8 @@ class Population:
         ArgumentError
             If a predicate is unknown: what cannot be compared is not taken for everybody.
         """
-        known = {field.name for field in fields(cls)}
-        if told and all(isinstance(value, Mapping) for value in told.values()) and not known & told.keys():
+        known = cls.__dataclass_fields__
+        if told and all(isinstance(value, Mapping) for value in told.values()) and not known.keys() & told.keys():
             return cls(groups={name: cls.read(one) for name, one in told.items()})
         for name in told:
             if name not in known:

@@ -107,9 +107,12 @@ class Study:
     @cached_property
     def recorded(self) -> pl.DataFrame:
         """The kinds of activity recorded, read once: `setting`, `kind`, `staff_role`, and whether any has an `end_date` or a cost."""
-        filled = [pl.col("end_date").is_not_null().any().alias("ended"), (pl.col("cost") > 0).any().alias("costed")]
-        kinds = self.activity.group_by("setting", "kind", "staff_role").agg(filled)
-        return kinds.sort("setting", "kind", "staff_role").collect(engine="streaming")
+        keys = ["setting", "kind", "staff_role"]
+        found = self.activity.select(keys).unique().sort(keys).collect(engine="streaming")
+        for name, has in (("ended", pl.col("end_date").is_not_null()), ("costed", pl.col("cost") > 0)):
+            first = self.activity.filter(has).select("setting").head(1)  # reading ends with it
+            found = found.with_columns(pl.lit(first.collect(engine="streaming").height > 0).alias(name))
+        return found
 
     @property
     def enrolments(self) -> pl.LazyFrame:

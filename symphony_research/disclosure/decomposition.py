@@ -86,9 +86,6 @@ class Block:
 
 def blocks_of(system: System, lower: Array, upper: Array, wanted: NDArray[np.bool_]) -> Iterator[Block]:
     """Return the blocks in which any unknown is wanted, in the order of their first unknown."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     matrix = system.matrix
     speaking = _speaking(matrix, system.low - TOLERANCE, system.high + TOLERANCE, lower, upper)
     kept = matrix[speaking]
@@ -97,8 +94,7 @@ def blocks_of(system: System, lower: Array, upper: Array, wanted: NDArray[np.boo
     # unknowns that may be one number alone hold nothing together
     free = upper > lower
     own = free[entries.col]
-    graph = coo_matrix((np.ones(int(own.sum())), (entries.row[own], m + entries.col[own])), shape=(m + n, m + n))
-    _, label = connected_components(graph, directed=False)
+    label = _components(entries.row[own], m + entries.col[own], m + n)
     of_row, of_unknown = label[:m], label[m:]
     with_wanted = np.unique(of_unknown[wanted])
     rows_by = _grouped(of_row)
@@ -117,6 +113,23 @@ def blocks_of(system: System, lower: Array, upper: Array, wanted: NDArray[np.boo
             system.low[speaking[rows]] - fixed_sum[rows],
             system.high[speaking[rows]] - fixed_sum[rows],
         )
+
+
+def _components(one: Integers, other: Integers, n: int) -> Integers:
+    """Return the first node that each of `n` nodes is joined to by edges, directly or not.
+
+    Ten lines instead of scipy.sparse.csgraph, which takes longer to load than a report to search.
+    """
+    label = np.arange(n)
+    while True:
+        least = np.minimum(label[one], label[other])
+        lower = label.copy()
+        np.minimum.at(lower, label[one], least)
+        np.minimum.at(lower, label[other], least)
+        lower = lower[lower]
+        if np.array_equal(lower, label):
+            return label
+        label = lower
 
 
 def _grouped(labels: Integers) -> dict[int, Integers]:

@@ -184,7 +184,7 @@ def output_of(
         predicates=sides[""],
         study=result.settings.get("study"),
         fingerprint=result.settings.get("fingerprint"),
-        cells=tuple(cell if widen(cell.of) is cell.of else replace(cell, of=widen(cell.of)) for cell in cells),
+        cells=tuple(cell if (of := widen(cell.of)) is cell.of else replace(cell, of=of) for cell in cells),
         relations=tuple(_moved(relation, widen) for relation in relations),
     )
 

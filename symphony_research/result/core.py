@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 
+@cache
 def library_version() -> str:
     """Version of this library."""
     try:

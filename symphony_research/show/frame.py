@@ -26,6 +26,7 @@ from symphony_research.show.style import (
     TITLE,
     WARNING,
     drawing,
+    renderer,
     text_height,
     wrapped,
 )
@@ -97,9 +98,7 @@ def pixels_of(figure: Any) -> tuple[int, int, bytes]:
 
 def measured_by(figure: Any) -> Any:
     """Return a renderer of the figure's own resolution, whatever it will be saved as."""
-    from matplotlib.backends.backend_agg import RendererAgg
-
-    return RendererAgg(8, 8, figure.dpi)
+    return renderer(figure.dpi)
 
 
 def axes_points(ax: Axes) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ MAIN = PALETTE[0]
 FONT = "DejaVu Sans"
 TITLE, LABEL, SMALL = 13.0, 10.0, 9.0
 LINE_SPACING = 1.25
+_LETTER = 0.53  # how wide a letter is on average, in sizes of type
 MARGIN = 14.0
 DPI = 144
 
@@ -125,11 +127,14 @@ def darker(colour: str) -> str:
 
 
 @cache
-def renderer() -> RendererAgg:
-    """Return something to measure text with, four pixels a point: fewer would round letters."""
+def renderer(dpi: float = 288) -> RendererAgg:
+    """Return something to measure text with, by default four pixels a point: fewer would round letters.
+
+    One for each resolution, as matplotlib remembers by it what it has measured.
+    """
     from matplotlib.backends.backend_agg import RendererAgg
 
-    return RendererAgg(8, 8, 288)
+    return RendererAgg(8, 8, dpi)
 
 
 @cache
@@ -166,14 +171,28 @@ def wrapped(text: str, width: float, size: float = LABEL, weight: str = "normal"
         width = wide
     # a number stays with what it counts: "95% CI", "1 April"
     kept = re.sub(r"(?<=\d) (?=[\w%])|(?<=%) (?=CI)", "\u00a0", text)
+    left = kept.split(" ")
     broken: list[str] = []
-    for word in kept.split(" "):
-        longer = f"{broken[-1]} {word}" if broken else word
-        if broken and text_width(longer, size, weight) <= width:
-            broken[-1] = longer
-        else:
-            broken.append(word)
+    while left:
+        n = _fitting(left, width, size, weight)
+        broken.append(" ".join(left[:n]))
+        left = left[n:]
     return "\n".join(broken).replace("\u00a0", " ")
+
+
+def _fitting(words: Sequence[str], width: float, size: float, weight: str) -> int:
+    """Return how many of the words a line holds, one at least: guessed by their letters, as to measure is slow, then measured."""
+    ends = accumulate(len(word) + 1 for word in words)
+    n = max(1, sum(end * size * _LETTER <= width for end in ends))
+
+    def fits(n: int) -> bool:
+        return text_width(" ".join(words[:n]), size, weight) <= width
+
+    while n < len(words) and fits(n + 1):
+        n += 1
+    while n > 1 and not fits(n):
+        n -= 1
+    return n
 
 
 def key_above(ax: Any, handles: Sequence[Any], names: Sequence[str], width: float) -> Any:

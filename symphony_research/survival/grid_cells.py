@@ -116,19 +116,18 @@ def relations_of(tables: Tables, settings: Mapping[str, Any]) -> Iterator[Relati
     times = grid["time"].unique().sort().to_list()
     late = NOT_ENTERED in states
 
-    def cell(time: float, state: str) -> CellDefinition:
-        return people_in(settings, time, state)
+    cells = {(time, state): people_in(settings, time, state) for time, state in product(times, states)}
 
     # the states at each time are all who are followed, and who has left has left for good
     for time in times if late else times[1:]:
         there = [state for state in states if time or state in (AT_RISK, NOT_ENTERED)]
-        yield Partition(followed(settings), tuple(cell(time, state) for state in there))
+        yield Partition(followed(settings), tuple(cells[time, state] for state in there))
     for first, second in pairwise(times):
         for state in states:
             if state == NOT_ENTERED or (state == AT_RISK and first and not late):
-                yield Nested(cell(second, state), cell(first, state))
+                yield Nested(cells[second, state], cells[first, state])
             elif state != AT_RISK and first:
-                yield Nested(cell(first, state), cell(second, state))
+                yield Nested(cells[first, state], cells[second, state])
     if landmark_of(settings):
         yield from _after_landmark(settings, times[1:], states)
     yield from beside_one_cause(settings, times)

@@ -37,7 +37,7 @@ MEANING = {
 }
 # what the kernel of a hub report has loaded when it ends, by the modules that bring the rest with them
 IMPORTS = """\
-import highspy, matplotlib.backends.backend_agg, matplotlib.figure, numpy, polars, scipy.sparse.csgraph, scipy.special
+import highspy, matplotlib.backends.backend_agg, matplotlib.figure, numpy, polars, scipy.sparse, scipy.special
 import symphony_research as sr
 sr.read_study, sr.define_cohort, sr.survival.kaplan_meier, sr.suppress, sr.sentence, sr.table, sr.picture
 """

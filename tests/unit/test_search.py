@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csr_matrix, vstack
+from scipy.sparse.csgraph import connected_components
 
 from symphony_research.disclosure import search, system
-from symphony_research.disclosure.decomposition import Block, blocks_of, ranges_of_one_row, tightened
+from symphony_research.disclosure.decomposition import Block, _components, blocks_of, ranges_of_one_row, tightened
 from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.search import Search, Target
 from symphony_research.result.cells import at_least, everybody, feature_list, of_size
@@ -242,3 +243,16 @@ def test_narrowed_bounds_and_fewer_relations_allow_the_same_numbers(seed: int) -
         assert by_less == pytest.approx(by_all, abs=1e-5)
         assert least[k] <= by_all[0] + 1e-6
         assert most[k] >= by_all[1] - 1e-6
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_joined_has_the_name_of_its_first(seed):
+    """Authority: scipy's connected components, whose names are replaced by the first that has each."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 60))
+    one, other = rng.integers(0, n, (2, int(rng.integers(0, 60))))
+    if seed == 0:  # a chain, which joins its first to its last through all
+        n, one, other = 60, np.arange(59)[::-1], np.arange(1, 60)[::-1]
+    graph = csr_matrix((np.ones(len(one)), (one, other)), shape=(n, n))
+    _, name = connected_components(graph, directed=False)
+    assert _components(one, other, n).tolist() == [int(np.flatnonzero(name == own)[0]) for own in name]
