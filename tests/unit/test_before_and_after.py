@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 from test_match_controls import RULES, match, on, twelve
 
 import symphony_research as sr
@@ -292,6 +293,15 @@ def test_a_drift_of_the_size_that_is_named_is_found_in_four_of_five_draws():
         trend_tests(np.zeros(1), np.eye(1), np.zeros(1))
     with pytest.raises(ArgumentError, match="no variance"):
         trend_tests(np.zeros(2), np.zeros((2, 2)), np.arange(2.0))
+
+
+def test_power_and_p_value_of_a_drift_are_those_of_chi_squared():
+    """Authority: scipy.stats; of three independent differences with variance 1 the noncentrality is drift squared times 2."""
+    time = np.array([-3.0, -2.0, -1.0])
+    for test, freedom in zip(trend_tests(np.array([0.0, 0.5, 2.0]), np.eye(3), time), (2, 1), strict=True):
+        limit = stats.chi2.isf(0.05, freedom)
+        assert stats.ncx2.sf(limit, freedom, 2 * test.detectable**2) == pytest.approx(0.8, abs=1e-12)
+        assert test.p_value == pytest.approx(stats.chi2.sf(test.statistic, freedom), rel=1e-12)
 
 
 # -- what is released -------------------------------------------------------------------------------------------------
