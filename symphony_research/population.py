@@ -6,17 +6,18 @@ stands here alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.words.lexicon import in_words
 from symphony_research.words.phrases import day_in_words
+from symphony_research.words.quarters import quarter_named, window_in_words
 
 __all__ = ["DISJOINT", "OUTCOME", "Population"]
 
-# by these people can be known not to be among others
+# by these people can be known not to be among others, where they are not equal
 DISJOINT = ("programme", "hub", "practice", "area", "sex", "residence")
 # what was looked for says nothing of who the people are
 OUTCOME = ("event", "time_unit", "values", "months", "horizon")
@@ -39,6 +40,8 @@ class Population:
     ----------
     programme, hub, practice, area, sex, residence : str or None
         Whom it is restricted to; None for no restriction.
+    joined : (str, str), optional
+        First and last day between which they joined, both included.
     age : (int or None, int or None), optional
         Youngest and oldest in whole years, both included.
     min_conditions : int, optional
@@ -81,6 +84,7 @@ class Population:
     area: str | None = None
     sex: str | None = None
     residence: str | None = None
+    joined: tuple[str, str] | None = None
     age: tuple[int | None, int | None] | None = None
     min_conditions: int | None = None
     counted: tuple[str, ...] | None = None
@@ -127,7 +131,7 @@ class Population:
         for name in told:
             if name not in known:
                 raise ArgumentError(f"A population has no predicate '{name}'.{suggestion(name, sorted(known))}")
-        pairs = {name: tuple(told[name]) for name in ("age", "counted") if told.get(name) is not None}
+        pairs = {name: tuple(told[name]) for name in ("joined", "age", "counted") if told.get(name) is not None}
         return cls(**{**told, **pairs})
 
     def as_mapping(self) -> dict[str, Any]:
@@ -153,13 +157,27 @@ class Population:
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
         """The predicates by which it is a part of a wider population that divides into such parts."""
-        return tuple((name, str(value)) for name in DISJOINT if (value := getattr(self, name)) is not None)
+        named = tuple((name, str(value)) for name in DISJOINT if (value := getattr(self, name)) is not None)
+        return (*named, ("joined", self._quarter)) if self._quarter else named
+
+    @property
+    def _quarter(self) -> str | None:
+        """The calendar quarter in which they joined a programme, which quarters divide; other windows may overlap.
+
+        Whoever joined a hub in one quarter may have joined the programme, at another hub, in an earlier one.
+        """
+        return quarter_named(*self.joined) if self.joined and self.hub is None else None
+
+    def undivided(self) -> Self:
+        """Return the population without the predicates of its parts."""
+        return replace(self, **dict.fromkeys(name for name, _ in self.parts))
 
     @property
     def whole(self) -> tuple[tuple[str, str], ...]:
         """What is left of it without its parts and its outcome: equal for parts of one population."""
+        parts = {name for name, _ in self.parts}
         told = self.as_mapping().items()
-        return tuple(sorted((name, repr(value)) for name, value in told if name not in (*DISJOINT, *OUTCOME)))
+        return tuple(sorted((name, repr(value)) for name, value in told if name not in {*parts, *OUTCOME}))
 
     def may_be_nested_in(self, outer: Population) -> bool:
         """Whether it cannot be excluded that its people are all among those of another.
@@ -167,9 +185,10 @@ class Population:
         Somebody of a hub is on its programme, and of a practice in its area, whether or not that is said. Those enrolled until
         a later day are not all among those until an earlier one: whoever enrolled since is not.
         """
-        if self.by_enrolment and outer.by_enrolment and self.until and outer.until and self.until > outer.until:
+        if self._apart(outer):
             return False
-        if any(own is not None and wide is not None and own != wide for own, wide in self._both(outer)):
+        own, wide = self._last_joining, outer._last_joining
+        if own and wide and own > wide:
             return False
         if self.min_conditions is not None and outer.min_conditions is not None:
             # of so many conditions of one list, at least those that the other list has too
@@ -182,15 +201,29 @@ class Population:
         """Whether a predicate says that nobody is in both."""
         if self.matching == other.matching and self.controls and other.controls and self.controls != other.controls:
             return True
-        return any(one is not None and two is not None and one != two for one, two in self._both(other))
+        return self._apart(other)
 
-    def _both(self, other: Population) -> Iterable[tuple[Any, Any]]:
-        return ((getattr(self, name), getattr(other, name)) for name in DISJOINT)
+    @property
+    def _last_joining(self) -> str | None:
+        """The last day on which any of them may have joined a programme; None where that is not who they are."""
+        days = [day for day in (self.joined and self.joined[1], self.until) if day]
+        return min(days, default=None) if self.by_enrolment else None
+
+    def _apart(self, other: Population) -> bool:
+        """Whether one of the predicates that divide people says that nobody is in both."""
+        both = [(getattr(self, name), getattr(other, name)) for name in DISJOINT]
+        if any(one is not None and two is not None and one != two for one, two in both):
+            return True
+        # of one joining alone: whoever joined a hub this quarter may have joined the programme in an earlier one
+        if self.joined is None or other.joined is None or (self.programme, self.hub) != (other.programme, other.hub):
+            return False
+        return self.joined[1] < other.joined[0] or other.joined[1] < self.joined[0]
 
     def words(self) -> str:
         """Return whom it is about, as the end of a title; nothing for everybody."""
         told = [in_words(value) for value in (self.programme, self.hub) if value]
         told += [f"{name} {value}" for name in ("practice", "area") if (value := getattr(self, name))]
+        told += [f"joined {window_in_words(*self.joined)}"] if self.joined else []
         told += [in_words(self.sex)] if self.sex else []
         told += [_ages(*self.age)] if self.age and any(self.age) else []
         return ", ".join(told)
@@ -200,6 +233,8 @@ class Population:
         told = {name: value for name, value in self.as_mapping().items() if name not in (*OUTCOME, *_NOT_DESCRIBED)}
         if self.age is not None:
             told["age"] = _ages(*self.age).removeprefix("aged ")
+        if self.joined is not None:
+            told["joined"] = window_in_words(*self.joined)
         return {_DESCRIBED.get(name, in_words(name)): _described(name, value) for name, value in told.items()}
 
 
@@ -211,7 +246,7 @@ def _described(name: str, value: Any) -> str:
         return "; ".join(f"{in_words(of)} {', '.join(map(str, kept))}" for of, kept in value.items())
     if name == "min_conditions":
         return f"at least {value}"
-    if name in ("hub", "practice", "area"):
+    if name in ("hub", "practice", "area", "joined"):
         return str(value)
     return day_in_words(value) or in_words(value)
 

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from symphony_research.cli.arguments import add_register, add_size, effect_of, positive
+from symphony_research.cli.arguments import add_register, add_size, add_subjects, effect_of, positive, subjects_of
 from symphony_research.errors import ArgumentError, SymphonyError
 
 __all__ = ["main"]
@@ -205,10 +205,7 @@ def _parser() -> argparse.ArgumentParser:
         "notebooks", metavar="NOTEBOOK", nargs="*",
         help="by name, number or beginning of the name, such as 02 or multimorbidity (default: all)",
     )  # fmt: skip
-    report.add_argument(
-        "--hub", metavar="NAME", action="append", default=[], help="a report for this hub; may be repeated"
-    )
-    report.add_argument("--all-hubs", action="store_true", help="a report for every hub")
+    add_subjects(report)
     report.add_argument(
         "-p", "--parameter", metavar="NAME=VALUE", action="append", default=[],
         help="set a parameter; may be repeated; see: symphony notebooks",
@@ -310,11 +307,13 @@ def _import_survey(arguments: argparse.Namespace) -> int:
 
 def _notebooks(arguments: argparse.Namespace) -> int:
     from symphony_research.report.notebooks import list_notebooks
+    from symphony_research.report.subject import PLURALS
 
     for notebook in list_notebooks():
         print(f"{notebook.name}\n    {notebook.question or notebook.title}")
-        if notebook.takes_hub:
-            print("    may be asked for one hub: --hub NAME, or --all-hubs")
+        for kind in notebook.takes:
+            every = f", or --all-{PLURALS[kind]}" if kind != "quarter" else ""
+            print(f"    may be of one {kind}: --{kind} {'2016-Q3' if kind == 'quarter' else 'NAME'}{every}")
         for p in notebook.own_parameters:
             default = "none" if p.default is None else p.default
             print(f"    -p {p.name}={default}  ({p.kind_in_words}){f'  {p.help}' if p.help else ''}")
@@ -339,8 +338,7 @@ def _report(arguments: argparse.Namespace) -> int:
     return _make_reports(
         Path(arguments.study),
         arguments.notebooks or None,
-        hubs=arguments.hub,
-        all_hubs=arguments.all_hubs,
+        **subjects_of(arguments),
         parameters=read_pairs(arguments.parameter),
         policy=arguments.policy,
         level=arguments.level,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-__all__ = ["add_register", "add_size", "effect_of", "positive"]
+__all__ = ["add_register", "add_size", "add_subjects", "effect_of", "positive", "subjects_of"]
 
 
 def add_register(command: argparse.ArgumentParser, default: str) -> None:
@@ -19,6 +20,28 @@ def add_size(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--seed", metavar="S", type=int, help="another number gives other people")
     command.add_argument("--jobs", metavar="N", type=positive, help="processes at once (default: one a processor)")
+
+
+def add_subjects(command: argparse.ArgumentParser) -> None:
+    """Add whom reports are about: hubs, practices, areas and quarters of joining."""
+    for kind, several in (("hub", "hubs"), ("practice", "practices"), ("area", "areas")):
+        command.add_argument(
+            f"--{kind}", metavar="NAME", action="append", default=[], help=f"a report of this {kind}; may be repeated"
+        )
+        command.add_argument(f"--all-{several}", action="store_true", help=f"a report of every {kind}")
+    command.add_argument(
+        "--quarter", metavar="YYYY-Qn", action="append", default=[],
+        help="a report of the people who joined in this calendar quarter, such as 2016-Q3; may be repeated",
+    )  # fmt: skip
+
+
+def subjects_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the subjects asked for, as `run_reports` takes them."""
+    return {
+        "hubs": arguments.hub, "all_hubs": arguments.all_hubs, "practices": arguments.practice,
+        "all_practices": arguments.all_practices, "areas": arguments.area, "all_areas": arguments.all_areas,
+        "quarters": arguments.quarter,
+    }  # fmt: skip
 
 
 def positive(text: str) -> int:

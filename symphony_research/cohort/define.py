@@ -22,6 +22,7 @@ from symphony_research.population import Population
 from symphony_research.schema import RESIDENCES, SEXES
 from symphony_research.study import Study
 from symphony_research.words.lexicon import in_words
+from symphony_research.words.quarters import quarter_days, window_in_words
 
 __all__ = ["define_cohort"]
 
@@ -44,6 +45,7 @@ def define_cohort(
     min_conditions: int | None = None,
     conditions: Sequence[str] | None = None,
     index: Any = None,
+    joined: tuple[Any, Any] | str | None = None,
 ) -> Cohort:
     """Say who is studied, from when and until when.
 
@@ -71,6 +73,8 @@ def define_cohort(
         by default the study's first day. Or a frame of `person_id` and `index_date`, with a `label` to be a stratum
         if wanted: its people from their own dates, of which somebody may have several, such as a control of several cases.
         Follow-up then runs from each index date; `n_persons` still counts people, once.
+    joined : (date, date) or str, optional
+        First and last day on which they joined, both included, or a calendar quarter such as "2016-Q3"; of a programme or hub.
 
     Returns
     -------
@@ -98,6 +102,9 @@ def define_cohort(
     enrolled = programme is not None or hub is not None
     if enrolled and index is not None:
         raise ArgumentError("index is for everybody; people on a programme have the day they joined. Leave one out.")
+    if joined is not None and not enrolled:
+        raise ArgumentError("joined is for people on a programme: name the programme or hub that they joined.")
+    window = None if joined is None else _window(joined)
     own = None if index is None or isinstance(index, (str, date)) else index_dates_of(study, index)
     day = study.period[0] if index is None or own is not None else as_date(index, "index")
     if not study.period[0] <= day <= study.period[1]:
@@ -106,10 +113,7 @@ def define_cohort(
     listed = None if min_conditions is None else listed_conditions(study, conditions)
 
     rules: list[tuple[str, pl.Expr]] = []
-    start = "in the study" if own is None else "with an index date"
     if enrolled:
-        what = " with ".join(in_words(part) for part in (programme or "any programme", hub) if part)
-        start = f"enrolled on {what}"
         # before the first day nothing is recorded, so nothing could be seen to happen
         rules.append(("who joined before the study's first day", pl.col("index_date") >= study.period[0]))
     when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}" if own is None else "on their index date"
@@ -122,12 +126,7 @@ def define_cohort(
     )
     if study.has("registrations"):
         rules.append((f"not registered with a practice {when}", pl.col("practice_id").is_not_null()))
-    wanted = {
-        "registered with another practice": ("practice_id", practice),
-        "living in another area": ("area", area),
-        "of another sex": ("sex", sex),
-        "living elsewhere": ("residence", residence),
-    }
+    wanted = {"of another sex": ("sex", sex), "living elsewhere": ("residence", residence)}
     for step, (column, value) in wanted.items():
         if value is not None:
             rules.append((step, pl.col(column).cast(pl.String) == str(value)))
@@ -139,15 +138,20 @@ def define_cohort(
 
     population = Population(
         programme=programme, hub=hub, practice=practice, area=area, sex=sex, residence=residence,
+        joined=None if window is None else (window[0].isoformat(), window[1].isoformat()),
         age=(age[0], age[1]) if age else None, min_conditions=min_conditions, counted=None if listed is None else tuple(listed),
         index="enrolment" if enrolled else day.isoformat() if own is None else GIVEN,
         index_dates=None if own is None else own.digest, until=study.period[1].isoformat(),
     ).as_mapping()  # fmt: skip
+    # attrition begins with whom the cohort is about: how many are of other practices is a matter of theirs
+    about, start = _about(programme, hub, practice, area, window, when)
+    start = start or ("in the study" if own is None else "with an index date")
     gone = dict.fromkeys((step for step, _ in rules), 0)
     kept = []
     several = own is not None and own.several
     for part in _parts(study):
         people = _observed(part, programme, hub, own.rows if own else None if enrolled else day, listed)
+        people = people.filter(*about) if about else people
         for step, rule in rules:
             left = people.filter(rule.fill_null(False))
             gone[step] += _people(people, several) - _people(left, several)
@@ -162,6 +166,30 @@ def define_cohort(
         **study.provenance(**population).as_settings(),
     )
     return Cohort(attrition, PersonRows(study, MappingProxyType(population), people, several, listed))
+
+
+def _about(
+    programme: str | None,
+    hub: str | None,
+    practice: str | None,
+    area: str | None,
+    window: tuple[date, date] | None,
+    when: str,
+) -> tuple[list[pl.Expr], str]:
+    """Return whom a cohort is about, before any criterion: as rules, and in words."""
+    rules, told = [], []
+    if programme is not None or hub is not None:
+        told.append(f"enrolled on {' with '.join(in_words(one) for one in (programme or 'any programme', hub) if one)}")
+    if window is not None:
+        rules.append(pl.col("index_date").is_between(*window))
+        told[-1] += f" from {window_in_words(*map(date.isoformat, window))}"
+    if practice is not None:
+        rules.append(pl.col("practice_id").cast(pl.String) == str(practice))
+        told.append(f"registered with practice {practice} {when}")
+    if area is not None:
+        rules.append(pl.col("area").cast(pl.String) == str(area))
+        told.append(f"living in {area}")
+    return rules, " and ".join(told)
 
 
 def _people(frame: pl.DataFrame, several: bool) -> int:
@@ -217,6 +245,18 @@ def _age_range(age: tuple[int | None, int | None] | None) -> tuple[int, int]:
     if low > high:
         raise ArgumentError(f"age={age!r} must be (youngest, oldest) in whole years, such as (65, None).")
     return low, high
+
+
+def _window(joined: tuple[Any, Any] | str) -> tuple[date, date]:
+    """Return the first and last day of a window of joining, which may be named as a calendar quarter."""
+    if isinstance(joined, str):
+        return quarter_days(joined)
+    if not isinstance(joined, (tuple, list)) or len(joined) != 2:
+        raise ArgumentError(f"joined={joined!r} must be (first day, last day), or a quarter such as '2016-Q3'.")
+    first, last = (as_date(day, "joined") for day in joined)
+    if last < first:
+        raise ArgumentError(f"joined ends on {last.isoformat()}, before it begins on {first.isoformat()}.")
+    return first, last
 
 
 def _require_known(study: Study, **wanted: str | None) -> None:

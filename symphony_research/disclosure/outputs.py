@@ -12,7 +12,7 @@ import polars as pl
 from symphony_research.errors import DisclosureError
 from symphony_research.inference.ends import ends_of_count
 from symphony_research.policy import Policy
-from symphony_research.population import DISJOINT, Population
+from symphony_research.population import Population
 from symphony_research.result import Result
 from symphony_research.result.cells import BETWEEN, CellDefinition, Covered, Nested, Partition, Relation, Same, Stratum
 
@@ -275,7 +275,7 @@ def _populations(settings: Mapping[str, Any]) -> tuple[Population, dict[str, Str
         return population, {"": population.parts}
     groups = [population.groups[name] for name in settings["names"]]
     if len(groups) == 2 and groups[0].is_disjoint_from(groups[1]) and groups[0].whole == groups[1].whole:
-        shared = groups[0].replace(**dict.fromkeys(DISJOINT))
+        shared = groups[0].undivided()
         return shared, {"": (), "a": groups[0].parts, "b": groups[1].parts}
     return population, {"": ()}
 

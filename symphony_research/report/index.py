@@ -13,7 +13,8 @@ from symphony_research.files import write_in_place
 from symphony_research.report.page import about_whom, template, when
 from symphony_research.report.printing import PDF
 from symphony_research.report.provenance import RECORD, read_record
-from symphony_research.words.lexicon import MARKS, NOT_AVAILABLE
+from symphony_research.report.subject import EVERYBODY, PLURALS, subject_of
+from symphony_research.words.lexicon import MARKS, NOT_AVAILABLE, capital
 
 __all__ = ["write_index"]
 
@@ -28,7 +29,7 @@ _FILES = {
 }
 
 
-MOST_ACROSS = 6  # hubs that stand beside each other on a page
+MOST_ACROSS = 6  # subjects that stand beside each other on a page
 
 
 def write_index(out: str | Path) -> Path:
@@ -46,7 +47,7 @@ def write_index(out: str | Path) -> Path:
     """
     out = Path(out)
     entries = [_entry(path.parent, read_record(path)) for path in sorted(out.glob(f"*/{RECORD}"))]
-    entries.sort(key=lambda entry: (entry["notebook"], entry["hub"] or "", entry["folder"]))
+    entries.sort(key=lambda entry: (entry["notebook"], entry["subject"].order, entry["folder"]))
     failures = [entry for entry in entries if entry["status"] == "failed"]
     groups = []
     for _, members in groupby(entries, key=lambda entry: entry["notebook"]):
@@ -66,9 +67,9 @@ def write_index(out: str | Path) -> Path:
 
 
 def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the key figures of one question side by side, hub by hub; a measure that a report lacks is marked so.
+    """Return the key figures of one question side by side, subject by subject; a measure that a report lacks is marked so.
 
-    Outcomes are read at one time for all hubs and groups: the latest at which more than half of their figures are there, else that
+    Outcomes are read at one time for all subjects and groups: the latest at which more than half of their figures are there, else that
     with most. An outcome that is not read at that time is at its own, chosen likewise.
     """
     made = [entry for entry in group if entry["status"] == "done" and entry["figures"]]
@@ -100,15 +101,18 @@ def _overview(group: list[dict[str, Any]]) -> dict[str, Any] | None:
         shared += [m for m in times[chosen] if sum(m in entry["figures"] for entry in made) > 1]
     if len(made) < 2 or not shared:
         return None
-    # names of outcomes are long, so they are rows while the hubs go beside each other
-    hubs = [entry["whom"] for entry in made]
-    across = len(hubs) <= MOST_ACROSS
+    # names of outcomes are long, so they are rows while the subjects go beside each other
+    whom = [entry["whom"] for entry in made]
+    kinds = {entry["subject"].kind for entry in made if entry["subject"].is_part}
+    one, several = next((kind, PLURALS[kind]) for kind in kinds) if len(kinds) == 1 else ("people", "groups of people")
+    across = len(whom) <= MOST_ACROSS
     rows = [(m, [value(entry, m) for entry in made]) for m in shared]
     if not across:
-        rows = [(hub, [values[k] for _, values in rows]) for k, hub in enumerate(hubs)]
+        rows = [(name, [values[k] for _, values in rows]) for k, name in enumerate(whom)]
     text = " ".join(value for _, values in rows for value in values)
     return {
-        "headings": ["Outcome", *hubs] if across else ["Hub", *shared],
+        "headings": ["Outcome", *whom] if across else [capital(one), *shared],
+        "subjects": several,
         "rows": rows,
         "marks": {m: words for m, words in MARKS.items() if m in text},
     }
@@ -126,9 +130,10 @@ def _with_outcome(measure: str, value: str, outcome: str = "", time: str = "") -
 
 def _how_to_open(record: Mapping[str, Any]) -> str:
     """Say how to see where a run stopped: of confidential data a failed run leaves no notebook."""
-    hub = f", hub = {str(record['hub'])!r}" if record.get("hub") else ""
+    subject = subject_of(record)
+    own = f", {subject.kind} = {subject.name!r}" if subject and subject.is_part else ""
     return (
-        f"To see where it stopped, open the notebook {record['notebook']['name']} in Jupyter, set study and policy{hub} in "
+        f"To see where it stopped, open the notebook {record['notebook']['name']} in Jupyter, set study and policy{own} in "
         "the cell of parameters, leave session = None, and run it. What it shows there is not for release."
     )
 
@@ -161,7 +166,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         unknown = dict.fromkeys(("study", "policy", "made", "question", "finished", "whom"), "")
         why = "Its record cannot be read. Make this report again."
         return {
-            **unknown, "notebook": folder.name.split("--")[0], "title": folder.name, "hub": None, "generated": None,
+            **unknown, "notebook": folder.name.split("--")[0], "title": folder.name, "subject": EVERYBODY, "generated": None,
             "folder": folder.name, "status": "failed", "status_words": "not made", "error": why, "report": None,
             "links": links, "made": "date unknown", "open_notebook": "", "finding": "", "figures": {}, "approval": "",
         }  # fmt: skip
@@ -176,7 +181,7 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
         "notebook": notebook["name"],
         "title": notebook["title"],
         "question": notebook["question"],
-        "hub": record.get("hub"),
+        "subject": subject_of(record) or EVERYBODY,
         "whom": about_whom(record),
         "status": "failed" if failed else "done",
         "status_words": "not made" if failed else "ready",

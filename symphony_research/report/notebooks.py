@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_research.errors import ArgumentError, ReportError, suggestion
+from symphony_research.report.subject import PARTS
 
 __all__ = ["FILLED_BY_RUNNER", "LEVEL", "Notebook", "Parameter", "find_notebook", "list_notebooks", "notebook_folder"]
 
@@ -89,14 +90,22 @@ class Notebook:
     results: tuple[str, ...] = ()
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """The kinds of subjects of which it can be run for one at a time."""
+        return tuple(kind for kind in PARTS if self.parameter(kind) is not None)
+
+    @property
     def takes_hub(self) -> bool:
         """Whether it can be run for one hub at a time."""
-        return any(parameter.name == "hub" for parameter in self.parameters)
+        return "hub" in self.takes
 
     @property
     def about_hubs(self) -> bool:
-        """Whether it is about the people of a programme and its hubs, one hub at a time or all compared."""
-        return self.takes_hub or self.parameter("programme") is not None
+        """Whether it is about the people of a programme and its hubs, one hub at a time or all compared.
+
+        What takes a practice or an area too, and no programme, is about everybody, and may be about those of a hub.
+        """
+        return self.parameter("programme") is not None or self.takes == ("hub",)
 
     @property
     def compares_hubs(self) -> bool:
@@ -111,7 +120,7 @@ class Notebook:
     @property
     def own_parameters(self) -> tuple[Parameter, ...]:
         """The parameters a user may set with -p: all but those that have an option of their own or are filled in."""
-        return tuple(p for p in self.parameters if p.name not in (*FILLED_BY_RUNNER, LEVEL, "hub"))
+        return tuple(p for p in self.parameters if p.name not in (*FILLED_BY_RUNNER, LEVEL, *PARTS))
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the parameter of that name, or None."""

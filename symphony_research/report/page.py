@@ -11,6 +11,7 @@ from typing import Any
 from symphony_research.report.glossary import glossary_of
 from symphony_research.report.page_cells import Page
 from symphony_research.report.provenance import policy_in_words
+from symphony_research.report.subject import PARTS, subject_of
 from symphony_research.words.lexicon import COLUMN_WORDS, MARKS, capital, in_words
 
 __all__ = ["about_whom", "report_page", "template", "when"]
@@ -57,10 +58,9 @@ def report_page(page: Page, record: Mapping[str, Any]) -> str:
 
 
 def about_whom(record: Mapping[str, Any]) -> str:
-    """Return the hub a report is about, in words; nothing where the notebook takes no hub."""
-    if record.get("hub"):
-        return str(record["hub"])
-    return "the whole programme" if record.get("takes_hub") else ""
+    """Return whom a report is about, in words; nothing where the notebook takes no subject."""
+    subject = subject_of(record)
+    return subject.words if subject else ""
 
 
 def when(moment: str) -> str:
@@ -90,7 +90,8 @@ def _parameters(record: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {"name": name, "value": _in_words(value), "help": capital(helps.get(name, ""))}
         for name, value in record["parameters"].items()
-        if name not in ("study", "policy", "level", "author", "contact", "status") and (name, value) != ("hub", None)
+        if name not in ("study", "policy", "level", "author", "contact", "status")
+        and not (name in PARTS and value is None)
     ]
 
 

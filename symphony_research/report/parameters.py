@@ -9,6 +9,7 @@ from typing import Any
 
 from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.report.notebooks import FILLED_BY_RUNNER, LEVEL, Notebook, Parameter
+from symphony_research.report.subject import PARTS, PLURALS
 
 __all__ = ["check_names", "convert", "read_pairs"]
 
@@ -47,8 +48,9 @@ def check_names(given: Iterable[str], notebooks: Sequence[Notebook]) -> list[str
             faults.append("'session' is not set with -p: symphony report fills it in.")
         elif name in (*FILLED_BY_RUNNER, LEVEL):
             faults.append(f"'{name}' is not set with -p: give the {name} itself ({_how(name)}).")
-        elif name == "hub":
-            faults.append("'hub' is not set with -p: name hubs with --hub, or ask for --all-hubs.")
+        elif name in PARTS:
+            every = "" if name == "quarter" else f", or ask for --all-{PLURALS[name]}"
+            faults.append(f"'{name}' is not set with -p: name {PLURALS[name]} with --{name}{every}.")
         elif name not in known:
             lists = "; ".join(
                 f"{nb.name} takes {', '.join(p.name for p in nb.own_parameters) or 'none'}" for nb in notebooks

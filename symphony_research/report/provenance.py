@@ -52,8 +52,7 @@ def start_record(run: Any, study: Any, fingerprint: str) -> dict[str, Any]:
             "sha256": hashlib.sha256(run.notebook.path.read_bytes()).hexdigest(),
         },
         **signed_by(run.all_parameters, study),
-        "hub": run.hub,
-        "takes_hub": run.notebook.takes_hub,
+        **({"subject": run.subject.as_record()} if run.notebook.takes else {}),
         "study": {
             "name": study.name,
             "fingerprint": fingerprint,

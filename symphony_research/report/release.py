@@ -83,7 +83,7 @@ def release_files(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any
     Neither says of a suppressed cell whether it is small itself or protects another.
     """
     released = [_with_keyed(_beside_report(for_release(output)), key) for output in outputs]
-    head = {name: record[name] for name in ("hub", "policy", "study", "finished")}
+    head = {"subject": about_whom(record), **{name: record[name] for name in ("policy", "study", "finished")}}
     data = {"format": FORMAT, "notebook": record["notebook"]["name"], **head, "outputs": released}
     title = f"Release record: {record['notebook']['title']}"
     page = template("release.html.j2").render(
@@ -105,7 +105,7 @@ def checker_file(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any]
         }
         for output in outputs
     ]
-    head = {name: record[name] for name in ("hub", "policy", "study", "finished")}
+    head = {"subject": about_whom(record), **{name: record[name] for name in ("policy", "study", "finished")}}
     data = {"notebook": record["notebook"]["name"], **head, "outputs": told}
     return json.dumps(data, ensure_ascii=False, default=str, indent=2) + "\n"
 

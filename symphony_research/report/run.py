@@ -32,6 +32,7 @@ from symphony_research.report.release import (
 )
 from symphony_research.report.releasing import digest_of
 from symphony_research.report.run_plan import LEVELS, Run, open_study, plan_runs
+from symphony_research.report.subject import Subject
 from symphony_research.report.worker import Job, Outcome
 from symphony_research.result.session import ReleaseSession
 
@@ -52,8 +53,8 @@ class ReportRun:
     ----------
     notebook : str
         Name of the notebook.
-    hub : str or None
-        The hub it is about.
+    subject : Subject
+        Whom it is about.
     status : str
         "done", or "failed", also where it was refused beside a report of other data.
     seconds : float
@@ -67,7 +68,7 @@ class ReportRun:
     """
 
     notebook: str
-    hub: str | None
+    subject: Subject
     status: str
     seconds: float
     error: str | None
@@ -75,9 +76,14 @@ class ReportRun:
     not_printed: str | None = None
 
     @property
+    def hub(self) -> str | None:
+        """The hub it is about, if it is one."""
+        return self.subject.name if self.subject.kind == "hub" else None
+
+    @property
     def label(self) -> str:
-        """Notebook and hub."""
-        return f"{self.notebook}, {self.hub}" if self.hub else self.notebook
+        """Notebook and subject."""
+        return self.subject.label(self.notebook)
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,11 @@ def run_reports(
     *,
     hubs: Iterable[str] = (),
     all_hubs: bool = False,
+    practices: Iterable[str] = (),
+    all_practices: bool = False,
+    areas: Iterable[str] = (),
+    all_areas: bool = False,
+    quarters: Iterable[str] = (),
     parameters: Mapping[str, Any] | None = None,
     policy: str | Policy | None = None,
     level: str = LEVELS[0],
@@ -115,7 +126,7 @@ def run_reports(
     register: str | Path | None = None,
     without: Iterable[str] = (),
 ) -> ReportSet:
-    """Make a report from each notebook, for each hub asked for.
+    """Make a report from each notebook, for each subject asked for.
 
     Everything asked for is checked before anything runs. A run that fails does
     not stop the others. Notebooks are computed at the same time, but reports
@@ -134,6 +145,10 @@ def run_reports(
         A report for each of these, from the notebooks that take a hub.
     all_hubs : bool
         A report for every hub of the study.
+    practices, areas, quarters : sequence of str, optional
+        A report for each of these, from the notebooks that take one; a quarter, such as "2016-Q3", is of the people who joined in it.
+    all_practices, all_areas : bool
+        A report for every practice, or area, of the study.
     parameters : mapping, optional
         Values for the notebooks' own parameters; text is converted to the type declared.
     policy : str, optional
@@ -180,6 +195,11 @@ def run_reports(
         notebooks,
         hubs=hubs,
         all_hubs=all_hubs,
+        practices=practices,
+        all_practices=all_practices,
+        areas=areas,
+        all_areas=all_areas,
+        quarters=quarters,
         parameters=parameters,
         policy=policy,
         level=level,
@@ -313,7 +333,7 @@ def _printed(run: ReportRun, browser: Path) -> ReportRun:
 
 def _became(run: Run, outcome: Outcome, out: Path) -> ReportRun:
     paths = {name: out / run.folder / name for name in outcome.files}
-    return ReportRun(run.notebook.name, run.hub, outcome.status, outcome.seconds, outcome.error, paths)
+    return ReportRun(run.notebook.name, run.subject, outcome.status, outcome.seconds, outcome.error, paths)
 
 
 def _released(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +9,16 @@ from typing import Any
 
 from symphony_research.errors import ArgumentError, suggestion
 from symphony_research.policy import Policy, policy_named
+from symphony_research.report.asked import ask, wrong_defaults, wrong_notebooks
 from symphony_research.report.notebooks import (
     FILLED_BY_RUNNER,
     LEVEL,
     Notebook,
-    Parameter,
     find_notebook,
     list_notebooks,
 )
 from symphony_research.report.parameters import check_names, convert, with_defaults
+from symphony_research.report.subject import Subject
 from symphony_research.report.wanted import check_against_study
 
 __all__ = ["LEVELS", "Run", "open_study", "plan_runs"]
@@ -36,8 +34,8 @@ class Run:
     ----------
     notebook : Notebook
         Which notebook.
-    hub : str or None
-        Which hub; None for the whole programme, or where the notebook takes no hub.
+    subject : Subject
+        Whom it is about.
     given : mapping
         The values put into the notebook.
     folder : str
@@ -47,15 +45,20 @@ class Run:
     """
 
     notebook: Notebook
-    hub: str | None
+    subject: Subject
     given: Mapping[str, Any]
     folder: str
     policy: Policy
 
     @property
+    def hub(self) -> str | None:
+        """The hub it is about, if it is one."""
+        return self.subject.name if self.subject.kind == "hub" else None
+
+    @property
     def label(self) -> str:
-        """Notebook and hub, for a line of progress."""
-        return f"{self.notebook.name}, {self.hub}" if self.hub else self.notebook.name
+        """Notebook and subject, for a line of progress."""
+        return self.subject.label(self.notebook.name)
 
     @property
     def all_parameters(self) -> dict[str, Any]:
@@ -95,6 +98,11 @@ def plan_runs(
     *,
     hubs: Iterable[str] = (),
     all_hubs: bool = False,
+    practices: Iterable[str] = (),
+    all_practices: bool = False,
+    areas: Iterable[str] = (),
+    all_areas: bool = False,
+    quarters: Iterable[str] = (),
     parameters: Mapping[str, Any] | None = None,
     policy: str | Policy | None = None,
     level: str = LEVELS[0],
@@ -102,8 +110,8 @@ def plan_runs(
 ) -> list[Run]:
     """Return the runs asked for, in the order in which they are released.
 
-    Notebook by notebook as they were asked for; within one the whole programme
-    before its hubs, and these by name.
+    Notebook by notebook as they were asked for; within one the whole before its
+    parts, and these by name.
 
     Raises
     ------
@@ -120,11 +128,15 @@ def plan_runs(
             faults.append(str(fault))
         else:
             chosen += [notebook] if notebook not in chosen else []
+    every = {"hub": all_hubs, "practice": all_practices, "area": all_areas}
+    asked = ask(
+        study,
+        {"hub": hubs, "practice": practices, "area": areas, "quarter": quarters},
+        [kind for kind, wanted in every.items() if wanted],
+    )
+    faults += asked.faults
     if not notebooks:
-        # a notebook about the people of hubs has nothing to say of a study without any
-        about_hubs = bool(hubs or all_hubs or study.hubs())
-        # and who asks for some hubs gets no comparison of all: it would release the others' figures before their reports
-        chosen = [nb for nb in available if (about_hubs or not nb.about_hubs) and not (hubs and nb.compares_hubs)]
+        chosen = asked.notebooks(available, study)
 
     try:
         chosen_policy = _policy(policy, study, level)
@@ -132,14 +144,8 @@ def plan_runs(
         faults.append(str(fault))
         chosen_policy = study.policy
 
-    hubs = list(dict.fromkeys([hubs] if isinstance(hubs, str) else hubs))
-    if all_hubs and hubs:
-        faults.append("Ask for hubs by name, or for all of them, but not both.")
-    by_default = [hub for hub in map(_default_hub, chosen) if hub is not None]
-    known = [str(hub) for hub in study.hubs()] if hubs or all_hubs or by_default else []
-    faults += _wrong_hubs(hubs or ([] if all_hubs else by_default), known, study.name, all_hubs)
-    if (hubs or all_hubs) and chosen and not any(nb.takes_hub for nb in chosen):
-        faults.append(f"No notebook chosen takes a hub: {', '.join(nb.name for nb in chosen)}.")
+    faults += wrong_notebooks(asked, chosen, available) if chosen or not notebooks else []
+    faults += [] if "hub" in asked.kinds else wrong_defaults(study, chosen)
     if any(nb.compares_hubs for nb in chosen) and not study.hubs():
         names = ", ".join(nb.name for nb in chosen if nb.compares_hubs)
         faults.append(f"The study '{study.name}' names no hub, so {names} has none to compare.")
@@ -158,30 +164,13 @@ def plan_runs(
             values |= {"policy": chosen_policy.name, LEVEL: level}
         elif chosen_policy == policy_named(chosen_policy.name):
             values["policy"] = chosen_policy.name
-        wanted = sorted(known if all_hubs else hubs)
-        whole = [None] if all_hubs and notebook.has_protocol else []
-        for hub in [*whole, *wanted] if notebook.takes_hub and wanted else [_default_hub(notebook)]:
-            with_hub = {**values, "hub": hub} if notebook.takes_hub else values
-            folder = notebook.name if hub is None else f"{notebook.name}--{slug(hub, wanted)}"
-            runs.append(Run(notebook, hub, with_hub, folder, chosen_policy))
+        for subject in asked.of(notebook, named=bool(notebooks)):
+            own = {**values, **subject.parameters(notebook.takes)}
+            runs.append(Run(notebook, subject, own, asked.folder(subject, notebook), chosen_policy))
         faults += _missing(notebook, level)
     if faults:
         raise ArgumentError("\n".join(dict.fromkeys(faults)))
     return runs
-
-
-def slug(hub: str, hubs: Sequence[str] = ()) -> str:
-    """Return a hub's name as part of a folder's name, different for different hubs."""
-    plain = _plain(hub)
-    clash = sum(_plain(other) == plain for other in hubs) > 1
-    if plain and not clash:
-        return plain
-    return "-".join(filter(None, (plain, hashlib.sha256(hub.encode()).hexdigest()[:6])))
-
-
-def _plain(name: str) -> str:
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:60]
 
 
 def _policy(policy: str | Policy | None, study: Any, level: str) -> Policy:
@@ -206,16 +195,6 @@ def _named(policy: str, study: Any) -> Policy:
     return own if policy == own.name else policy_named(policy)
 
 
-def _wrong_hubs(hubs: Sequence[str], known: Sequence[str], study: str, all_hubs: bool) -> list[str]:
-    if (all_hubs or hubs) and not known:
-        return [f"The study '{study}' names no hub."]
-    return [
-        f"The study '{study}' has no hub '{hub}'. Hubs: {', '.join(known)}.{suggestion(hub, known)}"
-        for hub in hubs
-        if hub not in known
-    ]
-
-
 def _values(notebook: Notebook, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     values, faults = {}, []
     for parameter in notebook.own_parameters:
@@ -225,11 +204,6 @@ def _values(notebook: Notebook, given: Mapping[str, Any]) -> tuple[dict[str, Any
             except ArgumentError as fault:
                 faults.append(str(fault))
     return values, faults
-
-
-def _default_hub(notebook: Notebook) -> str | None:
-    hub: Parameter | None = notebook.parameter("hub")
-    return None if hub is None else hub.default
 
 
 def _not_there(without: Iterable[str], chosen: Sequence[Notebook]) -> list[str]:

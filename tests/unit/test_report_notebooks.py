@@ -16,7 +16,8 @@ from symphony_research.report.notebooks import (
     read_parameters,
 )
 from symphony_research.report.parameters import convert, read_pairs
-from symphony_research.report.run_plan import plan_runs, slug
+from symphony_research.report.run_plan import plan_runs
+from symphony_research.report.subject import slug
 
 CELL = """
 study = "synthetic/south_somerset"  # the study folder
