@@ -22,7 +22,7 @@ DISJOINT = ("programme", "hub", "practice", "area", "sex", "residence")
 # what was looked for says nothing of who the people are
 OUTCOME = ("event", "time_unit", "values", "months", "horizon")
 _ENROLMENT = "enrolment"
-_NOT_DESCRIBED = ("conditions", "counted", "on", "index_dates", "matching")
+_NOT_DESCRIBED = ("conditions", "counted", "on", "index_dates", "matching", "divided")
 _DESCRIBED = {
     "min_conditions": "conditions",
     "index": "as of",
@@ -64,6 +64,9 @@ class Population:
         With whom they are compared, where that is not a population of its own, and the digest of how those were chosen.
     controls : str, optional
         Of matched people those "with comparable controls" or "without comparable controls".
+    divided : mapping of str to int, optional
+        Into how many parts everybody else's predicates leave is divided, by practice, area or quarter of joining: where all of
+        them are reported, they add up.
     groups : mapping of str to Population, optional
         Two populations that are compared, by their names; nothing else is given then.
 
@@ -109,6 +112,7 @@ class Population:
     comparison: str | None = None
     matching: str | None = None
     controls: str | None = None
+    divided: Mapping[str, int] | None = None
     groups: Mapping[str, Population] | None = None
 
     @classmethod
@@ -168,16 +172,16 @@ class Population:
         """
         return quarter_named(*self.joined) if self.joined and self.hub is None else None
 
-    def undivided(self) -> Self:
+    def without_parts(self) -> Self:
         """Return the population without the predicates of its parts."""
-        return replace(self, **dict.fromkeys(name for name, _ in self.parts))
+        return replace(self, **dict.fromkeys(("divided", *(name for name, _ in self.parts))))
 
     @property
     def whole(self) -> tuple[tuple[str, str], ...]:
         """What is left of it without its parts and its outcome: equal for parts of one population."""
         parts = {name for name, _ in self.parts}
         told = self.as_mapping().items()
-        return tuple(sorted((name, repr(value)) for name, value in told if name not in {*parts, *OUTCOME}))
+        return tuple(sorted((name, repr(value)) for name, value in told if name not in {*parts, "divided", *OUTCOME}))
 
     def may_be_nested_in(self, outer: Population) -> bool:
         """Whether it cannot be excluded that its people are all among those of another.

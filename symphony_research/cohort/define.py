@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from symphony_research.cohort.about import about, window_of
 from symphony_research.cohort.attrition import attrition_of
 from symphony_research.cohort.bands import age_band
 from symphony_research.cohort.index_dates import GIVEN, LABEL, index_dates_of
@@ -21,8 +22,6 @@ from symphony_research.errors import ArgumentError, require_one_of, suggestion
 from symphony_research.population import Population
 from symphony_research.schema import RESIDENCES, SEXES
 from symphony_research.study import Study
-from symphony_research.words.lexicon import in_words
-from symphony_research.words.quarters import quarter_days, window_in_words
 
 __all__ = ["define_cohort"]
 
@@ -104,7 +103,7 @@ def define_cohort(
         raise ArgumentError("index is for everybody; people on a programme have the day they joined. Leave one out.")
     if joined is not None and not enrolled:
         raise ArgumentError("joined is for people on a programme: name the programme or hub that they joined.")
-    window = None if joined is None else _window(joined)
+    window = None if joined is None else window_of(joined)
     own = None if index is None or isinstance(index, (str, date)) else index_dates_of(study, index)
     day = study.period[0] if index is None or own is not None else as_date(index, "index")
     if not study.period[0] <= day <= study.period[1]:
@@ -142,54 +141,30 @@ def define_cohort(
         age=(age[0], age[1]) if age else None, min_conditions=min_conditions, counted=None if listed is None else tuple(listed),
         index="enrolment" if enrolled else day.isoformat() if own is None else GIVEN,
         index_dates=None if own is None else own.digest, until=study.period[1].isoformat(),
-    ).as_mapping()  # fmt: skip
-    # attrition begins with whom the cohort is about: how many are of other practices is a matter of theirs
-    about, start = _about(programme, hub, practice, area, window, when)
-    start = start or ("in the study" if own is None else "with an index date")
+    )  # fmt: skip
+    # attrition begins with whom the cohort is about: how many are of other practices would be their complement
+    whom = about(programme=programme, hub=hub, practice=practice, area=area, window=window, when=when)
     gone = dict.fromkeys((step for step, _ in rules), 0)
     kept = []
     several = own is not None and own.several
     for part in _parts(study):
         people = _observed(part, programme, hub, own.rows if own else None if enrolled else day, listed)
-        people = people.filter(*about) if about else people
+        people = whom.people(people, [rule for _, rule in rules])
         for step, rule in rules:
             left = people.filter(rule.fill_null(False))
             gone[step] += _people(people, several) - _people(left, several)
             people = left
         kept.append(_narrow(people, study))
     people = pl.concat(kept)
+    predicates = population.replace(divided=whom.divided(population)).as_mapping()
     attrition = attrition_of(
         list(gone.items()),
         _people(people, several),
-        start=start,
+        start=whom.words or ("in the study" if own is None else "with an index date"),
         criteria=[step for step, _ in rules],
-        **study.provenance(**population).as_settings(),
+        **study.provenance(**predicates).as_settings(),
     )
-    return Cohort(attrition, PersonRows(study, MappingProxyType(population), people, several, listed))
-
-
-def _about(
-    programme: str | None,
-    hub: str | None,
-    practice: str | None,
-    area: str | None,
-    window: tuple[date, date] | None,
-    when: str,
-) -> tuple[list[pl.Expr], str]:
-    """Return whom a cohort is about, before any criterion: as rules, and in words."""
-    rules, told = [], []
-    if programme is not None or hub is not None:
-        told.append(f"enrolled on {' with '.join(in_words(one) for one in (programme or 'any programme', hub) if one)}")
-    if window is not None:
-        rules.append(pl.col("index_date").is_between(*window))
-        told[-1] += f" from {window_in_words(*map(date.isoformat, window))}"
-    if practice is not None:
-        rules.append(pl.col("practice_id").cast(pl.String) == str(practice))
-        told.append(f"registered with practice {practice} {when}")
-    if area is not None:
-        rules.append(pl.col("area").cast(pl.String) == str(area))
-        told.append(f"living in {area}")
-    return rules, " and ".join(told)
+    return Cohort(attrition, PersonRows(study, MappingProxyType(predicates), people, several, listed))
 
 
 def _people(frame: pl.DataFrame, several: bool) -> int:
@@ -245,18 +220,6 @@ def _age_range(age: tuple[int | None, int | None] | None) -> tuple[int, int]:
     if low > high:
         raise ArgumentError(f"age={age!r} must be (youngest, oldest) in whole years, such as (65, None).")
     return low, high
-
-
-def _window(joined: tuple[Any, Any] | str) -> tuple[date, date]:
-    """Return the first and last day of a window of joining, which may be named as a calendar quarter."""
-    if isinstance(joined, str):
-        return quarter_days(joined)
-    if not isinstance(joined, (tuple, list)) or len(joined) != 2:
-        raise ArgumentError(f"joined={joined!r} must be (first day, last day), or a quarter such as '2016-Q3'.")
-    first, last = (as_date(day, "joined") for day in joined)
-    if last < first:
-        raise ArgumentError(f"joined ends on {last.isoformat()}, before it begins on {first.isoformat()}.")
-    return first, last
 
 
 def _require_known(study: Study, **wanted: str | None) -> None:

@@ -91,6 +91,8 @@ class ReleasedOutput:
     cells : tuple of CellBounds
     relations : tuple of Relation
         What holds between them beyond what their definitions say.
+    divided : tuple of (predicate, int)
+        Into how many parts the wider population is divided, each with outputs of its own.
     """
 
     family: str
@@ -103,6 +105,7 @@ class ReleasedOutput:
     fingerprint: str | None
     cells: tuple[CellBounds, ...] = field(repr=False)
     relations: tuple[Relation, ...] = field(default=(), repr=False)
+    divided: tuple[tuple[str, int], ...] = ()
 
     @property
     def people(self) -> tuple[str | None, tuple[tuple[str, str], ...]]:
@@ -186,6 +189,7 @@ def output_of(
         fingerprint=result.settings.get("fingerprint"),
         cells=tuple(cell if (of := widen(cell.of)) is cell.of else replace(cell, of=of) for cell in cells),
         relations=tuple(_moved(relation, widen) for relation in relations),
+        divided=tuple((population.divided or {}).items()),
     )
 
 
@@ -275,7 +279,7 @@ def _populations(settings: Mapping[str, Any]) -> tuple[Population, dict[str, Str
         return population, {"": population.parts}
     groups = [population.groups[name] for name in settings["names"]]
     if len(groups) == 2 and groups[0].is_disjoint_from(groups[1]) and groups[0].whole == groups[1].whole:
-        shared = groups[0].undivided()
+        shared = groups[0].without_parts()
         return shared, {"": (), "a": groups[0].parts, "b": groups[1].parts}
     return population, {"": ()}
 

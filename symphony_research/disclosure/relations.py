@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
+from symphony_research.disclosure.divisions import Divisions
 from symphony_research.disclosure.outputs import UNBOUNDED, ReleasedOutput
 from symphony_research.result.cells import (
     BETWEEN,
@@ -84,7 +85,7 @@ def rests_of(
 ) -> list[Rest]:
     """Return what is left of wholes where parts are missing: strata that are suppressed or have no row, sets that are not named."""
     found = []
-    for whole, names, own, missing in _divided(cells, _complete(published)):
+    for whole, names, own, missing in _divided(cells, Divisions.of(published)):
         if missing and whole in shown:
             pairs = (*whole.stratum, *((name, REST) for name in names))
             found.append(Rest(replace(whole, stratum=tuple(sorted(pairs))), whole, tuple(own), missing))
@@ -121,7 +122,7 @@ def relations_between(cells: Sequence[CellDefinition], published: Sequence[Relea
     there = set(cells)
     zeros = {cell.of for one in published for cell in one.cells if cell.shown == 0}
     yield from declared((relation for one in published for relation in one.relations), there)
-    yield from _strata(cells, _complete(published))
+    yield from _strata(cells, Divisions.of(published))
     places: dict[Domain, list[CellDefinition]] = defaultdict(list)
     for cell in cells:
         if not cell.isolated:
@@ -162,21 +163,14 @@ def declared(relations: Iterable[Relation], there: set[CellDefinition]) -> Itera
 # -- strata ------------------------------------------------------------------------------------------------------
 
 
-def _complete(published: Sequence[ReleasedOutput]) -> set[tuple[frozenset[str], frozenset[tuple[str, str]]]]:
-    """Return by which columns together tables show everybody, and of whom."""
-    return {(frozenset(one.by), frozenset(one.predicates)) for one in published if one.by}
-
-
-def _strata(
-    cells: Sequence[CellDefinition], complete: set[tuple[frozenset[str], frozenset[tuple[str, str]]]]
-) -> Iterator[Row]:
+def _strata(cells: Sequence[CellDefinition], divisions: Divisions) -> Iterator[Row]:
     """The strata of a cell add up to it, or to less where not all of them need be there."""
-    for whole, _, own, missing in _divided(cells, complete):
+    for whole, _, own, missing in _divided(cells, divisions):
         yield [(whole, 1.0), *[(part, -1.0) for part in own]], 0.0, 0.0 if missing == 0 else UNBOUNDED
 
 
 def _divided(
-    cells: Sequence[CellDefinition], complete: set[tuple[frozenset[str], frozenset[tuple[str, str]]]]
+    cells: Sequence[CellDefinition], divisions: Divisions
 ) -> Iterator[tuple[CellDefinition, tuple[str, ...], list[CellDefinition], int | None]]:
     """Return the wholes with their strata that are published, and how many are missing; None if that is not known."""
     strata: dict[tuple[CellDefinition, tuple[str, ...]], list[CellDefinition]] = defaultdict(list)
@@ -192,13 +186,9 @@ def _divided(
         if whole not in there:
             continue
         every = strata.get((CellDefinition(stratum=whole.stratum, side=whole.side), names), ())
-        columns = {*names, *(name for name, _ in whole.stratum)}
-        # only a table of just these strata says that there are no more of them: one of hubs says nothing of women's hubs
-        known = any(
-            set(names) <= by and of <= set(whole.stratum) and {*by, *(name for name, _ in of)} == columns
-            for by, of in complete
-        )
-        yield whole, names, own, len(every) - len(own) if known else None
+        missing = len(every) - len(own) if divisions.by_tables(names, whole.stratum) else None
+        # of a part that is reported by itself nothing is known where a count does not stand in its report
+        yield whole, names, own, 0 if divisions.by_parts(names, whole.stratum, len(own)) else missing
 
 
 # -- within one stratum ------------------------------------------------------------------------------------------

@@ -159,9 +159,10 @@ def output_from_record(output: Mapping[str, Any]) -> ReleasedOutput | None:
         else Partition(of[whole], tuple(of[k] for k in parts), complete)
         for whole, parts, complete in told["relations"]
     )
+    population = Population.read(told["population"])
     return ReleasedOutput(
-        output["family"], output["title"], tuple(told["by"]), told["policy"], Population.read(told["population"]),
-        _pairs(told["predicates"]), told["study"], told["fingerprint"], tuple(cells), tuple(relations),
+        output["family"], output["title"], tuple(told["by"]), told["policy"], population, _pairs(told["predicates"]),
+        told["study"], told["fingerprint"], tuple(cells), tuple(relations), tuple((population.divided or {}).items()),
     )  # fmt: skip
 
 

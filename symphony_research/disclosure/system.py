@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symphony_research.disclosure.divisions import Divisions
 from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, ReleasedOutput
 from symphony_research.disclosure.relations import (
     REST,
@@ -134,11 +135,10 @@ def bounds_of(system: System, cells: Iterable[CellBounds]) -> tuple[Array, Array
 def _levels(cells: Sequence[CellDefinition], published: Sequence[ReleasedOutput]) -> dict[str, list[str]]:
     """Return the values of every stratum, with one more where not all need be among those published."""
     found = levels_of(cells)
-    complete = {(frozenset(one.by), frozenset(one.predicates)) for one in published if one.by}
-    everywhere = set(cells[0].stratum).intersection(*(cell.stratum for cell in cells)) if cells else set()
+    divisions = Divisions.of(published)
+    everywhere = frozenset(cells[0].stratum).intersection(*(cell.stratum for cell in cells)) if cells else frozenset()
     for name, values in found.items():
-        known = any(name in by and of <= everywhere for by, of in complete)
-        if not known and everywhere.isdisjoint((name, value) for value in values):
+        if not divisions.are_all(name, values, everywhere) and everywhere.isdisjoint((name, value) for value in values):
             values.add(ELSEWHERE)
     return {name: sorted(values) for name, values in sorted(found.items())}
 

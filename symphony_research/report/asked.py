@@ -105,7 +105,7 @@ def wrong_notebooks(asked: Asked, chosen: Sequence[Notebook], available: Sequenc
         if not any(kind in notebook.takes for notebook in chosen):
             article = "an" if kind == "area" else "a"
             others = [notebook.name for notebook in available if kind in notebook.takes]
-            ways = f" One is taken by: {', '.join(others)}." if others else ""
+            ways = f" Notebooks that do: {', '.join(others)}." if others else ""
             those = f": {', '.join(notebook.name for notebook in chosen)}" if chosen else ""
             found.append(f"No notebook chosen takes {article} {kind}{those}.{ways}")
     return found

@@ -33,6 +33,7 @@ def report_page(page: Page, record: Mapping[str, Any]) -> str:
         HTML; it names no address that a browser would fetch.
     """
     whom = "" if page.title else about_whom(record)
+    subject = subject_of(record)
     title = page.title or record["notebook"]["title"]
     limits, parts = page.limits, page.parts
     words = " ".join([title, page.facts, limits, *(f.html for f in page.findings), *(p["html"] for p in parts)])
@@ -41,6 +42,7 @@ def report_page(page: Page, record: Mapping[str, Any]) -> str:
             title=title,
             question=record["notebook"]["question"],
             whom=whom,
+            people=subject.people if subject else "",
             page_title=" – ".join(filter(None, (title, whom, record["study"]["name"]))),
             record=record,
             made=when(record["finished"]),

@@ -63,6 +63,12 @@ class Subject:
         return whole.get(self.kind) or f"{self.kind} {self.name}"
 
     @property
+    def people(self) -> str:
+        """The people of a part, as the beginning of what is found of them."""
+        how = {"hub": "who joined", "practice": "registered with practice", "area": "living in", "quarter": "who"}
+        return f"People {how[self.kind]} {self.words if self.kind == 'quarter' else self.name}" if self.is_part else ""
+
+    @property
     def short(self) -> str:
         """The same for a line of progress; nothing of the whole."""
         return "" if not self.is_part else self.name if self.kind in ("hub", "quarter") else self.words

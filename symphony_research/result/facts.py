@@ -10,6 +10,7 @@ from symphony_research.population import Population
 from symphony_research.words.lexicon import capital
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import day_in_words
+from symphony_research.words.quarters import window_in_words
 
 __all__ = ["KeyFigure", "facts_of", "of_whom"]
 
@@ -62,7 +63,8 @@ def facts_of(settings: Mapping[str, Any], n_persons: int | None = None, *, round
     until = population.until or period[1]
     if enrolled and period[0]:
         origin = "discharge" if population.event == "readmission" else "each person's day of joining"
-        told["Joined"] = f"from {day_in_words(period[0])}; time runs from {origin}"
+        when = window_in_words(*population.joined) if population.joined else f"from {day_in_words(period[0])}"
+        told["Joined"] = f"{when}; time runs from {origin}"
     elif population.index and not enrolled:
         told["As of"] = day_in_words(population.index) or population.index
     if enrolled and until:
