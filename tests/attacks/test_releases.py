@@ -32,6 +32,11 @@ NESTED: dict[str, tuple[dict[str, Any], str, dict[str, Any], str]] = {
     ),
     "ages": ({"age": [24, None]}, "one", {"age": [18, None]}, "one"),
     "conditions": ({"min_conditions": 3}, "one", {"min_conditions": 2}, "one"),
+    "practice": ({"practice": "P1"}, "one", {}, "one"),
+    "quarter": ({"programme": "hubs", "joined": ["2016-07-01", "2016-09-30"]}, "one", {"programme": "hubs"}, "one"),
+    "first half of a year": (
+        {"programme": "hubs", "joined": ["2016-01-01", "2016-06-30"]}, "one", {"programme": "hubs", "joined": ["2016-01-01", "2016-12-31"]}, "one",
+    ),
 }  # fmt: skip
 POLICIES = {
     "nhs_england strict": Policy.nhs_england(level="strict"),
@@ -118,10 +123,11 @@ def test_nor_does_it_where_the_wider_people_came_first(nested: str, tmp_path: Pa
     assert _attack(tmp_path, 0, nested, "nhs_england strict", reverse=True) == []
 
 
-def test_without_the_comparison_differences_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("nested", ["refreshed", "practice", "quarter"])
+def test_without_the_comparison_differences_tell(nested: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(beside, "telling_beside", lambda own, others: frozenset())
     found = [
-        _attack(tmp_path / str(seed), seed, "refreshed", "nhs_england strict")
+        _attack(tmp_path / str(seed), seed, nested, "nhs_england strict")
         for seed in SEEDS
         if not (tmp_path / str(seed)).mkdir()
     ]
