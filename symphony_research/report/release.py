@@ -7,7 +7,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,12 @@ def _renamed(told: Any, rename: Callable[[str], str]) -> Any:
 
 
 def draft_findings(
-    new: Mapping[str, list[dict[str, Any]]], out: Path, *, fingerprint: str, key: bytes
+    new: Mapping[str, list[dict[str, Any]]],
+    out: Path,
+    *,
+    fingerprint: str,
+    key: bytes,
+    but: Container[str] = (),
 ) -> dict[str, list[Finding]]:
     """Find what new reports tell together with other drafts in the folder, beside which they were not protected.
 
@@ -148,10 +153,14 @@ def draft_findings(
         The study's own.
     key : bytes
         The folder's.
+    but : container of str
+        Folders of reports that were released: what is made is protected beside them.
     """
     ours = keyed(fingerprint, key)
     drafts = [
-        (path.parent.name, _read(path)) for path in sorted(out.glob(f"*/{RELEASE}")) if path.parent.name not in new
+        (path.parent.name, _read(path))
+        for path in sorted(out.glob(f"*/{RELEASE}"))
+        if path.parent.name not in new and path.parent.name not in but
     ]
     there = [
         (where, with_fingerprint(data["outputs"], {ours: fingerprint}))

@@ -27,8 +27,9 @@ _MAKE_AGAIN = "Make it again: what was released is taken into account then. Noth
 
 
 def digest_of(folder: Path) -> str:
-    """Return the digest of a report's page: what is entered is what was judged."""
-    return hashlib.sha256((folder / PAGE).read_bytes()).hexdigest()
+    """Return the digest of a report's page: what is entered is what was judged; nothing where there is none."""
+    page = folder / PAGE
+    return hashlib.sha256(page.read_bytes()).hexdigest() if page.is_file() else ""
 
 
 def release_reports(

@@ -230,7 +230,7 @@ def run_reports(
                 finished[i] = _publish(runs[i], outcome, folder, before, opened)
             index = write_index(folder)
     # only now: whatever comes of it, the reports are in their places
-    warnings = _beside_drafts(runs, held, opened, folder)
+    warnings = _beside_drafts(runs, held, opened, folder, before)
     if browser is not None:
         made = sum(run.status == "done" for run in finished.values())
         if progress and made:
@@ -349,14 +349,17 @@ def _released(
     return released
 
 
-def _beside_drafts(runs: Sequence[Run], held: Mapping[int, Outcome], study: Any, out: Path) -> tuple[str, ...]:
-    """Say what new reports tell together with drafts in the folder that this run did not make."""
+def _beside_drafts(
+    runs: Sequence[Run], held: Mapping[int, Outcome], study: Any, out: Path, before: ReleasedBefore
+) -> tuple[str, ...]:
+    """Say what new reports tell together with drafts in the folder that this run did not make; a released report is no draft."""
+    released = {one.report for one in before.entries if digest_of(out / one.report) == one.digest}
     new = {
         runs[i].folder: outcome.outputs
         for i, outcome in sorted(held.items())
         if outcome.status == "done" and not runs[i].policy.changes_nothing
     }
-    found = draft_findings(new, out, fingerprint=study.fingerprint, key=release_key(out)) if new else ()
+    found = draft_findings(new, out, fingerprint=study.fingerprint, key=release_key(out), but=released) if new else ()
     if not found:
         return ()
     return (

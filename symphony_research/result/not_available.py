@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from symphony_research.result.core import Disclosure, Result
+from symphony_research.result.facts import of_whom
 from symphony_research.result.roles import TableRoles
 from symphony_research.words.lexicon import capital
 
@@ -48,8 +49,9 @@ class NotAvailable(Result):
         return f"{self.settings['why']}, so {self.settings['what']} is not shown."
 
     def heading(self) -> str:
-        """Return what would have been shown."""
-        return capital(self.settings["what"].rstrip(","))
+        """Return what would have been shown, and of whom."""
+        what, whom = capital(self.settings["what"].rstrip(",")), of_whom(self.settings)
+        return f"{what}: {whom}" if whom else what
 
     def facts(self) -> Mapping[str, str]:
         """Return nothing: it is about nobody."""

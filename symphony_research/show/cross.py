@@ -48,7 +48,7 @@ def cross_table(
         more, rows without a cell that may be shown are omitted.
     among : Result, optional
         A disclosed result that says which combinations may be named: those it
-        shows. By default those with a cell that may be shown.
+        shows. By default, or where that is not available, those with a cell that may be shown.
 
     Returns
     -------
@@ -72,11 +72,13 @@ def cross_table(
     People, by condition and age
     """
     require_showable(result, "cross_table")
+    if result.holds_nothing:
+        return release(Table("", ""), result)
     frame = result.estimates
     require_columns(frame.columns, [c for c in (rows, columns, panels, value) if c], what="The result")
     done = result.disclosure
     if done is not None and result.rows_from_records:
-        named = (result if among is None else among).named.select(rows).unique()
+        named = (result if among is None or among.holds_nothing else among).named.select(rows).unique()
         frame = frame.join(named, on=rows, how="semi", maintain_order="left")
     # a cell that is not there has nobody in it, or few: a zero would tell which of the others have somebody
     absent = "0" if result.settings.get("min_persons", 1) == 1 else NOT_ESTIMABLE
