@@ -313,7 +313,7 @@ def _notebooks(arguments: argparse.Namespace) -> int:
         print(f"{notebook.name}\n    {notebook.question or notebook.title}")
         for kind in notebook.takes:
             every = f", or --all-{PLURALS[kind]}" if kind != "quarter" else ""
-            print(f"    may be of one {kind}: --{kind} {'2016-Q3' if kind == 'quarter' else 'NAME'}{every}")
+            print(f"    may be asked for one {kind}: --{kind} {'2016-Q3' if kind == 'quarter' else 'NAME'}{every}")
         for p in notebook.own_parameters:
             default = "none" if p.default is None else p.default
             print(f"    -p {p.name}={default}  ({p.kind_in_words}){f'  {p.help}' if p.help else ''}")

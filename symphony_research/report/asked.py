@@ -71,9 +71,7 @@ class Asked:
 def ask(study: Any, names: Mapping[str, Iterable[str]], all_of: Iterable[str]) -> Asked:
     """Return the subjects asked for, by kind, and what is wrong with them."""
     every = frozenset(all_of)
-    given = {
-        kind: list(dict.fromkeys([names[kind]] if isinstance(names[kind], str) else names[kind])) for kind in names
-    }
+    given = {kind: [own] if isinstance(own, str) else list(dict.fromkeys(own)) for kind, own in names.items()}
     known = {kind: _names(study, kind) for kind in PARTS if given.get(kind) or kind in every}
     subjects, faults = [], []
     for kind, there in known.items():

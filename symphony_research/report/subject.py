@@ -90,10 +90,9 @@ class Subject:
             return notebook
         if self.kind != "hub":
             return f"{notebook}--{self.kind}-{slug(self.name, names)}"
-        own = slug(self.name, names)
         # a hub may be named like the folder of a practice
-        other = own.startswith(tuple(f"{kind}-" for kind in PARTS if kind != "hub"))
-        return f"{notebook}--{_with_digest(own, self.name) if other else own}"
+        like_another = _plain(self.name).startswith(tuple(f"{kind}-" for kind in PARTS if kind != "hub"))
+        return f"{notebook}--{_with_digest(self.name) if like_another else slug(self.name, names)}"
 
     def parameters(self, takes: Sequence[str]) -> dict[str, str | None]:
         """Return the notebook's parameters of subjects: its own, and nothing for the others."""
@@ -123,11 +122,11 @@ def slug(name: str, names: Sequence[str] = ()) -> str:
     """Return a name as part of a folder's name, different for different names."""
     plain = _plain(name)
     clash = sum(_plain(other) == plain for other in names) > 1
-    return plain if plain and not clash else _with_digest(plain, name)
+    return plain if plain and not clash else _with_digest(name)
 
 
-def _with_digest(plain: str, name: str) -> str:
-    return "-".join(filter(None, (plain, hashlib.sha256(name.encode()).hexdigest()[:6])))
+def _with_digest(name: str) -> str:
+    return "-".join(filter(None, (_plain(name), hashlib.sha256(name.encode()).hexdigest()[:6])))
 
 
 def _plain(name: str) -> str:

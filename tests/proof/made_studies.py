@@ -117,8 +117,12 @@ def write_study(
     conditions: int,
     lacking: str = "",
     age_bands: tuple[int, ...] | None = None,
+    practices: int = 0,
 ) -> None:
-    """Write one study folder; the seed follows from its size, so that a study lacking a part is else the same."""
+    """Write one study folder; the seed follows from its size, so that a study lacking a part is else the same.
+
+    With practices, each is half as large as the one before it, and people live in the east or the west.
+    """
     r = np.random.default_rng([2015, people, conditions])
     ids = np.array([f"p{i:06d}" for i in range(people)])
     persons = _persons(r, ids, strata=lacking != "strata")
@@ -130,6 +134,10 @@ def write_study(
     }
     if lacking == "activity":
         del tables["activity"]
+    if practices:
+        tables["persons"], tables["registrations"] = _placed(
+            np.random.default_rng([people, practices]), persons, practices
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for table, frame in tables.items():
         if people >= PARQUET_FROM:
@@ -137,6 +145,16 @@ def write_study(
         else:
             frame.write_csv(folder / f"{table}.csv")
     write_settings(folder, name, date(2011, 4, 1), date(2018, 3, 31), age_bands=age_bands)
+
+
+def _placed(r: np.random.Generator, persons: pl.DataFrame, practices: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the people with the area they live in, and their registrations, from before the study."""
+    share = 0.5 ** np.arange(practices)
+    practice = r.choice([f"P{k + 1:02d}" for k in range(practices)], persons.height, p=share / share.sum())
+    registered = persons.select("person_id").with_columns(
+        pl.Series("practice_id", practice), pl.lit(date(2005, 1, 1)).alias("start_date")
+    )
+    return persons.with_columns(pl.Series("area", r.choice(["East", "West"], persons.height))), registered
 
 
 def write_settings(

@@ -57,13 +57,13 @@ def _read(said: str, complained: str, code: int | None, seconds: float, asked: i
 
 
 def _asked(hubs: int) -> int:
-    """Return how many reports one call asks for: one a notebook, or one a hub where it takes a hub; without hubs none about them."""
+    """Return how many reports one call asks for: one a notebook, or one a hub where it is about a programme's; without hubs none."""
     asked = 0
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         takes_hub = any(re.search(r"^hub\b", "".join(cell["source"]), re.MULTILINE) for cell in cells)
         about_hubs = any(re.search(r"^programme\b", "".join(cell["source"]), re.MULTILINE) for cell in cells)
-        asked += hubs if takes_hub else min(hubs, 1) if about_hubs else 1
+        asked += hubs if takes_hub and about_hubs else min(hubs, 1) if about_hubs else 1
     return asked
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +58,56 @@ def test_two_groups_have_their_names() -> None:
     assert read.groups is not None
     assert read.groups["Chard"] == P(hub="Chard")
     assert P.read(read.as_mapping()) == read
+
+
+Q1, Q2, YEAR = ("2016-01-01", "2016-03-31"), ("2016-04-01", "2016-06-30"), ("2016-01-01", "2016-12-31")
+
+
+def test_quarters_are_parts_of_a_programme_and_other_windows_are_not() -> None:
+    whole, one, other = P(programme="hubs"), P(programme="hubs", joined=Q1), P(programme="hubs", joined=Q2)
+    assert one.parts == (("programme", "hubs"), ("joined", "2016-Q1"))
+    assert one.whole == other.whole == whole.whole
+    assert one.is_disjoint_from(other)
+    assert one.may_be_nested_in(whole)
+    assert not one.may_be_nested_in(other)
+    # windows overlap, so a year is no part; its people may be those of a quarter, for all that is said
+    year = P(programme="hubs", joined=YEAR)
+    assert year.parts == (("programme", "hubs"),)
+    assert year.whole != whole.whole
+    assert one.may_be_nested_in(year)
+    assert not year.is_disjoint_from(one)
+
+
+def test_who_joined_a_hub_may_have_joined_the_programme_in_another_quarter() -> None:
+    # at another hub, in the first quarter; at this one in the second
+    hub = P(programme="hubs", hub="Yeovil", joined=Q2)
+    assert not hub.is_disjoint_from(P(programme="hubs", joined=Q1))
+    assert hub.parts == (("programme", "hubs"), ("hub", "Yeovil"))
+    assert hub.is_disjoint_from(P(programme="hubs", hub="Yeovil", joined=Q1))
+
+
+days = st.dates(min_value=date(2015, 1, 1), max_value=date(2017, 12, 31))
+windows = st.tuples(days, days).map(lambda ends: (min(ends).isoformat(), max(ends).isoformat()))
+
+
+@given(one=windows, other=windows, joined=st.lists(days, max_size=5))
+def test_windows_of_joining_person_by_person(one, other, joined) -> None:  # type: ignore[no-untyped-def]
+    a, b = P(programme="hubs", joined=one), P(programme="hubs", joined=other)
+    both = [day for day in joined if one[0] <= day.isoformat() <= one[1] and other[0] <= day.isoformat() <= other[1]]
+    if a.is_disjoint_from(b):
+        assert not both
+    if not a.may_be_nested_in(b):
+        # then the one cannot be among the other, whoever joined: no day is in both
+        assert not both
+    assert P.read(a.as_mapping()) == a
+    assert a.may_be_nested_in(P(programme="hubs"))
+
+
+def test_into_how_many_parts_people_are_divided_says_nothing_of_who_they_are() -> None:
+    one = P(practice="P1", divided={"practice": 3})
+    assert one.whole == P().whole == P(practice="P2").whole
+    assert one.without_parts() == P()
+    assert one.described() == {"practice": "P1"}
 
 
 @given(
