@@ -11,6 +11,7 @@ from typing import Any
 
 from symphony_research.words.lexicon import COLUMN_WORDS, NOT_RECORDED, capital, in_words
 from symphony_research.words.numbers import percentage, times
+from symphony_research.words.quarters import window_in_words
 
 __all__ = [
     "TITLE_WORDS",
@@ -184,13 +185,16 @@ def of_whom(settings: Mapping[str, Any]) -> str:
     programme, hub, age = (population.get(name) for name in ("programme", "hub", "age"))
     whom = ""
     if programme or hub:
-        whom = f"People enrolled on {', '.join(in_words(part) for part in (programme, hub) if part)}"
+        how = "on" if programme else "with"
+        whom = f"People enrolled {how} {', '.join(in_words(part) for part in (programme, hub) if part)}"
     elif population.get("index"):
         whom = "People in the study"
     if population.get("sex"):
         whom = f"{whom or 'People'}, {in_words(str(population['sex']).lower())}"
     named = {"practice": "practice", "area": "area"}
     whom += "".join(f", {words} {in_words(population[name])}" for name, words in named.items() if population.get(name))
+    if population.get("joined"):
+        whom += f", joined {window_in_words(*population['joined'])}"
     if age and (age[0] or age[1] is not None):
         low, high = age[0] or 0, age[1]
         whom = f"{whom or 'People'}, aged {f'{low}–{high}' if high is not None else f'{low} and over'}"

@@ -6,7 +6,6 @@ import re
 from datetime import date, timedelta
 
 from symphony_research.errors import ArgumentError
-from symphony_research.words.phrases import day_in_words
 
 __all__ = ["quarter_days", "quarter_named", "window_in_words"]
 
@@ -56,6 +55,7 @@ def window_in_words(first: str, last: str) -> str:
     >>> window_in_words("2016-07-01", "2016-09-30"), window_in_words("2016-07-01", "2016-07-31")
     ('July to September 2016', '1 July 2016 to 31 July 2016')
     """
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
     if quarter_named(first, last):
-        return f"{date.fromisoformat(first):%B} to {date.fromisoformat(last):%B %Y}"
-    return f"{day_in_words(first)} to {day_in_words(last)}"
+        return f"{start:%B} to {end:%B %Y}"
+    return f"{start.day} {start:%B %Y} to {end.day} {end:%B %Y}"

@@ -19,6 +19,7 @@ from symphony_research.report.index import write_index
 from symphony_research.report.notebooks import list_notebooks
 from symphony_research.report.run_plan import plan_runs
 from symphony_research.report.subject import EVERYBODY, PROGRAMME, Subject, subject_of
+from symphony_research.words.phrases import of_whom
 
 HEAD = "study = 'x'\npolicy = None  # type: str\nsession = None  # type: str\n"
 HUB, PRACTICE, AREA, QUARTER = (f"{kind} = None  # type: str\n" for kind in ("hub", "practice", "area", "quarter"))
@@ -237,3 +238,15 @@ def test_practices_divide_everybody_and_no_complement_is_told() -> None:
     assert all(part.settings["population"]["divided"] == {"practice": sum(n > 0 for n in sizes)} for part in parts)
     # "registered with another practice" would be everybody less the practice's own
     assert not any("another" in step for part in parts for step in part.count_tables["steps"]["step"])
+
+
+def test_captions_name_the_window_of_joining() -> None:
+    told = {"programme": "complex_care", "joined": ["2016-07-01", "2016-09-30"], "index": "enrolment", "event": "death"}
+    assert (
+        of_whom({"population": told})
+        == "People enrolled on complex care, joined July to September 2016 from the day of joining"
+    )
+    assert (
+        of_whom({"population": {"hub": "East", "index": "enrolment"}})
+        == "People enrolled with East, as of the day of joining"
+    )
