@@ -149,3 +149,14 @@ def test_every_predicate_is_described_in_words_and_no_digest_is() -> None:
         "strata": "age band 65-74, 75-84", "as of": "the day of joining", "data to": "31 March 2018",
         "leave programme": "yes", "compared": "with matched controls",
     }  # fmt: skip
+
+
+def test_who_enrolled_until_a_later_day_is_not_among_those_until_an_earlier_one() -> None:
+    early, late = (Population(index="enrolment", until=day) for day in ("2017-12-31", "2018-03-31"))
+    assert early.may_be_nested_in(late)
+    assert not late.may_be_nested_in(early)
+    assert late.may_be_nested_in(late)
+    # of one day of looking at people more data say nothing of who they are
+    fixed = [one.replace(index="2012-04-01") for one in (early, late)]
+    assert fixed[1].may_be_nested_in(fixed[0])
+    assert fixed[0].may_be_nested_in(fixed[1])
