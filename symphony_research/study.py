@@ -17,7 +17,7 @@ from symphony_research.door.duplicates import near_names, repeated_rows, same_pa
 from symphony_research.door.folder import Found, look_through
 from symphony_research.door.stamp import Content, Stamp, content_of, read_stamp, write_stamp
 from symphony_research.door.study_settings import data_end_of, imported_notes, period_of, read_settings
-from symphony_research.door.table import BROKEN, UNREADABLE, read_table
+from symphony_research.door.table import BROKEN, UNREADABLE, one_type_of_id, read_table
 from symphony_research.door.text import TextFile
 from symphony_research.door.values import schema_type
 from symphony_research.errors import ArgumentError, SchemaError
@@ -106,12 +106,14 @@ class Study:
 
     @cached_property
     def recorded(self) -> pl.DataFrame:
-        """The kinds of activity recorded, read once: `setting`, `kind`, `staff_role`, and whether any has an `end_date` or a cost."""
-        keys = ["setting", "kind", "staff_role"]
+        """The kinds of activity, read once: `setting`, `kind`, `staff_role`, and whether any has an `end_date` or a cost."""
+        keys = [name for name in ("setting", "kind", "staff_role") if name in self.activity.collect_schema()]
         found = self.activity.select(keys).unique().sort(keys).collect(engine="streaming")
         for name, has in (("ended", pl.col("end_date").is_not_null()), ("costed", pl.col("cost") > 0)):
-            first = self.activity.filter(has).select("setting").head(1)  # reading ends with it
-            found = found.with_columns(pl.lit(first.collect(engine="streaming").height > 0).alias(name))
+            first = (
+                self.activity.filter(has).select("setting").head(1).collect(engine="streaming")
+            )  # reading ends with it
+            found = found.with_columns(pl.lit(first.height > 0).alias(name))
         return found
 
     @property
@@ -322,7 +324,7 @@ def _tables(
         texts |= read.texts
         if read.frame is not None:
             tables[name] = read.frame
-    return _one_type_of_id(tables), texts
+    return one_type_of_id(tables), texts
 
 
 def _is_generated(folder: Path, content: Content) -> bool:
@@ -368,18 +370,6 @@ def _study(
 def empty(table: Table) -> pl.LazyFrame:
     """Return a table of the schema without rows."""
     return pl.LazyFrame(schema={column.name: schema_type(column) for column in table.columns})
-
-
-def _one_type_of_id(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.LazyFrame]:
-    """Where ids are integers in one table and text in another, make them text in all."""
-    for column in ("person_id", "practice_id"):
-        kinds = {f.collect_schema()[column] for f in tables.values() if column in f.collect_schema()}
-        if len(kinds) > 1:
-            tables = {
-                name: f.with_columns(pl.col(column).cast(pl.String)) if column in f.collect_schema() else f
-                for name, f in tables.items()
-            }
-    return tables
 
 
 def _period(

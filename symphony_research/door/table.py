@@ -16,7 +16,16 @@ from symphony_research.door.text import TextFile, UnreadableError, look_at, scan
 from symphony_research.door.values import family, filled, plural, reading, schema_type
 from symphony_research.schema import Column, Table
 
-__all__ = ["BROKEN", "NHS_NUMBER", "POSTCODE_TOLD", "UNREADABLE", "TableRead", "conform", "read_table"]
+__all__ = [
+    "BROKEN",
+    "NHS_NUMBER",
+    "POSTCODE_TOLD",
+    "UNREADABLE",
+    "TableRead",
+    "conform",
+    "one_type_of_id",
+    "read_table",
+]
 
 # all that reading a damaged file may raise
 BROKEN = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
@@ -324,3 +333,15 @@ def _identifiers(table: Table, part: _Part, places: Mapping[str, int]) -> list[_
             if rows is not None:
                 counts.append(_Count(name, message, rows, advice))
     return counts
+
+
+def one_type_of_id(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.LazyFrame]:
+    """Where ids are integers in one table and text in another, make them text in all."""
+    for column in ("person_id", "practice_id"):
+        kinds = {f.collect_schema()[column] for f in tables.values() if column in f.collect_schema()}
+        if len(kinds) > 1:
+            tables = {
+                name: f.with_columns(pl.col(column).cast(pl.String)) if column in f.collect_schema() else f
+                for name, f in tables.items()
+            }
+    return tables
