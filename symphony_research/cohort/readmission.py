@@ -192,7 +192,9 @@ class ReadmissionRate(Result):
 
         if not self.by:
             row = known.row(0, named=True)
-            return f"{said(row)} of discharges of about {roughly(row['n_persons'])} people were followed by {days}."
+            each = row["discharges_per_person"]
+            often = "" if each is None else f", {each:.1f} each"
+            return f"Of all discharges of about {roughly(row['n_persons'])} people{often}, {said(row)} were followed by {days}."
         ranked = known.sort("estimate", maintain_order=True)
         low, high = ranked.row(0, named=True), ranked.row(-1, named=True)
         if low["estimate"] == high["estimate"]:

@@ -23,7 +23,7 @@ from symphony_research.words.numbers import number
 __all__ = ["Tables"]
 
 Tables = Mapping[str, pl.DataFrame]
-_LEFT = ", as they left or the data ended; shares alive or with an event allow for them"
+_LEFT = ", as they left or the data ended; shares and means allow for them"
 _ACTUARIAL = {
     "method": "life table (actuarial) on a grid of times; the limits hold the exact estimate and its interval, "
     "whatever the grid and the rounding conceal",
@@ -147,7 +147,7 @@ class _Curve(Result):
         told = {}
         last = f"{frame['time'][-1]:g} {self.time_unit}"
         less = f"Followed for under {last}"
-        for name, column, after in (("Deaths", deaths, f" within {last}"), (less, "n_censored", _LEFT)):
+        for name, column, after in (("Deaths", deaths, f" recorded within {last}"), (less, "n_censored", _LEFT)):
             n = frame[column][-1]
             about = "about " if self.is_rounded and n else ""
             told[name] = SUPPRESSED if n is None else f"{about}{number(n)}{after}"

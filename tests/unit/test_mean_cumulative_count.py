@@ -200,7 +200,7 @@ def test_released_it_tells_no_number_of_few_events():
     assert len(curve_title(safe, 730.0).split()) <= 15
     whole = sr.suppress(sr.survival.mean_cumulative_count(events, persons, time_unit="days"), NHS)
     # the deaths of the last grid time, not the number of events, which is not released
-    assert whole.facts()["Deaths"].startswith(f"about {whole.estimates['n_deaths'][-1]:,} within ")
+    assert whole.facts()["Deaths"].startswith(f"about {whole.estimates['n_deaths'][-1]:,} recorded within ")
 
 
 def test_one_person_with_most_events_is_not_shown():
