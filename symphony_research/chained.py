@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -75,9 +75,9 @@ class ChainedFile:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if self.private else 0o777)
             mode = 0o600 if self.private else 0o666
             place = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), mode)
-            # a register of several people has another owner, who says who may read it
-            if self.private and os.name != "nt" and os.fstat(place).st_uid == os.geteuid():
-                os.fchmod(place, 0o600)
+            if self.private and os.name != "nt":
+                with suppress(PermissionError):  # a register of several people has another owner, who says who may read it
+                    os.fchmod(place, 0o600)
             stream = os.fdopen(place, "r+b")
         except OSError as fault:
             raise self._unopened(fault) from None

@@ -24,7 +24,7 @@ from symphony_research.result import KeyFigure, Result
 from symphony_research.result.cells import CellDefinition, Partition, everybody
 from symphony_research.result.roles import Count, Key, Known, ModelEstimate, TableRoles
 from symphony_research.study import Study
-from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, in_words
+from symphony_research.words.lexicon import NOT_ESTIMABLE, SUPPRESSED, capital, in_words
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import confidence_of
 
@@ -160,7 +160,7 @@ class ProgrammeEventStudy(Result):
         what = "Ratio of rate ratios" if self.settings["model"] == "poisson" else "Difference, per 100 person-years"
         return MappingProxyType(
             {
-                "period": f"{self.period_words.capitalize()} from the start", "n_practices": "Practices", "estimate": what,
+                "period": f"{capital(self.period_words)} from the start", "n_practices": "Practices", "estimate": what,
                 "lower": f"{how}, lower", "upper": f"{how}, upper",
             }
         )  # fmt: skip
