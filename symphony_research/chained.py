@@ -76,7 +76,8 @@ class ChainedFile:
             mode = 0o600 if self.private else 0o666
             place = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), mode)
             if self.private and os.name != "nt":
-                with suppress(PermissionError):  # a register of several people has another owner, who says who may read it
+                # a register of several people has another owner, who says who may read it
+                with suppress(PermissionError):
                     os.fchmod(place, 0o600)
             stream = os.fdopen(place, "r+b")
         except OSError as fault:

@@ -37,12 +37,11 @@ def add_subjects(command: argparse.ArgumentParser) -> None:
 
 def subjects_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the subjects asked for, as `run_reports` takes them."""
-    others = {
-        "practices": arguments.practice, "all_practices": arguments.all_practices, "areas": arguments.area,
-        "all_areas": arguments.all_areas, "quarters": arguments.quarter,
+    return {
+        "hubs": arguments.hub, "all_hubs": arguments.all_hubs, "practices": arguments.practice,
+        "all_practices": arguments.all_practices, "areas": arguments.area, "all_areas": arguments.all_areas,
+        "quarters": arguments.quarter,
     }  # fmt: skip
-    asked = {name: value for name, value in others.items() if value}
-    return {"hubs": arguments.hub, "all_hubs": arguments.all_hubs, **asked}
 
 
 def positive(text: str) -> int:

@@ -15,7 +15,7 @@ from symphony_research.population import Population
 from symphony_research.words.lexicon import in_words
 from symphony_research.words.quarters import quarter_days, window_in_words
 
-__all__ = ["About", "about", "window_of"]
+__all__ = ["About", "about", "joining_window"]
 
 # what divides people into parts, each of which may have a report, as a column
 _DIVIDING = {
@@ -82,7 +82,7 @@ def about(
     return About(" and ".join(told), rules)
 
 
-def window_of(joined: tuple[Any, Any] | str) -> tuple[date, date]:
+def joining_window(joined: tuple[Any, Any] | str) -> tuple[date, date]:
     """Return the first and last day of a window of joining, which may be named as a calendar quarter.
 
     Raises

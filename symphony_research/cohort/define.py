@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from symphony_research.cohort.about import about, window_of
+from symphony_research.cohort.about import about, joining_window
 from symphony_research.cohort.attrition import attrition_of
 from symphony_research.cohort.bands import age_band
 from symphony_research.cohort.index_dates import GIVEN, LABEL, index_dates_of
@@ -103,7 +103,7 @@ def define_cohort(
         raise ArgumentError("index is for everybody; people on a programme have the day they joined. Leave one out.")
     if joined is not None and not enrolled:
         raise ArgumentError("joined is for people on a programme: name the programme or hub that they joined.")
-    window = None if joined is None else window_of(joined)
+    window = None if joined is None else joining_window(joined)
     own = None if index is None or isinstance(index, (str, date)) else index_dates_of(study, index)
     day = study.period[0] if index is None or own is not None else as_date(index, "index")
     if not study.period[0] <= day <= study.period[1]:

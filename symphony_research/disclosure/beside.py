@@ -22,8 +22,8 @@ def protect_or_withhold(
 ) -> tuple[dict[int, ReleasedOutput], Protection]:
     """Protect results of one population beside earlier releases; return those that are released, and what is suppressed of them.
 
-    Counts of the same records are one system, and what was suppressed in it stays so. Differences from what was released of others are looked at again once counts are
-    suppressed, by what is then left, until none tells: what contradicted itself before may tell then.
+    Counts of the same records are one system, and what was suppressed in it stays so. What was released of others is looked at
+    again once counts are suppressed, beside what is then left, until nothing tells: what contradicted itself before may tell then.
     """
     whom = next(iter(own.values()))
     of_study = [one for one in earlier if of_one_study(one, whom)]

@@ -20,6 +20,7 @@ from symphony_research.disclosure.outputs import UNBOUNDED, CellBounds, Released
 from symphony_research.disclosure.programme import UndecidedError
 from symphony_research.disclosure.search import Search, Target
 from symphony_research.disclosure.system import System, bounds_of, system_of
+from symphony_research.disclosure.targets import target_of
 from symphony_research.result.cells import CellDefinition, Stratum
 
 __all__ = ["Comparison", "Telling", "comparison_of", "need_of", "of_own_people", "tells"]
@@ -266,10 +267,9 @@ def _suppressed(outputs: Iterable[ReleasedOutput], system: System) -> dict[int, 
     found: dict[int, Target] = {}
     for one in outputs:
         for cell in one.cells:
-            if cell.suppressed and cell.primary and cell.of not in shown and cell.of in system.index:
-                values = int(cell.high - cell.low) + 1
-                need = values if one.policy["level"] == "strict" else min(int(one.policy["rounding"]), values)
-                found[system.index[cell.of]] = Target(cell.low, cell.high, need)
+            target = target_of(cell, one.policy["rounding"], one.policy["level"]) if cell.primary else None
+            if target is not None and cell.of not in shown and cell.of in system.index:
+                found[system.index[cell.of]] = target
     return found
 
 

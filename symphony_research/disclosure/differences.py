@@ -1,4 +1,4 @@
-"""Suppress what protects the differences between two populations: the cheapest counts by which each keeps enough numbers."""
+"""Suppress what protects the differences and the suppressed counts of two populations: the cheapest counts beside which each keeps enough numbers."""
 
 from __future__ import annotations
 
@@ -68,24 +68,20 @@ class _Choice:
             return frozenset()
         rounds = 0
         while left := self._compared() - self.proven:
-            for block in comparison.blocks(left, self.lower, self.upper):
+            blocks = comparison.blocks(left, self.lower, self.upper)
+            # what no relation speaks of is free
+            self.proven |= left - {int(k) for block in blocks for k in block.unknowns}
+            for block in blocks:
                 few = self._searched(block, left)
                 self.proven |= left.intersection(map(int, block.unknowns)) - {one.at for one in few}
-                left = left - self.proven
                 for one in few:
                     if one.decided and rounds < MOST_ROUNDS and self.work < MOST_WORK:
                         self._cure(block, one)
                     else:
                         self._give_up(block, one)
-            # what no relation speaks of any more is free
-            self.proven |= left - self._in_blocks(left)
             rounds += 1
         self._restore()
         return frozenset(self.chosen)
-
-    def _in_blocks(self, wanted: set[int]) -> set[int]:
-        blocks = self.comparison.blocks(wanted, self.lower, self.upper)
-        return {int(k) for block in blocks for k in block.unknowns}
 
     def _compared(self) -> set[int]:
         """Return what is looked at; differences of counts that are suppressed here are protected as suppressed counts are."""
@@ -143,7 +139,7 @@ class _Choice:
             self.lower[k], self.upper[k] = self.open.pop(k)[1], UNBOUNDED
 
     def _restore(self) -> None:
-        """Show again, the largest first, what no difference needs: what was suppressed later may protect it too."""
+        """Show again, the largest first, what nothing needs: what was suppressed later may protect it too."""
         if len(self.chosen) < 2:
             return
         for k in sorted(self.chosen, key=lambda k: (-self.chosen[k][1], k)):

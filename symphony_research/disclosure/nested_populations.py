@@ -109,7 +109,7 @@ def _beside_all(
     comparison = comparison_of(inner, outer)
     if comparison is None:
         return set()
-    own_is_inner = outer[0] is not drafts[0]
+    own_is_inner = outer is not drafts
     places = [
         (at, cell, one.policy["threshold"] + 1.0)
         for one in drafts

@@ -11,17 +11,17 @@ from symphony_research.disclosure.search import InferableCell, Target
 from symphony_research.disclosure.system import System
 from symphony_research.policy import Policy
 
-__all__ = ["aims_of", "cost_of", "targets_of"]
+__all__ = ["aims_of", "cost_of", "target_of", "targets_of"]
 
 
-def _target_of(cell: CellBounds, policy: Policy) -> Target | None:
-    """Return how many numbers a suppressed cell must keep possible; None of one that is shown."""
+def target_of(cell: CellBounds, rounding: int, level: str) -> Target | None:
+    """Return how many numbers a suppressed cell must keep possible under a rule; None of one that is shown."""
     if not cell.suppressed:
         return None
-    need = policy.rounding
+    need = rounding
     if cell.primary:
         values = int(cell.high - cell.low) + 1
-        need = values if policy.level == "strict" else min(need, values)
+        need = values if level == "strict" else min(need, values)
     return Target(cell.low, cell.high, need)
 
 
@@ -30,7 +30,7 @@ def targets_of(system: System, cells: Iterable[CellBounds], policy: Policy) -> d
     shown = {cell.of for cell in cells if not cell.suppressed}
     found: dict[int, Target] = {}
     for cell in cells:
-        target = _target_of(cell, policy)
+        target = target_of(cell, policy.rounding, policy.level)
         if target is not None and cell.of not in shown:
             at = system.index.get(cell.of)
             known = found.get(at) if at is not None else None

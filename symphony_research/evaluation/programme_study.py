@@ -17,7 +17,7 @@ from symphony_research.evaluation.estimated import require_integers, with_interv
 from symphony_research.evaluation.panel import METHODS
 from symphony_research.evaluation.period_tables import DAYS_A_YEAR, EFFECT, effect_roles
 from symphony_research.evaluation.release import released_estimates
-from symphony_research.evaluation.staggered import StaggeredEffects, interaction_weighted, staggered_effects
+from symphony_research.evaluation.staggered import StaggeredEffects, compared_with, staggered_effects
 from symphony_research.inference import Array, normal_quantile
 from symphony_research.policy import Policy
 from symphony_research.result import KeyFigure, Result
@@ -270,15 +270,14 @@ def programme_event_study(
     spans = {AFTER: relative > 0, BEFORE: relative < 0}
     combined = np.array([own / max(own.sum(), 1) for own in spans.values()])
     fit = staggered_effects(events, time / DAYS_A_YEAR, start[used], relative, combined, method=method)
-    _, starts = interaction_weighted(events, time, start[used], relative, method="linear")
     settings = {
         "method": "interaction-weighted event study of practices; jackknife by practice", "reference": "Sun and Abraham 2021",
         "programme": programme, "outcome": outcome, "months": months, "leads": leads, "lags": lags, "model": method,
         "confidence": confidence, **population_by_month(study, outcome).as_settings(),
     }  # fmt: skip
     arms = _arms(counts, dict(zip(practices, start, strict=True)), days)
-    cells = [_fewest(persons, start[used], own) for own in starts]
-    number_of = [int(np.isin(start[used], [began for began, _ in own]).sum()) for own in starts]
+    cells = [_fewest(persons, start[used], own) for own in fit.used]
+    number_of = [int(np.isin(start[used], [began for began, _ in own]).sum()) for own in fit.used]
     return ProgrammeEventStudy(
         {"arms": arms, **_estimates(fit, relative, spans, cells, number_of, events, time, method)}, settings
     )
@@ -319,7 +318,7 @@ def _arms(counts: pl.DataFrame, start: Mapping[str, int], days: list[Any]) -> pl
 
 def _fewest(persons: Array, start: NDArray[np.int64], used: list[tuple[int, int]]) -> int:
     """Return the smallest number of people with the event behind an effect, of a start or of the practices without it."""
-    without = start >= persons.shape[1] if (start >= persons.shape[1]).any() else start == start.max()
+    without = compared_with(start, persons.shape[1])
     cells = [
         persons[arm, period].sum()
         for began, at in used

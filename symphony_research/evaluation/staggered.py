@@ -21,7 +21,7 @@ from symphony_research.errors import NotEstimableError
 from symphony_research.evaluation.panel import between_groups
 from symphony_research.inference import Array
 
-__all__ = ["StaggeredEffects", "interaction_weighted", "staggered_effects"]
+__all__ = ["StaggeredEffects", "compared_with", "interaction_weighted", "staggered_effects"]
 
 Whole = NDArray[np.int64]
 
@@ -37,11 +37,20 @@ class StaggeredEffects:
     error : (k,) array
     degrees : (k,) array
         Welch's degrees of freedom, rounded down.
+    used : list of list of (start, period)
+        The starts, and their periods, that each effect is a mean of; of combinations nothing.
     """
 
     estimate: Array
     error: Array
     degrees: Array
+    used: list[list[tuple[int, int]]]
+
+
+def compared_with(start: Whole, periods: int) -> NDArray[np.bool_]:
+    """Return the places that others are compared with: where it did not begin, or if there are none, where it began last."""
+    never = start >= periods
+    return never if never.any() else start == start.max()
 
 
 def interaction_weighted(
@@ -80,11 +89,8 @@ def interaction_weighted(
     >>> found.round(6).tolist()  # 2 and 3 in the period of the start; 2 of the first place alone in the next
     [2.5, 2.0]
     """
-    periods = events.shape[1]
-    without = start >= periods
-    if not without.any():
-        periods = int(start.max())
-        without = start == periods
+    without = compared_with(start, events.shape[1])
+    periods = min(events.shape[1], int(start[without].min()))  # of the last to begin, those before they did
     total, weight = np.zeros(len(relative)), np.zeros(len(relative))
     used: list[list[tuple[int, int]]] = [[] for _ in relative]
     for began in np.unique(start[~without]):
@@ -135,26 +141,24 @@ def staggered_effects(
     >>> found.estimate.tolist(), found.error.round(6).tolist()  # changes 2 and 4, against 0 and 2: root of 2 / 2 + 2 / 2
     ([2.0, 2.0], [1.414214, 1.414214])
     """
-    last = start.max()
-    without = start >= events.shape[1] if last >= events.shape[1] else start == last
+    without = compared_with(start, events.shape[1])
     if min(without.sum(), (~without).sum()) < 2:
         raise NotEstimableError(
             "Fewer than two practices began it, or fewer than two had not, so that there is no comparison."
         )
 
-    def path(kept: NDArray[np.bool_]) -> Array:
-        found, _ = interaction_weighted(events[kept], time[kept], start[kept], relative, method=method)
+    def path(kept: NDArray[np.bool_]) -> tuple[Array, list[list[tuple[int, int]]]]:
+        found, used = interaction_weighted(events[kept], time[kept], start[kept], relative, method=method)
         both = [np.where(row != 0, found * row, 0.0).sum() for row in combined]
-        return np.concatenate([found, both])
+        return np.concatenate([found, both]), used
 
-    everywhere = np.ones(len(start), bool)
-    estimate = path(everywhere)
+    estimate, used = path(np.ones(len(start), bool))
     parts = []
     for arm in (without, ~without):
         size = int(arm.sum())
-        left = np.array([path(np.arange(len(start)) != place) for place in np.flatnonzero(arm)])
+        left = np.array([path(np.arange(len(start)) != place)[0] for place in np.flatnonzero(arm)])
         parts.append((((left - estimate) ** 2).sum(axis=0) * (size - 1) / size, size - 1))
     variance = sum(part for part, _ in parts)
     with np.errstate(invalid="ignore", divide="ignore"):
         degrees = variance**2 / sum(part**2 / free for part, free in parts)
-    return StaggeredEffects(estimate, np.sqrt(variance), np.floor(degrees))
+    return StaggeredEffects(estimate, np.sqrt(variance), np.floor(degrees), used)

@@ -20,9 +20,8 @@ from symphony_research.study import Study
 __all__ = ["SAME_PEOPLE", "overlap", "sketch_of", "smallest"]
 
 SIZE, DIGITS = 256, 14
-SAME_PEOPLE = (
-    0.1  # share of the smaller extract's people who are in both, from which the extracts are of the same people
-)
+# share of the smaller extract's people who are in both, from which the extracts are of the same people
+SAME_PEOPLE = 0.1
 FEWEST = 3  # digests in both, of extracts whose sketches are not everybody: fewer may be an accident of rare spellings of ids
 
 

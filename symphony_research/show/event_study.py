@@ -17,7 +17,7 @@ from symphony_research.words.phrases import confidence_of, fitting
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_event_study", "ratio_axis"]
+__all__ = ["effect_axes", "plot_event_study"]
 
 _WIDTH, _HEIGHT = 8.4, 4.8
 _TICKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
@@ -77,20 +77,15 @@ def plot_event_study(result: Result, *, ax: Axes | None = None, title: str | Non
         ax, own = begin(ax, _WIDTH, _HEIGHT)
         if not drawn.height:
             return nothing_to_draw(ax, result, own=own, title=title, notes=notes)
-        _marks(ax, drawn, every.filter(pl.col("is_reference")), ratio)
-        ax.axvline(0, color=LINE, linewidth=1.2, zorder=0)
-        ax.axhline(1 if ratio else 0, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-        plain_axes(ax, grid="y")
-        ax.set_xlabel("Months from enrolling", fontsize=LABEL, color=INK)
-        what = "Ratio of rate ratios (log scale)" if ratio else "Difference per 100 person-years"
-        ax.set_ylabel(what, fontsize=LABEL, color=INK)
+        _marks(ax, drawn, every.filter(pl.col("is_reference")))
+        effect_axes(ax, drawn, "Months from enrolling", start=0, ratio=ratio)
         after = drawn.filter(pl.col("period") > 0)
         told = [f"{result.days(row)}: {number(row['estimate'])}" for row in after.head(4).iter_rows(named=True)]  # type: ignore[attr-defined]
         kind = "Event study plot of periods before and after enrolling, with intervals"
         return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
 
 
-def _marks(ax: Axes, drawn: pl.DataFrame, reference: pl.DataFrame, ratio: bool) -> None:
+def _marks(ax: Axes, drawn: pl.DataFrame, reference: pl.DataFrame) -> None:
     ax.vlines(drawn["months"], drawn["lower"], drawn["upper"], color=INK, linewidth=1.2, zorder=2)
     handles: list[Any] = []
     names: list[str] = []
@@ -108,11 +103,21 @@ def _marks(ax: Axes, drawn: pl.DataFrame, reference: pl.DataFrame, ratio: bool) 
             handles, names = [*handles, mark], [*names, name]
     mark = ax.scatter(reference["months"], reference["estimate"], s=46, marker="D", color=INK, linewidth=0, zorder=3)
     key_above(ax, [*handles, mark], [*names, "Reference"], axes_points(ax)[0])
+
+
+def effect_axes(ax: Axes, drawn: pl.DataFrame, across: str, *, start: float, ratio: bool) -> None:
+    """Draw the axes of effects by time, a line where it starts, and one where there is no difference."""
     if ratio:
-        ratio_axis(ax, drawn)
+        _ratio_axis(ax, drawn)
+    ax.axvline(start, color=LINE, linewidth=1.2, zorder=0)
+    ax.axhline(1 if ratio else 0, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    plain_axes(ax, grid="y")
+    ax.set_xlabel(across, fontsize=LABEL, color=INK)
+    what = "Ratio of rate ratios (log scale)" if ratio else "Difference per 100 person-years"
+    ax.set_ylabel(what, fontsize=LABEL, color=INK)
 
 
-def ratio_axis(ax: Axes, drawn: pl.DataFrame) -> None:
+def _ratio_axis(ax: Axes, drawn: pl.DataFrame) -> None:
     """Make the axis of ratios logarithmic, and as long as their intervals."""
     low, high = min(*drawn["lower"], 0.9) / 1.1, max(*drawn["upper"], 1.1) * 1.1
     ax.set_yscale("log")

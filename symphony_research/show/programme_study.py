@@ -8,10 +8,10 @@ import polars as pl
 
 from symphony_research.cohort import EVENTS
 from symphony_research.result import Result
-from symphony_research.show.event_study import ratio_axis
+from symphony_research.show.event_study import effect_axes
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import require_family
-from symphony_research.show.style import INK, LABEL, LINE, MAIN, QUIET, drawing, key_above, plain_axes
+from symphony_research.show.style import INK, MAIN, QUIET, drawing, key_above
 from symphony_research.show.titles import few_title
 from symphony_research.words.lexicon import capital, in_words
 from symphony_research.words.numbers import number
@@ -85,15 +85,8 @@ def plot_programme_event_study(result: Result, *, ax: Axes | None = None, title:
                 names.append(name)
         handles.append(ax.scatter([-1], [none], s=46, marker="D", color=INK, linewidth=0, zorder=3))
         key_above(ax, handles, [*names, "Reference"], axes_points(ax)[0])
-        if ratio:
-            ratio_axis(ax, drawn)
-        ax.axvline(-0.5, color=LINE, linewidth=1.2, zorder=0)
-        ax.axhline(none, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+        effect_axes(ax, drawn, f"{capital(unit)}s from the start of the programme", start=-0.5, ratio=ratio)
         ax.set_xticks(range(-result.settings["leads"], result.settings["lags"] + 1))
-        plain_axes(ax, grid="y")
-        ax.set_xlabel(f"{capital(unit)}s from the start of the programme", fontsize=LABEL, color=INK)
-        what = "Ratio of rate ratios (log scale)" if ratio else "Difference per 100 person-years"
-        ax.set_ylabel(what, fontsize=LABEL, color=INK)
         after = drawn.filter(pl.col("period") >= 0)
         told = [f"{unit} {row['period']}: {number(row['estimate'])}" for row in after.head(4).iter_rows(named=True)]
         kind = "Event study plot of periods before and after a programme began, with intervals"

@@ -15,7 +15,7 @@ import pytest
 from study import POLICIES, attack, world_of
 
 import symphony_research as sr
-from symphony_research.disclosure import control, primary, relations, secondary, targets, triples
+from symphony_research.disclosure import control, primary, relations, secondary, triples
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.policy import Policy
 
@@ -93,13 +93,6 @@ def _nothing(*args: Any, **more: Any) -> Any:
 
 def _exact(self: Policy, column: str) -> pl.Expr:
     return pl.when(~self.hides(column)).then(pl.col(column)).alias(column)
-
-
-def _only_primary(cell: Any, policy: Policy) -> Any:
-    return None if not cell.primary else _TARGET(cell, policy)
-
-
-_TARGET = targets._target_of
 
 
 def _unsearched(system: Any, cells: Any, policy: Policy) -> Any:
