@@ -129,7 +129,7 @@ def define_cohort(
     for step, (column, value) in wanted.items():
         if value is not None:
             rules.append((step, pl.col(column).cast(pl.String) == str(value)))
-    if age is not None:
+    if (low, high) != (0, OLDEST):  # else it would be a criterion that nobody can meet
         words = f"younger than {low}" + (f" or older than {high}" if high < OLDEST else "")
         rules.append((words, pl.col("age").is_between(low, high)))
     if min_conditions is not None:

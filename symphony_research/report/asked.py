@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from symphony_research.errors import ArgumentError, suggestion
@@ -142,8 +143,15 @@ def _not_known(kind: str, wanted: Sequence[str], there: Sequence[str], study: st
     ]
 
 
+def _anybody_joined(study: Any, first: date, last: date) -> bool:
+    import polars as pl
+
+    joined = study.enrolments.filter(pl.col("start_date").cast(pl.Date).is_between(first, last))
+    return not joined.select("start_date").head(1).collect().is_empty()
+
+
 def _quarters(wanted: Sequence[str], study: Any) -> tuple[list[str], list[str]]:
-    """Return quarters as they are named, and what is wrong with those that are none or outside the study."""
+    """Return quarters as they are named, and what is wrong with those that are none, outside the study, or in which nobody joined."""
     named, faults = [], []
     for name in wanted:
         try:
@@ -156,5 +164,7 @@ def _quarters(wanted: Sequence[str], study: Any) -> tuple[list[str], list[str]]:
             faults.append(
                 f"The quarter {name} is outside the study '{study.name}', {start:%Y-%m-%d} to {end:%Y-%m-%d}."
             )
+        elif not _anybody_joined(study, first, last):
+            faults.append(f"Nobody of the study '{study.name}' joined a programme in the quarter {name}.")
         named.append(quarter_named(first.isoformat(), last.isoformat()) or name)
     return named, faults

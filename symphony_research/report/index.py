@@ -175,14 +175,14 @@ def _entry(folder: Path, record: Mapping[str, Any] | None) -> dict[str, Any]:
     if record["status"] == "done" and not complete:
         error = "The report is not complete: it was interrupted, or a file was taken away. Make it again."
     failed = record["status"] != "done" or not complete
-    notebook = record["notebook"]
+    notebook, subject, whom = record["notebook"], subject_of(record) or EVERYBODY, about_whom(record)
     return {
         "folder": folder.name,
         "notebook": notebook["name"],
         "title": notebook["title"],
         "question": notebook["question"],
-        "subject": subject_of(record) or EVERYBODY,
-        "whom": about_whom(record),
+        "subject": subject,
+        "whom": whom if subject.kind == "hub" else capital(whom),  # a hub is called as the study calls it
         "status": "failed" if failed else "done",
         "status_words": "not made" if failed else "ready",
         "error": error,

@@ -94,5 +94,5 @@ def test_the_people_of_a_quarter_are_those_who_joined_in_it(made: ReportSet, fol
 
 def test_the_index_names_each_subject(made: ReportSet) -> None:
     text = made.index.read_text(encoding="utf-8")
-    assert text.index(">everybody</a>") < text.index(">practice P01</a>") < text.index(">practice P02</a>")
-    assert ">joined October to December 2016</a>" in text
+    assert text.index(">Everybody</a>") < text.index(">Practice P01</a>") < text.index(">Practice P02</a>")
+    assert ">Joined October to December 2016</a>" in text

@@ -89,6 +89,11 @@ def test_report_passes_on_what_was_asked_and_ends_with_the_address(tmp_path, fak
         "A",
         "--hub",
         "B",
+        "--practice",
+        "P1",
+        "--all-areas",
+        "--quarter",
+        "2016-Q3",
         "-p",
         "x=1",
         "--policy",
@@ -100,6 +105,7 @@ def test_report_passes_on_what_was_asked_and_ends_with_the_address(tmp_path, fak
     assert cli.main([*words, "--out", str(tmp_path)]) == 0
     assert asked == {
         "study": Path("st"), "notebooks": ["02", "net"], "hubs": ["A", "B"], "all_hubs": False,
+        "practices": ["P1"], "all_practices": False, "areas": [], "all_areas": True, "quarters": ["2016-Q3"],
         "parameters": {"x": "1"}, "policy": "sacro", "level": "strict", "out": tmp_path, "jobs": 2, "pdf": True, "register": None, "without": [],
     }  # fmt: skip
     assert capsys.readouterr().out.splitlines() == ["1 report made.", (tmp_path / "index.html").as_uri()]

@@ -55,7 +55,12 @@ def study(tmp_path: Path) -> sr.Study:
         folder / "registrations.csv"
     )
     pl.DataFrame(
-        {"person_id": ["a", "b"], "programme": "care", "hub": ["Yeovil", "Chard"], "start_date": "2015-02-01"}
+        {
+            "person_id": ["a", "b"],
+            "programme": "care",
+            "hub": ["Yeovil", "Chard"],
+            "start_date": ["2015-02-01", "2014-11-01"],
+        }
     ).write_csv(folder / "enrolments.csv")
     (folder / "conditions.csv").write_text("person_id,condition,onset_date\na,asthma,2001-01-01\n")
     (folder / "study.toml").write_text('name = "Two"\n[period]\nstart = 2014-01-01\nend = 2016-12-31\n')
@@ -115,6 +120,7 @@ def test_a_run_is_given_its_subject_and_nothing_of_other_kinds(shelf: Path, stud
         (["04"], {"areas": ["South"]}, "No notebook chosen takes an area"),
         (["04"], {"quarters": ["2015-Q5"]}, "'2015-Q5' is no calendar quarter. Write year and quarter, such as 2016-Q3."),
         (["04"], {"quarters": ["2013-Q4"]}, "The quarter 2013-Q4 is outside the study 'Two', 2014-01-01 to 2016-12-31."),
+        (["04"], {"quarters": ["2016-Q4"]}, "Nobody of the study 'Two' joined a programme in the quarter 2016-Q4."),
         (["02"], {"practices": ["P2"], "all_practices": True}, "Ask for practices by name, or for all of them, but not both."),
         (["02"], {"parameters": {"practice": "P2"}}, "'practice' is not set with -p: name practices with --practice, or ask for --all-practices."),
         (["04"], {"parameters": {"quarter": "2015-Q1"}}, "'quarter' is not set with -p: name quarters with --quarter."),
@@ -183,7 +189,7 @@ def test_the_index_puts_the_whole_first_and_names_the_kind(tmp_path: Path) -> No
         for name in ("report.html", "report.ipynb"):
             (folder / name).write_text("")
     page = write_index(tmp_path).read_text(encoding="utf-8")
-    assert page.index(">everybody</a>") < page.index(">practice P10</a>") < page.index(">practice P2</a>")
+    assert page.index(">Everybody</a>") < page.index(">Practice P10</a>") < page.index(">Practice P2</a>")
     assert "Practices side by side, each figure" in page
     assert "Hubs" not in page
 
