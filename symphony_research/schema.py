@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "GP",
     "KINDS",
     "MODES",
     "RESIDENCES",
@@ -32,6 +33,7 @@ SETTINGS = (
     "continuing_care",
 )
 KINDS = ("elective", "emergency", "maternity", "other")
+GP = "general_practitioner"  # a role of staff
 MODES = ("in_person", "remote", "virtual")
 
 

@@ -23,7 +23,7 @@ from symphony_research.door.values import schema_type
 from symphony_research.errors import ArgumentError, SchemaError
 from symphony_research.policy import Policy, policy_named
 from symphony_research.result import Provenance
-from symphony_research.schema import STUDY_TABLES, Table
+from symphony_research.schema import GP, STUDY_TABLES, Table
 
 __all__ = ["DEFAULT_AGE_BANDS", "Study", "check_study", "read_study"]
 
@@ -106,9 +106,13 @@ class Study:
 
     @cached_property
     def recorded(self) -> pl.DataFrame:
-        """The kinds of activity, read once: `setting`, `kind`, `staff_role`, and whether any has an `end_date` or a cost."""
-        keys = [name for name in ("setting", "kind", "staff_role") if name in self.activity.collect_schema()]
-        found = self.activity.select(keys).unique().sort(keys).collect(engine="streaming")
+        """The kinds of activity, read once: `setting`, `kind`, `staff_role` where it is a GP's, and whether any has an `end_date` or a cost."""
+        there = self.activity.collect_schema()
+        keys = [pl.col(name) for name in ("setting", "kind") if name in there]
+        if "staff_role" in there:  # other roles are the study's own words, and nothing is asked of them
+            keys.append(pl.when(pl.col("staff_role") == GP).then(pl.lit(GP)).alias("staff_role"))
+        found = self.activity.select(keys).unique().collect(engine="streaming")
+        found = found.sort(found.columns)
         for name, has in (("ended", pl.col("end_date").is_not_null()), ("costed", pl.col("cost") > 0)):
             first = (
                 self.activity.filter(has).select("setting").head(1).collect(engine="streaming")
@@ -277,6 +281,10 @@ def _open(folder: Path, *, again: bool = False) -> tuple[Study | None, Findings]
         data_end = data_end_of(settings, period, faults)
         if period is not None and not faults:
             study = _study(folder, name, settings, tables, period, data_end, content, generated=stamp.generated)
+            if stamp.recorded is not None:
+                vars(study)["recorded"] = (
+                    stamp.recorded
+                )  # as if it had been read; another study made of this one reads its own
             return study, Findings(name, ())
     faults += there.faults + same_parts(there.files, content.digests)
     notes = imported_notes(settings) + there.notes
@@ -299,8 +307,9 @@ def _open(folder: Path, *, again: bool = False) -> tuple[Study | None, Findings]
     if faults or period is None:
         return None, findings
     generated = "generator" in settings and _is_generated(folder, content)
-    write_stamp(content, folder, Stamp(generated, texts))
-    return _study(folder, name, settings, tables, period, data_end, content, generated=generated), findings
+    study = _study(folder, name, settings, tables, period, data_end, content, generated=generated)
+    write_stamp(content, folder, Stamp(generated, texts, study.recorded))
+    return study, findings
 
 
 def _tables(

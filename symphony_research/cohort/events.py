@@ -10,6 +10,7 @@ import polars as pl
 
 from symphony_research.cohort.stays import stays_of
 from symphony_research.errors import ArgumentError, require_one_of
+from symphony_research.schema import GP
 from symphony_research.study import Study
 
 __all__ = ["EVENTS", "Event", "events_of", "first_recorded", "require_filled", "require_recorded", "why_not_recorded"]
@@ -70,7 +71,7 @@ EVENTS: Mapping[str, Event] = _listed(
         "gp_contact",
         "GP contact",
         "contact",
-        (pl.col("setting") == "primary_care") & (pl.col("staff_role") == "general_practitioner"),
+        (pl.col("setting") == "primary_care") & (pl.col("staff_role") == GP),
     ),
     Event("readmission", "emergency readmission", "discharge", _EMERGENCY, "emergency"),
     Event("bed_day", "bed-day", "day", pl.col("setting") == "inpatient"),

@@ -32,6 +32,8 @@ __all__ = ["Content", "Stamp", "content_of", "read_stamp", "write_stamp"]
 _HASH = "sha256"
 _PIECE = 1 << 25
 _MOST_KEPT = 1000
+_MOST_KINDS = 1000
+_YES_OR_NO = ("ended", "costed")
 _CODE = ("checks.py", "files.py", "policy.py", "schema.py", "study.py")
 
 
@@ -60,6 +62,7 @@ class Stamp:
 
     generated: bool
     texts: Mapping[Path, TextFile] = field(default_factory=dict)
+    recorded: pl.DataFrame | None = None  # the kinds of activity, where they are few: to find them is to read all of it
 
 
 def content_of(folder: Path, files: Iterable[Path]) -> Content:
@@ -168,9 +171,17 @@ def read_stamp(content: Content, folder: Path) -> Stamp | None:
     try:
         told = json.loads((place / f"{content.key}.json").read_text(encoding="utf-8"))
         texts = {folder / name: _text_file(folder / name, how) for name, how in told["texts"].items()}
-        return Stamp(told["generated"] is True, texts) if told["key"] == content.key else None
+        return (
+            Stamp(told["generated"] is True, texts, _recorded(told["recorded"])) if told["key"] == content.key else None
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _recorded(told: Mapping[str, list[Any]] | None) -> pl.DataFrame | None:
+    if told is None:
+        return None
+    return pl.DataFrame(told, {name: pl.Boolean if name in _YES_OR_NO else pl.String for name in told})
 
 
 def _text_file(path: Path, how: Mapping[str, Any]) -> TextFile:
@@ -182,9 +193,11 @@ def write_stamp(content: Content, folder: Path, stamp: Stamp) -> None:
     place = _cache()
     if place is None:
         return
+    kinds = stamp.recorded
     told = {
         "key": content.key,
         "generated": stamp.generated,
+        "recorded": None if kinds is None or kinds.height > _MOST_KINDS else kinds.to_dict(as_series=False),
         "texts": {
             path.relative_to(folder).as_posix(): {
                 "encoding": how.encoding, "delimiter": how.delimiter, "skip": how.skip, "headings": list(how.headings),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import symphony_research as sr
 from symphony_research import study as door
@@ -171,12 +174,46 @@ def test_a_cache_that_cannot_be_written_is_no_fault(
     assert len(checks) == 2
 
 
-def test_a_stamp_holds_no_value_of_a_row(tmp_path: Path, checks: list[int]) -> None:
-    folder = study(tmp_path / "s", parquet=False, persons=PERSONS.with_columns(area=pl.lit("Zebedee")))
-    sr.read_study(folder)
+def test_a_stamp_holds_no_value_of_a_row_but_words_of_the_schema(tmp_path: Path, checks: list[int]) -> None:
+    activity = pl.DataFrame(
+        {
+            "person_id": [1, 1, 2],
+            "date": [date(2012, 5, 1), date(2012, 5, 2), date(2012, 6, 1)],
+            "setting": ["primary_care", "primary_care", "inpatient"],
+            "kind": [None, None, "emergency"],
+            "staff_role": ["general_practitioner", "Dr Florence", "Dr Dougal"],
+            "cost": [31.25, 0.0, 0.0],
+        }
+    )
+    people = PERSONS.with_columns(area=pl.lit("Zebedee"))
+    folder = study(tmp_path / "s", parquet=False, persons=people, activity=activity)
+    first = sr.read_study(folder).recorded
     (kept,) = (tmp_path / "cache" / "checked").iterdir()
-    assert set(json.loads(kept.read_text())) == {"key", "generated", "texts"}
-    assert "Zebedee" not in kept.read_text()
+    told = json.loads(kept.read_text())
+    assert set(told) == {"key", "generated", "texts", "recorded"}
+    assert told["recorded"] == {
+        "setting": ["inpatient", "primary_care", "primary_care"],
+        "kind": ["emergency", None, None],
+        "staff_role": [None, None, "general_practitioner"],
+        "ended": [False] * 3,
+        "costed": [True] * 3,
+    }
+    for value in ("Zebedee", "Florence", "Dougal", "31.25", "2012-05"):
+        assert value not in kept.read_text()
+    again = sr.read_study(folder)
+    assert "recorded" in vars(again)
+    assert_frame_equal(again.recorded, first)
+
+
+def test_the_kinds_of_activity_are_of_the_tables_of_a_study(tmp_path: Path, checks: list[int]) -> None:
+    """A study made of another with other tables reads its own."""
+    folder = study(tmp_path / "s")
+    sr.read_study(folder)
+    read = sr.read_study(folder)
+    assert read.recorded["setting"].to_list() == ["inpatient", "outpatient", "primary_care"]
+    one = pl.LazyFrame({"setting": ["inpatient"], "kind": ["emergency"], "end_date": [None], "cost": [2.0]})
+    other = replace(read, tables={**read.tables, "activity": one})
+    assert other.recorded.to_dicts() == [{"setting": "inpatient", "kind": "emergency", "ended": False, "costed": True}]
 
 
 def test_a_study_with_a_fault_has_no_stamp(tmp_path: Path, checks: list[int]) -> None:
