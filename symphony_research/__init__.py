@@ -8,8 +8,9 @@ single module; `dir(sr)` lists them all.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from symphony_research.lazily import lazily
 
 if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
     from symphony_research import demography, evaluation, multimorbidity, networks, survival
@@ -139,24 +140,17 @@ _HOMES = {
     "survey": ("import_survey",),
     "synthetic": ("synthesise",),
 }
-_FIELDS = ("demography", "evaluation", "multimorbidity", "networks", "survival")
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_named, _names = lazily(__name__, _HOMES)
 
-__all__ = sorted([*_FIELDS, *_HOME_OF])
+__all__ = _names()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FIELDS:
-        return import_module(f"symphony_research.{name}")
-    if name in _HOME_OF:
-        value = getattr(import_module(f"symphony_research.{_HOME_OF[name]}"), name)
-        globals()[name] = value
-        return value
     if name == "__version__":
         from symphony_research.result import library_version
 
         return library_version()
-    raise AttributeError(f"symphony_research has no name '{name}'. It has: {', '.join(__all__)}.")
+    return _named(name)
 
 
 def __dir__() -> list[str]:

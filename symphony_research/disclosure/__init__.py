@@ -25,7 +25,15 @@ The modules, in the order in which results pass through them:
 * `differencing`: `check_differencing`, of outputs that are released already.
 """
 
-from symphony_research.disclosure.control import suppress
-from symphony_research.disclosure.differencing import Finding, check_differencing
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symphony_research.lazily import lazily
+
+if TYPE_CHECKING:  # for editors and type checkers; nothing here runs
+    from symphony_research.disclosure.control import suppress
+    from symphony_research.disclosure.differencing import Finding, check_differencing
 
 __all__ = ["Finding", "check_differencing", "suppress"]
+__getattr__, __dir__ = lazily(__name__, {"control": ("suppress",), "differencing": ("Finding", "check_differencing")})

@@ -30,8 +30,9 @@ from symphony_research.result.mode import begin_report
 from symphony_research.show.findings import Facts, Finding, Heading
 from symphony_research.show.gate import is_released
 from symphony_research.show.pictures import Picture, drawn_picture
-from symphony_research.show.sentences import ROLE, Limit, Sentence
+from symphony_research.show.sentences import Limit, Sentence
 from symphony_research.show.tables import Table
+from symphony_research.words.lexicon import ROLE
 
 __all__ = ["PRINTED", "GuardSettings", "is_sealed", "kept_metadata", "load_ipython_extension"]
 

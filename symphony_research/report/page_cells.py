@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any
 
 from symphony_research.report.sanitise import TABLE_LABEL, safe_html
-from symphony_research.show.sentences import ROLE
+from symphony_research.words.lexicon import ROLE
 
 __all__ = ["LIMITS", "TABLE", "Finding", "Page", "markdown_html", "read_page"]
 

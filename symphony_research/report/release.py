@@ -9,12 +9,14 @@ import os
 import secrets
 from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from symphony_research.disclosure.differencing import Finding, find
 from symphony_research.disclosure.outputs import ReleasedOutput
 from symphony_research.disclosure.release_record import FORMAT, for_release, output_from_record
 from symphony_research.report.page import about_whom, template, when
+
+if TYPE_CHECKING:
+    from symphony_research.disclosure.differencing import Finding
 
 __all__ = [
     "CHECKER_FILE",
@@ -177,6 +179,8 @@ def findings_between(
 
     New ones among themselves were protected together, and so were the others.
     """
+    from symphony_research.disclosure.differencing import find  # not by workers, which load this module too
+
     told = [("", where, one) for where, outputs in before for one in _published(outputs)]
     if not told or not any(new.values()):
         return {}

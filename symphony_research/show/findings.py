@@ -14,7 +14,8 @@ from typing import Any
 from symphony_research.errors import ArgumentError
 from symphony_research.result import KeyFigure, Result
 from symphony_research.show.gate import release, require_showable
-from symphony_research.show.sentences import ROLE, Sentence, sentence
+from symphony_research.show.sentences import Sentence, sentence
+from symphony_research.words.lexicon import ROLE
 
 __all__ = ["Facts", "Finding", "Heading", "facts", "finding", "heading"]
 

@@ -207,7 +207,8 @@ def _drawn(result: Result, plot: Plot | None, options: dict[str, Any]) -> Figure
 def _is_ours(plot: Plot | None) -> bool:
     from symphony_research import show
 
-    return plot is None or any(plot is getattr(show, name) for name in show.__all__ if name.startswith("plot"))
+    name = getattr(plot, "__name__", "")
+    return plot is None or (name.startswith("plot") and name in show.__all__ and plot is getattr(show, name))
 
 
 def _describe(path: Path, words: str, described: str) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 
 from symphony_research.result import Result
 from symphony_research.show.gate import release, require_showable
+from symphony_research.words.lexicon import ROLE
 
-__all__ = ["ROLE", "Limit", "Sentence", "sentence"]
-
-ROLE = "symphony"  # in an output's metadata: what a page takes it for
+__all__ = ["Limit", "Sentence", "sentence"]
 
 
 @dataclass(frozen=True)

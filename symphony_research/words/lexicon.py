@@ -14,6 +14,7 @@ __all__ = [
     "NOT_AVAILABLE",
     "NOT_ESTIMABLE",
     "NOT_RECORDED",
+    "ROLE",
     "SUPPRESSED",
     "capital",
     "happened",
@@ -34,6 +35,8 @@ MARKS = {
     NOT_AVAILABLE: "not available: beyond the end of follow-up, or not recorded",
     NOT_ESTIMABLE: "not applicable, or cannot be estimated",
 }
+
+ROLE = "symphony"  # in an output's metadata: what a page takes it for
 
 NOT_RECORDED = "not recorded"  # a stratum of those of whom it is not known
 
