@@ -52,7 +52,7 @@ def need_of(policy: Mapping[str, Any]) -> int:
 def of_own_people(one: ReleasedOutput, of: CellDefinition) -> CellDefinition:
     """Return whom a count of an output counts of the output's own people: without the predicates."""
     gone = set(one.predicates)
-    return replace(of, stratum=tuple(pair for pair in of.stratum if pair not in gone))
+    return of.in_stratum(tuple(pair for pair in of.stratum if pair not in gone)) if gone else of
 
 
 @dataclass(frozen=True)
@@ -217,10 +217,7 @@ def comparison_of(inner: Sequence[ReleasedOutput], outer: Sequence[ReleasedOutpu
     system = system_of([*within, *whole])
     lower, upper = bounds_of(system, (cell for one in (*within, *whole) for cell in one.cells))
     own = {
-        (replace(cell.of, stratum=tuple(pair for pair in cell.of.stratum if pair not in one.predicates)), cell.of): cell
-        for one in within
-        for cell in one.cells
-        if cell.high < UNBOUNDED
+        (of_own_people(one, cell.of), cell.of): cell for one in within for cell in one.cells if cell.high < UNBOUNDED
     }
     others = {cell.of: cell for one in whole for cell in one.cells if cell.high < UNBOUNDED}
     suppressed: dict[int, Target] = {}
@@ -305,7 +302,7 @@ def _with_differences(system: System, pairs: NDArray[np.int64]) -> System:
 
 
 def _within(of: CellDefinition, stratum: Stratum) -> CellDefinition:
-    return replace(of, stratum=tuple(sorted((*stratum, *of.stratum))))
+    return of.in_stratum(tuple(sorted((*stratum, *of.stratum))))
 
 
 def _as_stratum(one: ReleasedOutput, stratum: Stratum, without: set[CellDefinition]) -> ReleasedOutput:

@@ -12,6 +12,8 @@ from symphony_research.result.cells import CellDefinition, Stratum
 
 __all__ = ["may_be_nested", "of_one_study", "shown_counts", "telling_beside", "telling_by_all", "telling_differences"]
 
+_Shown = tuple[ReleasedOutput, dict[CellDefinition, CellBounds]]
+
 
 def may_be_nested(inner: ReleasedOutput, outer: ReleasedOutput) -> bool:
     """Whether it cannot be excluded that the people of one output are all among those of another."""
@@ -35,7 +37,12 @@ def telling_differences(inner: ReleasedOutput, outer: ReleasedOutput) -> frozens
     """
     if not may_be_nested(inner, outer):
         return frozenset()
-    own, others = _of_own_population(inner), _of_own_population(outer)
+    return _telling((inner, _of_own_population(inner)), (outer, _of_own_population(outer)))
+
+
+def _telling(one: _Shown, other: _Shown) -> frozenset[CellDefinition]:
+    """Return those counts of which the difference tells too much, what each output shows of its own people being known."""
+    (inner, own), (outer, others) = one, other
     same_event = inner.population.event == outer.population.event
     return frozenset(
         of
@@ -70,12 +77,18 @@ def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput
     whoever attacks may take for granted; where the counts contradict that, it tells nothing.
     """
     found: set[CellDefinition] = set()
+    released_before = [(before, _of_own_population(before)) for before in other]
     for one in own:
-        for before in other:
-            if _of_same_people(one, before):
+        shown = one, _of_own_population(one)
+        for earlier, shown_before in released_before:
+            if _of_same_people(one, earlier):
                 continue
-            few = telling_differences(one, before) | telling_differences(before, one)
-            found |= {cell.of for of, cell in _of_own_population(one).items() if of in few}
+            few: frozenset[CellDefinition] = frozenset()
+            if may_be_nested(one, earlier):
+                few |= _telling(shown, (earlier, shown_before))
+            if may_be_nested(earlier, one):
+                few |= _telling((earlier, shown_before), shown)
+            found |= {cell.of for of, cell in shown[1].items() if of in few}
     wholes: dict[str, list[ReleasedOutput]] = {}
     for before in other:
         wholes.setdefault(repr(before.people), []).append(before)

@@ -289,7 +289,7 @@ def _widened_by(sides: Mapping[str, Stratum]) -> Any:
 
     def widen(of: CellDefinition) -> CellDefinition:
         own = sides.get(of.side)
-        return of if own is None or (not own and not of.side) else replace(of.within(own), side="")
+        return of if own is None or (not own and not of.side) else of.within(own).on_side("")
 
     return widen
 

@@ -29,11 +29,13 @@ from symphony_research.result.cells import (
     features_of,
 )
 
-__all__ = ["REST", "Rest", "Row", "declared", "related", "relations_between", "rests_of", "wholes_of"]
+__all__ = ["REST", "Rest", "Row", "declared", "divided_in", "related", "relations_between", "rests_of", "wholes_of"]
 
 # coefficients of cells, and between which numbers their sum lies
 Row = tuple[list[tuple[CellDefinition, float]], float, float]
 Domain = tuple[Stratum, str]
+# a whole, by what it is divided, its strata that are published, and how many are missing
+Divided = tuple[CellDefinition, tuple[str, ...], list[CellDefinition], int | None]
 REST = "\0the rest"
 MOST_PAIRS = 24  # of which anybody has both, that are added up against numbers of features
 MOST_INSIDE = 3  # features of the sets that exact sets are added up for
@@ -82,13 +84,17 @@ def rests_of(
     published: Sequence[ReleasedOutput],
     shown: set[CellDefinition],
     unnamed: Mapping[Domain, Sequence[CellDefinition]],
+    divided: Iterable[Divided] | None = None,
 ) -> list[Rest]:
-    """Return what is left of wholes where parts are missing: strata that are suppressed or have no row, sets that are not named."""
+    """Return what is left of wholes where parts are missing: strata that are suppressed or have no row, sets that are not named.
+
+    With the wholes of these cells and their strata, where they are known already.
+    """
     found = []
-    for whole, names, own, missing in _divided(cells, Divisions.of(published)):
+    for whole, names, own, missing in divided_in(cells, published) if divided is None else divided:
         if missing and whole in shown:
             pairs = (*whole.stratum, *((name, REST) for name in names))
-            found.append(Rest(replace(whole, stratum=tuple(sorted(pairs))), whole, tuple(own), missing))
+            found.append(Rest(whole.in_stratum(tuple(sorted(pairs))), whole, tuple(own), missing))
     exact: dict[Domain, list[CellDefinition]] = defaultdict(list)
     sets: dict[Domain, list[CellDefinition]] = defaultdict(list)
     for cell in cells:
@@ -117,12 +123,19 @@ def rests_of(
     return found
 
 
-def relations_between(cells: Sequence[CellDefinition], published: Sequence[ReleasedOutput]) -> Iterator[Row]:
-    """Return every relation between cells that follows from their definitions, and those their families declare."""
+def relations_between(
+    cells: Sequence[CellDefinition],
+    published: Sequence[ReleasedOutput],
+    divided: Iterable[Divided] | None = None,
+) -> Iterator[Row]:
+    """Return every relation between cells that follows from their definitions, and those their families declare.
+
+    With the wholes of these cells and their strata, where they are known already.
+    """
     there = set(cells)
     zeros = {cell.of for one in published for cell in one.cells if cell.shown == 0}
     yield from declared((relation for one in published for relation in one.relations), there)
-    yield from _strata(cells, Divisions.of(published))
+    yield from _strata(divided_in(cells, published) if divided is None else divided)
     places: dict[Domain, list[CellDefinition]] = defaultdict(list)
     for cell in cells:
         if not cell.isolated:
@@ -163,16 +176,15 @@ def declared(relations: Iterable[Relation], there: set[CellDefinition]) -> Itera
 # -- strata ------------------------------------------------------------------------------------------------------
 
 
-def _strata(cells: Sequence[CellDefinition], divisions: Divisions) -> Iterator[Row]:
+def _strata(divided: Iterable[Divided]) -> Iterator[Row]:
     """The strata of a cell add up to it, or to less where not all of them need be there."""
-    for whole, _, own, missing in _divided(cells, divisions):
+    for whole, _, own, missing in divided:
         yield [(whole, 1.0), *[(part, -1.0) for part in own]], 0.0, 0.0 if missing == 0 else UNBOUNDED
 
 
-def _divided(
-    cells: Sequence[CellDefinition], divisions: Divisions
-) -> Iterator[tuple[CellDefinition, tuple[str, ...], list[CellDefinition], int | None]]:
+def divided_in(cells: Sequence[CellDefinition], published: Sequence[ReleasedOutput]) -> Iterator[Divided]:
     """Return the wholes with their strata that are published, and how many are missing; None if that is not known."""
+    divisions = Divisions.of(published)
     strata: dict[tuple[CellDefinition, tuple[str, ...]], list[CellDefinition]] = defaultdict(list)
     for cell in cells:
         if cell.isolated or not cell.stratum:
@@ -180,7 +192,7 @@ def _divided(
         for size in range(1, len(cell.stratum) + 1):
             for inside in combinations(cell.stratum, size):
                 rest = tuple(pair for pair in cell.stratum if pair not in inside)
-                strata[(replace(cell, stratum=rest), tuple(name for name, _ in inside))].append(cell)
+                strata[(cell.in_stratum(rest), tuple(name for name, _ in inside))].append(cell)
     there = set(cells)
     for (whole, names), own in strata.items():
         if whole not in there:
@@ -358,8 +370,8 @@ def _features(sized: Sequence[CellDefinition], there: set[CellDefinition], zeros
         pieces = _filling(0, UNLIMITED, own)
         if pieces and set(of_one) <= there:
             yield from _counted(of_one, pieces, len(of_one), 1)
-        pairs = [replace(one, having=held) for one in own[:1] for held in combinations(features_of(among), 2)]
-        pairs = [replace(pair, least=0, most=UNLIMITED, among="") for pair in pairs]
+        held = combinations(features_of(among), 2)
+        pairs = [at_least(two).in_stratum(own[0].stratum).on_side(own[0].side) for two in held] if pieces else []
         # with many pairs of rounded counts the sum of all says nothing of one
         if pieces and set(pairs) <= there and sum(pair not in zeros for pair in pairs) <= MOST_PAIRS:
             yield from _counted(pairs, pieces, len(of_one), 2)

@@ -24,6 +24,7 @@ from symphony_research.disclosure.relations import (
     Rest,
     Row,
     declared,
+    divided_in,
     levels_of,
     related,
     relations_between,
@@ -115,9 +116,10 @@ def system_of(published: Sequence[ReleasedOutput]) -> System:
         cell.of for one in published for cell in one.cells if cell.of.is_exact and not cell.named
     ):
         unnamed.setdefault((cell.stratum, cell.side), []).append(cell)
-    rests = rests_of(cells, published, shown, unnamed)
+    divided = list(divided_in(cells, published))
+    rests = rests_of(cells, published, shown, unnamed, divided)
     left = (([(one.whole, 1.0), *[(part, -1.0) for part in one.parts], (one.of, -1.0)], 0.0, 0.0) for one in rests)
-    rows = chain(relations_between(cells, published), left)
+    rows = chain(relations_between(cells, published, divided), left)
     every = list(dict.fromkeys([*cells, *(one.of for one in rests)]))
     return made_of(every, rows, len(every), integers=False, rests=rests)
 
