@@ -41,7 +41,7 @@ Array = NDArray[np.float64]
 MOST_ROUNDS = 200  # of searching and suppressing
 LARGEST_BLOCK = 60_000  # unknowns: one larger is withheld without being searched
 # as `Programme.work`: of one population, whatever has to be asked again; and of that, to ask what can be shown again
-MOST_WORK = 1_000_000_000
+MOST_WORK = 2_000_000_000
 MOST_TO_RESTORE = 100_000_000
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
 from symphony_research.show.frame import axes_points, begin, finish, foot_height, head_height, nothing_to_draw
-from symphony_research.show.gate import one_stratum, require_family
+from symphony_research.show.gate import one_stratum, require_family, said_of
 from symphony_research.show.overlaps import overlap_note
 from symphony_research.show.style import (
     INK,
@@ -215,7 +215,7 @@ def begin_bars(
     """Return the axes for divided bars, and whether their figure was made here, with room for the lines of their names."""
     across = _WIDTH * 72 - 2 * MARGIN
     bar = max([0.3 * 72, *(text_height(label, LABEL) + 5 for label in labels)])
-    around = head_height(result, result.sentence() if title is None else title, across) + 2 * MARGIN
+    around = head_height(result, said_of(result) if title is None else title, across) + 2 * MARGIN
     around += foot_height(result, notes, across)
     return begin(ax, _WIDTH, (around + _AROUND_BARS + bar * max(len(labels), 1)) / 72)
 

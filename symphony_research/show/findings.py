@@ -13,7 +13,7 @@ from typing import Any
 
 from symphony_research.errors import ArgumentError
 from symphony_research.result import KeyFigure, Result
-from symphony_research.show.gate import release, require_showable
+from symphony_research.show.gate import release, require_showable, said_of
 from symphony_research.show.sentences import Sentence, sentence
 from symphony_research.words.lexicon import ROLE
 
@@ -91,7 +91,7 @@ def finding(result: Result) -> Finding | Sentence:
     require_showable(result, "finding")
     if result.holds_nothing:
         return sentence(result)
-    return release(Finding(result.sentence(), result.key_figures()), result)
+    return release(Finding(said_of(result), result.key_figures()), result)
 
 
 def heading(result: Result) -> Heading:

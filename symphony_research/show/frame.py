@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from symphony_research.result import Result, confidential_report
-from symphony_research.show.gate import band, provenance, require_showable
+from symphony_research.show.gate import band, provenance, require_showable, said_of
 from symphony_research.show.style import (
     DPI,
     INK,
@@ -160,7 +160,7 @@ def finish(
     main figures as drawn: they and the title are the alt text.
     """
     require_showable(result, "A plot")
-    title = result.sentence() if title is None else title
+    title = said_of(result) if title is None else title
     figure = ax.figure
     scale = 72 / figure.dpi
     across = figure.bbox.width * scale

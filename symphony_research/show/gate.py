@@ -27,10 +27,31 @@ __all__ = [
     "require_family",
     "require_plain_words",
     "require_showable",
+    "said_of",
 ]
 
 Shown = TypeVar("Shown")
 _ADJUSTED = ("observed_expected", "odds_ratio", "information_component")
+
+
+def said_of(result: Result) -> str:
+    """Return the sentence of a result; of one withheld whole but for everybody, that it is not shown and why.
+
+    To a family suppressed counts are small ones, and its own sentence would say that few people are in all of them.
+    """
+    withheld = result.disclosure is not None and result.disclosure.withheld
+    if withheld and not any(
+        result.count_tables[name][column].max()  # zeros may be left
+        for name, table in result.roles.items()
+        for column in table.people
+        if name in result.count_tables and name != "population"
+    ):
+        what = f"{result.title[:1].lower()}{result.title[1:]}"
+        return (
+            f"What these counts tell together with others could not be decided within the limit of the search, so {what} is not shown. "
+            "Fewer strata, or fewer results at once, may be."
+        )
+    return result.sentence()
 
 
 def is_family(result: object, names: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.result import Result, confidential_report
 from symphony_research.show.families import plot as natural_plot
 from symphony_research.show.frame import DESCRIBED, DRAWN, NOTHING, bare_figures, pixels_of
-from symphony_research.show.gate import release, require_disclosed, require_showable
+from symphony_research.show.gate import release, require_disclosed, require_showable, said_of
 from symphony_research.show.sentences import Sentence
 from symphony_research.show.style import DPI, drawing
 from symphony_research.show.writing import beside, suffix_of
@@ -97,7 +97,7 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     figure = _drawn(result, plot, options)
     nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
     if nothing:
-        return release(Sentence(" ".join([result.sentence(), str(nothing[0].get_label())]).strip()), result)
+        return release(Sentence(" ".join([said_of(result), str(nothing[0].get_label())]).strip()), result)
     return _picture_of(figure, pixels_of(figure), result)
 
 
@@ -112,7 +112,7 @@ def drawn_picture(figure: Any) -> Picture | None:
 
 def _picture_of(figure: Any, pixels: tuple[int, int, bytes], result: Result) -> Picture:
     described = str(getattr(figure, DESCRIBED, ""))
-    return release(Picture(result.sentence(), paletted(*pixels), caption_of(result), described), result)
+    return release(Picture(said_of(result), paletted(*pixels), caption_of(result), described), result)
 
 
 def caption_of(result: Result) -> str:
@@ -172,7 +172,7 @@ def write_figure(result: Result, path: str | os.PathLike[str], *, plot: Plot | N
     """
     require_disclosed(result, "write_figure")
     kind = suffix_of(path, ("png", "svg", "pdf"))
-    words = result.sentence()
+    words = said_of(result)
     with beside(path) as draft:
         figure = _drawn(result, plot, options)
         described = str(getattr(figure, DESCRIBED, words))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symphony_research.result import Result
-from symphony_research.show.gate import release, require_showable
+from symphony_research.show.gate import release, require_showable, said_of
 from symphony_research.words.lexicon import ROLE
 
 __all__ = ["Limit", "Sentence", "sentence"]
@@ -72,4 +72,4 @@ def sentence(result: Result) -> Sentence:
     require_showable(result, "sentence")
     if result.holds_nothing:
         return release(Limit(result.sentence(), result.settings["why"], result.settings["what"]), result)
-    return release(Sentence(result.sentence()), result)
+    return release(Sentence(said_of(result)), result)

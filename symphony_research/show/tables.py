@@ -25,6 +25,7 @@ from symphony_research.show.gate import (
     require_disclosed,
     require_plain_words,
     require_showable,
+    said_of,
     unlisted_note,
 )
 from symphony_research.show.writing import beside, suffix_of
@@ -200,7 +201,7 @@ def write_table(result: Result, path: str | os.PathLike[str], *, columns: Sequen
         with beside(path) as draft:
             draft.write_bytes(as_csv(result, frame, chosen).encode())
         return Path(path)
-    words = result.sentence()
+    words = said_of(result)
     printed = result.display() if columns is None else None
     body, _ = _html(result, frame, _columns(result, columns), max(frame.height, 1), None, words, (), printed)
     page = (

@@ -10,6 +10,7 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import symphony_research as sr
+from symphony_research import show
 from symphony_research.disclosure import beside, control, search, secondary, system
 from symphony_research.disclosure.outputs import released_output, whose
 from symphony_research.disclosure.release_record import what_was_done
@@ -247,6 +248,12 @@ def test_once_all_work_is_spent_what_is_left_is_withheld(monkeypatch: pytest.Mon
     monkeypatch.setattr(beside, "MOST_WORK", 1)
     spent = sr.suppress(results, NHS)
     assert any(one.disclosure.withheld for one in spent)
+    # nobody is told that few people are in counts that were not looked at
+    assert not any("enough people" in str(show.sentence(one)) for one in spent)
+    assert str(show.sentence(spent[1])) == (
+        "What these counts tell together with others could not be decided within the limit of the search, so co-occurrence of long-term "
+        "conditions is not shown. Fewer strata, or fewer results at once, may be."
+    )
     shown = [one.count_tables["pairs"]["n_both"].is_not_null() for one in (*decided, *spent)]
     for before, after in zip(shown[:2], shown[2:], strict=True):
         assert not (after & ~before).any()
@@ -262,6 +269,7 @@ def test_results_by_strata_of_too_many_counts_are_withheld_first(monkeypatch: py
     assert parts.disclosure.method == "withheld"
     assert all(table.height == 0 for table in parts.count_tables.values())
     assert any("withheld" in line for line in what_was_done(parts))
+    assert "could not be decided within the limit of the search" in str(show.sentence(parts))
     # the rule's text asks for no search, so there is nothing that is too many
     literal = sr.suppress(results, Policy.nhs_england(level="rule_text"))
     assert not any(one.disclosure.withheld for one in literal)
