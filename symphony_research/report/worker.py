@@ -35,6 +35,7 @@ _ATTEMPTS = 3
 # Loaded by papermill and nbformat where they are installed, and used by nothing here: a grammar of addresses, which
 # takes two seconds to build in each process, and file systems of clusters.
 _UNUSED = ("rfc3987_syntax", "pyarrow")
+_ALGEBRA = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 _CONFIGURATION = """\
 c = get_config()
 c.HistoryManager.enabled = False
@@ -139,6 +140,8 @@ def prepare_process(scratch: str, threads: int) -> None:
         }
     )
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
+    for library in _ALGEBRA:  # threads that wait for each other on busy cores take several times as long, and sum in another order
+        os.environ.setdefault(library, "1")
     if not os.access(Path.home(), os.W_OK):  # else each kernel would list the fonts again
         os.environ.setdefault("MPLCONFIGDIR", str(Path(scratch, "matplotlib")))
     for unwanted in ("PYTHONSTARTUP", "PYTHONINSPECT", "JPY_PARENT_PID"):

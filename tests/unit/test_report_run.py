@@ -278,6 +278,17 @@ def test_nobody_waits_for_a_worker_that_was_killed(tmp_path, monkeypatch):
     assert [run.status for run in reports.runs] == ["failed", "done"]
 
 
+def test_linear_algebra_takes_one_processor_unless_the_user_says_otherwise(tmp_path, monkeypatch):
+    write(tmp_path / "shelf", "01_one", "import os; print('threads', os.environ['OPENBLAS_NUM_THREADS'])")
+    monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(tmp_path / "shelf"))
+    for given, used in ((None, "1"), ("3", "3")):
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+        if given:
+            monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+        run_reports(Study(tmp_path / "study"), out=tmp_path / "out", jobs=1, progress=False)
+        assert f"threads {used}" in text_of(tmp_path / "out" / "01_one" / "report.ipynb")
+
+
 def test_each_step_is_a_line_where_there_is_no_terminal(tmp_path, monkeypatch, capsys):
     releases(tmp_path / "shelf", "01_one", "attrition")
     monkeypatch.setattr(planning, "list_notebooks", lambda: list_notebooks(tmp_path / "shelf"))
