@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
+from symphony_research.disclosure import differencing
 from symphony_research.policy import Policy
 from symphony_research.report import list_notebooks, run_reports
 from symphony_research.report import release as releasing
@@ -46,7 +47,7 @@ def room(monkeypatch):
     monkeypatch.setattr(releasing, "FORMAT", 3)
     monkeypatch.setattr(releasing, "for_release", dict)
     monkeypatch.setattr(releasing, "output_from_record", lambda output: types.SimpleNamespace(**output))
-    monkeypatch.setattr(releasing, "find", find)
+    monkeypatch.setattr(differencing, "find", find)
 
 
 def stand(out, folder, fingerprint, *titles):
