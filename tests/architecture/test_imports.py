@@ -14,6 +14,7 @@ LEVELS = {
     0: {
         "errors",
         "files",
+        "lazily",
         "chained",
         "schema",
         "policy",
