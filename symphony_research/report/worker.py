@@ -140,7 +140,8 @@ def prepare_process(scratch: str, threads: int) -> None:
         }
     )
     os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
-    for library in _ALGEBRA:  # threads that wait for each other on busy cores take several times as long, and sum in another order
+    # threads that wait for each other on busy cores take several times as long, and sum in another order
+    for library in _ALGEBRA:
         os.environ.setdefault(library, "1")
     if not os.access(Path.home(), os.W_OK):  # else each kernel would list the fonts again
         os.environ.setdefault("MPLCONFIGDIR", str(Path(scratch, "matplotlib")))

@@ -112,4 +112,6 @@ def test_the_report_is_made_and_says_what_cannot_be_estimated(study: sr.Study, t
     assert re.search(said, first), first
     assert not re.search(r"\b(nan|None|inf|NaN)\b", first), first
     # numbers that the rule suppresses, and the size of the smallest study itself
-    assert not re.search(r"(?<![–\d.,])(?:[1-7]|12) (?:people|enrolled|controls|deaths|admissions)\b", " ".join(sections))
+    assert not re.search(
+        r"(?<![–\d.,])(?:[1-7]|12) (?:people|enrolled|controls|deaths|admissions)\b", " ".join(sections)
+    )
