@@ -281,10 +281,8 @@ def _open(folder: Path, *, again: bool = False) -> tuple[Study | None, Findings]
         data_end = data_end_of(settings, period, faults)
         if period is not None and not faults:
             study = _study(folder, name, settings, tables, period, data_end, content, generated=stamp.generated)
-            if stamp.recorded is not None:
-                vars(study)["recorded"] = (
-                    stamp.recorded
-                )  # as if it had been read; another study made of this one reads its own
+            # as if it had been read; a study made of this one with other tables reads its own
+            vars(study)["recorded"] = stamp.recorded
             return study, Findings(name, ())
     faults += there.faults + same_parts(there.files, content.digests)
     notes = imported_notes(settings) + there.notes
@@ -308,7 +306,7 @@ def _open(folder: Path, *, again: bool = False) -> tuple[Study | None, Findings]
         return None, findings
     generated = "generator" in settings and _is_generated(folder, content)
     study = _study(folder, name, settings, tables, period, data_end, content, generated=generated)
-    write_stamp(content, folder, Stamp(generated, texts, study.recorded))
+    write_stamp(content, folder, Stamp(generated, study.recorded, texts))
     return study, findings
 
 

@@ -24,7 +24,7 @@ from symphony_research.disclosure.release_record import as_output, output_from_r
 from symphony_research.disclosure.secondary import Protection
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import Disclosure, Result, not_available
+from symphony_research.result import Disclosure, Result, not_available, title_within
 from symphony_research.result.roles import Internal, Key, Known, Published
 from symphony_research.result.session import ReleaseSession
 
@@ -177,9 +177,8 @@ def _together(
 def _left_out(result: Result, why: str, policy: Policy | None = None, session: str = "") -> Result:
     """Return what stands for a result that is not released: one sentence."""
     source = {k: v for k, v in result.settings.items() if k in ("study", "fingerprint", "generated", "population")}
-    what = f"{result.title[:1].lower()}{result.title[1:]}"
     done = None if policy is None else Disclosure(policy, 0, method="withheld", session=session)
-    return not_available(why, what, source, disclosure=done)
+    return not_available(why, title_within(result), source, disclosure=done)
 
 
 def _within_limit(drafts: Mapping[int, _Draft], policy: Policy) -> tuple[dict[int, ReleasedOutput], list[int]]:

@@ -35,14 +35,14 @@ def telling_differences(inner: ReleasedOutput, outer: ReleasedOutput) -> frozens
 
     Empty where the people of the one are surely not among those of the other.
     """
-    if not may_be_nested(inner, outer):
-        return frozenset()
     return _telling((inner, _of_own_population(inner)), (outer, _of_own_population(outer)))
 
 
 def _telling(one: _Shown, other: _Shown) -> frozenset[CellDefinition]:
-    """Return those counts of which the difference tells too much, what each output shows of its own people being known."""
+    """Return `telling_differences`, what each output shows of its own people being known."""
     (inner, own), (outer, others) = one, other
+    if not may_be_nested(inner, outer):
+        return frozenset()
     same_event = inner.population.event == outer.population.event
     return frozenset(
         of
@@ -80,14 +80,10 @@ def telling_beside(own: Sequence[ReleasedOutput], other: Sequence[ReleasedOutput
     released_before = [(before, _of_own_population(before)) for before in other]
     for one in own:
         shown = one, _of_own_population(one)
-        for earlier, shown_before in released_before:
-            if _of_same_people(one, earlier):
+        for earlier in released_before:
+            if _of_same_people(one, earlier[0]):
                 continue
-            few: frozenset[CellDefinition] = frozenset()
-            if may_be_nested(one, earlier):
-                few |= _telling(shown, (earlier, shown_before))
-            if may_be_nested(earlier, one):
-                few |= _telling((earlier, shown_before), shown)
+            few = _telling(shown, earlier) | _telling(earlier, shown)
             found |= {cell.of for of, cell in shown[1].items() if of in few}
     wholes: dict[str, list[ReleasedOutput]] = {}
     for before in other:

@@ -32,7 +32,6 @@ __all__ = ["Content", "Stamp", "content_of", "read_stamp", "write_stamp"]
 _HASH = "sha256"
 _PIECE = 1 << 25
 _MOST_KEPT = 1000
-_MOST_KINDS = 1000
 _YES_OR_NO = ("ended", "costed")
 _CODE = ("checks.py", "files.py", "policy.py", "schema.py", "study.py")
 
@@ -61,8 +60,8 @@ class Stamp:
     """What was found out when the content was checked."""
 
     generated: bool
+    recorded: pl.DataFrame  # the kinds of activity: to find them is to read all of it
     texts: Mapping[Path, TextFile] = field(default_factory=dict)
-    recorded: pl.DataFrame | None = None  # the kinds of activity, where they are few: to find them is to read all of it
 
 
 def content_of(folder: Path, files: Iterable[Path]) -> Content:
@@ -171,16 +170,13 @@ def read_stamp(content: Content, folder: Path) -> Stamp | None:
     try:
         told = json.loads((place / f"{content.key}.json").read_text(encoding="utf-8"))
         texts = {folder / name: _text_file(folder / name, how) for name, how in told["texts"].items()}
-        return (
-            Stamp(told["generated"] is True, texts, _recorded(told["recorded"])) if told["key"] == content.key else None
-        )
+        stamp = Stamp(told["generated"] is True, _recorded(told["recorded"]), texts)
+        return stamp if told["key"] == content.key else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _recorded(told: Mapping[str, list[Any]] | None) -> pl.DataFrame | None:
-    if told is None:
-        return None
+def _recorded(told: Mapping[str, list[Any]]) -> pl.DataFrame:
     return pl.DataFrame(told, {name: pl.Boolean if name in _YES_OR_NO else pl.String for name in told})
 
 
@@ -193,11 +189,10 @@ def write_stamp(content: Content, folder: Path, stamp: Stamp) -> None:
     place = _cache()
     if place is None:
         return
-    kinds = stamp.recorded
     told = {
         "key": content.key,
         "generated": stamp.generated,
-        "recorded": None if kinds is None or kinds.height > _MOST_KINDS else kinds.to_dict(as_series=False),
+        "recorded": stamp.recorded.to_dict(as_series=False),
         "texts": {
             path.relative_to(folder).as_posix(): {
                 "encoding": how.encoding, "delimiter": how.delimiter, "skip": how.skip, "headings": list(how.headings),

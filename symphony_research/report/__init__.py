@@ -20,15 +20,6 @@ _HOMES = {
     "notebooks": ("Notebook", "Parameter", "list_notebooks", "notebook_folder"),
     "run": ("ReportRun", "ReportSet", "run_reports"),
 }
-__all__ = [
-    "Notebook",
-    "Parameter",
-    "ReportRun",
-    "ReportSet",
-    "list_notebooks",
-    "notebook_folder",
-    "run_reports",
-    "write_index",
-]
-
 __getattr__, __dir__ = lazily(__name__, _HOMES)
+
+__all__ = __dir__()

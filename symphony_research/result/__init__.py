@@ -9,7 +9,7 @@ from symphony_research.result.core import (
     inside_report,
     library_version,
 )
-from symphony_research.result.not_available import NotAvailable, not_available, passed_on
+from symphony_research.result.not_available import NotAvailable, not_available, passed_on, title_within
 
 __all__ = [
     "Disclosure",
@@ -22,4 +22,5 @@ __all__ = [
     "library_version",
     "not_available",
     "passed_on",
+    "title_within",
 ]

@@ -100,23 +100,20 @@ class CellDefinition:
 
     def in_stratum(self, stratum: Stratum) -> CellDefinition:
         """Return the like of another stratum, given whole."""
-        # not by replace, which takes several times as long: this is asked for each count and each stratum it is in
-        return CellDefinition(
-            self.having, self.least, self.most, self.among, self.state, stratum, self.side, self.isolated
-        )
+        return self._placed(self.state, stratum, self.side)
 
     def in_state(self, partition: str, category: str) -> CellDefinition:
         """Return one category of them, by a way of dividing them."""
         state = tuple(sorted({**dict(self.state), partition: category}.items()))
-        return CellDefinition(
-            self.having, self.least, self.most, self.among, state, self.stratum, self.side, self.isolated
-        )
+        return self._placed(state, self.stratum, self.side)
 
     def on_side(self, side: str) -> CellDefinition:
         """Return the like of one of two populations that are compared."""
-        return CellDefinition(
-            self.having, self.least, self.most, self.among, self.state, self.stratum, side, self.isolated
-        )
+        return self._placed(self.state, self.stratum, side)
+
+    def _placed(self, state: tuple[tuple[str, str], ...], stratum: Stratum, side: str) -> CellDefinition:
+        # not by replace, which takes several times as long: this is asked for each count and each stratum it is in
+        return CellDefinition(self.having, self.least, self.most, self.among, state, stratum, side, self.isolated)
 
 
 def feature_list(features: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from symphony_research.result.facts import of_whom
 from symphony_research.result.roles import TableRoles
 from symphony_research.words.lexicon import capital
 
-__all__ = ["NotAvailable", "not_available", "passed_on"]
+__all__ = ["NotAvailable", "not_available", "passed_on", "title_within"]
 
 
 class NotAvailable(Result):
@@ -75,6 +75,11 @@ def not_available(
         That of the released results which it was found in, so that it is released with them.
     """
     return NotAvailable({}, {"why": why, "what": what, **(source or {})}, (), disclosure)
+
+
+def title_within(result: Result) -> str:
+    """Return what a result is called within a sentence."""
+    return f"{result.title[:1].lower()}{result.title[1:]}"
 
 
 def passed_on(given: object) -> Any:

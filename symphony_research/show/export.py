@@ -14,7 +14,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError
 from symphony_research.result import Result
-from symphony_research.show.gate import one_stratum, require_disclosed, require_family
+from symphony_research.show.gate import one_stratum, require_disclosed, require_family, said_of
 from symphony_research.show.writing import beside, suffix_of
 from symphony_research.words.lexicon import in_words
 
@@ -180,7 +180,7 @@ def _about(network: Result, stratum: Mapping[str, Any] | None) -> dict[str, Any]
         "settings_fingerprint": hashlib.sha256(alike.encode("utf-8")).hexdigest(),
     }
     if not network.by:
-        told["finding"] = network.sentence()
+        told["finding"] = said_of(network)
     return _without_gaps(told)
 
 

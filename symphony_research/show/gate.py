@@ -9,7 +9,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, DisclosureError
 from symphony_research.policy import Policy
-from symphony_research.result import Result, confidential_report, inside_report
+from symphony_research.result import Result, confidential_report, inside_report, not_available, title_within
 from symphony_research.words.numbers import number
 from symphony_research.words.phrases import strata_phrase
 
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 Shown = TypeVar("Shown")
+UNDECIDED = "What these counts tell together with others could not be decided within the limit of the search"
 _ADJUSTED = ("observed_expected", "odds_ratio", "information_component")
 
 
@@ -46,11 +47,8 @@ def said_of(result: Result) -> str:
         for column in table.people
         if name in result.count_tables and name != "population"
     ):
-        what = f"{result.title[:1].lower()}{result.title[1:]}"
-        return (
-            f"What these counts tell together with others could not be decided within the limit of the search, so {what} is not shown. "
-            "Fewer strata, or fewer results at once, may be."
-        )
+        said = not_available(UNDECIDED, title_within(result)).sentence()
+        return f"{said} Fewer strata, or fewer results at once, may be."
     return result.sentence()
 
 

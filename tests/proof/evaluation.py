@@ -1,6 +1,6 @@
 """The controlled evaluation against what was planted: bias, errors, coverage and power of each estimator, by simulation.
 
-python tests/proof/evaluation.py docs/proof-evaluation.md --out docs/proof-evaluation.csv
+python tests/proof/evaluation.py docs/proof-evaluation.md --out docs/proof-evaluation.parquet
 
 A cell is a strength of selection and a true effect; a replicate is a generated study with its own seed, from 0. Rows are added to
 the file as they are made and what stands there is not made again, so a run that was cut goes on where it ended: delete it after a
@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from evaluation_estimators import ESTIMATORS, PRIMARY, WRONG, estimates
 from evaluation_worlds import EFFECTS, STRENGTHS, World
+
+from symphony_research.files import file_in_place
 
 COLUMNS = {"strength": pl.String, "effect": pl.String, "seed": pl.Int64, "estimator": pl.String, "truth": pl.Float64,
            "estimate": pl.Float64, "standard_error": pl.Float64, "n_enrolled": pl.Int64, "share_enrolled": pl.Float64}  # fmt: skip
@@ -77,13 +79,8 @@ def replicates(seeds: list[tuple[int, Wanted]], jobs: int) -> Iterator[list[tupl
 
 
 def read(path: Path) -> pl.DataFrame:
-    """Return the rows of a file; a last line that was cut is taken off it."""
-    if not path.exists():
-        return pl.DataFrame(schema=COLUMNS)
-    text = path.read_bytes()
-    if not text.endswith(b"\n"):
-        path.write_bytes(text[: text.rfind(b"\n") + 1])
-    return pl.read_csv(path, schema=COLUMNS)
+    """Return the rows of a file, if it is there."""
+    return pl.read_parquet(path) if path.exists() else pl.DataFrame(schema=COLUMNS)
 
 
 def run(path: Path, primary: int, effects: int, others: int, jobs: int) -> pl.DataFrame:
@@ -98,10 +95,9 @@ def run(path: Path, primary: int, effects: int, others: int, jobs: int) -> pl.Da
         if left:
             seeds.append((seed, left))
     for rows in replicates(seeds, jobs):
-        frame = pl.DataFrame(rows, schema=COLUMNS, orient="row")
-        with path.open("ab") as file:
-            frame.write_csv(file, include_header=file.tell() == 0)
-        done = pl.concat([done, frame])
+        done = pl.concat([done, pl.DataFrame(rows, schema=COLUMNS, orient="row")])
+        with file_in_place(path) as draft:  # a run that is cut leaves whole seeds
+            done.sort("strength", "effect", "estimator", "seed").write_parquet(draft, compression_level=19)
     return done
 
 
@@ -156,7 +152,7 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("target", type=Path, help="page to write")
     reader.add_argument(
-        "--out", type=Path, default=Path("docs/proof-evaluation.csv"), help="file of estimates, added to"
+        "--out", type=Path, default=Path("docs/proof-evaluation.parquet"), help="file of estimates, added to"
     )
     reader.add_argument("--primary", type=int, default=1_000, help="replicates of the primary at no effect")
     reader.add_argument("--effects", type=int, default=300, help="at the other true effects")

@@ -29,7 +29,7 @@ def written(
         "Made by `tests/proof/evaluation.py` (`make proof`) of studies of the generator, held in memory: people enrol soon after runs of emergency admissions, and",
         "the effect of it is planted. Seeds 0 and on, fixed beforehand; a seed's people and candidates for contacts are the same at each strength of selection and each true",
         "effect. Everything is on the log scale, of emergency admissions in days 1 to 365 after enrolling; Monte Carlo standard errors stand in brackets.",
-        "[Every estimate](proof-evaluation.csv): a run adds to them, and goes on where it was cut.",
+        "[Every estimate](proof-evaluation.parquet): a run adds to them, and goes on where it was cut.",
         "",
         "**Truth.** The planted rate ratio r over what controls' own enrolled time implies: log r less log(1 + p (r - 1)), p being their share of their time enrolled.",
         "Of controls censored when they enrol, and of before and after, it is log r. On deaths no effect is planted.",

@@ -73,13 +73,13 @@ def test_a_run_that_was_cut_goes_on_where_it_ended(tmp_path):
     assert set(wanted_of(5, 10, 3, 8)["as now"]) == set(EFFECTS)
     assert wanted_of(5, 10, 3, 8)["as now"]["+5%"] == set(ESTIMATORS)
     assert still_wanted(wanted, {("0", "0", PRIMARY)}) == {s: {"0": {PRIMARY}} for s in ("as now", "doubled")}
-    path = tmp_path / "rows.csv"
+    path = tmp_path / "rows.parquet"
     rows = run(path, 1, 0, 0, 1)
     whole = path.read_bytes()
-    path.write_bytes(whole[:-20])  # the last line is cut
+    rows[:-1].write_parquet(path)  # the last strength is not there yet
     assert_frame_equal(run(path, 1, 0, 0, 1), rows)
     assert path.read_bytes() == whole
-    assert run(path, 1, 0, 0, 1).equals(rows)
+    assert_frame_equal(run(path, 1, 0, 0, 1), rows, check_row_order=False)
 
 
 def test_limits_are_met_or_not_as_by_hand():
