@@ -194,7 +194,10 @@ class ReadmissionRate(Result):
             row = known.row(0, named=True)
             each = row["discharges_per_person"]
             often = "" if each is None else f", {each:.1f} each"
-            return f"Of all discharges of about {roughly(row['n_persons'])} people{often}, {said(row)} were followed by {days}."
+            had = (
+                f"About {roughly(row['n_persons'])} people had discharges until the data end{often}, planned stays too"
+            )
+            return f"{had}: {said(row)} of these were followed by {days}."
         ranked = known.sort("estimate", maintain_order=True)
         low, high = ranked.row(0, named=True), ranked.row(-1, named=True)
         if low["estimate"] == high["estimate"]:

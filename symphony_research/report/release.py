@@ -89,7 +89,7 @@ def release_files(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any
     data = {"format": FORMAT, "notebook": record["notebook"]["name"], **head, "outputs": released}
     title = f"Release record: {record['notebook']['title']}"
     page = template("release.html.j2").render(
-        page_title=title, title=title, whom=about_whom(record), made=when(record["finished"]),
+        page_title=title, title=title, record=record, whom=about_whom(record), made=when(record["finished"]),
         study=record["study"]["name"], rule=record["policy"]["title"], outputs=released,
         level=_LEVELS[record["policy"].get("level", "default")], review=sum(bool(output.get("for_review")) for output in released),
     )  # fmt: skip
