@@ -43,9 +43,9 @@ sr.read_study, sr.define_cohort, sr.survival.kaplan_meier, sr.suppress, sr.sente
 """
 
 REMAINS = """
-What is left is processor time, and the workers keep every core busy. Of a report's some 1.7 s are libraries being loaded into its
-own kernel: 0.8 s of `kernel` (IPython, Polars, numpy), 0.3 s of `compute` (scipy), 0.6 s of `figures` (matplotlib); the empty notebook loads
-them too. A kernel that several reports share would save that, and is not used: what one notebook did to its process could
+What is left is processor time, and the workers keep every core busy. Much of it is libraries being loaded into the
+report's own kernel: most of `kernel` (IPython, Polars, numpy), part of `compute` (scipy) and of `figures` (matplotlib); the empty notebook
+loads them too. A kernel that several reports share would save that, and is not used: what one notebook did to its process could
 then reach another's report. A kernel forked from one with everything loaded is no way out: Polars' threads do not survive a fork, and
 Windows, where most reports are made, has none.
 """.splitlines()
