@@ -63,6 +63,22 @@ class Page:
     unshown: list[int] = field(default_factory=list, repr=False)
     absent: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
+    def add_finding(self, text: str, role: dict[str, Any]) -> None:
+        """Add a key finding, in an item of its own or behind the one that it names; the item leads to its first figure."""
+        figures = list(role.get("figures", []))
+        before = role.get("after")
+        for at, found in enumerate(self.findings):
+            if before and found.text.startswith(before):
+                whole = f"{found.text} {text}"
+                self.findings[at] = replace(
+                    found, text=whole, html=html.escape(whole), figures=[*found.figures, *figures]
+                )
+                if not found.at:
+                    self.unshown.append(at)
+                return
+        self.findings.append(Finding(text, html.escape(text), figures))
+        self.unshown.append(len(self.findings) - 1)
+
     def close_section(self) -> None:
         """Let the findings before this place lead to no figure after it."""
         self.unshown.clear()
@@ -165,9 +181,7 @@ def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
         said.append(role["what"])
         return shown
     if role.get("role") == "finding":
-        text = _text(output["data"].get("text/plain", ""))
-        page.findings.append(Finding(text, html.escape(text), list(role.get("figures", []))))
-        page.unshown.append(len(page.findings) - 1)
+        page.add_finding(_text(output["data"].get("text/plain", "")), role)
         return f'<div class="key">{shown}</div>'
     if match := re.search(r'<figure id="(figure-(\d+))">', shown):
         for at in page.unshown:

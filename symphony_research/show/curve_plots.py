@@ -19,6 +19,7 @@ from symphony_research.show.drawn_curves import (
     corners_of,
     curves_of,
     draw_curve,
+    draw_interval,
     end_of,
     gaps_of,
     percent_sign,
@@ -66,6 +67,10 @@ _ESTIMATES = {
 }
 _CALLS = "kaplan_meier, cumulative_incidence, nelson_aalen or mean_cumulative_count"
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
+_SHADED = (
+    2  # groups whose bands can be told apart where they overlap, in grey too; of more the interval is a bar at the end
+)
+_BESIDE = 5.0  # points from bar to bar
 
 
 def plot_survival(
@@ -172,13 +177,16 @@ def plot_survival(
         top = top_of(result, limit) if highest is None else highest
         notes = [*_not_drawn(every), *_notes(result, curves, read, top)]
         across = _WIDTH * 72 - 2 * MARGIN
-        keys = _keys(result, curves, limit)
+        keys = _keys(result, curves, len(strata), limit)
         names = [*(c.words for c in every if len(every) > 1), *keys]
         legend = text_height("x", SMALL) * 1.3 * -(-len(names) // legend_columns(names, wide)) if names else 0
         around = head_height(result, title, across) + foot_height(result, notes, across) + legend + 2 * MARGIN
         ax, own = begin(ax, _WIDTH, (_TALL + around + table.height) / 72)
+        crowded = len(strata) > _SHADED
         for curve in curves:
-            draw_curve(ax, curve, limit, 0.0 if curve.competing else 0.16 if len(strata) <= 2 else 0.08)
+            draw_curve(ax, curve, limit, 0.0 if curve.competing or crowded else 0.16)
+        for place, curve in enumerate(reversed([c for c in curves if crowded and not c.competing])):
+            draw_interval(ax, curve, limit, _BESIDE * (place + 1))
         ax.set_xlim(0, limit)
         ax.set_ylim(0, top)
         if top in STEPS:
@@ -232,8 +240,8 @@ def _told(result: Result, curves: Sequence[DrawnCurve], limit: float) -> list[st
     return said
 
 
-def _keys(result: Result, curves: Sequence[DrawnCurve], limit: float) -> dict[str, Any]:
-    """Return what the line of a single curve, the shading, and a dotted stretch stand for."""
+def _keys(result: Result, curves: Sequence[DrawnCurve], groups: int, limit: float) -> dict[str, Any]:
+    """Return what the line of a single curve, the shading or the bars, and a dotted stretch stand for."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -246,7 +254,12 @@ def _keys(result: Result, curves: Sequence[DrawnCurve], limit: float) -> dict[st
         keys[name] = Line2D([], [], color=only.colour, linewidth=1.8, linestyle=only.style, **mark)
     if any(c.steps["lower"].is_not_null().any() for c in curves):
         colour = only.colour if len(curves) == 1 else QUIET
-        keys[f"Shading: {confidence_of(result.settings)}"] = Patch(facecolor=colour, alpha=0.16)
+        interval = confidence_of(result.settings)
+        if groups > _SHADED:
+            bar = Line2D([], [], color=colour, linewidth=0, marker="|", markersize=9)
+            keys[f"Bars: {interval} where a curve ends"] = bar
+        else:
+            keys[f"Shading: {interval}"] = Patch(facecolor=colour, alpha=0.16)
     if any(gaps_of(c, limit) for c in curves):
         colour = only.colour if len(curves) == 1 else QUIET
         keys["Dotted: suppressed in between"] = Line2D([], [], color=colour, linewidth=1.4, linestyle=GAP_STYLE)

@@ -196,3 +196,17 @@ def draw_curve(ax: Axes, curve: DrawnCurve, limit: float, shading: float) -> Non
     for a, b in gaps:
         ax.plot(at["time"][[a, b]], at["estimate"][[a, b]], color=curve.colour, linewidth=1.4, linestyle=GAP_STYLE,
                 zorder=2, gid="suppressed stretch")  # fmt: skip
+
+
+def draw_interval(ax: Axes, curve: DrawnCurve, limit: float, aside: float) -> None:
+    """Draw the last interval of a curve as a bar, so many points to the left of its time."""
+    from matplotlib.transforms import ScaledTranslation
+
+    at = corners_of(curve, limit)
+    known = np.flatnonzero(~(np.isnan(at["lower"]) | np.isnan(at["upper"])))  # a curve at 0 has none
+    if not known.size:
+        return
+    last = known[-1]
+    shift = ScaledTranslation(-aside / 72, 0, ax.figure.dpi_scale_trans)
+    ax.plot([at["time"][last]] * 2, [at["lower"][last], at["upper"][last]], color=curve.colour, linewidth=1.2, marker="_",
+            markersize=5, transform=ax.transData + shift, zorder=2, gid="interval")  # fmt: skip

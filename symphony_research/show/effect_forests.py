@@ -126,7 +126,7 @@ def plot_other_analyses(result: Result, *, ax: Axes | None = None, title: str | 
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure.
     title : str, optional
-        By default the primary ratio, in at most 15 words.
+        By default the primary ratio beside the one without controls, in at most 15 words.
 
     Returns
     -------
@@ -153,13 +153,7 @@ def plot_other_analyses(result: Result, *, ax: Axes | None = None, title: str | 
         {**row, "name": capital(result.analysis_words(row)), "quiet": result.is_quiet(row)}  # type: ignore[attr-defined]
         for row in result.estimates.iter_rows(named=True)
     ]
-    if title is None:
-        title = (
-            f"Primary analysis: {with_ratio(rows[0])}"
-            if rows[0]["estimate"] is not None
-            else few_title("primary ratio")
-        )
-    return forest_of(result, rows, title, "analyses", ax)
+    return forest_of(result, rows, _of_analyses(rows) if title is None else title, "analyses", ax)
 
 
 def drawable(rows: Sequence[Row]) -> list[Row]:
@@ -190,6 +184,15 @@ def forest_of(result: Result, every: Sequence[Row], title: str, what: str, ax: A
         told = [f"{row['name']}: {number(row['estimate'])}" for row in rows[:6]]
         kind = f"Forest plot of the ratios of {len(rows)} {what} with intervals"
         return finish(ax, result, own=own, title=title, notes=notes, kind=kind, told=told)
+
+
+def _of_analyses(rows: Sequence[Row]) -> str:
+    """Say the primary ratio, and beside it what before and after alone would have said."""
+    if rows[0]["estimate"] is None:
+        return few_title("primary ratio")
+    against = f"Rate ratio {with_ratio(rows[0])} against controls"
+    alone = next((row["estimate"] for row in drawable(rows) if row["quiet"]), None)
+    return against if alone is None else f"{against}, {number(alone)} before and after alone"
 
 
 def _outcome(result: Result, row: Row) -> str:

@@ -25,11 +25,13 @@ class Finding(Sentence):
     """A key finding: a sentence that page one repeats, and the figures by which reports of other hubs are compared."""
 
     figures: tuple[KeyFigure, ...] = ()
+    after: str = ""  # the sentence behind which it stands, in one item of the list
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         data, _ = super()._repr_mimebundle_()
         figures = [[f.measure, f.value, f.outcome or f.measure, f.time] for f in self.figures]
-        return data, {ROLE: {"role": "finding", "figures": figures}}
+        behind = {"after": self.after} if self.after else {}
+        return data, {ROLE: {"role": "finding", "figures": figures, **behind}}
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,15 @@ class Facts:
         return "\n".join(f"{name}: {words}" for name, words in self.entries)
 
 
-def finding(result: Result) -> Finding | Sentence:
+def finding(result: Result, *, after: Result | None = None) -> Finding | Sentence:
     """Return the finding of a result, marked for page one of the report.
 
     Parameters
     ----------
     result : Result
+    after : Result, optional
+        Behind whose finding, in the same item of the list, it is to stand on page
+        one, where three to five items are read and ten are not; by default in an item of its own.
 
     Returns
     -------
@@ -91,7 +96,10 @@ def finding(result: Result) -> Finding | Sentence:
     require_showable(result, "finding")
     if result.holds_nothing:
         return sentence(result)
-    return release(Finding(said_of(result), result.key_figures()), result)
+    if after is not None:
+        require_showable(after, "finding")
+    behind = "" if after is None or after.holds_nothing else said_of(after)
+    return release(Finding(said_of(result), result.key_figures(), behind), result)
 
 
 def heading(result: Result) -> Heading:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,7 @@ __all__ = ["plot_population_pyramid"]
 _WIDTH, _HEIGHT = 8.0, 6.2
 _WOMEN, _MEN = PALETTE[1], PALETTE[0]
 _OLD = 65
+_NAMES = 0.95  # how far up the sides are named: below the last bar, which holds all older people too
 
 
 def plot_population_pyramid(
@@ -78,9 +79,8 @@ def plot_population_pyramid(
     with drawing():
         ax, own = begin(ax, _WIDTH, _HEIGHT)
         ages = np.arange(now.shape[1])
-        handles: list[Any] = []
         for k, (side, colour) in enumerate(((1, _WOMEN), (-1, _MEN))):
-            handles.append(ax.barh(ages, side * now[k], height=1.0, color=colour, alpha=0.75, linewidth=0))
+            ax.barh(ages, side * now[k], height=1.0, color=colour, alpha=0.75, linewidth=0)
             edges = np.repeat(np.append(ages - 0.5, ages[-1] + 0.5), 2)[1:-1]
             (line,) = ax.plot(side * np.repeat(then[k], 2), edges, color=INK, linewidth=1.1)
         ax.axvline(0, color="white", linewidth=1.2)
@@ -89,8 +89,11 @@ def plot_population_pyramid(
         ax.set_ylim(-0.5, ages[-1] + 0.5)
         _label_axes(ax, int(ages[-1]))
         plain_axes(ax, grid="x", hide=("top", "right"))
-        labels = [f"Men, mid-{at}", f"Women, mid-{at}", f"Mid-{start}"]
-        key_above(ax, [*reversed(handles), line], labels, axes_points(ax)[0])
+        # each side is named where it stands: in greyscale the two colours are one
+        for at_side, align, who, colour in ((0.01, "left", "Men", _MEN), (0.99, "right", "Women", _WOMEN)):
+            ax.text(at_side, _NAMES, f"{who}, mid-{at}", transform=ax.transAxes, ha=align, va="top", fontsize=LABEL,
+                    color=colour, fontweight="bold")  # fmt: skip
+        key_above(ax, [line], [f"Mid-{start}"], axes_points(ax)[0])
         told = [
             f"{who}: {number(round(before))} to {number(round(after))}" for who, before, after in _totals(then, now)
         ]

@@ -321,8 +321,8 @@ def curve_title(result: Result, limit: float) -> str:
         if own in (None, "death")
         else "event-free survival"
     )
-    when, rows = shares_at(result, cause, limit)
-    known = [row for row in rows if row["estimate"] is not None]
+    when, every = shares_at(result, cause, limit)
+    known = [row for row in every if row["estimate"] is not None]
     if when is None or not known:
         return few_title("group")
     label = confidence_of(result.settings)
@@ -354,10 +354,11 @@ def curve_title(result: Result, limit: float) -> str:
             f"No clear difference between the groups {by.lower()} {when}",
         )
     low, high = percentage(rows[0]["estimate"]), percentage(rows[-1]["estimate"])
+    which = f"the {len(known)}" if len(known) == len(every) else f"{len(known)} of the {len(every)}"
     if not apart:
         return fitting(
-            f"No clear difference in {event} between the {len(known)} groups {by.lower()} {when}: {low}–{high}",
-            f"No clear difference between the {len(known)} groups {by.lower()} {when}: {low}–{high}",
+            f"No clear difference in {event} between {which} groups {by.lower()} {when}: {low}–{high}",
+            f"No clear difference between {which} groups {by.lower()} {when}: {low}–{high}",
         )
     ends = [strata_words({c: row[c] for c in result.by}) for row in (rows[0], rows[-1])]
     return fitting(

@@ -21,7 +21,7 @@ from matplotlib.ticker import FuncFormatter
 from symphony_research.synthetic import generate_tables, parameters
 
 FIRST, LAST, MIDDLE = date(2012, 4, 1), date(2013, 3, 31), date(2012, 9, 30)
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6b7280"
+BLUE, ORANGE, GREY, PALE = "#0072B2", "#D55E00", "#6b7280", "#c9ced6"
 AGES = 19
 SHOWN = 20
 CASELESS = {"copd": "COPD"}
@@ -88,25 +88,25 @@ def pyramid(ax: plt.Axes, people: pl.DataFrame, population: pl.DataFrame) -> Non
         )
     ax.set_yticks(range(AGES), [f"{5 * k}-{5 * k + 4}" for k in range(AGES - 1)] + ["90+"])
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}%"))
-    ax.text(0.02, 0.97, "women", color=ORANGE, transform=ax.transAxes, va="top", weight="bold")
-    ax.text(0.98, 0.97, "men", color=BLUE, transform=ax.transAxes, va="top", ha="right", weight="bold")
+    ax.text(0.02, 0.97, "Women", color=ORANGE, transform=ax.transAxes, va="top", weight="bold")
+    ax.text(0.98, 0.97, "Men", color=BLUE, transform=ax.transAxes, va="top", ha="right", weight="bold")
     ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
     ax.set_ylim(-0.6, AGES + 1)
     older = 100 * (people["age"].to_numpy() >= 13).mean()
     ax.set_title(f"{older:.0f}% are 65 or over: an old district", loc="left")
-    ax.set_xlabel("share of everyone registered in 2012-13")
+    ax.set_xlabel("Share of everyone registered in 2012-13")
 
 
 def cost_by_conditions(ax: plt.Axes, people: pl.DataFrame) -> None:
     means = people.group_by("band").agg(pl.col("inpatient", "other").mean()).sort("band")
-    ax.bar(means["band"], means["other"], color=GREY, label="all other care")
+    ax.bar(means["band"], means["other"], color=PALE, label="all other care")
     ax.bar(means["band"], means["inpatient"], bottom=means["other"], color=BLUE, label="inpatient care")
     for band, inpatient, other in means.iter_rows():
         ax.text(band, inpatient + other + 120, f"£{inpatient + other:,.0f}", ha="center")
     ax.set_xticks(range(8), [*map(str, range(7)), "7 or more"])
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"£{value:,.0f}"))
-    ax.set_xlabel("long-term conditions, of 49")
-    ax.set_ylabel("mean cost of a person in 2012-13")
+    ax.set_xlabel("Long-term conditions, of 49")
+    ax.set_ylabel("Mean cost of a person in 2012-13")
     ax.legend(frameon=False, loc="upper left")
     ax.set_title("Cost rises with the number of conditions, mostly by hospital stays", loc="left")
 
@@ -125,7 +125,7 @@ def heat_map(ax: plt.Axes, people: pl.DataFrame, held: pl.DataFrame) -> None:
     drawn = ax.imshow(grid, aspect="auto", cmap="viridis", vmin=0, vmax=25)
     ax.set_yticks(range(SHOWN), [in_words(name) for name in common])
     ax.set_xticks(range(0, AGES, 2), [f"{5 * k}" if k < AGES - 1 else "90+" for k in range(0, AGES, 2)])
-    ax.set_xlabel("age, in five-year bands")
+    ax.set_xlabel("Age, in five-year bands")
     plt.colorbar(drawn, ax=ax, label="% of people of that age", extend="max")
     ax.set_title(f"The {SHOWN} commonest conditions build up with age", loc="left")
 
@@ -138,9 +138,9 @@ def admissions(ax: plt.Axes, activity: pl.DataFrame) -> None:
         ax.plot(monthly["month"], monthly["len"] / days, color=colour)
         ax.text(date2num(date(2018, 4, 20)), (monthly["len"] / days)[-1], kind, color=colour, va="center")
     ax.axvline(date2num(date(2015, 4, 13)), color=GREY, linestyle=":")
-    ax.text(date2num(date(2015, 4, 25)), ax.get_ylim()[1], "first hub opens", color=GREY, va="top")
+    ax.text(date2num(date(2015, 4, 25)), ax.get_ylim()[1], "First hub opens", color=GREY, va="top")
     ax.set_ylim(bottom=0)
-    ax.set_ylabel("admissions a day")
+    ax.set_ylabel("Admissions a day")
     ax.set_title("Emergency admissions peak each winter", loc="left")
 
 

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
+from symphony_research.result import not_available
 from symphony_research.result.facts import facts_of, of_whom
 from symphony_research.show import finding, heading, table
 
@@ -134,3 +135,17 @@ def test_a_long_table_keeps_all_its_rows_for_the_file_beside_it():
     assert made.html.count("<tr>") == 21  # the heading and 20 rows
     assert len(made.csv.splitlines()) == 31
     assert "Disclosure rule" in made.rule
+
+
+def test_a_finding_names_the_one_that_it_stands_behind():
+    median = sr.survival.quantile(
+        safe := sr.suppress(curve((20, 1, 100), (80, 1, 120), (400, 0, 180)), sr.Policy.nhs_england())
+    )
+    _, told = finding(median, after=safe)._repr_mimebundle_()
+    assert told["symphony"]["after"] == str(finding(safe))
+    _, alone = finding(median)._repr_mimebundle_()
+    assert "after" not in alone["symphony"]
+    # what the study does not allow has no finding to stand behind
+    absent = sr.suppress(not_available("No costs are recorded", "cost"), sr.Policy.nhs_england())
+    _, alone = finding(median, after=absent)._repr_mimebundle_()
+    assert "after" not in alone["symphony"]

@@ -149,6 +149,22 @@ def test_page_one_gathers_what_the_notebook_marks():
     assert places == sorted(places)
 
 
+def test_a_finding_stands_behind_another_in_one_item_that_leads_to_its_first_figure():
+    def told(words, **role):
+        found = shown(text_markdown=words, text_plain=words)
+        found["metadata"] = {"symphony": {"role": "finding", "figures": [[words, "1"]], **role}}
+        return found
+
+    drawn = shown(image_png=PIXEL, text_plain="Drawn.")
+    cells = [code("a", told("One did.")), code("b", told("Two did.")), md("## Later"),
+             code("c", told("One did again.", after="One did.")), code("d", drawn),
+             code("e", told("Three did.", after="What no page says."))]  # fmt: skip
+    page = read_page([md("# How long?\n\nUntil what?"), *cells])
+    assert [found.text for found in page.findings] == ["One did. One did again.", "Two did.", "Three did."]
+    assert [found.at for found in page.findings] == ["figure-1", "", ""]
+    assert page.findings[0].figures == [["One did.", "1"], ["One did again.", "1"]]
+
+
 def test_a_finding_is_not_said_again_in_the_body_unless_its_section_has_no_other_words():
     told = shown(text_markdown="So it is.", text_plain="So it is.")
     told["metadata"] = {"symphony": {"role": "finding", "figures": []}}

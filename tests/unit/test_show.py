@@ -759,6 +759,35 @@ def test_names_of_groups_leave_half_the_width_and_meet_nothing(made, groups, len
     assert outside(ax) == []
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3, 4])
+def test_intervals_are_bands_of_up_to_two_groups_and_bars_where_the_curve_ends_of_more(groups):
+    # bands of three and more lie over each other and are one grey
+    result = survival_by_group([f"hub {k}" for k in range(groups)])
+    ax = room.plot(result)
+    bars = [line for line in ax.get_lines() if line.get_gid() == "interval"]
+    assert len(ax.collections) == (groups if groups <= 2 else 0)
+    assert len(bars) == (groups if groups > 2 else 0)
+    for bar, name in zip(reversed(bars), sorted(result.estimates["team"].unique()), strict=False):
+        last = result.estimates.filter(team=name).drop_nulls("lower").sort("time").tail(1)
+        assert list(bar.get_ydata()) == pytest.approx([100 * last["lower"][0], 100 * last["upper"][0]])
+    said = " ".join(t.get_text() for legend in ax.figure.legends or [ax.get_legend()] for t in legend.get_texts())
+    assert ("Shading: 95% CI" in said) == (groups <= 2)
+    assert ("Bars: 95% CI where a curve ends" in said) == (groups > 2)
+
+
+def test_a_title_says_how_many_of_the_groups_it_compares():
+    # of three, one is followed for a month only
+    frame = pl.DataFrame(
+        {"time": [400] * 80 + [20] * 40, "event": [0] * 120, "team": ["a"] * 40 + ["b"] * 40 + ["c"] * 40}
+    )
+    early = pl.DataFrame({"time": [10] * 60, "event": [1] * 60, "team": ["a", "b", "d"] * 20})
+    both = pl.concat([frame, early, pl.DataFrame({"time": [400] * 40, "event": [0] * 40, "team": ["d"] * 40})])
+    ax = room.plot(
+        survival.kaplan_meier(both, time="time", event="event", by="team", time_unit="days", event_name="admission")
+    )
+    assert "3 of the 4 groups" in " ".join(ax.get_title(loc="left").split())
+
+
 def test_a_count_of_conditions_is_drawn_of_everybody_also_where_groups_are_suppressed():
     held = [""] * 20 + ["a"] * 4 + ["ab"] * 20  # four people with one condition are suppressed
     frame = pl.DataFrame({letter: [letter in one for one in held] for letter in "ab"})

@@ -52,6 +52,14 @@ def test_a_pyramid_of_another_year_and_of_random_runs():
     assert bars(mean)[0] == pytest.approx(DRAWN.estimates.filter(pl.col("year") == 2021)["persons"].to_numpy()[:91])
 
 
+def test_each_side_of_a_pyramid_is_named_where_it_stands():
+    # in greyscale the two colours are one, so a key would tell nobody which is which
+    ax = sr.plot_population_pyramid(PROJECTED)
+    named = {t.get_text(): t.get_position()[0] for t in ax.texts if t.get_text().endswith("mid-2021")}
+    assert named["Men, mid-2021"] < 0.5 < named["Women, mid-2021"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["Mid-2011"]
+
+
 def test_the_words_of_a_pyramid_hold_its_figures():
     figure = sr.plot(PROJECTED).figure
     words = getattr(figure, DESCRIBED)
