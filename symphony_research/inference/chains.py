@@ -159,11 +159,9 @@ def _drawn(before: Array, y0: Array, begin: Array, end: Array, size: Array, peop
     x = begin[:, None] + np.arange(n_x)
     peak = y0 + np.argmax(before, axis=1)
     share = np.clip(peak / people, 1e-12, 1 - 1e-12)[:, None]
-    n, a = people[:, None], size[:, None]
-    log_before = before - np.where(np.isfinite(before), _chance_of(np.minimum(y, n), n, share), 0.0)
+    log_before = before - np.where(np.isfinite(before), _chances(y0, n_y, people, share), 0.0)
     d = (y0 - begin - (n_x - 1))[:, None] + np.arange(n_x + n_y - 1)
-    possible = (d >= 0) & (d <= n - a)
-    log_rest = np.where(possible, _chance_of(np.clip(d, 0, n - a), n - a, share), -np.inf)
+    log_rest = _chances(d[:, 0], n_x + n_y - 1, people - size, share)
     # both factors level where their product is largest, so that neither leaves the range of doubles
     slope = _slope(log_before, log_rest, n_x - 1 - ((end - begin) // 2).astype(np.int64))
     log_before, log_rest = log_before - slope * y, log_rest + slope * d
@@ -174,11 +172,10 @@ def _drawn(before: Array, y0: Array, begin: Array, end: Array, size: Array, peop
     for at in range(0, n_rows, step):
         sliding = np.lib.stride_tricks.sliding_window_view(other[at : at + step], n_y, axis=1)
         total[at : at + step] = np.einsum("ry,rjy->rj", one[at : at + step], sliding)[:, ::-1]
-    inside = (x >= 0) & (x <= a) & (x <= end[:, None])
     with np.errstate(divide="ignore"):
         found = np.log(total) + (top + top_rest)[:, None] + slope * x
-    own = _chance_of(np.clip(x, 0, a), a, share)
-    return np.where(inside, found + own, -np.inf)
+    own = _chances(begin, n_x, size, share)
+    return np.where(np.isfinite(own) & (x <= end[:, None]), found + own, -np.inf)
 
 
 def _slope(log_before: Array, log_rest: Array, start: Integers) -> Array:
@@ -197,7 +194,23 @@ def _slope(log_before: Array, log_rest: Array, start: Integers) -> Array:
     return np.where(np.isfinite(slope), slope, 0.0)[:, None]
 
 
-def _chance_of(x: Array, trials: Array, share: Array) -> Array:
-    """Return the log probabilities of a binomial; its ends, where nobody or everybody is in, are distinguished there."""
+def _chances(first: Array, width: int, trials: Array, share: Array) -> Array:
+    """Return the log probabilities of a binomial at first, first + 1, ..., one row each; what cannot be is -inf.
+
+    Notes
+    -----
+    From the likeliest of them, by the ratio of each to the one before: one logarithm each, where Loader's formula has
+    a dozen terms. Nobody and everybody are reached with the others.
+    """
+    x, n = first[:, None] + np.arange(width), trials[:, None]
+    likeliest = np.clip(
+        np.floor((n + 1) * share), np.maximum(first[:, None], 0), np.minimum(first[:, None] + width - 1, n)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _log_binomial(x, np.broadcast_to(trials, x.shape), np.broadcast_to(share, x.shape))
+        there = _log_binomial(likeliest, n, share)
+    step = x[:, :-1]
+    rises = np.where((step >= 0) & (step < n), (n - step) / np.maximum(step + 1, 1) * (share / (1 - share)), 1.0)
+    height = np.concatenate([np.zeros((len(x), 1)), np.cumsum(np.log(rises), axis=1)], axis=1)
+    at = np.clip(likeliest - first[:, None], 0, width - 1).astype(np.int64)
+    height += there - np.take_along_axis(height, at, axis=1)
+    return np.where((x >= 0) & (x <= n), height, -np.inf)
