@@ -47,18 +47,28 @@ class Counter:
     def __init__(self, person: Whole, day: Whole, value: Array | None = None) -> None:
         key = person.astype(np.int64) * _APART + day
         order = np.argsort(key, kind="stable")
-        self.key = key[order]
+        self.key, self.order = key[order], order
         # whole sums in whole numbers, so that differences are exact
         self.sums = None if value is None else np.concatenate([[0], np.cumsum(value[order].astype(np.int64))])
 
     def between(self, person: Whole, first: Whole, last: Whole) -> Array:
         """Return how many, or how much, each person has from the first to the last day, both included."""
-        base = person.astype(np.int64) * _APART
-        since = np.searchsorted(self.key, base + np.maximum(first, -(_APART // 2) + 1))
-        until = np.maximum(np.searchsorted(self.key, base + last, side="right"), since)
+        since, until = self._ends(person, first, last)
         return (
             (until - since).astype(float) if self.sums is None else (self.sums[until] - self.sums[since]).astype(float)
         )
+
+    def listed(self, person: Whole, first: Whole, last: Whole) -> tuple[Whole, Whole]:
+        """Return what each has from the first to the last day, in order of the days: the place of the row, and of what is dated."""
+        since, until = self._ends(person, first, last)
+        many = until - since
+        place = np.repeat(np.arange(len(many)), many)
+        return place, self.order[np.arange(len(place)) - np.repeat(np.cumsum(many) - many - since, many)]
+
+    def _ends(self, person: Whole, first: Whole, last: Whole) -> tuple[Whole, Whole]:
+        base = person.astype(np.int64) * _APART
+        since = np.searchsorted(self.key, base + np.maximum(first, -(_APART // 2) + 1))
+        return since, np.maximum(np.searchsorted(self.key, base + last, side="right"), since)
 
 
 def closed_days(measured: Measured) -> int:

@@ -244,8 +244,8 @@ def event_times(matched: Matched, event: str, found: OutcomeRows, *, last: int) 
     """Return every event of matched people in days 1 to `last`, while at risk: the place of its row in `found`, and the day."""
     sets = matched._sets
     dated = dated_events(sets.rows.study, event, sets.eligible.people, found.person)
-    happened = _within_window(sets, found, dated.rename({"event_date": "when"}), last)
-    return happened["place"].to_numpy(), happened["time"].cast(pl.Float64).to_numpy()
+    place, time, _ = _within_window(sets, found, dated["__person"].to_numpy(), dated["event_date"].to_numpy(), last)
+    return place, time
 
 
 def cost_times(matched: Matched, found: OutcomeRows, *, last: int) -> tuple[Whole, Array, Array]:
@@ -264,17 +264,19 @@ def cost_times(matched: Matched, found: OutcomeRows, *, last: int) -> tuple[Whol
             "The study records no cost of activity",
         )
     spent = pence_by_day(study, people_among(sets.eligible.people, found.person)).filter(pl.col("pence") > 0)
-    within = _within_window(sets, found, spent.rename({"date": "when"}), last).sort("place", "time")
-    return within["place"].to_numpy(), within["time"].cast(pl.Float64).to_numpy(), within["pence"].to_numpy() / 100
+    place, time, which = _within_window(sets, found, spent["__person"].to_numpy(), spent["date"].to_numpy(), last)
+    return place, time, spent["pence"].to_numpy()[which] / 100
 
 
-def _within_window(sets: RiskSets, found: OutcomeRows, dated: pl.DataFrame, last: int) -> pl.DataFrame:
-    """Return what is dated in days 1 to `last` of rows, while at risk, with `place` of the row and `time` in days."""
-    rows = pl.DataFrame(
-        {"__person": found.person, "place": np.arange(len(found.row)), "day": sets.day[found.row], "end": found.days}
+def _within_window(
+    sets: RiskSets, found: OutcomeRows, person: Whole, when: Whole, last: int
+) -> tuple[Whole, Array, Whole]:
+    """Return what is dated in days 1 to `last` of rows, while at risk: the place of the row, the day of it, and which it is."""
+    day = sets.day[found.row]
+    place, which = Counter(person, when).listed(
+        found.person, day + 1, day + np.minimum(found.days, last).astype(np.int64)
     )
-    happened = rows.join(dated, on="__person", how="inner").with_columns((pl.col("when") - pl.col("day")).alias("time"))
-    return happened.filter((pl.col("time") >= 1) & (pl.col("time") <= pl.min_horizontal("end", pl.lit(float(last)))))
+    return place, (when[which] - day[place]).astype(float), which
 
 
 def period_rows(matched: Matched, event: str, periods: Sequence[tuple[int, int]]) -> PeriodRows:
