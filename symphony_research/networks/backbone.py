@@ -13,6 +13,7 @@ from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import Array
 from symphony_research.networks.cooccurrence import Cooccurrence
 from symphony_research.networks.edges import MEASURES, measure_words, require_network, weighable
+from symphony_research.result import passed_on
 from symphony_research.words.lexicon import in_words
 from symphony_research.words.numbers import about, number, times
 from symphony_research.words.phrases import stratum_words
@@ -123,6 +124,8 @@ def backbone(
     >>> 0 < strongest.estimates.height < network.estimates.height
     True
     """
+    if (gone := passed_on(network)) is not None:
+        return gone
     require_network(network, "backbone")
     require_one_of(method, METHODS, argument="method")
     require_one_of(measure, MEASURES, argument="measure")

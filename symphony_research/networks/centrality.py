@@ -22,7 +22,7 @@ from symphony_research.networks.edges import (
     require_own_names,
     weight_matrix,
 )
-from symphony_research.result import Result
+from symphony_research.result import Result, passed_on
 from symphony_research.result.roles import TableRoles
 from symphony_research.words.lexicon import capital, in_words
 from symphony_research.words.numbers import number
@@ -153,6 +153,8 @@ def centrality(network: Cooccurrence, *, measure: str = "observed_expected") -> 
     >>> found.estimates.columns[2:]
     ['degree', 'strength', 'betweenness', 'eigenvector', 'pagerank']
     """
+    if (gone := passed_on(network)) is not None:
+        return gone
     require_network(network, "centrality")
     require_one_of(measure, MEASURES, argument="measure")
     require_own_names(network.by, _OWN, "centrality")

@@ -24,7 +24,7 @@ from symphony_research.networks.edges import (
     weight_matrix,
 )
 from symphony_research.networks.louvain import adjusted_rand_index, best_partition, modularity
-from symphony_research.result import Result
+from symphony_research.result import Result, passed_on
 from symphony_research.result.roles import ModelEstimate, TableRoles
 from symphony_research.words.numbers import number, percentage
 from symphony_research.words.phrases import joined, stratum_words
@@ -208,6 +208,8 @@ def communities(
     >>> found.quality.columns
     ['n_communities', 'modularity', 'adjusted_rand_index']
     """
+    if (gone := passed_on(network)) is not None:
+        return gone
     require_network(network, "communities")
     require_one_of(measure, MEASURES, argument="measure")
     require_own_names(network.by, _OWN, "communities")

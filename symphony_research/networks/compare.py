@@ -17,7 +17,7 @@ from symphony_research.inference import FOUND, adjusted_p, normal_quantile
 from symphony_research.networks.cooccurrence import Cooccurrence
 from symphony_research.networks.permutation import FACTORS, from_networks, from_patterns, with_margins
 from symphony_research.networks.ratio import ratios_of_groups
-from symphony_research.result import Provenance, Result
+from symphony_research.result import Provenance, Result, passed_on
 from symphony_research.result.cells import CellDefinition, at_least, everybody
 from symphony_research.result.forms import AdjustedForms
 from symphony_research.result.roles import Count, Internal, Key, Known, Level, Role, TableRoles
@@ -300,6 +300,9 @@ def compare(
     for word, value, least in (("permutations", permutations, 1), ("seed", seed, 0)):
         if type(value) is not int or value < least:
             raise ArgumentError(f"{word}={value!r} must be an integer, at least {least}.")
+    for given in (a, b):
+        if (gone := passed_on(given)) is not None:
+            return gone
     if isinstance(a, Patterns) and isinstance(b, Patterns):
         conditions, by = _alike(a, b, names, adjust)
         made = from_patterns(a, b, by, adjust, permutations, seed)

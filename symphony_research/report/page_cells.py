@@ -51,6 +51,8 @@ class Page:
         Findings of the section being read that have no figure after them yet.
     absent : dict of str to list of str
         What is not shown, by the reason.
+    said_here : set of str
+        Of that, what the section being read has said.
     """
 
     title: str = ""
@@ -62,6 +64,7 @@ class Page:
     files: dict[str, str] = field(default_factory=dict)
     unshown: list[int] = field(default_factory=list, repr=False)
     absent: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    said_here: set[str] = field(default_factory=set, repr=False)
 
     def add_finding(self, text: str, role: dict[str, Any]) -> None:
         """Add a key finding, in an item of its own or behind the one that it names; the item leads to its first figure."""
@@ -109,6 +112,7 @@ def read_page(cells: list[Any]) -> Page:
             elif prose.strip():
                 if re.search(r"<h[23]>", prose):
                     page.close_section()
+                    page.said_here.clear()
                 page.parts.append({"kind": "prose", "html": prose, "annex": "" if main else ANNEX})
         elif cell["cell_type"] == "code":
             if cell["source"].strip():
@@ -176,6 +180,9 @@ def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
         return ""
     if role.get("role") == "limit":
         said = page.absent.setdefault(role["why"], [])
+        if role["what"] in page.said_here:
+            return ""  # once a section, though its sentence, picture and table are all not there
+        page.said_here.add(role["what"])
         if role["what"] in said:
             return ABOVE
         said.append(role["what"])

@@ -11,6 +11,7 @@ from symphony_research.errors import require_columns
 from symphony_research.result import Result
 from symphony_research.show.csv_text import csv_of
 from symphony_research.show.gate import absent_words, mark_words, provenance, release, require_showable
+from symphony_research.show.sentences import Limit, limit
 from symphony_research.show.tables import MOST_ROWS, Table
 from symphony_research.words.lexicon import COLUMN_WORDS, MARKS, NOT_ESTIMABLE, SUPPRESSED, capital, in_words
 from symphony_research.words.numbers import number
@@ -28,7 +29,7 @@ def cross_table(
     value: str = "n_persons",
     most: int = MOST_ROWS,
     among: Result | None = None,
-) -> Table:
+) -> Table | Limit:
     """Lay one column of a result out over its strata.
 
     Parameters
@@ -52,7 +53,7 @@ def cross_table(
 
     Returns
     -------
-    Table
+    Table, or Limit where there is no result to tabulate
         A suppressed cell reads "[c]"; one that nobody is in reads 0, or "[c]" where
         the policy suppresses zeros.
 
@@ -73,7 +74,7 @@ def cross_table(
     """
     require_showable(result, "cross_table")
     if result.holds_nothing:
-        return release(Table("", ""), result)
+        return limit(result)
     frame = result.estimates
     require_columns(frame.columns, [c for c in (rows, columns, panels, value) if c], what="The result")
     done = result.disclosure

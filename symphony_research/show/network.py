@@ -10,7 +10,7 @@ import polars as pl
 
 from symphony_research.errors import ArgumentError, require_one_of
 from symphony_research.inference import FOUND
-from symphony_research.result import Result
+from symphony_research.result import Result, passed_on
 from symphony_research.show.frame import axes_points, begin, finish, nothing_to_draw
 from symphony_research.show.gate import expected_note, one_stratum, require_family, require_showable
 from symphony_research.show.overlaps import overlap_note
@@ -119,6 +119,8 @@ def plot_network(
     require_one_of(measure, MEASURES, argument="measure")
     if top_edges < 1:
         raise ArgumentError(f"top_edges={top_edges} must be at least 1.")
+    if passed_on(communities) is not None:
+        communities = None
     letters = _letters(result, communities, stratum)
     every = one_stratum(result, result.estimates, stratum)
     able = every.filter((pl.col("lower") > 1) & pl.col(measure).is_not_null() & (pl.col("n_both") > 0))

@@ -16,7 +16,7 @@ from symphony_research.result import Result, confidential_report
 from symphony_research.show.families import plot as natural_plot
 from symphony_research.show.frame import DESCRIBED, DRAWN, NOTHING, bare_figures, pixels_of
 from symphony_research.show.gate import release, require_disclosed, require_showable, said_of
-from symphony_research.show.sentences import Sentence
+from symphony_research.show.sentences import Sentence, limit
 from symphony_research.show.style import DPI, drawing
 from symphony_research.show.writing import beside, suffix_of
 from symphony_research.words.phrases import of_whom, strata_phrase
@@ -93,7 +93,7 @@ def picture(result: Result, plot: Plot | None = None, **options: Any) -> Picture
     """
     require_showable(result, "picture")
     if result.holds_nothing:
-        return release(Sentence(""), result)
+        return limit(result)
     figure = _drawn(result, plot, options)
     nothing = [ax for ax in figure.axes if ax.get_gid() == NOTHING]
     if nothing:

@@ -10,7 +10,7 @@ from symphony_research.result import Result
 from symphony_research.show.gate import release, require_showable, said_of
 from symphony_research.words.lexicon import ROLE
 
-__all__ = ["Limit", "Sentence", "sentence"]
+__all__ = ["Limit", "Sentence", "limit", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,9 @@ def sentence(result: Result) -> Sentence:
     True
     """
     require_showable(result, "sentence")
-    if result.holds_nothing:
-        return release(Limit(result.sentence(), result.settings["why"], result.settings["what"]), result)
-    return release(Sentence(said_of(result)), result)
+    return limit(result) if result.holds_nothing else release(Sentence(said_of(result)), result)
+
+
+def limit(result: Result) -> Limit:
+    """Return what stands where a table, a picture or a sentence of a result would, of one that holds nothing."""
+    return release(Limit(result.sentence(), result.settings["why"], result.settings["what"]), result)

@@ -28,6 +28,7 @@ from symphony_research.show.gate import (
     said_of,
     unlisted_note,
 )
+from symphony_research.show.sentences import Limit, limit
 from symphony_research.show.writing import beside, suffix_of
 from symphony_research.words.html_tables import html_table
 from symphony_research.words.lexicon import COLUMN_WORDS, COUNT_COLUMNS, MARKS, SUPPRESSED, in_words
@@ -81,7 +82,7 @@ def table(
     words: Mapping[str, str] | None = None,
     caption: str | None = None,
     folded: bool = False,
-) -> Table:
+) -> Table | Limit:
     """Return the estimates of a result as a table for a page.
 
     Parameters
@@ -105,7 +106,7 @@ def table(
 
     Returns
     -------
-    Table
+    Table, or Limit where there is no result to tabulate
 
     Raises
     ------
@@ -127,7 +128,7 @@ def table(
     if rows < 1:
         raise ArgumentError(f"rows={rows} must be at least 1.")
     if result.holds_nothing:
-        return release(Table("", ""), result)
+        return limit(result)
     for own in (caption, *(words or {}).values()):
         require_plain_words(own, "caption or heading")
     frame = result.named

@@ -125,8 +125,7 @@ def test_it_is_suppressed_and_shown_beside_results(tmp_path):
     assert str(sr.sentence(shown)) == str(sr.finding(shown)) == said
     assert isinstance(sr.finding(shown), Limit)
     assert isinstance(sr.sentence(shown), Limit), "page one says so wherever it stands"
-    assert str(sr.picture(shown)) == ""
-    assert sr.table(shown).html == ""
+    assert str(sr.picture(shown)) == str(sr.table(shown)) == said, "where a table alone would stand, too"
     # beside a curve it takes no column and no panel
     table = sr.outcome_table(shown, released["alive"])
     assert table.html.count('<th scope="col"') == 2
@@ -149,15 +148,21 @@ def test_one_reason_is_given_once(tmp_path):
     from symphony_research.report.page_cells import read_page
 
     released = sr.suppress(study_with(tmp_path).readmissions(optional=True), sr.Policy.nhs_england())
-    cells = []
-    for shown in (sr.finding(released), sr.finding(released), sr.sentence(released)):
+    cells = [{"cell_type": "markdown", "source": "# How often?\n\nAgain?", "metadata": {}}]
+    for shown in (sr.finding(released), sr.table(released), sr.sentence(released)):
+        if len(cells) > 1:
+            cells.append({"cell_type": "markdown", "source": "## Another section", "metadata": {}})
         data, metadata = shown._repr_mimebundle_()
         output = {"output_type": "execute_result", "data": data, "metadata": metadata}
         cells.append({"cell_type": "code", "source": "x", "outputs": [output], "metadata": {}})
     page = read_page(cells)
     assert page.limits.count("no table of activity") == 1
-    assert ["no table of activity" in part["html"] for part in page.parts] == [True, False, False]
-    assert all("Not shown, for the reason given above." in part["html"] for part in page.parts[1:])
+    results = [part for part in page.parts if part["kind"] == "result"]
+    assert ["no table of activity" in part["html"] for part in results] == [True, False, False]
+    assert all("Not shown, for the reason given above." in part["html"] for part in results[1:])
+    # in one section once
+    page = read_page([cell for cell in cells if cell["cell_type"] == "code"])
+    assert [part["html"].count("no table of activity") for part in page.parts] == [1]
 
 
 def test_what_is_not_shown_for_one_reason_is_one_sentence():
