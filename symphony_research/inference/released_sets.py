@@ -11,6 +11,7 @@ Shaked, M. and Shanthikumar, J. G. (2007). Stochastic Orders. Springer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,7 +99,7 @@ def largest_p_of_sets(box: SetBox) -> Array:
     larger set and for more people drawn from, and smaller for more people in all (Shaked and Shanthikumar 2007). So of
     n people the count is as far up in its distribution as it can be in the corner of the fewest with the set, and most
     with each condition of it and fewest with each other. Over n that is monotone for at-least sets, and for exact ones
-    where what is expected is; both ends of n are tried. Where the count is within one person of what is expected there
+    where what is expected is, which is concave in the logarithms; where it turns both ends of n are tried. Where the count is within one person of what is expected there
     p is taken as 1.
 
     Examples
@@ -113,19 +114,30 @@ def largest_p_of_sets(box: SetBox) -> Array:
     found = np.where(np.isnan(box.count[0] + low), np.nan, 1.0)
     if box.single:
         above, below = ~np.isnan(found), np.zeros_like(below)
-    n0, n1 = box.people
-    for at, count, corner, ends in (
-        (np.flatnonzero(above), box.count[0], box.most, (n0, n1) if box.exact else (n0,)),
-        (np.flatnonzero(below), box.count[1], box.least, (n0, n1) if box.exact else (n1,)),
-    ):
-        if not len(at):
-            continue
-        p = np.zeros(len(at))
-        for n in dict.fromkeys(ends):
-            has, lacks = corner(n)
-            p = np.maximum(p, _mid_p(box, at, count[at], n, has, lacks))
-        found[at] = p
+    for side, count, corner, up in ((above, box.count[0], box.most, True), (below, box.count[1], box.least, False)):
+        found[side] = 0.0
+        for n, where in zip(box.people, _ends_to_try(box, corner, up), strict=True):
+            at = np.flatnonzero(side & where)
+            if len(at):
+                has, lacks = corner(n)
+                found[at] = np.maximum(found[at], _mid_p(box, at, count[at], n, has, lacks))
     return found
+
+
+def _ends_to_try(box: SetBox, corner: Callable[[float], Ends], up: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return of which sets the p value may be largest with the fewest people, and of which with the most."""
+    n0, n1 = box.people
+    if not box.exact or n0 == n1:
+        fewest = np.full(len(box.inside), up or n0 == n1)
+        return fewest, ~fewest
+    slopes = []
+    for n in (n0, n1):  # of the log of what is expected, over the log of n: it falls with n
+        _, lacks = corner(n)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = np.where(lacks > 0, n / lacks, np.inf)
+        slopes.append(1 - box.inside.shape[1] + np.where(box.inside, 0.0, each).sum(axis=1))
+    rises, falls = slopes[1] > 0, slopes[0] <= 0
+    return (~rises, ~falls) if up else (~falls, ~rises)  # where most, or fewest, are expected
 
 
 def _mid_p(box: SetBox, at: NDArray[np.int64], count: Array, n: float, has: Array, lacks: Array) -> Array:
