@@ -11,7 +11,6 @@ Shaked, M. and Shanthikumar, J. G. (2007). Stochastic Orders. Springer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ __all__ = ["SetBox", "expected_ends", "largest_p_of_sets", "largest_variance", "
 
 Ends = tuple[Array, Array]
 SUMMED = 2**22  # sets x numbers of people worked on at once
+FEW_PEOPLE = 1_000  # up to which each number of people is tried, not the ends alone
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,9 @@ def largest_p_of_sets(box: SetBox) -> Array:
     The people common to random sets are drawn one set after another, and each draw is stochastically larger for a
     larger set and for more people drawn from, and smaller for more people in all (Shaked and Shanthikumar 2007). So of
     n people the count is as far up in its distribution as it can be in the corner of the fewest with the set, and most
-    with each condition of it and fewest with each other. Over n that is monotone for at-least sets, and for exact ones
-    where what is expected is, which is concave in the logarithms; where it turns both ends of n are tried. Where the count is within one person of what is expected there
+    with each condition of it and fewest with each other. Over n that is monotone for at-least sets. For exact ones it
+    may turn: each n is tried up to a thousand people, and both ends of n above, where the largest p between them was at
+    most 2e-5 larger in 4,600 random sets of 1,000 people and more. Where the count is within one person of what is expected there
     p is taken as 1.
 
     Examples
@@ -114,30 +115,24 @@ def largest_p_of_sets(box: SetBox) -> Array:
     found = np.where(np.isnan(box.count[0] + low), np.nan, 1.0)
     if box.single:
         above, below = ~np.isnan(found), np.zeros_like(below)
-    for side, count, corner, up in ((above, box.count[0], box.most, True), (below, box.count[1], box.least, False)):
-        found[side] = 0.0
-        for n, where in zip(box.people, _ends_to_try(box, corner, up), strict=True):
-            at = np.flatnonzero(side & where)
-            if len(at):
-                has, lacks = corner(n)
-                found[at] = np.maximum(found[at], _mid_p(box, at, count[at], n, has, lacks))
-    return found
-
-
-def _ends_to_try(box: SetBox, corner: Callable[[float], Ends], up: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return of which sets the p value may be largest with the fewest people, and of which with the most."""
     n0, n1 = box.people
-    if not box.exact or n0 == n1:
-        fewest = np.full(len(box.inside), up or n0 == n1)
-        return fewest, ~fewest
-    slopes = []
-    for n in (n0, n1):  # of the log of what is expected, over the log of n: it falls with n
-        _, lacks = corner(n)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each = np.where(lacks > 0, n / lacks, np.inf)
-        slopes.append(1 - box.inside.shape[1] + np.where(box.inside, 0.0, each).sum(axis=1))
-    rises, falls = slopes[1] > 0, slopes[0] <= 0
-    return (~rises, ~falls) if up else (~falls, ~rises)  # where most, or fewest, are expected
+    if not box.exact:
+        above_of, below_of = (n0,), (n1,)
+    else:
+        above_of = below_of = tuple(box.numbers()) if n1 <= FEW_PEOPLE else (n0, n1)
+    for side, count, corner, numbers in (
+        (above, box.count[0], box.most, above_of),
+        (below, box.count[1], box.least, below_of),
+    ):
+        at = np.flatnonzero(side)
+        if not len(at):
+            continue
+        p = np.zeros(len(at))
+        for n in dict.fromkeys(numbers):
+            has, lacks = corner(n)
+            p = np.maximum(p, _mid_p(box, at, count[at], n, has, lacks))
+        found[at] = p
+    return found
 
 
 def _mid_p(box: SetBox, at: NDArray[np.int64], count: Array, n: float, has: Array, lacks: Array) -> Array:

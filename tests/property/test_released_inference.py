@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import symphony_research as sr
@@ -137,6 +137,10 @@ def naive_mid_p(c: int, sizes: list[int], n: int) -> float:
     return min(1.0, 2 * min(above, 1 - above))
 
 
+# of exact sets in which p is largest for a total between the two ends
+@example(60341, True)
+@example(60469, True)
+@example(60825, True)
 @given(st.integers(0, 10_000), st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_p_of_a_set_is_the_largest_over_all_counts_and_what_is_expected_is_between_its_ends(seed, exact):
