@@ -19,7 +19,7 @@ Whole = NDArray[np.int64]
 
 # first and last day back of each window; the last goes back to the first day of the records
 DAYS_BACK = ((1, 5), (6, 15), (16, 30), (31, 60), (61, 365), (366, None))
-RUN_DAYS = 60  # an emergency admission so soon after another is one of a run
+RUN_DAYS = 60  # an emergency admission so soon after another is counted apart too
 _APART = 1 << 22  # days, more than between any two
 _STREAMS = (("emergency admissions", "emergency_admission"), ("A&E attendances", "accident_and_emergency"))
 MOST_PEOPLE = 500_000  # whose records are held at once
@@ -194,9 +194,14 @@ def _records(
                 np.append(False, (np.diff(who) == 0) & (np.diff(when) <= RUN_DAYS)) if len(who) else np.zeros(0, bool)
             )
             runs = Counter(who[again], when[again])
-            found += _in_windows("emergency admissions of a run", runs, person, day)
+            found += _in_windows(f"emergency admissions within {RUN_DAYS} days of another", runs, person, day)
             lately = runs.between(person, day - RUN_DAYS, day - 1)
-            found.append((f"a run of emergency admissions in the {RUN_DAYS} days before", (lately > 0).astype(float)))
+            found.append(
+                (
+                    f"an emergency admission within {RUN_DAYS} days of another, in the {RUN_DAYS} days before",
+                    (lately > 0).astype(float),
+                )
+            )
     if why := ("" if study.has("activity") and study.recorded["costed"].any() else "cost"):
         missing.append(why)
         return found

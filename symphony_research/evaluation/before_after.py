@@ -127,8 +127,8 @@ class BeforeAfter(Result):
         if other["estimate"] < 1:
             share = percentage(1 - other["estimate"])
             guard = (
-                f"a fall of {share} came to people who had not enrolled by that day (regression to the mean), so such a fall says "
-                "nothing for enrolling, nor against it."
+                f"a fall of {share} came to people who had not enrolled by that day (regression to the mean), so before and after "
+                "alone do not show what enrolling did."
             )
         else:
             guard = "without enrolling the rate did not fall."

@@ -47,7 +47,7 @@ def compared_words(settings: Any, people: list[int | None]) -> str:
     whom = of_whom(settings)
     own, controls = (f"about {roughly(n)}" if n is not None else "some" for n in people)
     return capital(
-        f"{own} people who enrolled{f' ({whom})' if whom else ''} were compared with {controls} comparable people who had not "
+        f"{own} people who enrolled{f' ({whom})' if whom else ''} and could be matched were compared with {controls} comparable people who had not "
         f"enrolled by that day, over the {number(int(settings['horizon']))} days after it."
     )
 
@@ -64,7 +64,7 @@ def _later_words(effect: EnrolmentEffect) -> str:
             "Controls are followed until they enrol themselves, and those who have not are weighted for those who have."
         )
     return (
-        f"Controls spent {percentage(share)} of this time enrolled themselves, which dilutes an effect."
+        f"Some controls enrolled later: for {percentage(share)} of all controls' time, which dilutes an effect."
         if share
         else ""
     )

@@ -64,7 +64,7 @@ class Sensitivity(EnrolmentEffect):
         if found[E_OF_ESTIMATE] is None:
             few = f"{few_rule(self.settings)} " if self.few else ""
             return f"{few}There is no rate ratio of {what} of which to say how large an effect could have been seen."
-        seen = detectable_words(error_of(self.effect.row(RATIO), self.settings), self.settings["confidence"])
+        seen = detectable_words(error_of(self.effect.row(RATIO), self.settings), self.settings["confidence"], what)
         return f"{seen} {_needed_words(found, what)}".strip()
 
     def key_figures(self) -> tuple[KeyFigure, ...]:

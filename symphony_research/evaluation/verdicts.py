@@ -116,20 +116,18 @@ def _side(value: float) -> str:
     return "fewer" if value < 0 else "more"
 
 
-def detectable_words(standard_error: float, confidence: float) -> str:
+def detectable_words(standard_error: float, confidence: float, what: str) -> str:
     """Return how large an effect could have been seen.
 
     Examples
     --------
-    >>> detectable_words(0.1, 0.95)
-    'With these numbers a rate 25% lower or 33% higher would have been found four times in five.'
+    >>> detectable_words(0.1, 0.95, "emergency admissions")
+    'With these numbers a rate of emergency admissions 25% lower or 33% higher would have been found four times in five.'
     """
     below, above = minimum_detectable_ratio(standard_error, power=POWER, confidence=confidence)
     times = ceil(10 * above) / 10 if above < 10 else ceil(above)
     higher = f"{times:g} times as high" if above > 3 else f"{_outwards(above - 1)}% higher"
-    return (
-        f"With these numbers a rate {_outwards(1 - below)}% lower or {higher} would have been found four times in five."
-    )
+    return f"With these numbers a rate of {what} {_outwards(1 - below)}% lower or {higher} would have been found four times in five."
 
 
 def _outwards(share: float) -> int:

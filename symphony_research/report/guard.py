@@ -44,7 +44,7 @@ _KINDS = {"text/plain", "text/html", "text/markdown", "text/csv", "image/png"}
 _KEPT = {
     "image/png": ("alt", "caption", "titled"),
     "text/csv": ("caption", "rule"),
-    ROLE: ("role", "figures", "after", "why", "what"),
+    ROLE: ("role", "figures", "after", "finding", "why", "what"),
 }
 _SHOWN = (Picture, Table, Sentence, Finding, Limit, Heading, Facts)
 

@@ -48,7 +48,8 @@ def report_page(page: Page, record: Mapping[str, Any]) -> str:
             made=when(record["finished"]),
             day=when(record["finished"]).split(",")[0],
             policy=policy_in_words(record["policy"]),
-            rounded=record["policy"].get("name") != "synthetic",
+            rounded=record["policy"].get("name") != "synthetic"
+            and any("% CI" in found.text for found in page.findings),
             parameters=_parameters(record),
             page=page,
             marks=MARKS,

@@ -18,13 +18,13 @@ __all__ = ["LIMITS", "TABLE", "Finding", "Page", "markdown_html", "read_page"]
 
 LIMITS = "limits"  # tag of the cells that say what a report cannot show
 ANNEX = "annex"  # tag of the cell of prose with which a notebook's annex begins
-ABOVE = '<p class="note">Not shown, for the reason given above.</p>'
 TABLE = "table-"  # how the names of files with tables begin
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What Python writes of an object that has no words of its own.
 _BARE_OBJECT = re.compile(r"^\[?<[^<>\n]*(<[^<>\n]*>[^<>\n]*)*>(,\s*<[^<>]*>)*\]?$")
 _IMAGES = ("image/png", "image/jpeg")
+_PLACE = "<!-- not shown {} -->"  # where a section has nothing to show, until all of it is read
 
 
 @dataclass
@@ -51,8 +51,10 @@ class Page:
         Findings of the section being read that have no figure after them yet.
     absent : dict of str to list of str
         What is not shown, by the reason.
-    said_here : set of str
-        Of that, what the section being read has said.
+    said_here : dict of str to int
+        The places in `absences` of the reasons that the section being read gives.
+    absences : list
+        Of each section and reason, what it does not show, and whether the reason is given there for the first time.
     """
 
     title: str = ""
@@ -64,7 +66,8 @@ class Page:
     files: dict[str, str] = field(default_factory=dict)
     unshown: list[int] = field(default_factory=list, repr=False)
     absent: dict[str, list[str]] = field(default_factory=dict, repr=False)
-    said_here: set[str] = field(default_factory=set, repr=False)
+    said_here: dict[str, int] = field(default_factory=dict, repr=False)
+    absences: list[tuple[str, list[str], bool]] = field(default_factory=list, repr=False)
 
     def add_finding(self, text: str, role: dict[str, Any]) -> None:
         """Add a key finding, in an item of its own or behind the one that it names; the item leads to its first figure."""
@@ -81,6 +84,19 @@ class Page:
                 return
         self.findings.append(Finding(text, html.escape(text), figures))
         self.unshown.append(len(self.findings) - 1)
+
+    def add_absence(self, why: str, what: str) -> str:
+        """Note what is not shown; return the mark of its place, or nothing where the section gives that reason already."""
+        everywhere = self.absent.setdefault(why, [])
+        place = self.said_here.get(why)
+        if place is None:
+            self.said_here[why] = len(self.absences)
+            self.absences.append((why, [what], not everywhere))
+        elif what not in self.absences[place][1]:
+            self.absences[place][1].append(what)
+        if what not in everywhere:
+            everywhere.append(what)
+        return _PLACE.format(len(self.absences) - 1) if place is None else ""
 
     def close_section(self) -> None:
         """Let the findings before this place lead to no figure after it."""
@@ -127,6 +143,10 @@ def read_page(cells: list[Any]) -> Page:
     tables = count(1)
     page.parts = _without_repeats(page.parts)
     page.limits += "".join(_absence(why, whats) for why, whats in page.absent.items())
+    for part in page.parts:
+        part["html"] = re.sub(
+            _PLACE.format(r"(\d+)"), lambda found: _in_place(*page.absences[int(found[1])]), part["html"]
+        )
     for part in page.parts:  # a list of regions has to tell them apart
         part["html"] = re.sub(re.escape(TABLE_LABEL), lambda _: f'aria-label="Table {next(tables)}"', part["html"])
     return page
@@ -153,9 +173,19 @@ def _without_repeats(parts: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def _absence(why: str, whats: list[str]) -> str:
     """Return a reason with all that is not shown for it."""
-    *others, last = whats
-    said = f"so {last} is not shown" if not others else f"so these are not shown: {', '.join(others)} and {last}"
+    said = f"so {whats[0]} is not shown" if len(whats) == 1 else f"so these are not shown: {_all_of(whats)}"
     return f"<p>{html.escape(f'{why}, {said}.')}</p>"
+
+
+def _in_place(why: str, whats: list[str], first: bool) -> str:
+    """Return, where results would stand, that they do not: the reason once a page, and once a section what is meant."""
+    if first:
+        return _absence(why, whats)
+    return f'<p class="note">{html.escape(f"Not shown, for the reason given above: {_all_of(whats)}.")}</p>'
+
+
+def _all_of(whats: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(whats[:-1]), whats[-1]) if part)
 
 
 def _heads(part: dict[str, str]) -> bool:
@@ -179,14 +209,9 @@ def _shown(output: Any, page: Page, figures: Iterator[int]) -> str:
         page.facts += shown
         return ""
     if role.get("role") == "limit":
-        said = page.absent.setdefault(role["why"], [])
-        if role["what"] in page.said_here:
-            return ""  # once a section, though its sentence, picture and table are all not there
-        page.said_here.add(role["what"])
-        if role["what"] in said:
-            return ABOVE
-        said.append(role["what"])
-        return shown
+        if role.get("finding") and not page.findings:  # page one never passes in silence over what it is about
+            page.add_finding(_text(output["data"].get("text/plain", "")), {})
+        return page.add_absence(role["why"], role["what"])
     if role.get("role") == "finding":
         page.add_finding(_text(output["data"].get("text/plain", "")), role)
         return f'<div class="key">{shown}</div>'

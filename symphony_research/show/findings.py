@@ -14,7 +14,7 @@ from typing import Any
 from symphony_research.errors import ArgumentError
 from symphony_research.result import KeyFigure, Result
 from symphony_research.show.gate import release, require_showable, said_of
-from symphony_research.show.sentences import Sentence, sentence
+from symphony_research.show.sentences import Sentence, limit
 from symphony_research.words.lexicon import ROLE
 
 __all__ = ["Facts", "Finding", "Heading", "facts", "finding", "heading"]
@@ -95,7 +95,7 @@ def finding(result: Result, *, after: Result | None = None) -> Finding | Sentenc
     """
     require_showable(result, "finding")
     if result.holds_nothing:
-        return sentence(result)
+        return limit(result, is_finding=True)
     if after is not None:
         require_showable(after, "finding")
     behind = "" if after is None or after.holds_nothing else said_of(after)

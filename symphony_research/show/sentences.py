@@ -39,10 +39,12 @@ class Limit(Sentence):
 
     why: str = ""
     what: str = ""
+    is_finding: bool = False  # asked for as a key finding
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         data, _ = super()._repr_mimebundle_()
-        return data, {ROLE: {"role": "limit", "why": self.why, "what": self.what}}
+        asked = {"finding": True} if self.is_finding else {}
+        return data, {ROLE: {"role": "limit", "why": self.why, "what": self.what, **asked}}
 
 
 def sentence(result: Result) -> Sentence:
@@ -73,6 +75,6 @@ def sentence(result: Result) -> Sentence:
     return limit(result) if result.holds_nothing else release(Sentence(said_of(result)), result)
 
 
-def limit(result: Result) -> Limit:
+def limit(result: Result, *, is_finding: bool = False) -> Limit:
     """Return what stands where a table, a picture or a sentence of a result would, of one that holds nothing."""
-    return release(Limit(result.sentence(), result.settings["why"], result.settings["what"]), result)
+    return release(Limit(result.sentence(), result.settings["why"], result.settings["what"], is_finding), result)

@@ -46,7 +46,7 @@ def test_of_a_small_study_without_activity(people: int, tmp_path: Path) -> None:
     assert body.count(f"{NO_ACTIVITY}the rate of bed-days is not shown.") == 1, (
         "in its place; elsewhere that it is said above"
     )
-    assert "Not shown, for the reason given above." in main
+    assert "Not shown, for the reason given above: " in main
 
 
 def test_without_a_table_of_population(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_later_enrolment_stands_beside_it(effect):
     # 3 as a control of 1 and 2: enrolled from day 50 on, 316 of 365 days, at weight 1/2 of each; of 3 sets in all
     assert effect.later.rows() == [(1, pytest.approx(2 * 0.5 * 316 / (3 * 365)), 50.0)]
     # 316 of 3 x 365 days; nobody dies, so that nothing is said of deaths
-    assert effect.sentence().endswith("Controls spent 29% of this time enrolled themselves, which dilutes an effect.")
+    assert effect.sentence().endswith(
+        "Some controls enrolled later: for 29% of all controls' time, which dilutes an effect."
+    )
     assert "balanced" in effect.notes(())[0]
 
 

@@ -161,8 +161,8 @@ def test_nothing_of_time_zero_or_after_enters():
     on_day_0 = sets.day == (ZERO - EPOCH).days
     # 1 and 4 were admitted on day -3; 4 again on day 0, which is not before it
     assert dict(zip(ids[on_day_0].tolist(), number[on_day_0].tolist(), strict=True)) == {1: 1, 2: 0, 3: 0, 4: 1}
-    # on day 50, 3 was admitted 40 and 30 days before, and the second is of a run
-    runs = "a run of emergency admissions in the 60 days before"
+    # on day 50, 3 was admitted 40 and 30 days before, and the second so soon after the first
+    runs = "an emergency admission within 60 days of another, in the 60 days before"
     later = {
         int(p): v
         for p, v, d in zip(ids, sets.measured.values[:, sets.measured.names.index(runs)], sets.day, strict=True)

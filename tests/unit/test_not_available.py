@@ -140,8 +140,16 @@ def test_page_one_says_it_with_what_cannot_be_shown(tmp_path):
     output = {"output_type": "execute_result", "data": data, "metadata": metadata}
     page = read_page([{"cell_type": "code", "source": "x", "outputs": [output], "metadata": {}}])
     assert "no table of activity" in page.limits
-    assert page.findings == []
+    assert ["no table of activity" in found.text for found in page.findings] == [True], (
+        "what a report is about is never passed over"
+    )
     assert "no table of activity" in page.parts[0]["html"], "and in its place"
+    told = {"output_type": "execute_result", "data": {"text/plain": "One did.", "text/markdown": "One did."}}
+    told["metadata"] = {"symphony": {"role": "finding", "figures": []}}
+    page = read_page([{"cell_type": "code", "source": "x", "outputs": [own], "metadata": {}} for own in (told, output)])
+    assert [found.text for found in page.findings] == ["One did."], (
+        "beside other findings it is under what cannot be shown"
+    )
 
 
 def test_one_reason_is_given_once(tmp_path):
@@ -159,7 +167,19 @@ def test_one_reason_is_given_once(tmp_path):
     assert page.limits.count("no table of activity") == 1
     results = [part for part in page.parts if part["kind"] == "result"]
     assert ["no table of activity" in part["html"] for part in results] == [True, False, False]
-    assert all("Not shown, for the reason given above." in part["html"] for part in results[1:])
+    assert all("Not shown, for the reason given above: " in part["html"] for part in results[1:])
+    # several of one section are one sentence
+    both = [
+        sr.sentence(not_available("Nobody was similar", what))._repr_mimebundle_() for what in ("the effect", "balance")
+    ]
+    outputs = [{"output_type": "execute_result", "data": data, "metadata": metadata} for data, metadata in both]
+    page = read_page(
+        [cells[0], *({"cell_type": "code", "source": "x", "outputs": [own], "metadata": {}} for own in outputs)]
+    )
+    assert (
+        "".join(part["html"] for part in page.parts)
+        == "<p>Nobody was similar, so these are not shown: the effect and balance.</p>"
+    )
     # in one section once
     page = read_page([cell for cell in cells if cell["cell_type"] == "code"])
     assert [part["html"].count("no table of activity") for part in page.parts] == [1]

@@ -124,8 +124,8 @@ def test_what_could_have_been_seen_is_seen_so_often():
 
 def test_what_could_have_been_seen_is_said_no_smaller_than_it_is():
     # exp(2.8015852 x 0.1) is 1.3233 and 0.7557: 33% would not have been found so often, nor 24%
-    assert "25% lower or 33% higher" in detectable_words(0.1, 0.95)
-    assert "94% lower or 17 times as high" in detectable_words(1.0, 0.95)  # 0.0607 and 16.47
+    assert "25% lower or 33% higher" in detectable_words(0.1, 0.95, "deaths")
+    assert "94% lower or 17 times as high" in detectable_words(1.0, 0.95, "deaths")  # 0.0607 and 16.47
 
 
 def test_few_is_laid_on_counts_as_they_are_shown():
