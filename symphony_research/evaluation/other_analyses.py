@@ -32,7 +32,7 @@ __all__ = ["OtherAnalyses", "other_analyses"]
 Tables = Mapping[str, pl.DataFrame]
 PRIMARY, CHANGE, NAIVE = "primary", "difference in differences", "before and after"
 COUNTED = ("n_persons", "n_with_event")
-KEPT = ("matching", "horizon", "study", "fingerprint", "population", "note")  # settings of the effect
+KEPT = ("matching", "horizon", "study", "fingerprint", "generated", "population", "note")  # settings of the effect
 NAMES = {PRIMARY: "primary analysis", NAIVE: "before and after, without controls"}
 
 
