@@ -5,18 +5,20 @@ The modules, in the order in which results pass through them:
 * `control`: `suppress`, the one call. Takes results through all that follows, population by population.
 * `primary`: primary suppression by the rule, rounding, and strata of few.
 * `outputs`: what a result would release: of each count, whom it counts and between which numbers it may lie.
+* `divisions`: by what tables, and reports of every part, divide people without remainder.
 * `relations`: linear relations between counts, from their definitions and from what families declare.
 * `system`: these relations as one system of unknowns; with few features, over the people of every set and stratum.
 * `triples`: relations of three pairs of features, only where they say anything.
 * `decomposition`: the system split into blocks that have nothing to do with each other.
-* `secondary`: where secondary suppression is decided: blocks are searched, and cells chosen until every suppressed count keeps its level.
+* `targets`: how many numbers each suppressed count must keep possible, and what it costs to suppress another.
+* `secondary`: where secondary suppression of counts is decided: blocks are searched, and cells chosen until every suppressed count keeps its level.
 * `search`: which suppressed counts of a block can be inferred too closely.
 * `moves`: how far single counts can move from a known solution, all relations kept.
 * `nearest`: integers near known solutions.
 * `elastic`: the cheapest relaxation of shown bounds, which says what to suppress.
 * `programme`: linear and integer programmes, by HiGHS, limited by counts and never by time.
 * `adjusted`: to how many significant figures an adjusted figure is shown.
-* `magnitudes`: means and sums: rounded, and suppressed so that none gives back a suppressed one.
+* `magnitudes`: means and sums: rounded, and suppressed, here too, so that none gives back a suppressed one.
 * `release_record`: what stands beside a report, and what the output checker gets.
 * `beside`: results beside earlier releases, and what is withheld whole where those leave no room.
 * `nested_populations`: which counts are to be suppressed so that no difference from an earlier release tells how few.

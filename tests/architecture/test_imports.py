@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,13 @@ def test_person_rows_have_one_private_seam() -> None:
             assert "._rows" not in text or room_of(path) in ("door", "survey"), f"{path.name} reads a cohort's rows"
         elif path.name not in ("people.py", "described.py", "observed.py"):
             assert "._rows" not in text, f"{path.name}: take PersonRows as an argument"
+
+
+def test_a_package_that_lists_its_modules_lists_all_of_them() -> None:
+    lists = {}
+    for init in PACKAGE.rglob("__init__.py"):
+        doc = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))) or ""
+        if named := set(re.findall(r"^\* `(\w+)`", doc, re.MULTILINE)):
+            lists[init.parent.name] = named ^ ({path.stem for path in init.parent.glob("*.py")} - {"__init__"})
+    assert "disclosure" in lists
+    assert not any(lists.values()), lists
