@@ -51,7 +51,6 @@ REPORTS = [
     "made is a failure, whatever the reason. Seconds are of a shared machine, with one report at a time.",
     "",
 ]
-IN_TURN = "The rules were taken in turn over sizes, numbers of conditions, what is lacking and cohorts, so that each meets each."
 ABSENT = ["", "### Cohorts that are not brought in", "", "| data | why |", "|---|---|"]
 KEPT = [
     "## What is kept",
@@ -269,7 +268,7 @@ def _reports(store: Store, plans: Sequence[StudyPlan], asked: argparse.Namespace
     if told:
         yield from ["", f"Measured on: {', '.join(told)}. A call stands until it is asked for again (`--again`)."]
     if not_measured:
-        yield from ["", f"Not measured: {not_measured} calls. {IN_TURN}"]
+        yield from ["", f"Not measured: {not_measured} calls."]
     if not asked.data.is_dir():
         yield from ["", "The real cohorts were omitted: their folder is not there."]
     elif any(plan.kind == "real" for plan in plans):
