@@ -116,13 +116,10 @@ def largest_p_of_sets(box: SetBox) -> Array:
     if box.single:
         above, below = ~np.isnan(found), np.zeros_like(below)
     n0, n1 = box.people
-    if not box.exact:
-        above_of, below_of = (n0,), (n1,)
-    else:
-        above_of = below_of = tuple(box.numbers()) if n1 <= FEW_PEOPLE else (n0, n1)
+    tried = tuple(box.numbers()) if n1 <= FEW_PEOPLE else (n0, n1)
     for side, count, corner, numbers in (
-        (above, box.count[0], box.most, above_of),
-        (below, box.count[1], box.least, below_of),
+        (above, box.count[0], box.most, tried if box.exact else (n0,)),
+        (below, box.count[1], box.least, tried if box.exact else (n1,)),
     ):
         at = np.flatnonzero(side)
         if not len(at):

@@ -13,6 +13,7 @@ from typing import Any
 
 from symphony_research.report.sanitise import TABLE_LABEL, safe_html
 from symphony_research.words.lexicon import ROLE
+from symphony_research.words.phrases import joined
 
 __all__ = ["LIMITS", "TABLE", "Finding", "Page", "markdown_html", "read_page"]
 
@@ -49,12 +50,10 @@ class Page:
         Tables that stand beside the page, and what each of them holds.
     unshown : list of int
         Findings of the section being read that have no figure after them yet.
-    absent : dict of str to list of str
-        What is not shown, by the reason.
-    said_here : dict of str to int
-        The places in `absences` of the reasons that the section being read gives.
     absences : list
-        Of each section and reason, what it does not show, and whether the reason is given there for the first time.
+        Of each section and reason, what it does not show.
+    said_here : dict of str to list of str
+        Those of the section being read, by the reason.
     """
 
     title: str = ""
@@ -65,9 +64,8 @@ class Page:
     code: str = ""
     files: dict[str, str] = field(default_factory=dict)
     unshown: list[int] = field(default_factory=list, repr=False)
-    absent: dict[str, list[str]] = field(default_factory=dict, repr=False)
-    said_here: dict[str, int] = field(default_factory=dict, repr=False)
-    absences: list[tuple[str, list[str], bool]] = field(default_factory=list, repr=False)
+    absences: list[tuple[str, list[str]]] = field(default_factory=list, repr=False)
+    said_here: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def add_finding(self, text: str, role: dict[str, Any]) -> None:
         """Add a key finding, in an item of its own or behind the one that it names; the item leads to its first figure."""
@@ -87,16 +85,12 @@ class Page:
 
     def add_absence(self, why: str, what: str) -> str:
         """Note what is not shown; return the mark of its place, or nothing where the section gives that reason already."""
-        everywhere = self.absent.setdefault(why, [])
-        place = self.said_here.get(why)
-        if place is None:
-            self.said_here[why] = len(self.absences)
-            self.absences.append((why, [what], not everywhere))
-        elif what not in self.absences[place][1]:
-            self.absences[place][1].append(what)
-        if what not in everywhere:
-            everywhere.append(what)
-        return _PLACE.format(len(self.absences) - 1) if place is None else ""
+        if why in self.said_here:
+            self.said_here[why] += [what] if what not in self.said_here[why] else []
+            return ""
+        self.said_here[why] = [what]
+        self.absences.append((why, self.said_here[why]))
+        return _PLACE.format(len(self.absences) - 1)
 
     def close_section(self) -> None:
         """Let the findings before this place lead to no figure after it."""
@@ -142,11 +136,7 @@ def read_page(cells: list[Any]) -> Page:
     page.code = _highlighted("\n\n".join(code)) if code else ""
     tables = count(1)
     page.parts = _without_repeats(page.parts)
-    page.limits += "".join(_absence(why, whats) for why, whats in page.absent.items())
-    for part in page.parts:
-        part["html"] = re.sub(
-            _PLACE.format(r"(\d+)"), lambda found: _in_place(*page.absences[int(found[1])]), part["html"]
-        )
+    _say_absences(page)
     for part in page.parts:  # a list of regions has to tell them apart
         part["html"] = re.sub(re.escape(TABLE_LABEL), lambda _: f'aria-label="Table {next(tables)}"', part["html"])
     return page
@@ -171,9 +161,20 @@ def _without_repeats(parts: list[dict[str, str]]) -> list[dict[str, str]]:
     return kept
 
 
+def _say_absences(page: Page) -> None:
+    """Say what is not shown: on page one all of it by the reason, and in each section, the reason where it first comes, its own."""
+    by_reason: dict[str, list[str]] = {}
+    for at, (why, whats) in enumerate(page.absences):
+        first = why not in by_reason
+        by_reason.setdefault(why, []).extend(whats)
+        for part in page.parts:
+            part["html"] = part["html"].replace(_PLACE.format(at), _in_place(why, whats, first))
+    page.limits += "".join(_absence(why, list(dict.fromkeys(whats))) for why, whats in by_reason.items())
+
+
 def _absence(why: str, whats: list[str]) -> str:
     """Return a reason with all that is not shown for it."""
-    said = f"so {whats[0]} is not shown" if len(whats) == 1 else f"so these are not shown: {_all_of(whats)}"
+    said = f"so {whats[0]} is not shown" if len(whats) == 1 else f"so these are not shown: {joined(whats)}"
     return f"<p>{html.escape(f'{why}, {said}.')}</p>"
 
 
@@ -181,11 +182,7 @@ def _in_place(why: str, whats: list[str], first: bool) -> str:
     """Return, where results would stand, that they do not: the reason once a page, and once a section what is meant."""
     if first:
         return _absence(why, whats)
-    return f'<p class="note">{html.escape(f"Not shown, for the reason given above: {_all_of(whats)}.")}</p>'
-
-
-def _all_of(whats: list[str]) -> str:
-    return " and ".join(part for part in (", ".join(whats[:-1]), whats[-1]) if part)
+    return f'<p class="note">{html.escape(f"Not shown, for the reason given above: {joined(whats)}.")}</p>'
 
 
 def _heads(part: dict[str, str]) -> bool:

@@ -67,9 +67,8 @@ _ESTIMATES = {
 }
 _CALLS = "kaplan_meier, cumulative_incidence, nelson_aalen or mean_cumulative_count"
 _WIDTH, _TALL = 8.5, 240.0  # of a figure made here, in inches, and of its axes, in points
-_SHADED = (
-    2  # groups whose bands can be told apart where they overlap, in grey too; of more the interval is a bar at the end
-)
+# groups whose bands can be told apart where they overlap, in grey too; of more the interval is a bar at the end
+_SHADED = 2
 _BESIDE = 5.0  # points from bar to bar
 
 

@@ -776,7 +776,7 @@ def test_intervals_are_bands_of_up_to_two_groups_and_bars_where_the_curve_ends_o
 
 
 def test_a_title_says_how_many_of_the_groups_it_compares():
-    # of three, one is followed for a month only
+    # of four, one is followed for less than a month
     frame = pl.DataFrame(
         {"time": [400] * 80 + [20] * 40, "event": [0] * 120, "team": ["a"] * 40 + ["b"] * 40 + ["c"] * 40}
     )
