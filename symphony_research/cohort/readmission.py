@@ -197,7 +197,7 @@ class ReadmissionRate(Result):
             had = (
                 f"About {roughly(row['n_persons'])} people had discharges until the data end{often}, planned stays too"
             )
-            return f"{had}: {said(row)} of these were followed by {days}."
+            return f"{had}: {said(row)} of these discharges were followed by {days}."
         ranked = known.sort("estimate", maintain_order=True)
         low, high = ranked.row(0, named=True), ranked.row(-1, named=True)
         if low["estimate"] == high["estimate"]:

@@ -82,7 +82,7 @@ def test_the_share_and_its_variance_by_hand() -> None:
     centre, half = (1 / 3 + z * z / 2 / m), z * sqrt(2 / 9 / m + z * z / 4 / m / m)
     assert row["lower"] == pytest.approx((centre - half) / (1 + z * z / m), abs=1e-6)
     assert row["upper"] == pytest.approx((centre + half) / (1 + z * z / m), abs=1e-6)
-    assert rate.sentence() == "About 4 people had discharges until the data end, 2.2 each, planned stays too: 33% (95% CI 12 to 65) of these were followed by an emergency admission within 30 days."  # fmt: skip
+    assert rate.sentence() == "About 4 people had discharges until the data end, 2.2 each, planned stays too: 33% (95% CI 12 to 65) of these discharges were followed by an emergency admission within 30 days."  # fmt: skip
     assert "no diagnoses" in rate.settings["note"]
 
 
