@@ -94,7 +94,7 @@ class Attrition(Result):
         if self.estimates.height > 1:
             return None
         criteria = "; ".join(self.settings.get("criteria") or ())
-        return f"Nobody was excluded. Criteria of exclusion: {criteria}." if criteria else "Nobody was excluded."
+        return f"Nobody was excluded by any of these criteria: {criteria}." if criteria else "Nobody was excluded."
 
 
 def _of_step(record: Mapping[str, Any], column: str, settings: Mapping[str, Any]) -> CellDefinition:

@@ -114,7 +114,7 @@ def define_cohort(
     rules: list[tuple[str, pl.Expr]] = []
     if enrolled:
         # before the first day nothing is recorded, so nothing could be seen to happen
-        rules.append(("who joined before the study's first day", pl.col("index_date") >= study.period[0]))
+        rules.append(("joined before the study's first day", pl.col("index_date") >= study.period[0]))
     when = "when they joined" if enrolled else f"on {day.day} {day:%B %Y}" if own is None else "on their index date"
     rules.append(
         (
