@@ -55,7 +55,7 @@ class ReadmissionRate(Result):
             "n_persons": "People discharged",
             "n_readmitted": "People readmitted",
             "discharges_per_person": "Discharges per person",
-            "estimate": "Share of discharges",
+            "estimate": "Share of discharges readmitted",
         }
     )
 
@@ -314,7 +314,7 @@ def readmissions_of(
 def _how_counted(days: int, excluded: tuple[str, ...]) -> list[str]:
     lacking = "cancer and mental health" if "maternity" in excluded else "cancer, mental health and obstetrics"
     return [
-        "Counted: every live discharge from joining to the end of the data, after planned stays too. "
+        f"Counted: emergency admissions within {days} days of every live discharge from joining to the data end, planned stays too. "
         f"Excluded: discharges of the last {days} days observed, and deaths in hospital. NHS England's exclusions of "
         f"{lacking} are not applied: the study records no diagnoses.",
     ]

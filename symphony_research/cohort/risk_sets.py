@@ -32,6 +32,7 @@ __all__ = ["EPOCH", "RiskSets", "risk_sets_of"]
 
 Array = NDArray[np.float64]
 Whole = NDArray[np.int64]
+MOST_ROWS = 1_000_000  # of all risk sets together: some 4 GB with what is measured of each
 NEVER = 2**31
 
 
@@ -127,7 +128,9 @@ def risk_sets_of(
         .sort("day", "person")
     )
     random = np.random.default_rng(seed)
-    drawn = draw_candidates(rows, eligible, enrolled, exact=names, practices=practices, most=candidates, random=random)
+    # in a programme of thousands each set needs fewer, and a study of millions would not fit
+    most = min(candidates, max(1, MOST_ROWS // enrolled.height))
+    drawn = draw_candidates(rows, eligible, enrolled, exact=names, practices=practices, most=most, random=random)
     until = np.minimum(eligible.until[drawn.spell], (last - EPOCH).days)
     day = enrolled["day"].to_numpy()
     seen = until > day[drawn.set]  # as is asked of the enrolled

@@ -64,7 +64,8 @@ def match_controls(
         Where controls are registered, against the hub that the person enrolled with. What a hub does may spill over to other
         people of its practices.
     candidates : int, default 1,000
-        At most so many of a risk set, drawn at random; each then stands for as many as there were to one drawn.
+        At most so many of a risk set, and a million in all, drawn at random; each then stands for as many as there were to one
+        drawn.
     seed : int
         Of the draw, and of the order that decides between controls equally near.
 

@@ -159,7 +159,7 @@ KEYS: tuple[ProtocolKey, ...] = (
     ProtocolKey("assignment", "ratio", "ratio", _at_least(1), "an integer number of controls, at least 1", "at most so many controls each, of nearest controls"),
     ProtocolKey("assignment", "replacement", "replacement", _bool, "true or false", "whether somebody may be a control of several people"),
     ProtocolKey("assignment", "practices", "practices", _one_of(SAME_PRACTICES), _words(SAME_PRACTICES), f"where controls are registered; {_words(SAME_PRACTICES)}"),
-    ProtocolKey("assignment", "candidates", "candidates", _at_least(1), "an integer number of people, at least 1", "at most so many candidates a day of enrolment, drawn at random"),
+    ProtocolKey("assignment", "candidates", "candidates", _at_least(1), "an integer number of people, at least 1", "at most so many candidates a day of enrolment, and a million in all, drawn at random"),
     ProtocolKey("assignment", "seed", "seed", _at_least(0), "an integer, at least 0", "of that draw"),
     ProtocolKey("time_zero", "words", "time_zero", _text, "a text", "the day on which eligibility, assignment and follow-up begin, for both groups"),
     ProtocolKey("follow_up", "days", "days", _at_least(1), "an integer number of days, at least 1", "events of days 1 to this one after time zero count"),

@@ -87,7 +87,7 @@ def release_files(outputs: Iterable[Mapping[str, Any]], record: Mapping[str, Any
     released = [_with_keyed(_beside_report(for_release(output)), key) for output in outputs]
     head = {"subject": about_whom(record), **{name: record[name] for name in ("policy", "study", "finished")}}
     data = {"format": FORMAT, "notebook": record["notebook"]["name"], **head, "outputs": released}
-    title = f"Release record: {record['notebook']['title']}"
+    title = f"Release record: {record.get('title') or record['notebook']['title']}"
     page = template("release.html.j2").render(
         page_title=title, title=title, record=record, whom=about_whom(record), made=when(record["finished"]),
         study=record["study"]["name"], rule=record["policy"]["title"], outputs=released,

@@ -221,7 +221,8 @@ def _figure(panels: Sequence[_Panel], gone: Sequence[str]) -> tuple[Figure, str]
     figure.text(MARGIN / _WIDTH, MARGIN / tall, text, fontsize=SMALL, color=QUIET, va="bottom", linespacing=1.25)
     kind = f"{len(panels)} small line charts side by side, with numbers at risk" if len(panels) > 1 else "Line chart"
     titles = ". ".join(panel.title.rstrip(".") for panel in panels)
-    return figure, alt_text(kind, "Horizontal axes: time", titles, [])
+    axes = f"Horizontal axes: {first.time_unit or 'time'}, vertical axes: what each title says"  # type: ignore[attr-defined]
+    return figure, alt_text(kind, axes, titles, [])
 
 
 def _checked(results: Sequence[Result], what: str) -> list[Any]:

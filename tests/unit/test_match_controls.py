@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 import symphony_research as sr
+from symphony_research.cohort import risk_sets
 from symphony_research.cohort.matched import outcome_rows
 from symphony_research.door.table import conform
 from symphony_research.errors import ArgumentError
@@ -245,6 +246,18 @@ def test_a_person_may_be_a_control_of_several_or_of_one():
     sets, w = once._sets, once._weight
     used = sets.person[(w > 0) & ~sets.treated]
     assert len(set(used.tolist())) == len(used)
+
+
+def test_risk_sets_together_have_a_limit_of_rows(monkeypatch):
+    # a programme of 30,000 with a thousand candidates each would be thirty million rows
+    whole = match(twelve())._sets
+    n = int(whole.treated.sum())
+    assert np.bincount(whole.set[~whole.treated]).max() > 2
+    monkeypatch.setattr(risk_sets, "MOST_ROWS", 2 * n)
+    drawn = match(twelve())._sets
+    assert np.bincount(drawn.set[~drawn.treated]).max() == 2
+    # three eligible on each day, one of them not observed afterwards: each drawn stands for 3/2
+    assert drawn.share[~drawn.treated] == pytest.approx(2 / 3)
 
 
 def test_the_seed_decides_and_nothing_is_shown():

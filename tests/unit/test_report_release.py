@@ -27,7 +27,7 @@ from symphony_research.result.session import ReleaseSession
 
 OURS, OTHER = "a" * 64, "b" * 64
 RECORD = {
-    "versions": {"symphony_research": "9.9"}, "title": "Time to the event, Chard", "beside": ["A earlier report (entry 3)"],
+    "versions": {"symphony_research": "9.9"}, "title": "Time to the event, Chard", "approval": "draft", "beside": ["A earlier report (entry 3)"],
     "notebook": {"name": "02_x", "title": "X"}, "hub": None, "takes_hub": False, "finished": "2026-05-05T14:02:09Z",
     "policy": {"name": "sacro", "title": "SACRO"}, "study": {"name": "S", "fingerprint": "keyed"},
 }  # fmt: skip
@@ -64,7 +64,8 @@ def test_beside_a_report_nothing_tells_primary_from_secondary_suppression(room):
     assert output["suppressed"] == 5
     text = "".join(files.values())
     page = files["release.html"]
-    assert "Time to the event, Chard, made by symphony_research 9.9" in page
+    assert "Time to the event, Chard, draft, made by symphony_research 9.9" in page
+    assert "Release record: Time to the event, Chard" in page
     assert "Protected beside what was released before of the same people: A earlier report (entry 3)." in page
     for word in ("further", "exposed", "primary", "secondary", "for_output_checker"):
         assert word not in text
