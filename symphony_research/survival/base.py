@@ -23,7 +23,7 @@ from symphony_research.words.numbers import number
 __all__ = ["Tables"]
 
 Tables = Mapping[str, pl.DataFrame]
-_LEFT = ", as they left or the data ended: whether they lived so long is not known, and shares and means allow for that"
+_LEFT = ", as they left or the data ended; later deaths are not recorded, and shares allow for them"
 _ACTUARIAL = {
     "method": "life table (actuarial) on a grid of times; the limits hold the exact estimate and its interval, "
     "whatever the grid and the rounding conceal",
